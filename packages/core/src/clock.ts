@@ -1,0 +1,29 @@
+/**
+ * The time as waiting code sees it. Injected in tests, {@link systemClock} everywhere else.
+ *
+ * It is monotonic: setting the wall clock back or forth moves no deadline.
+ */
+export interface Clock {
+  /** Milliseconds since an arbitrary start, never going back. */
+  now(): number;
+  /** Runs `action` once after `delay` ms, unless the returned function was called before. Holds the process awake. */
+  schedule(delay: number, action: () => void): () => void;
+}
+
+// Node fires a timer of more than 2^31-1 ms after 1 ms: a wait of a month would time out at once.
+const longestTimer = 2 ** 31 - 1;
+
+/** The monotonic clock and the timers of this process; delays of any length, also `Infinity`. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delay, action) {
+    const due = performance.now() + delay;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const left = due - performance.now();
+      timer = left > longestTimer ? setTimeout(arm, longestTimer) : setTimeout(action, Math.max(0, left));
+    };
+    arm();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,198 @@
+import { resolve } from 'node:path';
+import { InvalidOptionError } from './errors.js';
+import { processState } from './process-state.js';
+
+/** The options of the group `oslo_concurrency`. Packages that register more extend this interface. */
+export interface ConfigValues {
+  /** The directory of lock files; a relative one is resolved against the working directory when it is used. */
+  lockPath: string | undefined;
+  /** `true` turns every external lock into an internal one. */
+  disableProcessLocking: boolean;
+}
+
+/** One option, as {@link registerOption} takes it and {@link listOpts} lists it. */
+export interface OptionDefinition<T = unknown> {
+  /** The name in code: `lockPath`. The name in a file is its snake case: `lock_path`. */
+  readonly name: string;
+  readonly type: 'string' | 'boolean' | 'number';
+  readonly default: T;
+  /** One sentence for people. */
+  readonly help: string;
+  /** The environment variable that sets it. */
+  readonly env?: string;
+  /** What a value must be, as a phrase for error messages. */
+  readonly expected: string;
+  /** Whether `value` is one; the type was checked before. */
+  accepts(value: T): boolean;
+}
+
+type Layer = ReadonlyMap<string, unknown>;
+
+interface ConfigState {
+  readonly options: Map<string, OptionDefinition>;
+  /** The newest of these wins; each is removed by its own {@link configure} handle, in any order. */
+  readonly overrides: Set<Layer>;
+  file: Layer;
+  readonly defaults: Map<string, unknown>;
+}
+
+const state = processState(
+  'core/config',
+  1,
+  (): ConfigState => ({ options: new Map(), overrides: new Set(), file: new Map(), defaults: new Map() }),
+);
+
+/**
+ * Adds an option to the group `oslo_concurrency`; registering one of the same name again changes nothing.
+ *
+ * @example
+ * registerOption({ name: 'workers', type: 'number', default: 4, help: 'Number of workers.',
+ *   expected: 'a positive integer', accepts: (n: number) => Number.isInteger(n) && n > 0 });
+ */
+export function registerOption<T>(definition: OptionDefinition<T>): void {
+  if (!state.options.has(definition.name)) state.options.set(definition.name, definition as OptionDefinition);
+}
+
+registerOption<string | undefined>({
+  name: 'lockPath',
+  type: 'string',
+  default: undefined,
+  help: 'Directory of the lock files. Only the users whose processes take part should be able to write to it.',
+  env: 'OSLO_LOCK_PATH',
+  expected: 'a path that is not empty and has no NUL',
+  accepts: (value) => value !== undefined && value !== '' && !value.includes('\0'),
+});
+registerOption<boolean>({
+  name: 'disableProcessLocking',
+  type: 'boolean',
+  default: false,
+  help: 'Makes external locks hold inside one process only.',
+  env: 'OSLO_DISABLE_PROCESS_LOCKING',
+  expected: 'a boolean',
+  accepts: () => true,
+});
+
+/** Undoes one {@link configure}; calling it twice is harmless. Also a disposable, for `using`. */
+export interface ConfigOverride extends Disposable {
+  (): void;
+}
+
+/**
+ * Sets options in code, above environment and files; returns a function that takes just these values back.
+ *
+ * Of several overrides of one option the newest that is still in force wins, whatever order they are undone in.
+ *
+ * oslo's counterpart: `CONF.set_override`.
+ * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
+ */
+export function configure(values: Partial<ConfigValues>): ConfigOverride {
+  const layer = validated(values);
+  state.overrides.add(layer);
+  const undo = (): void => {
+    state.overrides.delete(layer);
+  };
+  return Object.assign(undo, { [Symbol.dispose]: undo });
+}
+
+/**
+ * Sets the value an option has when neither code, environment nor file give one. `undefined` restores the built-in one.
+ *
+ * oslo's counterpart: `lockutils.set_defaults`.
+ * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
+ */
+export function setDefaults(values: Partial<ConfigValues>): void {
+  const given = Object.entries(values);
+  const layer = validated(Object.fromEntries(given.filter(([, value]) => value !== undefined)));
+  for (const [name, value] of given) {
+    definitionOf(name);
+    if (value === undefined) state.defaults.delete(name);
+    else state.defaults.set(name, layer.get(name));
+  }
+}
+
+/**
+ * The value of an option now: code, then environment, then file, then default.
+ *
+ * An environment variable that is set to the empty string counts as not set, as in oslo.
+ * @throws InvalidOptionError when the environment holds a value the option does not accept, or the option is unknown.
+ */
+export function getOption<Name extends keyof ConfigValues>(name: Name): ConfigValues[Name] {
+  const definition = definitionOf(name);
+  let value: unknown;
+  for (const layer of state.overrides) if (layer.has(name)) value = layer.get(name);
+  if (value === undefined && definition.env !== undefined) {
+    const text = process.env[definition.env];
+    if (text !== undefined && text !== '') value = parseOption(definition, text, definition.env);
+  }
+  value ??= state.file.get(name) ?? state.defaults.get(name) ?? definition.default;
+  return value as ConfigValues[Name];
+}
+
+/** The configured directory of lock files as an absolute path, or `undefined`. oslo: `lockutils.get_lock_path`. */
+export function getLockPath(): string | undefined {
+  const path = getOption('lockPath');
+  return path === undefined ? undefined : resolve(path);
+}
+
+/** What {@link listOpts} says of an option. */
+export type OptionDescription = Pick<OptionDefinition, 'name' | 'type' | 'default' | 'help' | 'env'>;
+
+/** Lists the registered options by group, for documentation and tools. oslo's counterpart: `opts.list_opts`. */
+export function listOpts(): { readonly group: 'oslo_concurrency'; readonly options: readonly OptionDescription[] }[] {
+  const options = [...state.options.values()].map(({ name, type, default: byDefault, help, env }) => ({
+    name,
+    type,
+    default: byDefault,
+    help,
+    ...(env === undefined ? {} : { env }),
+  }));
+  return [{ group: 'oslo_concurrency', options }];
+}
+
+/** Replaces the values that came from a file; for `config-file`, which has validated them. */
+export function setFileValues(values: Layer): void {
+  state.file = values;
+}
+
+/** The registered options; for `config-file`. */
+export function registeredOptions(): readonly OptionDefinition[] {
+  return [...state.options.values()];
+}
+
+// oslo.config's words, so that one file or variable means the same to both languages.
+const truths = new Map([
+  ...['true', '1', 'yes', 'on'].map((word) => [word, true] as const),
+  ...['false', '0', 'no', 'off'].map((word) => [word, false] as const),
+]);
+
+/** Turns the text of a variable or a file into the option's value; `source` is named when it cannot be one. */
+export function parseOption(definition: OptionDefinition, text: string, source: string): unknown {
+  let value: unknown = text;
+  if (definition.type === 'boolean') value = truths.get(text.trim().toLowerCase());
+  if (definition.type === 'number') value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!isAccepted(definition, value)) throw new InvalidOptionError(source, definition.expected, text);
+  return value;
+}
+
+function validated(values: Partial<Record<string, unknown>>): Layer {
+  const layer = new Map<string, unknown>();
+  if (typeof values !== 'object' || values === null) throw new InvalidOptionError('values', 'an object', values);
+  for (const [name, value] of Object.entries(values)) {
+    const definition = definitionOf(name);
+    if (!isAccepted(definition, value)) throw new InvalidOptionError(name, definition.expected, value);
+    layer.set(name, value);
+  }
+  return layer;
+}
+
+function isAccepted(definition: OptionDefinition, value: unknown): boolean {
+  return typeof value === definition.type && definition.accepts(value);
+}
+
+function definitionOf(name: string): OptionDefinition {
+  const definition = state.options.get(name);
+  if (definition === undefined) {
+    throw new InvalidOptionError('option', `one of ${[...state.options.keys()].join(', ')}`, name);
+  }
+  return definition;
+}

@@ -1,0 +1,45 @@
+import { InvalidOptionError } from './errors.js';
+import { processState } from './process-state.js';
+
+/** The levels a message can have. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Anything with these four methods: `console`, pino, winston, or your own. */
+export type Logger = { readonly [level in LogLevel]: (message: string) => void };
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+const ignore = (): void => {};
+const silent: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+const state = processState('core/logger', 1, (): { current: Logger } => ({ current: silent }));
+
+/**
+ * Sends the messages of all @oslo-concurrency packages in this process to `logger`; `undefined` silences them again.
+ *
+ * Silent by default. The logger must not throw. What processutils logs is masked before it gets here.
+ *
+ * @throws InvalidOptionError when one of the four methods is missing.
+ * @example
+ * setLogger(console);
+ */
+export function setLogger(logger: Logger | undefined): void {
+  if (logger !== undefined) checkLogger('logger', logger);
+  state.current = logger ?? silent;
+}
+
+/** The logger set by {@link setLogger}, or one that does nothing. */
+export function getLogger(): Logger {
+  return state.current;
+}
+
+/** Throws unless `value` has the four methods of a {@link Logger}. */
+export function checkLogger(option: string, value: unknown): asserts value is Logger {
+  const candidate = value as Partial<Record<LogLevel, unknown>> | null;
+  if (typeof candidate !== 'object' || candidate === null || levels.some((l) => typeof candidate[l] !== 'function')) {
+    throw new InvalidOptionError(option, 'an object with the methods debug, info, warn and error', value);
+  }
+}
+
+/** Throws unless `value` is one of the four levels. */
+export function checkLogLevel(option: string, value: unknown): asserts value is LogLevel {
+  if (!levels.includes(value as LogLevel)) throw new InvalidOptionError(option, `one of ${levels.join(', ')}`, value);
+}

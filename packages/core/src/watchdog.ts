@@ -1,0 +1,48 @@
+import { type Clock, systemClock } from './clock.js';
+import { InvalidOptionError } from './errors.js';
+import { checkLogger, checkLogLevel, type Logger, type LogLevel } from './logger.js';
+
+/** Options of {@link watch}. */
+export interface WatchOptions {
+  /** The level of the message; `debug` by default. */
+  readonly level?: LogLevel;
+  /** Milliseconds until the message; 5000 by default. */
+  readonly after?: number;
+  /** The clock, for tests. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Runs `fn` and logs one message, `"<action> not completed after 5.000s"`, if it is not done `after` ms later.
+ *
+ * Returns what `fn` returns and rejects as it rejects; it stops nothing. The timer is cleared in every case. A
+ * function that blocks the event loop cannot be reported while it blocks.
+ *
+ * oslo's counterpart: `watchdog.watch`.
+ * @throws InvalidOptionError for a wrong logger, level or time, before `fn` is called.
+ * @example
+ * await watch(console, 'migrating the database', { level: 'warn' }, () => migrate());
+ */
+export async function watch<T>(
+  logger: Logger,
+  action: string,
+  options: WatchOptions,
+  fn: () => T | PromiseLike<T>,
+): Promise<T> {
+  const { level = 'debug', after = 5000, clock = systemClock } = options;
+  checkLogger('logger', logger);
+  checkLogLevel('level', level);
+  if (typeof after !== 'number' || !(after >= 0)) {
+    throw new InvalidOptionError('after', 'a number of milliseconds, 0 or more', after);
+  }
+  if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  const start = clock.now();
+  const cancel = clock.schedule(after, () => {
+    logger[level](`${action} not completed after ${((clock.now() - start) / 1000).toFixed(3)}s`);
+  });
+  try {
+    return await fn();
+  } finally {
+    cancel();
+  }
+}

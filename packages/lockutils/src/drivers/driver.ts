@@ -1,0 +1,62 @@
+import type { Holder } from '../owner/holder.js';
+
+/** What a driver is asked to lock. Two requests with the same `path` are for the same lock. */
+export interface LockRequest {
+  /** The lock name as the user said it, for messages. */
+  readonly name: string;
+  /** The lock file, absolute. Its directory is the lock path. */
+  readonly path: string;
+  /** Whether other shared holders are welcome; `false` asks for the lock alone. */
+  readonly shared: boolean;
+  /** At most so many holders at one time; `undefined` is a plain lock. */
+  readonly permits: number | undefined;
+  /** What the user wants others to read about this holder. */
+  readonly label: string | undefined;
+}
+
+/** A lock that was obtained; it lasts until `release` or the end of this process. */
+export interface Grant {
+  /** The holder before this one ended without releasing. Said once, to the first who comes after it. */
+  readonly previousOwnerDied: boolean;
+  /**
+   * Gives the lock back. Called once. When it throws or rejects, the lock may still be held. `remove` asks to delete
+   * the lock's files too, while still holding.
+   */
+  release(options?: { readonly remove?: boolean }): void | Promise<void>;
+  /** Exclusive to shared in one step, so that no other writer comes between. Absent where that cannot be had. */
+  downgrade?(): void;
+  /** Shared to exclusive in one step; `false` while other shared holders are in. Absent where that cannot be had. */
+  tryUpgrade?(): boolean;
+}
+
+/** A place in the line for one lock, kept until `leave` or the end of this process. */
+export interface Place {
+  /** Whether everybody who came before has gone. */
+  isFirst(): boolean | Promise<boolean>;
+  /** Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop. */
+  onTurn(wake: () => void): () => void;
+  /** Gives the place up and tells the next. Harmless when called twice. */
+  leave(): void;
+}
+
+/**
+ * The mechanism behind external locks: it knows *try* and *release*. Who waits, how long, and in what order among this
+ * process's own callers, is decided above it.
+ *
+ * What every driver must do (the fixture's `verifyLockDriver` checks it):
+ * - `tryAcquire` never waits for another holder: it grants, or answers `undefined`, or throws when it cannot know.
+ * - A strict driver never takes a lock from a live holder, however old, paused or slow.
+ * - When a holder's process ends, in whatever way, the lock can be granted again.
+ */
+export interface LockDriver {
+  /** What the lock path is marked with, so that two mechanisms never guard one directory. */
+  readonly name: string;
+  /** One attempt. */
+  tryAcquire(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
+  /** Joins the line for the lock: first come, first served across processes. Absent: no order is kept. */
+  joinQueue?(request: LockRequest): Place | undefined | Promise<Place | undefined>;
+  /** Calls `wake` when the lock may have become free; hints may be missed or false. Returns how to stop. */
+  onRelease?(request: LockRequest, wake: () => void): () => void;
+  /** Who holds the lock now, as far as can be known. For messages only. */
+  holders(request: LockRequest): readonly Holder[] | Promise<readonly Holder[]>;
+}
