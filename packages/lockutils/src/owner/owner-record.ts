@@ -1,0 +1,129 @@
+import { ownCommand } from './command-line.js';
+import type { Holder } from './holder.js';
+import { ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+/** What a holder leaves beside or in its lock, so that others can name it and tell whether it lives. */
+export interface OwnerRecord extends ProcessIdentity {
+  /** {@link ownCommand}, cut at 200 characters. */
+  readonly command: string;
+  readonly label?: string;
+  /** When the lock was granted: milliseconds since 1970 by the holder's wall clock. For people only. */
+  readonly since: number;
+}
+
+/** No record is longer, so one read and one write of this size always do. */
+export const maxOwnerRecordBytes = 1024;
+
+const magic = 'oslo-concurrency owner 1\n';
+const maxCommand = 200;
+// Leaves room for a label of 100 bytes or more whatever host and command are.
+const maxStaticBytes = 860;
+
+let prefix: string | undefined;
+let prefixBytes = 0;
+// A holder mostly gives the same label again.
+let lastLabel: string | undefined;
+let lastLabelJson = '';
+
+/**
+ * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: a line that names the format, a line of
+ * JSON. A label that does not fit is cut. Cheap, as it runs on every grant: what stays the same is encoded once.
+ */
+export function encodeOwnerRecord(label: string | undefined, since: number): Buffer {
+  prefix ??= encodePrefix();
+  const tail = `,"since":${Math.trunc(since)}}\n`;
+  if (label === undefined) return Buffer.from(prefix + tail);
+  if (label !== lastLabel) {
+    lastLabelJson = cutJson(label, maxOwnerRecordBytes - prefixBytes - tail.length - ',"label":'.length);
+    lastLabel = label;
+  }
+  return Buffer.from(`${prefix},"label":${lastLabelJson}${tail}`);
+}
+
+/**
+ * Reads a record back; bytes after its last line end do not matter, as a longer record may have stood there before.
+ *
+ * Answers `undefined` for anything that is not a whole record; never throws. Control characters, with which somebody
+ * could write to the terminal of whoever reads an error message, come back as `?`.
+ */
+export function decodeOwnerRecord(bytes: Uint8Array): OwnerRecord | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, maxOwnerRecordBytes)).toString();
+  if (!text.startsWith(magic)) return undefined;
+  const end = text.indexOf('\n', magic.length);
+  if (end === -1) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text.slice(magic.length, end));
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && value !== null ? validated(value as { [key: string]: unknown }) : undefined;
+}
+
+/** The part of a record that people are told. */
+export function holderOf(record: OwnerRecord): Holder {
+  return {
+    pid: record.pid,
+    command: record.command,
+    host: record.host,
+    ...(record.label === undefined ? {} : { label: record.label }),
+    since: new Date(record.since),
+  };
+}
+
+function encodePrefix(): string {
+  const identity = ownIdentity();
+  let command = Array.from(ownCommand()).slice(0, maxCommand).join('');
+  let encoded: string;
+  do {
+    encoded = `${magic}${JSON.stringify({ ...identity, command }).slice(0, -1)}`;
+    prefixBytes = Buffer.byteLength(encoded);
+    command = Array.from(command).slice(0, -10).join('');
+  } while (prefixBytes > maxStaticBytes && command !== '');
+  return encoded;
+}
+
+// Cut between characters, so that what is left is JSON: a character may take one byte or, escaped, six.
+function cutJson(text: string, maxBytes: number): string {
+  let json = '';
+  let room = maxBytes - 2;
+  for (const character of text) {
+    const encoded = JSON.stringify(character).slice(1, -1);
+    room -= Buffer.byteLength(encoded);
+    if (room < 0) break;
+    json += encoded;
+  }
+  return `"${json}"`;
+}
+
+function validated(value: { readonly [key: string]: unknown }): OwnerRecord | undefined {
+  const { pid, since, host, command, label, machine, bootId, pidNamespace, timeNamespace, startTime, thread } = value;
+  if (!isNumber(pid) || pid === 0 || !isNumber(since) || since > 8.64e15) return undefined;
+  if (typeof host !== 'string' || typeof command !== 'string') return undefined;
+  return {
+    host: printable(host),
+    ...(typeof machine === 'string' ? { machine } : {}),
+    ...(typeof bootId === 'string' ? { bootId } : {}),
+    ...(isNumber(pidNamespace) ? { pidNamespace } : {}),
+    ...(isNumber(timeNamespace) ? { timeNamespace } : {}),
+    pid,
+    ...(isNumber(startTime) ? { startTime } : {}),
+    ...(isThread(thread) ? { thread: { tid: thread.tid, startTime: thread.startTime } } : {}),
+    command: printable(command),
+    ...(typeof label === 'string' ? { label: printable(label) } : {}),
+    since,
+  };
+}
+
+function isThread(value: unknown): value is { tid: number; startTime: number } {
+  const thread = value as { tid?: unknown; startTime?: unknown } | null;
+  return typeof thread === 'object' && thread !== null && isNumber(thread.tid) && isNumber(thread.startTime);
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { readProcStat } from './proc-stat.js';
+
+/** What tells one process (or worker thread) from every other, here and on other machines, now and after a reboot. */
+export interface ProcessIdentity {
+  readonly host: string;
+  /** A hash of `/etc/machine-id`; the id itself is not to be shown around. */
+  readonly machine?: string;
+  /** A random number of the running kernel, the same in all its containers. Absent without a readable `/proc`. */
+  readonly bootId?: string;
+  /** The inode number of the pid namespace, in which alone `pid` means something. */
+  readonly pidNamespace?: number;
+  /** The inode number of the time namespace, in which alone a start time means something. */
+  readonly timeNamespace?: number;
+  readonly pid: number;
+  /** Start of the process, in clock ticks since boot. Absent when `/proc` does not show this pid namespace. */
+  readonly startTime?: number;
+  /** Only of a worker thread, which can end long before its process does. */
+  readonly thread?: { readonly tid: number; readonly startTime: number };
+}
+
+let own: ProcessIdentity | undefined;
+
+/** The identity of the calling thread. Read once, at the first call, so that importing costs nothing. */
+export function ownIdentity(): ProcessIdentity {
+  own ??= readOwnIdentity();
+  return own;
+}
+
+function readOwnIdentity(): ProcessIdentity {
+  const { pid } = process;
+  const bootId = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  const machine = attempt(() => hashed(readFileSync('/etc/machine-id', 'utf8').trim()));
+  const pidNamespace = attempt(() => namespaceNumber('pid'));
+  const timeNamespace = attempt(() => namespaceNumber('time'));
+  // `unshare --pid` without a new /proc, or a bind-mounted one, shows the processes of another namespace: there
+  // /proc/<our pid>/stat is a stranger's, and so would be every one we judge.
+  const procIsOurs = attempt(() => readlinkSync('/proc/self')) === String(pid);
+  const startTime = procIsOurs ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
+  const thread = procIsOurs && !isMainThread ? attempt(readOwnThread) : undefined;
+  return {
+    host: hostname(),
+    ...(machine === undefined ? {} : { machine }),
+    ...(bootId === undefined ? {} : { bootId }),
+    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(timeNamespace === undefined ? {} : { timeNamespace }),
+    pid,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(thread === undefined ? {} : { thread }),
+  };
+}
+
+// A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker.
+function readOwnThread(): { tid: number; startTime: number } {
+  const path = readlinkSync('/proc/thread-self');
+  return {
+    tid: Number(path.slice(path.lastIndexOf('/') + 1)),
+    startTime: readProcStat(`/proc/${path}/stat`).startTime,
+  };
+}
+
+// 'pid:[4026531836]' -> 4026531836
+function namespaceNumber(kind: 'pid' | 'time'): number {
+  return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/self/ns/${kind}`))?.[1] ?? Number.NaN);
+}
+
+function hashed(machineId: string): string | undefined {
+  if (machineId === '') return undefined;
+  return createHash('sha256').update(`oslo-concurrency ${machineId}`).digest('hex').slice(0, 16);
+}
+
+// Every one of these may be missing: an old kernel, another system, a sandbox, `node --permission`.
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

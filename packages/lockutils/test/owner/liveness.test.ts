@@ -1,0 +1,145 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterEach, describe, expect, test } from 'vitest';
+import { liveness } from '../../dist/owner/liveness.js';
+import { ownIdentity, type ProcessIdentity } from '../../dist/owner/process-identity.js';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
+const started: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+async function start(command: string, args: readonly string[]): Promise<{ child: ChildProcess; line: string }> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  started.push(child);
+  const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+  return { child, line: chunk.toString().trim() };
+}
+
+async function startIdentified(): Promise<{ child: ChildProcess; identity: ProcessIdentity }> {
+  const { child, line } = await start(process.execPath, [fixture('stay-and-identify')]);
+  return { child, identity: JSON.parse(line) };
+}
+
+// What a system refuses (no root, no namespaces) is skipped, except where CI promises it.
+function permits(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    if (process.env.CI) throw new Error(`CI must permit: ${command} ${args.join(' ')} (util-linux)`, { cause: error });
+    return false;
+  }
+}
+
+const onLinux = process.platform === 'linux';
+
+describe('a process is dead only when that is certain', () => {
+  test('this one is alive, and so is a child; a stopped child stays alive', async () => {
+    expect(liveness(ownIdentity())).toBe(onLinux ? 'alive' : 'unknown');
+    const { child, identity } = await startIdentified();
+    child.kill('SIGSTOP');
+    expect(liveness(identity)).toBe(onLinux ? 'alive' : 'unknown');
+  });
+
+  test('a killed child is dead once it is gone', async () => {
+    const { child, identity } = await startIdentified();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(liveness(identity)).toBe('dead');
+  });
+
+  test.runIf(onLinux)('another process that got the same pid does not keep a dead one alive', async () => {
+    const { identity } = await startIdentified();
+    expect(liveness({ ...identity, startTime: Number(identity.startTime) - 1 })).toBe('dead');
+  });
+
+  test.runIf(onLinux)('a zombie is dead', async () => {
+    // `exec` turns the shell into a program that never waits for the child it inherits.
+    const { line } = await start('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600']);
+    const stat = (): string[] =>
+      readFileSync(`/proc/${line}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+    const identity = { ...ownIdentity(), pid: Number(line), startTime: Number(stat()[19]) };
+    expect(liveness(identity)).toBe('alive');
+    process.kill(Number(line), 'SIGKILL');
+    await expect.poll(() => stat()[0]).toBe('Z');
+    expect(liveness(identity)).toBe('dead');
+  });
+
+  test.runIf(onLinux)('a terminated worker thread is dead while its process lives on', async () => {
+    const worker = new Worker(fixture('identify-in-worker'));
+    const [identity] = (await once(worker, 'message')) as [ProcessIdentity];
+    expect(identity.pid).toBe(process.pid);
+    expect(liveness(identity)).toBe('alive');
+    await worker.terminate();
+    expect(liveness(identity)).toBe('dead');
+  });
+});
+
+describe.runIf(onLinux)('what cannot be seen from here is unknown', () => {
+  const self = ownIdentity();
+  const gone = { ...self, pid: 2 ** 22 + 1, startTime: 1 };
+
+  test('a process of another machine, even of the same name', () => {
+    expect(liveness({ ...gone, bootId: 'other', machine: 'other' }, self)).toBe('unknown');
+    expect(liveness({ ...gone, bootId: 'other', host: 'other' }, self)).toBe('unknown');
+  });
+
+  test('a process of another container, on this boot and on an earlier one', () => {
+    const container = { ...self, pidNamespace: 4026532999 };
+    expect(liveness({ ...gone, pidNamespace: 4026532999 }, self)).toBe('unknown');
+    expect(liveness({ ...gone, bootId: 'other', pidNamespace: 4026532999 }, self)).toBe('unknown');
+    expect(liveness({ ...gone, bootId: 'other' }, container)).toBe('unknown');
+  });
+
+  test('a process that left no boot id, and everything to one that cannot read its own', () => {
+    const { bootId: _, ...bootless } = self;
+    expect(liveness({ ...gone, ...bootless, bootId: 'other' }, bootless)).toBe('unknown');
+    expect(liveness(bootless, self)).toBe('unknown');
+  });
+
+  test('an existing pid whose start times count from another start', () => {
+    expect(liveness({ ...self, timeNamespace: 1, startTime: 1 }, self)).toBe('unknown');
+    expect(liveness({ ...gone, timeNamespace: 1 }, self)).toBe('dead');
+  });
+
+  test('a process of this machine before its last boot is dead', () => {
+    const machine = { ...self, machine: 'm', pidNamespace: 4026531836 };
+    expect(liveness({ ...machine, bootId: 'earlier' }, machine)).toBe('dead');
+  });
+
+  test('a real process in a pid namespace of its own', async (context) => {
+    if (!permits('unshare', '--pid', '--fork', '--mount-proc', 'true')) return context.skip('no pid namespaces here');
+    const judge = (...options: string[]): string =>
+      execFileSync('unshare', [
+        ...['--pid', '--fork', ...options, process.execPath, fixture('judge-liveness')],
+        JSON.stringify(self),
+      ])
+        .toString()
+        .trim();
+    expect(judge('--mount-proc')).toBe('unknown');
+    expect(judge()).toBe('unknown');
+  });
+
+  test('a real process behind a /proc that hides it', async (context) => {
+    const hidden =
+      'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"';
+    const judge = ['--mount', 'sh', '-c', hidden, 'sh', process.execPath, fixture('judge-liveness')];
+    if (!permits('unshare', '--mount', 'sh', '-c', hidden, 'sh', 'true')) return context.skip('no mounts here');
+    const { child, identity } = await startIdentified();
+    const judged = (): string =>
+      execFileSync('unshare', [...judge, JSON.stringify(identity)])
+        .toString()
+        .trim();
+    expect(judged()).toBe('unknown');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(judged()).toBe('dead');
+  });
+});

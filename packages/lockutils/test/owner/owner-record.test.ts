@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { liveness } from '../../dist/owner/liveness.js';
+import { decodeOwnerRecord, encodeOwnerRecord, holderOf, maxOwnerRecordBytes } from '../../dist/owner/owner-record.js';
+import { ownIdentity } from '../../dist/owner/process-identity.js';
+
+describe('an owner record', () => {
+  test('names process, machine, command, label and time, and is judged like the process itself', () => {
+    const record = decodeOwnerRecord(encodeOwnerRecord('nightly', 1_700_000_000_000.5));
+    expect(record).toMatchObject({ ...ownIdentity(), label: 'nightly', since: 1_700_000_000_000 });
+    expect(record && liveness(record)).toBe(liveness(ownIdentity()));
+    expect(record && holderOf(record)).toEqual({
+      pid: process.pid,
+      command: record?.command,
+      host: ownIdentity().host,
+      label: 'nightly',
+      since: new Date(1_700_000_000_000),
+    });
+  });
+
+  test.prop([fc.option(fc.string({ unit: 'grapheme', maxLength: 2000 }), { nil: undefined })])(
+    'fits its size whatever the label, of which it keeps the beginning',
+    (label) => {
+      const bytes = encodeOwnerRecord(label, Date.now());
+      expect(bytes.length).toBeLessThanOrEqual(maxOwnerRecordBytes);
+      const record = decodeOwnerRecord(bytes);
+      const printable = label?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+      expect(record).toBeDefined();
+      expect(printable?.startsWith(record?.label ?? '')).toBe(label === undefined ? undefined : true);
+      if (label !== undefined && Buffer.byteLength(JSON.stringify(label)) < 100) expect(record?.label).toBe(printable);
+    },
+  );
+
+  test.prop([fc.nat({ max: 400 })])('is all or nothing when cut short', (length) => {
+    const whole = encodeOwnerRecord('label', Date.now());
+    expect(decodeOwnerRecord(whole.subarray(0, Math.min(length, whole.length - 1)))).toBeUndefined();
+  });
+
+  test('is read although a longer one stood there before', () => {
+    const over = Buffer.concat([encodeOwnerRecord(undefined, 5), Buffer.from('rest of a longer record"}\n')]);
+    expect(decodeOwnerRecord(over)?.since).toBe(5);
+  });
+
+  const magic = 'oslo-concurrency owner 1\n';
+  test.prop([
+    fc.oneof(
+      fc.uint8Array({ maxLength: 2000 }),
+      fc.oneof(fc.json(), fc.string()).map((text) => Buffer.from(`${magic}${text}\n`)),
+      fc
+        .record({ pid: fc.anything(), since: fc.anything(), host: fc.anything(), command: fc.anything() })
+        .map((value) => Buffer.from(`${magic}${fc.stringify(value)}\n`)),
+    ),
+  ])('of somebody else is undefined or whole, and never throws', (bytes) => {
+    const record = decodeOwnerRecord(bytes);
+    if (record === undefined) return;
+    expect(holderOf(record).since?.getTime()).toBe(record.since);
+    expect(liveness(record)).toMatch(/alive|dead|unknown/);
+  });
+
+  test('writes nothing to the terminal of who reads it', () => {
+    const text = JSON.stringify({ pid: 7, since: 1, host: 'h\u001b[2J', command: 'a\u202eb\n', label: '\u0007' });
+    expect(decodeOwnerRecord(Buffer.from(`${magic}${text}\n`))).toMatchObject({
+      host: 'h?[2J',
+      command: 'a?b?',
+      label: '?',
+    });
+  });
+
+  test('shows program and script, but no further argument and nothing that was evaluated', () => {
+    const program = `import(${JSON.stringify(new URL('../../dist/owner/command-line.js', import.meta.url).href)})
+      .then(({ ownCommand }) => console.log(ownCommand()))`;
+    expect(execFileSync(process.execPath, ['-e', program, '/secret']).toString()).toBe('node\n');
+    expect(execFileSync(process.execPath, ['-', '/secret'], { input: program }).toString()).toBe('node\n');
+  });
+});
