@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hiddenFolder, makeHiddenFolder } from './hidden-folder.js';
+import { LockDriverMismatchError } from './lock-driver-mismatch-error.js';
+
+const explanation = `The locks in the folder above this one are made by the driver that this file is named after.
+Two drivers do not see each other's locks, so @oslo-concurrency/lockutils refuses any other one here.
+`;
+
+const safeFolders = new Set<string>();
+
+/**
+ * Marks `directory` as a lock path of this driver, or throws when it is another one's. Costs one look (1.5 us) later on.
+ *
+ * The marker is the folder `.oslo-concurrency/driver` with one file in it, named after the driver. It is made complete
+ * under another name and then renamed: a rename onto a folder that is not empty fails, so of two drivers that come at
+ * the same time one wins and the other sees who did, and a crash at any point leaves either no marker or a whole one.
+ *
+ * @throws LockDriverMismatchError, or the system's error when there is no marker and none can be made.
+ */
+export function claimLockPath(directory: string, driverName: string): void {
+  const marker = join(directory, hiddenFolder, 'driver');
+  const file = encodeURIComponent(driverName);
+  if (safeFolders.has(directory) && existsSync(join(marker, file))) return;
+  const hidden = makeHiddenFolder(directory);
+  const found = readMarker(marker);
+  if (found === undefined) createMarker(hidden, marker, file);
+  const markedWith = found ?? readMarker(marker);
+  if (markedWith !== file) {
+    throw new LockDriverMismatchError(directory, driverName, decodeURIComponent(markedWith ?? 'unknown'), marker);
+  }
+  if (safeFolders.size >= 1000) safeFolders.clear();
+  safeFolders.add(directory);
+}
+
+function readMarker(marker: string): string | undefined {
+  try {
+    return readdirSync(marker)[0];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function createMarker(hidden: string, marker: string, file: string): void {
+  const prepared = join(hidden, `driver.${randomUUID()}`);
+  try {
+    mkdirSync(prepared);
+    // Everybody who takes part must be able to read it, and only we and root to change it.
+    chmodSync(prepared, statSync(hidden).mode & 0o755);
+    writeFileSync(join(prepared, file), explanation);
+    renameSync(prepared, marker);
+  } catch (error) {
+    rmSync(prepared, { recursive: true, force: true });
+    // Not empty: somebody else's marker came first, and is read next. Windows says EPERM.
+    if (readMarker(marker) === undefined) throw error;
+  }
+}

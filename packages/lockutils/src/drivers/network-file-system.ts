@@ -1,0 +1,74 @@
+import { statfsSync } from 'node:fs';
+import { ConcurrencyError } from '@oslo-concurrency/core';
+
+/**
+ * The lock path lies on a file system that other machines, or a kernel other than this one, can reach too. Locks of the
+ * kernel would silently not be seen by them, so nothing was locked.
+ */
+export class NetworkFileSystemError extends ConcurrencyError {
+  readonly code = 'ERR_NETWORK_FILE_SYSTEM';
+  /** The lock path. */
+  readonly path: string;
+  /** `nfs`, `cifs`, `fuse` ... */
+  readonly fileSystem: string;
+
+  constructor(path: string, fileSystem: string) {
+    super(
+      `The lock path ${path} is on a ${fileSystem} file system, where a kernel lock may not be seen by everybody: use a directory on a local disk, or driver: 'lockfile', or a lease; or set allowNetworkFileSystem: true if only processes of this machine lock there`,
+    );
+    this.path = path;
+    this.fileSystem = fileSystem;
+  }
+}
+
+// f_type of statfs(2), from linux/magic.h and the list of GNU stat. FUSE is sshfs, virtiofs (folders of the host in a
+// virtual machine), mergerfs and many more: what is behind it cannot be told from here.
+const networkFileSystems: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'nfs'],
+  [0xff534d42, 'cifs'],
+  [0xfe534d42, 'smb2'],
+  [0x517b, 'smb'],
+  [0x65735546, 'fuse'],
+  [0x01021997, '9p'],
+  [0x00c36400, 'ceph'],
+  [0x0bd00bd0, 'lustre'],
+  [0x01161970, 'gfs2'],
+  [0x7461636f, 'ocfs2'],
+  [0x47504653, 'gpfs'],
+  [0x19830326, 'beegfs'],
+  [0x20030528, 'orangefs'],
+  [0x5346414f, 'afs'],
+  [0x6b414653, 'afs'],
+  [0x73757245, 'coda'],
+  [0x564c, 'ncp'],
+  [0x786f4256, 'vboxsf'],
+  [0xbacbacbc, 'vmhgfs'],
+  [0x7c7c6673, 'prl_fs'],
+  [0xaad7aaea, 'panfs'],
+  [0x61636673, 'acfs'],
+  [0xbeefdead, 'snfs'],
+  [0x013111a8, 'ibrix'],
+]);
+
+const local = new Set<string>();
+
+/** The name of the network file system `directory` is on, or `undefined`. Known on Linux, and for UNC paths on Windows. */
+export function networkFileSystemOf(directory: string): string | undefined {
+  if (process.platform === 'win32') return /^[\\/]{2}[^.?\\/]/.test(directory) ? 'network share' : undefined;
+  if (process.platform !== 'linux') return undefined;
+  // Some types have the sign bit set, and come as a negative number where f_type has 32 bits.
+  return networkFileSystems.get(statfsSync(directory).type >>> 0);
+}
+
+/**
+ * Throws when `directory` is on a network file system, unless `allow`. Looks once per directory and process.
+ *
+ * @throws NetworkFileSystemError, or the system's error when it cannot tell.
+ */
+export function refuseNetworkFileSystem(directory: string, allow: boolean): void {
+  if (allow || local.has(directory)) return;
+  const found = networkFileSystemOf(directory);
+  if (found !== undefined) throw new NetworkFileSystemError(directory, found);
+  if (local.size >= 1000) local.clear();
+  local.add(directory);
+}

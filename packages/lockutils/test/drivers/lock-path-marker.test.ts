@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeHiddenFolder } from '../../dist/drivers/hidden-folder.js';
+import { claimLockPath } from '../../dist/drivers/lock-path-marker.js';
+
+const claimer = fileURLToPath(new URL('../fixtures/claim-lock-path.mjs', import.meta.url));
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const codeOf = (claim: () => void): string | undefined => {
+  try {
+    claim();
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+  return undefined;
+};
+
+async function nextLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no pipe');
+  return String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim();
+}
+
+describe('G20 a lock path belongs to one driver', () => {
+  test('the first driver has it, also the second time; another one is told whose it is', () => {
+    claimLockPath(directory, 'kernel');
+    claimLockPath(directory, 'kernel');
+    expect(() => claimLockPath(directory, 'lockfile')).toThrow(
+      expect.objectContaining({ code: 'ERR_LOCK_DRIVER_MISMATCH', driver: 'lockfile', markedWith: 'kernel' }),
+    );
+    expect(readdirSync(join(directory, '.oslo-concurrency', 'driver'))).toEqual(['kernel']);
+  });
+
+  test('of processes that come first at the same time with two drivers, those of one are let in', async () => {
+    const drivers = ['kernel', 'lockfile', 'kernel', 'lockfile', 'kernel', 'lockfile'];
+    const children = drivers.map((driver) => spawn(process.execPath, [claimer, directory, driver]));
+    await Promise.all(children.map(nextLine));
+    const answers = children.map(nextLine);
+    for (const child of children) child.stdin.write('go');
+    const said = await Promise.all(answers);
+    const [winner] = readdirSync(join(directory, '.oslo-concurrency', 'driver'));
+    expect(said).toEqual(
+      drivers.map((driver) => (driver === winner ? 'claimed' : `ERR_LOCK_DRIVER_MISMATCH ${winner}`)),
+    );
+    expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual(['driver']);
+  });
+
+  test('a marker that was removed is made again by the next claim', () => {
+    claimLockPath(directory, 'kernel');
+    rmSync(join(directory, '.oslo-concurrency'), { recursive: true });
+    claimLockPath(directory, 'lockfile');
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ERR_LOCK_DRIVER_MISMATCH');
+  });
+
+  test('a driver may have any name', () => {
+    claimLockPath(directory, '../x y');
+    claimLockPath(directory, '../x y');
+    expect(() => claimLockPath(directory, 'kernel')).toThrow('../x y');
+  });
+
+  test('G16 a link or file where the folder should be is not followed and not changed', () => {
+    const elsewhere = join(directory, 'elsewhere');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, join(directory, '.oslo-concurrency'));
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOTDIR');
+    expect(readdirSync(elsewhere)).toEqual([]);
+    rmSync(join(directory, '.oslo-concurrency'));
+    writeFileSync(join(directory, '.oslo-concurrency'), '');
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOTDIR');
+  });
+
+  test('G16 where nothing can be made the error is the system’s, and a marked one is still of use', () => {
+    const missing = join(directory, 'missing');
+    expect(codeOf(() => claimLockPath(missing, 'kernel'))).toBe('ENOENT');
+    // /proc refuses to make anything, root or not.
+    if (process.platform === 'linux') expect(codeOf(() => claimLockPath('/proc', 'kernel'))).toBe('ENOENT');
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'the hidden folders have the mode of the lock path, whatever the umask',
+    () => {
+      chmodSync(directory, 0o2775);
+      const before = process.umask(0o077);
+      try {
+        const made = makeHiddenFolder(directory, 'queue');
+        claimLockPath(directory, 'kernel');
+        expect(statSync(made).mode & 0o7777).toBe(0o2775);
+        expect(statSync(join(directory, '.oslo-concurrency', 'driver')).mode & 0o777).toBe(0o755);
+      } finally {
+        process.umask(before);
+      }
+    },
+  );
+});
