@@ -1,0 +1,99 @@
+// The rules of the layout that a compiler does not keep: who may import whom, what can be reached from outside, and
+// names that promise nothing. Prints every breach and exits with 1.
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join, relative } from 'node:path';
+import { packages, root } from './workspaces.mjs';
+
+const scope = '@oslo-concurrency/';
+
+/** What each package may import of ours. A new package is added here, and somebody has thought about it. */
+const mayImport = {
+  core: [],
+  lockutils: ['core'],
+  processutils: ['core'],
+  fixture: ['core', 'lockutils'],
+  'lockutils-etcd': ['core', 'lockutils'],
+  'lockutils-postgres': ['core', 'lockutils'],
+};
+const emptyNames = /^(utils?|helpers?|common|shared|misc|types)\.ts$/;
+const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
+
+const breaches = [];
+for (const { folder, manifest } of packages) {
+  const name = manifest.name.slice(scope.length);
+  const allowed = mayImport[name];
+  if (allowed === undefined) {
+    breaches.push(`${manifest.name}: is not in the list of who may import whom (scripts/check-structure.mjs)`);
+    continue;
+  }
+  checkDependencies(name, manifest, allowed);
+  for (const file of sourcesBelow(join(folder, 'src'))) checkSource(file, name, manifest);
+  checkClosed(folder, manifest);
+}
+for (const breach of breaches) console.log(breach);
+process.exitCode = breaches.length === 0 ? 0 : 1;
+
+function checkDependencies(name, manifest, allowed) {
+  for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies']) {
+    for (const [dependency, range] of Object.entries(manifest[field] ?? {})) {
+      if (!dependency.startsWith(scope)) continue;
+      if (!allowed.includes(dependency.slice(scope.length))) {
+        breaches.push(`${name}: ${field} has ${dependency}, which is not below it`);
+      }
+      if (!range.startsWith('^'))
+        breaches.push(`${name}: ${dependency} is asked for as ${range}, not by a caret range`);
+    }
+  }
+}
+
+function sourcesBelow(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(folder, file));
+}
+
+function checkSource(file, name, manifest) {
+  const shown = relative(root, file);
+  const text = readFileSync(file, 'utf8');
+  const code = text.replace(/^\s*(\/\/|\*|\/\*\*?).*$/gm, '');
+  if (emptyNames.test(basename(file))) breaches.push(`${shown}: the name says nothing about the content`);
+  if (!kebabCase.test(basename(file))) breaches.push(`${shown}: file names are kebab-case`);
+  if (/^export \*/m.test(code)) breaches.push(`${shown}: export * hides what is public; name it`);
+  if (basename(file) === 'index.ts') {
+    const rest = code.replace(/export\s+(type\s+)?\{[^}]*\}\s*(from\s*'[^']+')?;/g, '').trim();
+    if (rest !== '') breaches.push(`${shown}: holds more than named re-exports: ${rest.split('\n')[0]}`);
+  }
+  const known = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
+  for (const [, specifier] of code.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+    if (specifier.startsWith('.') || specifier.startsWith('node:')) continue;
+    const imported = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+    if (imported === `${scope}${name}`) breaches.push(`${shown}: imports its own package by name`);
+    else if (!Object.hasOwn(known, imported))
+      breaches.push(`${shown}: imports ${specifier}, which ${name} does not depend on`);
+  }
+}
+
+/** Every built file but the entry points must be out of reach, and every entry point must be there. */
+function checkClosed(folder, manifest) {
+  const requireFrom = createRequire(join(folder, 'package.json'));
+  const entries = Object.entries(manifest.exports).map(([key, target]) => [key, target.default ?? target]);
+  for (const [key] of entries) {
+    const specifier = `${manifest.name}${key.slice(1)}`;
+    try {
+      requireFrom.resolve(specifier);
+    } catch (error) {
+      breaches.push(`${specifier}: cannot be resolved (${error.code}); is it built?`);
+    }
+  }
+  for (const file of readdirSync(join(folder, 'dist'), { recursive: true })) {
+    if (!file.endsWith('.js')) continue;
+    const specifier = `${manifest.name}/dist/${file}`;
+    try {
+      requireFrom.resolve(specifier);
+      breaches.push(`${specifier}: an internal that can be imported from outside`);
+    } catch (error) {
+      if (error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') breaches.push(`${specifier}: ${error.message}`);
+    }
+  }
+}
