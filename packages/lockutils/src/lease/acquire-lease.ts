@@ -1,0 +1,144 @@
+import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
+import type { Holder } from '../owner/holder.js';
+import { HeldLease } from './held-lease.js';
+import { type LeaseClock, leaseClock } from './lease-clock.js';
+import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
+import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease-errors.js';
+import { leaseMargin } from './lease-margin.js';
+import type { LeaseSettings } from './lease-options.js';
+
+const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
+
+/** Waits until `name` is granted, as long as `settings` allow. `clock` is for tests. */
+export async function acquireLease(
+  name: string,
+  settings: LeaseSettings,
+  clock: LeaseClock = leaseClock,
+): Promise<HeldLease> {
+  const { driver, ttl, label, signal, timeout } = settings;
+  signal?.throwIfAborted();
+  const asked = clock.now();
+  const event = { name, id: ++calls.last, external: true } satisfies LockEvent;
+  const publish = (what: keyof typeof lockChannels, more: Partial<LockEvent> = {}): void => {
+    if (lockChannels[what].hasSubscribers) lockChannels[what].publish({ ...event, ...more });
+  };
+  publish('acquire');
+
+  let holders: readonly Holder[] = [];
+  let told = false;
+  const giveUp = new AbortController();
+  const request: LeaseRequest = {
+    name,
+    ttl,
+    label,
+    now: () => clock.now(),
+    waiting(known) {
+      holders = known;
+      if (told || giveUp.signal.aborted) return;
+      told = true;
+      publish('wait', { detail: known });
+      try {
+        settings.onWait?.(known);
+      } catch (error) {
+        giveUp.abort(error);
+      }
+    },
+  };
+  const onAbort = (): void => giveUp.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const stopTimer =
+    timeout === 0 || timeout === Number.POSITIVE_INFINITY
+      ? () => {}
+      : clock.schedule(timeout, () => giveUp.abort(new LeaseTimeoutError(name, timeout, holders)));
+  try {
+    const grant = await unlessAborted(obtain(driver, request, settings, clock, giveUp.signal), giveUp.signal);
+    if (grant === undefined) {
+      throw settings.blocking ? new LeaseTimeoutError(name, timeout, holders) : new LeaseNotAcquiredError(name);
+    }
+    const granted = clock.now();
+    if (grant.validUntil - leaseMargin(ttl) <= granted) {
+      giveBack(name, grant);
+      throw new LeaseTtlTooShortError(name, ttl);
+    }
+    publish('grant', { waitedMs: granted - asked });
+    return new HeldLease(grant, {
+      name,
+      ttl,
+      renewEvery: settings.renewEvery,
+      clock,
+      onLost: (error) => publish('lost', { heldMs: clock.now() - granted, detail: error }),
+      onReleased: () => publish('release', { heldMs: clock.now() - granted }),
+    });
+  } finally {
+    stopTimer();
+    signal?.removeEventListener('abort', onAbort);
+  }
+
+  /** Settles at once when `stop` aborts, though the driver takes its time; what it grants after that is given back. */
+  function unlessAborted(work: Promise<LeaseGrant | undefined>, stop: AbortSignal): Promise<LeaseGrant | undefined> {
+    return new Promise((resolve, reject) => {
+      const abandon = (): void => reject(stop.reason);
+      if (stop.aborted) abandon();
+      stop.addEventListener('abort', abandon, { once: true });
+      work.then((grant) => {
+        stop.removeEventListener('abort', abandon);
+        if (stop.aborted && grant !== undefined) giveBack(name, grant);
+        resolve(grant);
+      }, reject);
+    });
+  }
+}
+
+function obtain(
+  driver: LeaseDriver,
+  request: LeaseRequest,
+  settings: LeaseSettings,
+  clock: LeaseClock,
+  stop: AbortSignal,
+): Promise<LeaseGrant | undefined> {
+  if (!settings.blocking || settings.timeout === 0) return driver.tryAcquire(request, stop);
+  return driver.acquire?.(request, stop) ?? poll(driver, request, clock, stop);
+}
+
+async function poll(
+  driver: LeaseDriver,
+  request: LeaseRequest,
+  clock: LeaseClock,
+  stop: AbortSignal,
+): Promise<LeaseGrant> {
+  for (;;) {
+    const grant = await driver.tryAcquire(request, stop);
+    if (grant !== undefined) return grant;
+    stop.throwIfAborted();
+    request.waiting((await driver.holders?.(request.name)) ?? []);
+    await hintOrInterval(driver, request, clock, stop);
+  }
+}
+
+function hintOrInterval(
+  driver: LeaseDriver,
+  request: LeaseRequest,
+  clock: LeaseClock,
+  stop: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      stopTimer();
+      stopHints?.();
+      stop.removeEventListener('abort', done);
+      if (stop.aborted) reject(stop.reason);
+      else resolve();
+    };
+    // Up to a quarter sooner, so that those who began together do not go on asking together.
+    const stopTimer = clock.schedule((driver.pollEvery ?? 250) * (1 - Math.random() / 4), done);
+    const stopHints = driver.onRelease?.(request, done);
+    stop.addEventListener('abort', done, { once: true });
+    if (stop.aborted) done();
+  });
+}
+
+function giveBack(name: string, grant: LeaseGrant): void {
+  grant.release().catch((error: unknown) => {
+    getLogger().warn(`Giving back the lease ${name} failed, it will expire: ${String(error)}`);
+  });
+}

@@ -1,0 +1,237 @@
+import { getLogger } from '@oslo-concurrency/core';
+import type { LeaseClock } from './lease-clock.js';
+import type { LeaseGrant } from './lease-driver.js';
+import { type LeaseLossReason, LeaseLostError } from './lease-errors.js';
+import { leaseMargin } from './lease-margin.js';
+import { readingThrough } from './reading-signal.js';
+
+declare const leaseBrand: unique symbol;
+
+/** What {@link HeldLease} needs to know besides the grant. For `lease`. */
+export interface HeldLeaseOptions {
+  readonly name: string;
+  /** Milliseconds. */
+  readonly ttl: number;
+  /** Milliseconds between two renewals. */
+  readonly renewEvery: number;
+  readonly clock: LeaseClock;
+  /** Called once, when the lease is lost. */
+  readonly onLost?: (error: LeaseLostError) => void;
+  /** Called once, when the lease was given back. */
+  readonly onReleased?: () => void;
+}
+
+/**
+ * A lease that is held, until `release`, or until it is lost: then `signal` aborts with a {@link LeaseLostError}.
+ *
+ * The signal aborts a margin *before* anybody else can be granted the lease. `signal.aborted` and `assertHeld()` ask
+ * the clock at the moment they are read, so they are right even when the event loop was blocked or the machine slept.
+ * Not a lock: no function that wants a lock takes it, because code that goes on after the abort can meet a successor.
+ * Renews itself, which keeps the process alive until it is released. Get one from `lease`.
+ */
+export class HeldLease implements AsyncDisposable {
+  /** Makes leases and locks different types, whatever their members. */
+  declare readonly [leaseBrand]: 'lease';
+  readonly name: string;
+  /** Greater than that of every earlier holder of the name. Let whatever you write to refuse a smaller one. */
+  readonly fencingToken: bigint;
+  /** What the driver gave; for functions that come with a driver. Releasing it here would go unnoticed. */
+  readonly grant: LeaseGrant;
+
+  readonly #options: HeldLeaseOptions;
+  readonly #abort = new AbortController();
+  readonly #signal: AbortSignal;
+  /** The moment of the clock from which on nothing may be done under the lease. */
+  #deadline: number;
+  /** When the renewal under way, or the last one, was begun; and how much sleep the clock had counted then. */
+  #renewalBegun: number;
+  #skippedBefore: number;
+  #renewalFailure: unknown;
+  #renewal: Promise<void> | undefined;
+  #lost: LeaseLostError | undefined;
+  #released: Promise<void> | undefined;
+  readonly #cancel = new Map<'deadline' | 'renewal' | 'tick' | 'driver', () => void>();
+
+  /**
+   * Why no code under a lease can meet a successor, as long as it obeys `signal`:
+   * - The driver promises that nobody else is granted before `validUntil`; `#deadline` is a margin before that.
+   * - Only an answered renewal moves `#deadline`, to a value counted from before its request was sent. An answer that
+   *   comes after the deadline moves nothing: the signal has aborted, and that is final.
+   * - The signal aborts by a timer at the deadline. If the loop is blocked, no code of ours or the user's runs either;
+   *   when it comes free, the user's code may run before the timer. So everything a user can read here
+   *   (`signal.aborted`, `throwIfAborted`, `assertHeld`) compares the clock with `#deadline` first.
+   * - A sleep moves the clock but no timer; the reading covers it, and a tick every so often tells the listeners.
+   * What is left: code that read "held" and is stopped before it acts. No clock can help there; the token can.
+   */
+  constructor(grant: LeaseGrant, options: HeldLeaseOptions) {
+    this.grant = grant;
+    this.name = options.name;
+    this.fencingToken = grant.token;
+    this.#options = options;
+    this.#signal = readingThrough(this.#abort.signal, () => this.#check());
+    this.#deadline = grant.validUntil - leaseMargin(options.ttl);
+    this.#renewalBegun = options.clock.now();
+    this.#skippedBefore = options.clock.skipped;
+    const stop = grant.onLost?.(() => this.#lose('gone'));
+    if (stop !== undefined) this.#cancel.set('driver', stop);
+    this.#armDeadline();
+    this.#armTick();
+    this.#armRenewal(options.renewEvery);
+  }
+
+  /** Aborts when the lease is lost, with a {@link LeaseLostError} as its reason. Does not abort on release. */
+  get signal(): AbortSignal {
+    this.#check();
+    return this.#signal;
+  }
+
+  /** Milliseconds that are left before `signal` aborts, if no renewal comes through; 0 when lost or released. */
+  get remaining(): number {
+    return this.#check() && this.#released === undefined ? this.#deadline - this.#options.clock.now() : 0;
+  }
+
+  /** The same as a wall clock time in milliseconds since 1970; for people, since a wall clock can be set. */
+  get expiresAt(): number {
+    return Date.now() + this.remaining;
+  }
+
+  /** Throws unless the lease is held at this moment. @throws LeaseLostError, also after a release. */
+  assertHeld(): void {
+    if (this.#released !== undefined || !this.#check()) throw this.#lost ?? this.#lossError('released');
+  }
+
+  /** Renews now. Rejects with the driver's error when that fails: the lease is still held then, until it is lost. */
+  async renew(): Promise<void> {
+    this.assertHeld();
+    await this.#renew();
+    this.assertHeld();
+  }
+
+  /**
+   * Gives the lease back; calling it again answers the same.
+   *
+   * @throws LeaseLostError when it was lost before; a successor is not touched. The driver's error when the server
+   * cannot be told: the lease then ends by its ttl.
+   */
+  release(): Promise<void> {
+    this.#released ??= this.#release();
+    return this.#released;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  async #release(): Promise<void> {
+    this.#check();
+    this.#stop();
+    const wasThere = await this.grant.release();
+    if (this.#lost === undefined && !wasThere) this.#lose('gone');
+    if (this.#lost !== undefined) throw this.#lost;
+    this.#options.onReleased?.();
+  }
+
+  /** Whether the lease is held by the clock; if it is no longer, the signal has aborted when this returns. */
+  #check(): boolean {
+    if (this.#lost !== undefined) return false;
+    // Once released, time has no meaning for it; whether it was lost before that was asked then.
+    if (this.#released !== undefined) return true;
+    const { clock, renewEvery } = this.#options;
+    const now = clock.now();
+    if (now < this.#deadline) return true;
+    const slept = clock.skipped - this.#skippedBefore;
+    const late = now - slept - this.#renewalBegun > renewEvery && this.#renewal === undefined;
+    if (slept > 0 && now - slept < this.#deadline) this.#lose('slept');
+    else if (late && this.#renewalFailure === undefined) this.#lose('blocked');
+    else this.#lose('unreachable', this.#renewalFailure);
+    return false;
+  }
+
+  #lose(reason: LeaseLossReason, cause?: unknown): void {
+    if (this.#lost !== undefined) return;
+    const error = this.#lossError(reason, cause);
+    this.#lost = error;
+    this.#stop();
+    getLogger().warn(error.message);
+    this.#abort.abort(error);
+    this.#options.onLost?.(error);
+  }
+
+  #lossError(reason: LeaseLossReason, cause?: unknown): LeaseLostError {
+    return new LeaseLostError(this.name, this.fencingToken, reason, cause);
+  }
+
+  #stop(): void {
+    for (const cancel of this.#cancel.values()) cancel();
+    this.#cancel.clear();
+  }
+
+  #arm(what: 'deadline' | 'renewal' | 'tick', delay: number, action: () => void): void {
+    this.#cancel.get(what)?.();
+    this.#cancel.set(what, this.#options.clock.schedule(Math.max(0, delay), action));
+  }
+
+  #armDeadline(): void {
+    this.#arm('deadline', this.#deadline - this.#options.clock.now(), () => {
+      // A timer may fire a fraction of a millisecond early.
+      if (this.#check()) this.#armDeadline();
+    });
+  }
+
+  #armTick(): void {
+    this.#arm('tick', Math.min(250, leaseMargin(this.#options.ttl) / 2), () => {
+      if (this.#check()) this.#armTick();
+    });
+  }
+
+  #armRenewal(delay: number): void {
+    this.#arm('renewal', delay, () => {
+      if (!this.#check()) return;
+      this.#renew().then(
+        () => this.#armRenewalAfter(this.#options.renewEvery),
+        (error: unknown) => {
+          getLogger().warn(`Renewing the lease ${this.name} failed, trying again: ${String(error)}`);
+          this.#armRenewalAfter(Math.min(this.#options.renewEvery, this.#options.ttl / 20));
+        },
+      );
+    });
+  }
+
+  #armRenewalAfter(delay: number): void {
+    if (this.#lost === undefined && this.#released === undefined) this.#armRenewal(delay);
+  }
+
+  /** One renewal; who comes while one is under way shares it. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#attemptRenewal().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async #attemptRenewal(): Promise<void> {
+    const { clock, ttl } = this.#options;
+    this.#renewalBegun = clock.now();
+    this.#skippedBefore = clock.skipped;
+    const tooLate = new AbortController();
+    const give = clock.schedule(this.#deadline - this.#renewalBegun, () =>
+      tooLate.abort(this.#lossError('unreachable', this.#renewalFailure)),
+    );
+    try {
+      const validUntil = await this.grant.renew(tooLate.signal);
+      if (this.#released !== undefined || !this.#check()) return;
+      if (validUntil === undefined) return this.#lose('gone');
+      this.#renewalFailure = undefined;
+      const deadline = validUntil - leaseMargin(ttl);
+      if (deadline > this.#deadline) {
+        this.#deadline = deadline;
+        this.#armDeadline();
+      }
+    } catch (error) {
+      this.#renewalFailure = error;
+      throw error;
+    } finally {
+      give();
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
+import { acquireLease } from './acquire-lease.js';
+import type { HeldLease } from './held-lease.js';
+import { LeaseLostError } from './lease-errors.js';
+import { type LeaseOptions, leaseSettings } from './lease-options.js';
+
+/**
+ * Holds `name` between machines, for as long as it can be renewed: around `fn`, or until the handle is released.
+ *
+ * Promises: the handle's `signal` aborts before anybody else can be granted the name, and its `fencingToken` grows with
+ * every grant. Does not promise what a lock does: code that ignores the signal, or is stopped between looking and
+ * writing, can overlap with a successor; check the token where you write. Times are milliseconds.
+ *
+ * @throws LeaseLostError when it was lost while `fn` ran, with what `fn` threw as cause; LeaseTimeoutError;
+ * LeaseNotAcquiredError; the driver's errors; the reason of `options.signal`.
+ * @example
+ * await lease('report', { driver, ttl: 15_000 }, async ({ signal, fencingToken }) => write(fencingToken, { signal }));
+ */
+export function lease(name: string, options: LeaseOptions): Promise<HeldLease>;
+export function lease<T>(name: string, options: LeaseOptions, fn: (held: HeldLease) => T | PromiseLike<T>): Promise<T>;
+export async function lease<T>(
+  name: string,
+  options: LeaseOptions,
+  fn?: (held: HeldLease) => T | PromiseLike<T>,
+): Promise<T | HeldLease> {
+  const settings = leaseSettings(name, options);
+  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  const held = await acquireLease(name, settings);
+  return fn === undefined ? held : around(held, fn);
+}
+
+async function around<T>(held: HeldLease, fn: (held: HeldLease) => T | PromiseLike<T>): Promise<T> {
+  let outcome: { readonly value: T } | { readonly error: unknown };
+  try {
+    outcome = { value: await fn(held) };
+  } catch (error) {
+    outcome = { error };
+  }
+  try {
+    await held.release();
+  } catch (error) {
+    if ('value' in outcome || outcome.error === error) throw error;
+    if (error instanceof LeaseLostError) {
+      throw new LeaseLostError(error.leaseName, error.fencingToken, error.reason, outcome.error);
+    }
+    // The body's error says more than that the lease could not be given back and has to expire.
+    getLogger().warn(`Releasing the lease ${held.name} failed: ${String(error)}`);
+  }
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
