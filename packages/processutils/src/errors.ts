@@ -1,0 +1,198 @@
+import { ConcurrencyError, InvalidOptionError } from '@oslo-concurrency/core';
+import { pythonRepr } from './python-repr.js';
+import type { SurvivingProcess } from './terminate-tree.js';
+
+/** What a command wrote: text, or bytes when `binary` was asked for. */
+export type Output = string | Uint8Array;
+
+/** The facts of a {@link ProcessExecutionError}, all optional as in oslo. */
+export interface ProcessExecutionErrorFacts {
+  readonly stdout?: string | undefined;
+  readonly stderr?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly cmd?: string | undefined;
+  readonly description?: string | undefined;
+  readonly signal?: string | undefined;
+  readonly attempts?: number | undefined;
+  readonly durationMs?: number | undefined;
+}
+
+const unexpected = 'Unexpected error while running command.';
+
+// A message is for reading: of longer output it shows the beginning and the end, the fields hold all of it.
+const shownLength = 64 * 1024;
+
+/**
+ * A command could not be started, or ended with an exit code that was not asked for.
+ *
+ * The message has oslo's five lines: description, command, exit code, stdout and stderr as Python would quote them.
+ * `exitCode` is `-n` for a command that signal number n ended. All text in it is masked, `cause` included.
+ * `toJSON` and {@link ProcessExecutionError.fromJSON} carry every field between processes; `structuredClone` of the
+ * error itself keeps the message only, as with every class of error.
+ */
+export class ProcessExecutionError extends ConcurrencyError {
+  readonly code = 'ERR_PROCESS_EXECUTION';
+  /** What the command wrote to stdout, masked. */
+  readonly stdout: string | undefined;
+  /** What the command wrote to stderr, masked. */
+  readonly stderr: string | undefined;
+  /** The exit code; `-n` when signal n ended the command; `undefined` when it never started. */
+  readonly exitCode: number | undefined;
+  /** The command line, masked. */
+  readonly cmd: string | undefined;
+  /** What went wrong, when it was not just the exit code. */
+  readonly description: string | undefined;
+  /** The name of the signal that ended the command. */
+  readonly signal: string | undefined;
+  /** How many attempts were made. */
+  readonly attempts: number | undefined;
+  /** How long the last attempt took, in ms. */
+  readonly durationMs: number | undefined;
+
+  constructor(facts: ProcessExecutionErrorFacts = {}, options?: ErrorOptions) {
+    super(messageOf(facts), options);
+    this.stdout = facts.stdout;
+    this.stderr = facts.stderr;
+    this.exitCode = facts.exitCode;
+    this.cmd = facts.cmd;
+    this.description = facts.description;
+    this.signal = facts.signal;
+    this.attempts = facts.attempts;
+    this.durationMs = facts.durationMs;
+  }
+
+  /** The facts as plain data; `JSON.stringify` calls this. */
+  toJSON(): ProcessExecutionErrorFacts & { readonly name: string; readonly code: string } {
+    const { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs } = this;
+    return { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs };
+  }
+
+  /** The error whose `toJSON` gave `facts`, with the same message. */
+  static fromJSON(facts: ProcessExecutionErrorFacts): ProcessExecutionError {
+    return new ProcessExecutionError(facts);
+  }
+}
+
+function messageOf({ description, cmd, exitCode, stdout, stderr }: ProcessExecutionErrorFacts): string {
+  return [
+    description ?? unexpected,
+    `Command: ${cmd ?? 'None'}`,
+    `Exit code: ${exitCode ?? '-'}`,
+    `Stdout: ${quoted(stdout)}`,
+    `Stderr: ${quoted(stderr)}`,
+  ].join('\n');
+}
+
+function quoted(text: string | undefined): string {
+  if (text === undefined) return 'None';
+  if (text.length <= shownLength) return pythonRepr(text);
+  const half = shownLength / 2;
+  const left = text.length - shownLength;
+  return `${pythonRepr(text.slice(0, half))} [${left} characters left out] ${pythonRepr(text.slice(-half))}`;
+}
+
+/** The facts that {@link ProcessTimeoutError} and {@link ProcessAbortedError} share. */
+export interface EndedCommandFacts {
+  /** The command line, masked. */
+  readonly cmd: string;
+  /** What it had written to stdout, masked. */
+  readonly stdout: string;
+  /** What it had written to stderr, masked. */
+  readonly stderr: string;
+  /** The process id, when it was started. */
+  readonly pid: number | undefined;
+  /** The last signal that was needed to end it; `undefined` when it had not been started. */
+  readonly endedBy: 'SIGTERM' | 'SIGKILL' | undefined;
+  /** What could not be ended: still running processes of the command, and why. Empty when all is gone. */
+  readonly remaining: readonly SurvivingProcess[];
+  /** How long it ran, in ms. */
+  readonly durationMs: number;
+}
+
+abstract class CommandEndedError extends ConcurrencyError implements EndedCommandFacts {
+  readonly cmd: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly pid: number | undefined;
+  readonly endedBy: 'SIGTERM' | 'SIGKILL' | undefined;
+  readonly remaining: readonly SurvivingProcess[];
+  readonly durationMs: number;
+
+  constructor(what: string, facts: EndedCommandFacts, options?: ErrorOptions) {
+    super(endedMessage(what, facts), options);
+    this.cmd = facts.cmd;
+    this.stdout = facts.stdout;
+    this.stderr = facts.stderr;
+    this.pid = facts.pid;
+    this.endedBy = facts.endedBy;
+    this.remaining = facts.remaining;
+    this.durationMs = facts.durationMs;
+  }
+}
+
+/**
+ * A command did not end within its `timeout`, so it was ended, with all its descendants that could be found.
+ *
+ * Carries what it had written until then. Not a {@link ProcessExecutionError}, and never retried, as in oslo, whose
+ * counterpart is `subprocess.TimeoutExpired`.
+ */
+export class ProcessTimeoutError extends CommandEndedError {
+  readonly code = 'ERR_PROCESS_TIMEOUT';
+  /** The timeout that was given, in ms. */
+  readonly timeout: number;
+
+  constructor(facts: EndedCommandFacts & { readonly timeout: number }) {
+    super(`The command did not end within ${facts.timeout} ms`, facts);
+    this.timeout = facts.timeout;
+  }
+}
+
+/** The `signal` given to a command was aborted, so it was ended, or not started. `cause` is the signal's reason. */
+export class ProcessAbortedError extends CommandEndedError {
+  readonly code = 'ERR_PROCESS_ABORTED';
+
+  constructor(facts: EndedCommandFacts, reason: unknown) {
+    super('The command was aborted', facts, { cause: reason });
+  }
+}
+
+function endedMessage(what: string, { endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
+  const how = endedBy === undefined ? 'before it was started' : `and was ended by ${endedBy}`;
+  const left = remaining.map(({ pid, name, reason }) => `${pid} (${name}: ${reason})`).join(', ');
+  return [
+    `${what} ${how}.${left === '' ? '' : ` Still running: ${left}.`}`,
+    `Command: ${cmd}`,
+    `Stdout: ${quoted(stdout)}`,
+    `Stderr: ${quoted(stderr)}`,
+  ].join('\n');
+}
+
+/** The limits of a command cannot be set on this machine; the message says what is missing. Nothing was started. */
+export class ProcessLimitsUnavailableError extends ConcurrencyError {
+  readonly code = 'ERR_PROCESS_LIMITS_UNAVAILABLE';
+}
+
+/** An argument has a wrong type or value. Thrown before anything is started; never shows what may be a secret. */
+export class InvalidArgumentError extends InvalidOptionError {
+  constructor(option: string, expected: string, received: unknown) {
+    super(option, expected, received);
+    this.name = 'InvalidArgumentError';
+  }
+}
+
+/** An option does not exist; the message lists those that do. Thrown before anything is started. */
+export class UnknownArgumentError extends InvalidOptionError {
+  constructor(name: string, known: readonly string[]) {
+    super('option', `one of ${known.join(', ')}`, name);
+    this.name = 'UnknownArgumentError';
+  }
+}
+
+/** A command was to run as root, this process is not root, and no `rootHelper` was given. */
+export class NoRootWrapSpecifiedError extends ConcurrencyError {
+  readonly code = 'ERR_NO_ROOT_WRAP_SPECIFIED';
+
+  constructor() {
+    super("Command requested root, but did not specify a root helper. Give one: rootHelper: 'sudo'.");
+  }
+}

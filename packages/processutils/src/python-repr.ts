@@ -1,0 +1,30 @@
+/**
+ * The text as Python's `repr` writes it: quoted, control and other unprintable characters escaped.
+ *
+ * Messages use it because oslo's do: logs of both languages can be searched by one pattern, and output of a command
+ * cannot forge a line of the log.
+ */
+export function pythonRepr(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const body = text.replace(/[\\'"]|[\p{C}\p{Z}]/gu, (character) => {
+    if (character === ' ' || (character !== quote && (character === '"' || character === "'"))) return character;
+    return escapes.get(character) ?? escapeByNumber(character);
+  });
+  return `${quote}${body}${quote}`;
+}
+
+const escapes = new Map([
+  ['\\', '\\\\'],
+  ["'", "\\'"],
+  ['"', '\\"'],
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
+
+function escapeByNumber(character: string): string {
+  const number = character.codePointAt(0) ?? 0;
+  const hex = number.toString(16);
+  if (number < 0x100) return `\\x${hex.padStart(2, '0')}`;
+  return number < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
+}

@@ -1,0 +1,61 @@
+import { inspect } from 'node:util';
+import { maskPassword, sanitizedKeys } from './mask-password.js';
+
+const mask = '***';
+const values = new WeakMap<SecretArgument, string>();
+
+/** An argument that is passed to the command and shown nowhere; made by {@link secret}. */
+export class SecretArgument {
+  // No field holds the value: inspect, JSON, spread, structuredClone and a debugger's preview find nothing.
+  constructor(value: string) {
+    values.set(this, value);
+  }
+  toString(): string {
+    return mask;
+  }
+  toJSON(): string {
+    return mask;
+  }
+  [inspect.custom](): string {
+    return mask;
+  }
+}
+
+/**
+ * Marks an argument as a secret: the command gets it, messages, logs, events and errors show `***`.
+ *
+ * What the command itself prints is masked in errors and logs, and untouched in the result of a command that
+ * succeeded. Other users of the machine can read a running command's arguments; standard input is safer.
+ *
+ * @example
+ * await execute('mysql', ['-e', sql, secret(`-p${password}`)]);
+ */
+export function secret(value: string): SecretArgument {
+  return new SecretArgument(value);
+}
+
+/** The value of a secret argument. */
+export function revealed(argument: SecretArgument): string {
+  return values.get(argument) ?? '';
+}
+
+/** Replaces in a text what must not be shown. */
+export type Masker = (text: string) => string;
+
+/**
+ * A masker of oslo's keys and of each of `secrets`, wherever it stands; a longer secret goes before its own parts.
+ *
+ * Secrets go first: `password=my secret` masked by its key alone would leave half of the secret, which then could no
+ * longer be found. Only one that is part of a key's name (`pass`) waits, so as not to hide that name.
+ */
+export function masker(secrets: readonly string[]): Masker {
+  const known = [...new Set(secrets)].filter((value) => value !== '').sort((a, b) => b.length - a.length);
+  const isPartOfKey = (value: string): boolean => sanitizedKeys.some((key) => key.includes(value.toLowerCase()));
+  const first = known.filter((value) => !isPartOfKey(value));
+  const last = known.filter(isPartOfKey);
+  return (text) => replaceEach(maskPassword(replaceEach(text, first), mask), last);
+}
+
+function replaceEach(text: string, values: readonly string[]): string {
+  return values.reduce((masked, value) => masked.replaceAll(value, mask), text);
+}
