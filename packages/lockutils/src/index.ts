@@ -1,3 +1,25 @@
+export type { Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
+export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/kernel-driver.js';
+export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/kernel-system.js';
+export type { DriverName } from './drivers/select.js';
+export {
+  AcquireLockFailedError,
+  AddOnUnavailableError,
+  DeadlockError,
+  InvalidLockNameError,
+  LockFileAccessError,
+  LockFileSystemError,
+  LockFileTypeError,
+  type LockNameProblem,
+  LockPathError,
+  type LockPathProblem,
+  LockPathRequiredError,
+  LockReleaseError,
+  LockTimeoutError,
+  LockUnsupportedError,
+  UpgradeConflictError,
+} from './errors.js';
+export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
 export type { HeldLease } from './lease/held-lease.js';
 export { lease } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
@@ -9,4 +31,7 @@ export {
   LeaseTtlTooShortError,
 } from './lease/lease-errors.js';
 export type { LeaseOptions } from './lease/lease-options.js';
+export { Semaphores } from './local/semaphores.js';
+export { type LockBody, lock } from './lock.js';
+export type { LockOptions } from './lock-options.js';
 export type { Holder } from './owner/holder.js';

@@ -19,18 +19,31 @@ export interface Grant {
   /** The holder before this one ended without releasing. Said once, to the first who comes after it. */
   readonly previousOwnerDied: boolean;
   /**
-   * Gives the lock back. Called once. When it throws or rejects, the lock may still be held. `remove` asks to delete
-   * the lock's files too, while still holding.
+   * Gives the lock back. When it throws or rejects, the lock may still be held, and it may be called again. `remove`
+   * asks to delete the lock's files too, while still holding.
    */
   release(options?: { readonly remove?: boolean }): void | Promise<void>;
   /** Exclusive to shared in one step, so that no other writer comes between. Absent where that cannot be had. */
   downgrade?(): void;
-  /** Shared to exclusive in one step; `false` while other shared holders are in. Absent where that cannot be had. */
-  tryUpgrade?(): boolean;
+  /**
+   * Begins to turn shared into exclusive, keeping others from joining; `undefined` when another holder has begun to.
+   * Absent where that cannot be had.
+   */
+  upgrade?(): Upgrade | undefined;
+}
+
+/** One holder's way from shared to exclusive; the shared lock is held throughout. */
+export interface Upgrade {
+  /** `true` once it is exclusive; `false` while other shared holders are in. */
+  attempt(): boolean;
+  /** Gives up, or ends after success; lets others join again. */
+  end(): void;
 }
 
 /** A place in the line for one lock, kept until `leave` or the end of this process. */
 export interface Place {
+  /** The number in the line, growing from one drawer to the next; for histories and messages. */
+  readonly ticket?: number;
   /** Whether everybody who came before has gone. */
   isFirst(): boolean | Promise<boolean>;
   /** Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop. */

@@ -1,0 +1,160 @@
+import { getLogger, lockChannels } from '@oslo-concurrency/core';
+import { type Acquisition, eventOf } from './acquisition.js';
+import type { LockRequest, Place } from './drivers/driver.js';
+import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
+import { GrantedLock } from './granted-lock.js';
+import { leaveTurn } from './local/held-turn.js';
+import type { TurnMode } from './local/turn-queue.js';
+import { pathRegistry, type TurnRegistry } from './local/turn-registry.js';
+import { type Asker, waitTurn } from './local/wait-turn.js';
+import { ownCommand } from './owner/command-line.js';
+import type { Holder } from './owner/holder.js';
+import { type FirstTry, type Obtained, obtain, tryOnce } from './waiting/obtain.js';
+import type { Patience } from './waiting/patience.js';
+
+const defaultGuard = 50;
+
+/**
+ * Acquires: the internal turn of the name, then of an external lock the turn of its file, then the driver. At once
+ * when nothing is in the way, so that an uncontended lock costs no timer, promise or listener.
+ */
+export function acquire(call: Acquisition): GrantedLock | Promise<GrantedLock> {
+  const { request, driver, options } = call;
+  announce(call);
+  options.signal?.throwIfAborted();
+  if (!takeTurn(call, call.registry, call.name)) return acquireSlowly(call, 'name');
+  if (request === undefined || driver === undefined) return granted(call, undefined);
+  if (!takeTurn(call, pathRegistry, request.path)) return acquireSlowly(call, 'path');
+  // Readers of this process go to the driver one by one, so that one waiter per file and process is all there is.
+  if (!takeDoor(call, request)) return acquireSlowly(call, 'door');
+  try {
+    const first = tryOnce(driver, request, options.fair === true);
+    if (first instanceof Promise)
+      return first.then((result) => afterTry(call, result)).catch((error) => giveUp(call, error));
+    if (first.obtained !== undefined) return granted(call, first.obtained);
+    return acquireSlowly(call, 'driver', first.place);
+  } catch (error) {
+    return giveUp(call, error);
+  }
+}
+
+async function afterTry(call: Acquisition, { obtained, place }: FirstTry): Promise<GrantedLock> {
+  if (obtained === undefined) return acquireSlowly(call, 'driver', place);
+  const { signal } = call.options;
+  if (signal?.aborted !== true) return granted(call, obtained);
+  // The abort came while the driver was trying: the grant is given back before anybody learns of it.
+  await granted(call, obtained).release();
+  throw signal.reason;
+}
+
+type Stage = 'name' | 'path' | 'door' | 'driver';
+
+async function acquireSlowly(call: Acquisition, from: Stage, place?: Place): Promise<GrantedLock> {
+  const { request, driver, options } = call;
+  try {
+    if (options.blocking === false) {
+      place?.leave();
+      throw new AcquireLockFailedError(call.name);
+    }
+    const patience: Patience = {
+      clock: call.clock,
+      deadline: options.timeout === undefined ? Number.POSITIVE_INFINITY : call.start + options.timeout,
+      signal: options.signal,
+      guard: options.delay ?? defaultGuard,
+    };
+    tellWait(call);
+    if (from === 'name') await waitFor(call, call.registry, call.name, call.mode, patience);
+    if (request === undefined || driver === undefined) return granted(call, undefined);
+    if (from === 'name' || from === 'path') await waitFor(call, pathRegistry, request.path, call.mode, patience);
+    if (from !== 'driver' && hasDoor(request)) await waitFor(call, pathRegistry, doorOf(request), alone, patience);
+    const obtained = await obtain(driver, request, options.fair === true, patience, place);
+    if (obtained === undefined) throw await timedOut(call);
+    return granted(call, obtained);
+  } catch (error) {
+    return giveUp(call, error);
+  }
+}
+
+const alone: TurnMode = { shared: false, permits: undefined };
+const nothing = (): void => {};
+
+function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode = call.mode): boolean {
+  const queue = registry.open(key);
+  if (!queue.admits(mode)) return false;
+  call.turns.push({ registry, key, queue, turn: queue.join(mode, call.body, nothing) });
+  return true;
+}
+
+const hasDoor = (request: LockRequest): boolean => request.shared || request.permits !== undefined;
+const doorOf = (request: LockRequest): string => `${request.path}\0door`;
+
+function takeDoor(call: Acquisition, request: LockRequest): boolean {
+  return !hasDoor(request) || takeTurn(call, pathRegistry, doorOf(request), alone);
+}
+
+async function waitFor(
+  call: Acquisition,
+  registry: TurnRegistry,
+  key: string,
+  mode: TurnMode,
+  patience: Patience,
+): Promise<void> {
+  const queue = registry.open(key);
+  const asker: Asker = { name: call.name, inside: call.inside, body: call.body };
+  try {
+    const turn = await waitTurn(queue, mode, asker, patience);
+    if (turn === undefined) throw await timedOut(call);
+    call.turns.push({ registry, key, queue, turn });
+  } catch (error) {
+    registry.settle(key, queue);
+    throw error;
+  }
+}
+
+function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock {
+  const { request } = call;
+  if (request !== undefined && hasDoor(request)) {
+    const door = call.turns.pop();
+    if (door !== undefined) leaveTurn(door);
+  }
+  const waitedMs = call.clock.now() - call.start;
+  if (call.options.doLog !== false) {
+    getLogger().debug(`Acquired lock "${call.name}"`);
+    if (request !== undefined) getLogger().debug(`Acquired external semaphore "${call.name}"`);
+  }
+  if (lockChannels.grant.hasSubscribers) lockChannels.grant.publish({ ...eventOf(call), waitedMs });
+  return new GrantedLock(call, obtained, waitedMs);
+}
+
+function giveUp(call: Acquisition, error: unknown): never {
+  for (const turn of call.turns.reverse()) leaveTurn(turn);
+  call.turns.length = 0;
+  throw error;
+}
+
+function announce(call: Acquisition): void {
+  if (call.options.doLog !== false) getLogger().debug(`Acquiring lock "${call.name}"`);
+  if (lockChannels.acquire.hasSubscribers) lockChannels.acquire.publish(eventOf(call));
+}
+
+function tellWait(call: Acquisition): void {
+  const { onWait } = call.options;
+  if (onWait === undefined && !lockChannels.wait.hasSubscribers) return;
+  const info = { name: call.name, lockFile: call.request?.path, holders: () => holdersOf(call) };
+  if (lockChannels.wait.hasSubscribers) lockChannels.wait.publish({ ...eventOf(call), detail: info });
+  onWait?.(info);
+}
+
+async function timedOut(call: Acquisition): Promise<LockTimeoutError> {
+  return new LockTimeoutError(call.name, call.options.timeout ?? 0, await holdersOf(call));
+}
+
+async function holdersOf({ driver, request }: Acquisition): Promise<readonly Holder[]> {
+  if (driver === undefined || request === undefined) return [{ pid: process.pid, command: ownCommand() }];
+  try {
+    return await driver.holders(request);
+  } catch {
+    // It is only for the message; the error that matters is the one being made.
+    return [];
+  }
+}

@@ -1,0 +1,63 @@
+import { type Clock, getOption, processState, systemClock } from '@oslo-concurrency/core';
+import type { LockDriver, LockRequest } from './drivers/driver.js';
+import { selectDriver } from './drivers/select.js';
+import type { HeldTurn } from './local/held-turn.js';
+import type { TurnMode } from './local/turn-queue.js';
+import { defaultRegistry, type TurnRegistry } from './local/turn-registry.js';
+import { type Body, currentBody } from './local/wait-graph.js';
+import { checkLockOptions, type LockOptions } from './lock-options.js';
+import { lockFilePath } from './lock-path.js';
+
+/** One call of `lock()`, checked and with its defaults filled in. */
+export interface Acquisition {
+  readonly id: number;
+  readonly name: string;
+  readonly options: LockOptions;
+  readonly mode: TurnMode;
+  readonly registry: TurnRegistry;
+  readonly driver: LockDriver | undefined;
+  readonly request: LockRequest | undefined;
+  readonly clock: Clock;
+  readonly start: number;
+  readonly inside: Body | undefined;
+  body: Body | undefined;
+  readonly turns: HeldTurn[];
+  waited: boolean;
+}
+
+const ids = processState('lockutils/ids', 1, () => ({ last: 0 }));
+/** Checks name and options, before any side effect. @throws what {@link checkLockOptions} and the lock path throw */
+export function plan(name: string, options: LockOptions): Acquisition {
+  checkLockOptions(name, options);
+  const external = options.external === true && !getOption('disableProcessLocking');
+  const mode = { shared: options.shared === true, permits: options.permits };
+  const clock = options.clock ?? systemClock;
+  ids.last += 1;
+  return {
+    id: ids.last,
+    name,
+    options,
+    mode,
+    registry: options.semaphores?.registry ?? defaultRegistry,
+    driver: external ? selectDriver(options.driver) : undefined,
+    request: external
+      ? { name, path: lockFilePath(name, options.lockFilePrefix, options.lockPath), ...mode, label: options.label }
+      : undefined,
+    clock,
+    start: clock.now(),
+    inside: options.deadlock === 'off' ? undefined : currentBody(),
+    body: undefined,
+    turns: [],
+    waited: false,
+  };
+}
+
+/** What all events of one call carry. */
+export function eventOf({ id, name, request }: Acquisition): {
+  id: number;
+  name: string;
+  external: boolean;
+  lockFile?: string;
+} {
+  return { id, name, external: request !== undefined, ...(request === undefined ? {} : { lockFile: request.path }) };
+}

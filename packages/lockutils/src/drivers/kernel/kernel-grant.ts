@@ -1,0 +1,123 @@
+import type { Grant, LockRequest, Upgrade } from '../driver.js';
+import { hiddenPath, openHidden } from './hidden-files.js';
+import type { KernelSystem } from './kernel-system.js';
+import { explained } from './lock-file.js';
+import { clearMark, readMark, writeMark } from './owner-mark.js';
+import { removeLockFiles } from './removal.js';
+import { type Seat, takeSeat } from './seats.js';
+import { upgradeByte } from './ticket-line.js';
+
+/**
+ * What a locked descriptor becomes: the record is written, and of a reader or permit holder the seat is taken.
+ *
+ * @returns `undefined` when no seat is left; the caller closes `fd` then, and when this throws.
+ */
+export function kernelGrant(system: KernelSystem, request: LockRequest, fd: number): Grant | undefined {
+  return request.shared || request.permits !== undefined
+    ? seatedGrant(system, request, fd)
+    : exclusiveGrant(system, request, fd);
+}
+
+function exclusiveGrant(system: KernelSystem, request: LockRequest, fd: number): Grant {
+  const mark = readMark(system, fd, 0);
+  let marked = mark.state !== 'foreign' && writeMark(system, fd, 0, request.label);
+  let seat: Seat | undefined;
+  let closed = false;
+  return {
+    previousOwnerDied: mark.state === 'left',
+    release(options) {
+      // A second close would hit whatever file got this number meanwhile.
+      if (closed) return;
+      closed = true;
+      try {
+        if (marked) clearMark(system, fd, 0);
+        seat?.leave();
+        if (options?.remove === true && seat === undefined) removeLockFiles(system, request.path, fd);
+      } finally {
+        system.closeSync(fd);
+      }
+    },
+    downgrade() {
+      if (marked) clearMark(system, fd, 0);
+      marked = false;
+      // One fcntl on a range this description holds: there is no moment at which it holds nothing.
+      system.tryLock(fd, 0, 0, true);
+      seat = takeSeat(system, { ...request, shared: true });
+    },
+  };
+}
+
+function seatedGrant(system: KernelSystem, request: LockRequest, fd: number): Grant | undefined {
+  // A dead writer's record: whoever gets here is first in line and shares the file, so no other clears it too.
+  const writerDied = readMark(system, fd, 0).state === 'left';
+  let seat: Seat | undefined;
+  try {
+    seat = takeSeat(system, request);
+  } catch (error) {
+    // Readers need no seat but for their record.
+    if (request.permits !== undefined) throw error;
+  }
+  if (seat === undefined && request.permits !== undefined) return undefined;
+  if (writerDied) clearMark(system, fd, 0);
+  let upgraded = false;
+  let marked = false;
+  let closed = false;
+  return {
+    previousOwnerDied: writerDied || seat?.previousOwnerDied === true,
+    release() {
+      if (closed) return;
+      closed = true;
+      try {
+        if (marked) clearMark(system, fd, 0);
+        seat?.leave();
+      } finally {
+        system.closeSync(fd);
+      }
+    },
+    ...(request.permits !== undefined
+      ? {}
+      : {
+          upgrade() {
+            return beginUpgrade(system, request, () => {
+              upgraded ||= system.tryLock(fd, 0, 0, false);
+              if (upgraded && !marked) marked = writeMark(system, fd, 0, request.label);
+              return upgraded;
+            });
+          },
+          downgrade() {
+            if (!upgraded) return;
+            if (marked) clearMark(system, fd, 0);
+            marked = false;
+            upgraded = false;
+            system.tryLock(fd, 0, 0, true);
+          },
+        }),
+  };
+}
+
+/**
+ * Two readers that both wait for the other to leave would wait for ever, so only one may begin: the one who locks the
+ * upgrade byte. While it is locked the line lets no reader in, so the rest only get fewer. When its process ends, the
+ * byte and its shared lock go together.
+ */
+function beginUpgrade(system: KernelSystem, request: LockRequest, attempt: () => boolean): Upgrade | undefined {
+  const path = hiddenPath(request.path, 'queue');
+  const fd = openHidden(system, path);
+  try {
+    if (!system.tryLock(fd, upgradeByte, 1, false)) {
+      system.closeSync(fd);
+      return undefined;
+    }
+  } catch (error) {
+    system.closeSync(fd);
+    throw explained(system, path, 'lock', error);
+  }
+  let ended = false;
+  return {
+    attempt,
+    end() {
+      if (!ended) system.closeSync(fd);
+      ended = true;
+    },
+  };
+}

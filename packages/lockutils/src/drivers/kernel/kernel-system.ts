@@ -1,0 +1,60 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { AddOnUnavailableError } from '../../errors.js';
+
+/**
+ * Every system call the kernel driver makes. It is the extension point for fault injection: give `kernelDriver` an
+ * object made from {@link defaultKernelSystem} with some calls replaced by slow or failing ones.
+ */
+export interface KernelSystem {
+  readonly openSync: typeof fs.openSync;
+  readonly closeSync: typeof fs.closeSync;
+  readonly fstatSync: (fd: number) => fs.Stats;
+  readonly lstatSync: (path: string) => fs.Stats | undefined;
+  readonly readSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
+  readonly writeSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
+  readonly unlinkSync: typeof fs.unlinkSync;
+  readonly mkdirSync: typeof fs.mkdirSync;
+  readonly utimesSync: typeof fs.utimesSync;
+  readonly watch: (path: string, listener: () => void) => fs.FSWatcher;
+  /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
+  readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
+  readonly unlock: (fd: number, offset: number, length: number) => void;
+}
+
+interface AddOn {
+  tryLock(fd: number, offset: number, length: number, options: { shared: boolean }): boolean;
+  unlock(fd: number, offset: number, length: number): void;
+}
+
+const sharedMode = { shared: true };
+const exclusiveMode = { shared: false };
+
+let addOn: AddOn | undefined;
+
+// At the first lock, not at import: who never takes an external lock needs no add-on.
+function loadAddOn(): AddOn {
+  try {
+    addOn = createRequire(import.meta.url)('fs-native-extensions') as AddOn;
+    return addOn;
+  } catch (error) {
+    throw new AddOnUnavailableError(error);
+  }
+}
+
+/** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions. */
+export const defaultKernelSystem: KernelSystem = {
+  openSync: fs.openSync,
+  closeSync: fs.closeSync,
+  fstatSync: (fd) => fs.fstatSync(fd),
+  lstatSync: (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
+  readSync: fs.readSync,
+  writeSync: fs.writeSync,
+  unlinkSync: fs.unlinkSync,
+  mkdirSync: fs.mkdirSync,
+  utimesSync: fs.utimesSync,
+  watch: (path, listener) => fs.watch(path, listener),
+  tryLock: (fd, offset, length, shared) =>
+    (addOn ?? loadAddOn()).tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode),
+  unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),
+};

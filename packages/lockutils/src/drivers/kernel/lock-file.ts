@@ -1,0 +1,91 @@
+import { constants, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import {
+  LockFileAccessError,
+  LockFileSystemError,
+  LockFileTypeError,
+  LockPathError,
+  LockUnsupportedError,
+} from '../../errors.js';
+import { forgetLockPath } from '../../lock-path.js';
+import type { KernelSystem } from './kernel-system.js';
+
+// Never O_TRUNC: the file may be somebody's. O_NOFOLLOW: a link laid there by another user would make us open, and
+// write to, a file of ours. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC (G17).
+const openExisting =
+  constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK);
+const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
+
+/**
+ * Opens a lock file, creating it when there is none, and makes sure that it is a plain file.
+ *
+ * Two steps instead of O_CREAT alone: in a sticky directory the kernel refuses O_CREAT on another user's file
+ * (`fs.protected_regular`) although the file itself may be opened.
+ */
+export function openLockFile(system: KernelSystem, path: string): number {
+  for (let round = 0; ; round += 1) {
+    try {
+      return system.openSync(path, openExisting);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
+    }
+    try {
+      return system.openSync(path, createNew, 0o666);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // Somebody was quicker, or it was removed between the two calls: look again.
+      if (code === 'EEXIST' && round < 100) continue;
+      throw explained(system, path, 'create', error);
+    }
+  }
+}
+
+/** Throws unless what was opened is a plain file. */
+export function checkPlainFile(path: string, stats: Stats): void {
+  if (!stats.isFile()) throw new LockFileTypeError(path, kindOf(stats));
+}
+
+/** Turns the system's error at a lock file into ours. */
+export function explained(system: KernelSystem, path: string, operation: string, error: unknown): unknown {
+  if (isConcurrencyError(error)) return error;
+  const cause = error as NodeJS.ErrnoException;
+  switch (cause.code) {
+    case 'ELOOP':
+    case 'EMLINK':
+      return new LockFileTypeError(path, 'a symbolic link', cause);
+    case 'EISDIR':
+      return new LockFileTypeError(path, 'a directory', cause);
+    case 'ENXIO':
+    case 'ENODEV':
+    case 'EOPNOTSUPP':
+      return new LockFileTypeError(path, 'a socket, FIFO or device', cause);
+    case 'ENOENT':
+    case 'ENOTDIR': {
+      const directory = dirname(path);
+      forgetLockPath(directory);
+      return new LockPathError(directory, cause.code === 'ENOENT' ? 'missing' : 'not-a-directory', cause);
+    }
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      if (operation === 'create' && cause.code !== 'EROFS' && system.lstatSync(path) === undefined) {
+        return new LockPathError(dirname(path), 'not-writable', cause);
+      }
+      return new LockFileAccessError(path, cause);
+    case 'ENOLCK':
+    case 'ENOSYS':
+    case 'EINVAL':
+    case 'ENOTSUP':
+      return new LockUnsupportedError(path, `The system cannot lock this file (${cause.code}); nothing is held`, cause);
+    default:
+      return cause.code === undefined ? error : new LockFileSystemError(path, operation, cause);
+  }
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}

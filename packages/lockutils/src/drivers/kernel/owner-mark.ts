@@ -1,0 +1,60 @@
+import { Buffer } from 'node:buffer';
+import {
+  decodeOwnerRecord,
+  encodeOwnerRecord,
+  maxOwnerRecordBytes,
+  type OwnerRecord,
+} from '../../owner/owner-record.js';
+import type { KernelSystem } from './kernel-system.js';
+
+/**
+ * The owner record at a place in a file, and whether it was released: its first byte becomes `-` at release. Whoever
+ * finds the `o` still there after being granted that place knows that the owner ended without releasing.
+ *
+ * `foreign`: the place holds something we did not write, so we never write there; the lock works without a record.
+ */
+export type Mark =
+  | { readonly state: 'none' | 'released' | 'foreign' }
+  | { readonly state: 'left'; record?: OwnerRecord };
+
+const released = 0x2d; // -
+const magic = Buffer.from('oslo-concurrency owner ');
+const buffer = Buffer.alloc(maxOwnerRecordBytes);
+const releasedByte = Buffer.from([released]);
+const none = { state: 'none' } as const;
+const clean = { state: 'released' } as const;
+const foreign = { state: 'foreign' } as const;
+
+/** Reads the mark at `position`. The caller holds the lock of that place, or only wants to tell people. */
+export function readMark(system: KernelSystem, fd: number, position: number): Mark {
+  const read = system.readSync(fd, buffer, 0, maxOwnerRecordBytes, position);
+  // A hole of a sparse file reads as zeros.
+  if (read === 0 || buffer[0] === 0) return none;
+  if (read < magic.length || buffer.compare(magic, 1, magic.length, 1, magic.length) !== 0) return foreign;
+  if (buffer[0] === released) return clean;
+  if (buffer[0] !== magic[0]) return foreign;
+  const record = decodeOwnerRecord(buffer.subarray(0, read));
+  return record === undefined ? { state: 'left' } : { state: 'left', record };
+}
+
+/**
+ * Writes this process's record. Without room on the disk there is none, and no error: the lock is granted by the
+ * kernel, not by what is written; only its name in messages is lost.
+ */
+export function writeMark(system: KernelSystem, fd: number, position: number, label: string | undefined): boolean {
+  const bytes = encodeOwnerRecord(label, Date.now());
+  try {
+    return system.writeSync(fd, bytes, 0, bytes.length, position) === bytes.length;
+  } catch {
+    return false;
+  }
+}
+
+/** Marks the record as released. Done while still holding: afterwards the place is somebody else's. */
+export function clearMark(system: KernelSystem, fd: number, position: number): void {
+  try {
+    system.writeSync(fd, releasedByte, 0, 1, position);
+  } catch {
+    // The next holder is told of an owner that died: an alarm too many, not one too few.
+  }
+}

@@ -1,0 +1,72 @@
+import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
+import type { LockRequest } from '../driver.js';
+import { hiddenPath, openHidden } from './hidden-files.js';
+import type { KernelSystem } from './kernel-system.js';
+import { explained } from './lock-file.js';
+import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
+
+/** More readers than this hold without a record of theirs. */
+export const maxSharedSeats = 256;
+
+/** A place of one of several holders, kept until `leave` or the end of this process. */
+export interface Seat {
+  readonly previousOwnerDied: boolean;
+  leave(): void;
+}
+
+/**
+ * Takes one of the seats of a lock that several may hold: byte k of the seats file is locked, record k lies at k KiB.
+ *
+ * For `permits: n` the seats are the bound: n bytes, each locked by at most one description, freed by the kernel when
+ * its process ends. For readers they are only where the record lies. Seats are taken and left while the lock file is
+ * locked, so that whoever holds that alone may remove the seats file.
+ *
+ * @returns `undefined` when all `permits` seats are taken.
+ */
+export function takeSeat(system: KernelSystem, request: LockRequest): Seat | undefined {
+  const path = hiddenPath(request.path, 'seats');
+  const fd = openHidden(system, path);
+  try {
+    const seats = request.permits ?? maxSharedSeats;
+    for (let seat = 0; seat < seats; seat += 1) {
+      if (system.tryLock(fd, seat, 1, false)) return occupy(system, request, fd, seat * maxOwnerRecordBytes);
+    }
+    system.closeSync(fd);
+    return undefined;
+  } catch (error) {
+    system.closeSync(fd);
+    throw explained(system, path, 'lock', error);
+  }
+}
+
+function occupy(system: KernelSystem, request: LockRequest, fd: number, position: number): Seat {
+  const mark = readMark(system, fd, position);
+  const marked = mark.state !== 'foreign' && writeMark(system, fd, position, request.label);
+  return {
+    // A reader changes nothing, so its death is no news.
+    previousOwnerDied: request.permits !== undefined && mark.state === 'left',
+    leave() {
+      if (marked) clearMark(system, fd, position);
+      system.closeSync(fd);
+    },
+  };
+}
+
+/** The marks on the seats that are taken now. For messages. */
+export function takenSeats(system: KernelSystem, request: LockRequest): Mark[] {
+  const path = hiddenPath(request.path, 'seats');
+  const size = system.lstatSync(path)?.size;
+  if (size === undefined) return [];
+  const fd = openHidden(system, path);
+  try {
+    const marks: Mark[] = [];
+    for (let seat = 0; seat * maxOwnerRecordBytes < size; seat += 1) {
+      const free = system.tryLock(fd, seat, 1, true);
+      if (free) system.unlock(fd, seat, 1);
+      else marks.push(readMark(system, fd, seat * maxOwnerRecordBytes));
+    }
+    return marks;
+  } finally {
+    system.closeSync(fd);
+  }
+}

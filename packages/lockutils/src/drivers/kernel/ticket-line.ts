@@ -1,0 +1,122 @@
+import { Buffer } from 'node:buffer';
+import type { LockRequest, Place } from '../driver.js';
+import { hiddenPath, openHidden } from './hidden-files.js';
+import type { KernelSystem } from './kernel-system.js';
+import { explained } from './lock-file.js';
+import { touch, wakeFile, watchFile } from './wake-files.js';
+
+/**
+ * FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
+ * meaning nothing to its content, are the line:
+ *
+ * - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
+ * - byte n is ticket n, locked by its owner's own description until it leaves;
+ * - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody.
+ *
+ * The line is about order only; exclusion rests on the lock file. A crash at each step:
+ * - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
+ * - after the draw, waiting or holding: byte n is freed, those behind see it at their guard poll. No byte is left over,
+ *   as it lives in the description and the description in the process.
+ * - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order (see
+ *   `obtain`) does without a ticket.
+ * A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
+ * `nlink` under the guard: so all tickets held at one time are locks on one inode.
+ */
+export const guardByte = 2 ** 40;
+
+/** Held by the one reader who waits to become writer; newcomers who would share with it wait meanwhile. */
+export const upgradeByte = guardByte + 1;
+
+const spins = 64;
+const counter = Buffer.alloc(8);
+
+/**
+ * Draws a ticket; `undefined` when the guard is not to be had just now.
+ *
+ * @throws LockFileSystemError, LockFileAccessError ... when the queue file cannot be written; no place is taken then.
+ */
+export function drawTicket(system: KernelSystem, request: LockRequest): Place | undefined {
+  const path = hiddenPath(request.path, 'queue');
+  for (;;) {
+    const fd = openHidden(system, path);
+    try {
+      if (!spinFor(system, fd)) {
+        system.closeSync(fd);
+        return undefined;
+      }
+      if (system.fstatSync(fd).nlink === 0) {
+        system.closeSync(fd);
+        continue;
+      }
+      const ticket = drawUnderGuard(system, fd);
+      system.unlock(fd, guardByte, 1);
+      return placeOf(system, request, fd, ticket);
+    } catch (error) {
+      system.closeSync(fd);
+      throw explained(system, path, 'write', error);
+    }
+  }
+}
+
+function spinFor(system: KernelSystem, fd: number): boolean {
+  for (let spin = 0; spin < spins; spin += 1) if (system.tryLock(fd, guardByte, 1, false)) return true;
+  return false;
+}
+
+function drawUnderGuard(system: KernelSystem, fd: number): number {
+  let ticket = readCounter(system, fd);
+  // Only after somebody emptied or damaged the file is the byte taken; a number further on is free and still unique.
+  while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
+  counter.writeBigUInt64LE(BigInt(ticket + 1));
+  system.writeSync(fd, counter, 0, 8, 0);
+  return ticket;
+}
+
+/** The number the next ticket gets. */
+export function readCounter(system: KernelSystem, fd: number): number {
+  const read = system.readSync(fd, counter, 0, 8, 0);
+  const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
+  return value < guardByte / 2 ? value : 0;
+}
+
+function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket: number): Place {
+  let first = ticket === 0;
+  let left = false;
+  return {
+    ticket,
+    isFirst() {
+      if (!first && system.tryLock(fd, 0, ticket, true)) {
+        first = true;
+        // At once: what is locked shared here would keep a cleaner from seeing the line empty.
+        system.unlock(fd, 0, ticket);
+      }
+      if (!first || (!request.shared && request.permits === undefined)) return first;
+      if (!system.tryLock(fd, upgradeByte, 1, true)) return false;
+      system.unlock(fd, upgradeByte, 1);
+      return true;
+    },
+    onTurn: (wake) => watchFile(system, wakeFile(request.path, ticket), wake, true),
+    leave() {
+      if (left) return;
+      left = true;
+      try {
+        // First free, then look who has come: who draws after this look finds us gone at the first try.
+        system.unlock(fd, ticket, 1);
+        const next = nextInLine(system, fd, ticket + 1);
+        if (next !== undefined) touch(system, wakeFile(request.path, next));
+      } finally {
+        system.closeSync(fd);
+      }
+    },
+  };
+}
+
+// Waiters that were killed or abandoned their wait left gaps, and a hint into a gap wakes nobody.
+function nextInLine(system: KernelSystem, fd: number, from: number): number | undefined {
+  const end = readCounter(system, fd);
+  for (let ticket = from; ticket < end; ticket += 1) {
+    if (!system.tryLock(fd, ticket, 1, true)) return ticket;
+    system.unlock(fd, ticket, 1);
+  }
+  return undefined;
+}

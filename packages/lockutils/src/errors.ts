@@ -1,0 +1,208 @@
+import { ConcurrencyError } from '@oslo-concurrency/core';
+import type { Holder } from './owner/holder.js';
+
+/** Says who holds a lock, in the words of an error message: `held by pid 42 (node deploy.js) on web1 since ...`. */
+export function describeHolders(holders: readonly Holder[]): string {
+  const [first, ...more] = holders;
+  if (first === undefined) return 'holder unknown';
+  const command = first.command === undefined ? '' : ` (${first.command})`;
+  const label = first.label === undefined ? '' : ` "${first.label}"`;
+  const host = first.host === undefined ? '' : ` on ${first.host}`;
+  const since = first.since === undefined ? '' : ` since ${first.since.toISOString()}`;
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return `held by pid ${first.pid ?? 'unknown'}${command}${label}${host}${since}${others}`;
+}
+
+/**
+ * The lock is not free and `blocking: false` asked not to wait.
+ *
+ * oslo's counterpart: `AcquireLockFailedException`, with its message.
+ */
+export class AcquireLockFailedError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_NOT_ACQUIRED';
+  readonly lockName: string;
+
+  constructor(lockName: string, options?: ErrorOptions) {
+    super(`Failed to acquire the lock ${lockName}`, options);
+    this.lockName = lockName;
+  }
+}
+
+/** The lock was not granted within `timeout` ms. The message and `holders` tell who has it. */
+export class LockTimeoutError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_TIMEOUT';
+  readonly lockName: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** The holders when the time was up, as far as they can be known; empty when not. */
+  readonly holders: readonly Holder[];
+
+  constructor(lockName: string, timeout: number, holders: readonly Holder[]) {
+    super(`Timed out after ${timeout} ms waiting for the lock ${lockName}: ${describeHolders(holders)}`);
+    this.lockName = lockName;
+    this.timeout = timeout;
+    this.holders = holders;
+  }
+}
+
+/** An external lock was asked for and no lock path is configured. oslo's counterpart: `RequiredOptError`. */
+export class LockPathRequiredError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_PATH_REQUIRED';
+
+  constructor() {
+    super(
+      'External locks need a lock path: give lockPath, call configure({ lockPath }), set OSLO_LOCK_PATH, or set lock_path in [oslo_concurrency] of the configuration file',
+    );
+  }
+}
+
+/** Why a directory cannot be a lock path. */
+export type LockPathProblem = 'missing' | 'not-a-directory' | 'not-writable' | 'insecure';
+
+const lockPathAdvice: Record<LockPathProblem, string> = {
+  missing: 'does not exist; create it once, so that a mistyped path cannot become a second place to lock in',
+  'not-a-directory': 'is not a directory',
+  'not-writable': 'cannot be written to by this user; give it to the users whose processes take part',
+  insecure: 'can be written to by everybody and has no sticky bit, so anyone can take a held lock away; chmod o-w it',
+};
+
+/** The lock path cannot be used. Nothing was created in it. */
+export class LockPathError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_PATH';
+  readonly path: string;
+  readonly problem: LockPathProblem;
+
+  constructor(path: string, problem: LockPathProblem, cause?: unknown) {
+    super(`The lock path ${path} ${lockPathAdvice[problem]}`, { cause });
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+/** Why a name cannot be a lock file. */
+export type LockNameProblem = 'empty' | 'dots' | 'nul' | 'too-long' | 'reserved';
+
+const lockNameAdvice: Record<LockNameProblem, string> = {
+  empty: 'must not be empty',
+  dots: 'must not be "." or ".."',
+  nul: 'must not contain a NUL',
+  'too-long': 'must be at most 255 bytes long in UTF-8, the prefix included',
+  reserved: 'is reserved for the files of this library',
+};
+
+/** The name of an external lock cannot be a file name. Nothing was opened. */
+export class InvalidLockNameError extends ConcurrencyError {
+  readonly code = 'ERR_INVALID_LOCK_NAME';
+  readonly lockName: string;
+  readonly problem: LockNameProblem;
+
+  constructor(lockName: string, problem: LockNameProblem) {
+    const shown = JSON.stringify(lockName.length > 80 ? `${lockName.slice(0, 80)}...` : lockName);
+    super(`The lock name ${shown} ${lockNameAdvice[problem]}`);
+    this.lockName = lockName;
+    this.problem = problem;
+  }
+}
+
+/** Something that is not a plain file lies where the lock file should be. It was not followed, opened or changed. */
+export class LockFileTypeError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_FILE_TYPE';
+  readonly path: string;
+  /** What lies there: `a symbolic link`, `a FIFO`, `a directory`. */
+  readonly found: string;
+
+  constructor(path: string, found: string, cause?: unknown) {
+    super(`The lock file ${path} is ${found}, not a plain file; remove it if nobody needs it`, { cause });
+    this.path = path;
+    this.found = found;
+  }
+}
+
+/** The lock file cannot be opened for writing: permissions, or a read-only file system. */
+export class LockFileAccessError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_FILE_ACCESS';
+  readonly path: string;
+
+  constructor(path: string, cause: NodeJS.ErrnoException) {
+    const why = cause.code === 'EROFS' ? 'its file system is read-only' : `this user may not (${cause.code})`;
+    super(`The lock file ${path} cannot be opened for writing: ${why}`, { cause });
+    this.path = path;
+  }
+}
+
+/** The system failed at the lock file: disk full, no descriptors left, input/output error. Nothing is held. */
+export class LockFileSystemError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_FILE_SYSTEM';
+  readonly path: string;
+
+  constructor(path: string, operation: string, cause: NodeJS.ErrnoException) {
+    super(`Cannot ${operation} ${path}: ${systemAdvice[cause.code ?? ''] ?? cause.message}`, { cause });
+    this.path = path;
+  }
+}
+
+const systemAdvice: Record<string, string> = {
+  ENOSPC: 'the disk is full (ENOSPC)',
+  EDQUOT: 'the disk quota is used up (EDQUOT)',
+  EMFILE: 'this process has no file descriptor left (EMFILE); raise its limit or release locks',
+  ENFILE: 'the system has no file descriptor left (ENFILE)',
+};
+
+/** The system cannot lock there at all, or not in this way. Fails closed: the lock is not granted. */
+export class LockUnsupportedError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_UNSUPPORTED';
+  readonly path: string;
+
+  constructor(path: string, what: string, cause?: unknown) {
+    super(`${what} (${path})`, { cause });
+    this.path = path;
+  }
+}
+
+/** The native add-on of the kernel driver cannot be loaded. There is no silent fallback. */
+export class AddOnUnavailableError extends ConcurrencyError {
+  readonly code = 'ERR_ADDON_UNAVAILABLE';
+
+  constructor(cause: unknown) {
+    super(
+      "The add-on fs-native-extensions of the kernel driver cannot be loaded here; use driver: 'lockfile' in all processes that share the lock path",
+      { cause },
+    );
+  }
+}
+
+/** Waiting could never end: the caller, or somebody who waits for it, holds what it asks for. Nothing was queued. */
+export class DeadlockError extends ConcurrencyError {
+  readonly code = 'ERR_DEADLOCK';
+  /** The names on the way round, first and last the same. */
+  readonly cycle: readonly string[];
+
+  constructor(cycle: readonly string[]) {
+    super(
+      `Deadlock: ${cycle.join(' -> ')}; whoever holds the first waits for the last. Take them in one order, or by acquireAll`,
+    );
+    this.cycle = cycle;
+  }
+}
+
+/** Another reader of the same lock waits to become writer, so each would wait for the other. Still held, shared. */
+export class UpgradeConflictError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_UPGRADE_CONFLICT';
+  readonly lockName: string;
+
+  constructor(lockName: string) {
+    super(`Another reader already waits to upgrade the lock ${lockName}; release it and lock it exclusively instead`);
+    this.lockName = lockName;
+  }
+}
+
+/** The system failed to release the lock. It counts as held until a further `release()` succeeds. */
+export class LockReleaseError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_RELEASE';
+  readonly lockName: string;
+
+  constructor(lockName: string, cause: unknown) {
+    super(`Failed to release the lock ${lockName}: ${(cause as Error | undefined)?.message ?? cause}`, { cause });
+    this.lockName = lockName;
+  }
+}

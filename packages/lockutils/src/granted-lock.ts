@@ -1,0 +1,115 @@
+import { getLogger, lockChannels } from '@oslo-concurrency/core';
+import { type Acquisition, eventOf } from './acquisition.js';
+import type { Grant } from './drivers/driver.js';
+import { LockReleaseError } from './errors.js';
+import type { LockHandle } from './held-lock.js';
+import { leaveTurn } from './local/held-turn.js';
+import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
+import type { Obtained } from './waiting/obtain.js';
+
+/** The {@link LockHandle} of a granted call. Released in reverse: the driver, then the turns of this process. */
+export class GrantedLock implements LockHandle {
+  readonly waitedMs: number;
+  readonly #call: Acquisition;
+  readonly #obtained: Obtained | undefined;
+  readonly #since: number;
+  #state: 'held' | 'releasing' | 'released' = 'held';
+  #release: Promise<void> | undefined;
+
+  constructor(call: Acquisition, obtained: Obtained | undefined, waitedMs: number) {
+    this.#call = call;
+    this.#obtained = obtained;
+    this.waitedMs = waitedMs;
+    this.#since = call.clock.now();
+  }
+
+  get name(): string {
+    return this.#call.name;
+  }
+
+  get external(): boolean {
+    return this.#call.request !== undefined;
+  }
+
+  get lockFile(): string | undefined {
+    return this.#call.request?.path;
+  }
+
+  get mode(): 'exclusive' | 'shared' {
+    return this.#call.turns[0]?.turn.shared === true ? 'shared' : 'exclusive';
+  }
+
+  get previousOwnerDied(): boolean {
+    return this.#obtained?.grant.previousOwnerDied === true;
+  }
+
+  get released(): boolean {
+    return this.#state === 'released';
+  }
+
+  release(): Promise<void> {
+    this.#release ??= this.#releaseOnce();
+    return this.#release;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  // A driver that works synchronously has released when this returns; another one goes on by itself.
+  [Symbol.dispose](): void {
+    this.release().catch((error: Error) => getLogger().error(error.message));
+  }
+
+  downgrade(): void {
+    downgrade(this.#call, this.#grant());
+  }
+
+  async upgrade(options: UpgradeOptions = {}): Promise<void> {
+    await upgrade(this.#call, this.#grant(), options);
+  }
+
+  #grant(): Grant | undefined {
+    if (this.#state !== 'held') throw new TypeError(`The lock ${this.name} was released already`);
+    return this.#obtained?.grant;
+  }
+
+  // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
+  #releaseOnce(): Promise<void> {
+    const remove = this.#call.options.removeOnRelease === true;
+    this.#state = 'releasing';
+    try {
+      // With our own ticket still locked the queue would not look empty to the removal.
+      if (remove) this.#obtained?.place?.leave();
+      const done = this.#obtained?.grant.release({ remove });
+      if (done instanceof Promise) return done.then(() => this.#finish(), this.#failed);
+    } catch (error) {
+      return Promise.reject(this.#failure(error));
+    }
+    this.#finish();
+    return Promise.resolve();
+  }
+
+  readonly #failed = (error: unknown): never => {
+    throw this.#failure(error);
+  };
+
+  // What could not be released counts as held: the turns stay, nobody here is let in, and release() may be tried again.
+  #failure(error: unknown): LockReleaseError {
+    this.#state = 'held';
+    this.#release = undefined;
+    return new LockReleaseError(this.name, error);
+  }
+
+  #finish(): void {
+    const call = this.#call;
+    this.#state = 'released';
+    this.#obtained?.place?.leave();
+    if (call.body !== undefined) call.body.running = false;
+    for (let i = call.turns.length - 1; i >= 0; i -= 1) leaveTurn(call.turns[i] as (typeof call.turns)[number]);
+    if (call.options.doLog !== false) getLogger().debug(`Releasing lock "${this.name}"`);
+    if (lockChannels.release.hasSubscribers) {
+      lockChannels.release.publish({ ...eventOf(call), heldMs: call.clock.now() - this.#since });
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { Turn, TurnQueue } from './turn-queue.js';
+import type { TurnRegistry } from './turn-registry.js';
+
+/** A turn in one of this process's queues, and where it stands. */
+export interface HeldTurn {
+  readonly registry: TurnRegistry;
+  readonly key: string;
+  readonly queue: TurnQueue;
+  readonly turn: Turn;
+}
+
+/** Leaves a queue of this process and forgets it when it has become idle. */
+export function leaveTurn({ registry, key, queue, turn }: HeldTurn): void {
+  queue.leave(turn);
+  registry.settle(key, queue);
+}

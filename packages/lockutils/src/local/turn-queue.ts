@@ -1,0 +1,167 @@
+/** How a turn wants the lock. `permits: n` admits it beside fewer than n others that count permits. */
+export interface TurnMode {
+  readonly shared: boolean;
+  readonly permits: number | undefined;
+}
+
+/** A turn that was granted or waits; also the node of the queue. */
+export interface Turn {
+  shared: boolean;
+  readonly permits: number | undefined;
+  /** Whose call this is, for diagnosis only. */
+  readonly owner: object | undefined;
+  /** Called once at the grant, when the turn had to wait. */
+  readonly granted: () => void;
+  state: 'waiting' | 'held' | 'gone';
+  next: Turn | undefined;
+  previous: Turn | undefined;
+}
+
+/**
+ * First come, first served in this process: exclusive, shared and counted turns of one key.
+ *
+ * A newcomer is granted at once only when nobody waits, so a stream of readers cannot pass a waiting writer. All
+ * steps are O(1) (a grant of k readers O(k)) and synchronous: between two steps at most one exclusive turn is held,
+ * and never beside another. With `preferWriters`, a waiting writer stands before all waiting readers.
+ */
+export class TurnQueue {
+  #first: Turn | undefined;
+  #last: Turn | undefined;
+  #waiting = 0;
+  #exclusive = 0;
+  #counted = 0;
+  #upgrader: { readonly turn: Turn; readonly granted: () => void } | undefined;
+  readonly #held = new Set<Turn>();
+  readonly #preferWriters: boolean;
+
+  constructor(preferWriters = false) {
+    this.#preferWriters = preferWriters;
+  }
+
+  /** How many turns wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Whether nothing is held and nobody waits. */
+  get idle(): boolean {
+    return this.#held.size === 0 && this.#first === undefined;
+  }
+
+  /** The turns held now, then those that wait, in order. */
+  *turns(): IterableIterator<Turn> {
+    yield* this.#held;
+    for (let turn = this.#first; turn !== undefined; turn = turn.next) yield turn;
+  }
+
+  /** Whether a turn of this mode would be granted at once. */
+  admits(mode: TurnMode): boolean {
+    return this.#first === undefined && this.#fits(mode);
+  }
+
+  /** Takes the turn at once when it is admitted, else joins the line; `state` tells which. */
+  join(mode: TurnMode, owner: object | undefined, granted: () => void): Turn {
+    const { shared, permits } = mode;
+    const turn: Turn = { shared, permits, owner, granted, state: 'waiting', next: undefined, previous: undefined };
+    if (this.admits(mode)) this.#hold(turn);
+    else this.#insert(turn);
+    return turn;
+  }
+
+  /** Gives a turn back, held or waiting; harmless when it is gone already. */
+  leave(turn: Turn): void {
+    if (turn.state === 'gone') return;
+    if (turn.state === 'waiting') {
+      this.#unlink(turn);
+    } else {
+      this.#held.delete(turn);
+      if (turn.permits !== undefined) this.#counted -= 1;
+      else if (!turn.shared) this.#exclusive -= 1;
+    }
+    turn.state = 'gone';
+    if (this.#upgrader?.turn === turn) this.#upgrader = undefined;
+    const { granted } = this.#upgrader ?? {};
+    if (granted !== undefined && this.#finishUpgrade()) granted();
+    // Also after a waiter left: those behind it may fit beside the holders although it did not.
+    this.#grantNext();
+  }
+
+  /** Turns the exclusive `turn` into a shared one in place, and lets waiting readers in. */
+  downgrade(turn: Turn): void {
+    if (turn.state !== 'held' || turn.shared || turn.permits !== undefined) return;
+    this.#exclusive -= 1;
+    turn.shared = true;
+    this.#grantNext();
+  }
+
+  /**
+   * Turns the shared `turn` into the exclusive one, at once or, calling `granted`, when it is the last one held. Those
+   * who wait are passed and nobody is let in meanwhile. `conflict`: another one waits to upgrade, and each would wait
+   * for the other.
+   */
+  upgrade(turn: Turn, granted: () => void): 'now' | 'later' | 'conflict' {
+    if (this.#upgrader !== undefined) return 'conflict';
+    this.#upgrader = { turn, granted };
+    return this.#finishUpgrade() ? 'now' : 'later';
+  }
+
+  /** Gives up waiting to upgrade; the turn stays shared. */
+  cancelUpgrade(turn: Turn): void {
+    if (this.#upgrader?.turn !== turn) return;
+    this.#upgrader = undefined;
+    this.#grantNext();
+  }
+
+  #finishUpgrade(): boolean {
+    if (this.#upgrader === undefined || this.#held.size > 1) return false;
+    this.#upgrader.turn.shared = false;
+    this.#upgrader = undefined;
+    this.#exclusive += 1;
+    return true;
+  }
+
+  #fits(mode: TurnMode): boolean {
+    if (this.#upgrader !== undefined) return false;
+    if (mode.permits !== undefined) return this.#exclusive === 0 && this.#counted < mode.permits;
+    return mode.shared ? this.#exclusive === 0 : this.#held.size === 0;
+  }
+
+  #hold(turn: Turn): void {
+    turn.state = 'held';
+    this.#held.add(turn);
+    if (turn.permits !== undefined) this.#counted += 1;
+    else if (!turn.shared) this.#exclusive += 1;
+  }
+
+  #grantNext(): void {
+    while (this.#first !== undefined && this.#fits(this.#first)) {
+      const turn = this.#first;
+      this.#unlink(turn);
+      this.#hold(turn);
+      turn.granted();
+    }
+  }
+
+  #insert(turn: Turn): void {
+    let before = this.#last;
+    if (this.#preferWriters && !turn.shared) while (before?.shared) before = before.previous;
+    const after = before === undefined ? this.#first : before.next;
+    turn.previous = before;
+    turn.next = after;
+    if (before === undefined) this.#first = turn;
+    else before.next = turn;
+    if (after === undefined) this.#last = turn;
+    else after.previous = turn;
+    this.#waiting += 1;
+  }
+
+  #unlink(turn: Turn): void {
+    if (turn.previous === undefined) this.#first = turn.next;
+    else turn.previous.next = turn.next;
+    if (turn.next === undefined) this.#last = turn.previous;
+    else turn.next.previous = turn.previous;
+    turn.next = undefined;
+    turn.previous = undefined;
+    this.#waiting -= 1;
+  }
+}

@@ -1,0 +1,105 @@
+import { type Clock, InvalidOptionError } from '@oslo-concurrency/core';
+import type { LockDriver } from './drivers/driver.js';
+import type { DriverName } from './drivers/select.js';
+import { InvalidLockNameError } from './errors.js';
+import type { WaitInfo } from './held-lock.js';
+import type { Semaphores } from './local/semaphores.js';
+
+/** Options of {@link lock} and everything made of it. Times are milliseconds. */
+export interface LockOptions {
+  /** Hold between processes, by a lock file in the lock path; `false` by default: within this process only. */
+  readonly external?: boolean;
+  /** Put in front of the lock file's name with one `-`: `nova` and `nova-` are the same. */
+  readonly lockFilePrefix?: string;
+  /** The directory of the lock file, instead of the configured one. It must exist. */
+  readonly lockPath?: string;
+  /** Exact order of arrival, across processes too; `false` lets a newcomer try once before it queues. */
+  readonly fair?: boolean;
+  /** Share with others that share; writers wait for them and they for writers, in order. */
+  readonly shared?: boolean;
+  /** Admit up to so many holders that ask by `permits`. All who use the name must give the same number. */
+  readonly permits?: number;
+  /** `false` rejects with {@link AcquireLockFailedError} instead of waiting. */
+  readonly blocking?: boolean;
+  /** Reject with {@link LockTimeoutError} when not granted in time; `Infinity` by default. */
+  readonly timeout?: number;
+  /** Abandon the wait; it rejects with `signal.reason`. Does nothing once granted. */
+  readonly signal?: AbortSignal;
+  /** Interval of the poll that sees what no hint tells: a killed holder, a Python peer. 50 by default. */
+  readonly delay?: number;
+  /** A collection of internal locks of its own: the same name in another one does not contend inside the process. */
+  readonly semaphores?: Semaphores;
+  /** The mechanism of the external lock; the configured one by default. */
+  readonly driver?: DriverName | LockDriver;
+  /** What others shall read about this holder in their timeouts and in `lockutils ls`. */
+  readonly label?: string;
+  /** Remove the lock file at release, unless others wait for it. */
+  readonly removeOnRelease?: boolean;
+  /** `false` keeps this call out of the log. */
+  readonly doLog?: boolean;
+  /** Called once when the lock is not free and the call starts to wait. */
+  readonly onWait?: (info: WaitInfo) => void;
+  /** `off` waits even where that looks like a deadlock inside this process; `detect` (default) throws. */
+  readonly deadlock?: 'detect' | 'off';
+  /** The clock, for tests. */
+  readonly clock?: Clock;
+}
+
+type Rule = readonly [expected: string, accepts: (value: unknown) => boolean];
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const boolean: Rule = ['a boolean', (value) => typeof value === 'boolean'];
+const text: Rule = ['a string', (value) => typeof value === 'string'];
+
+const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
+  external: boolean,
+  lockFilePrefix: text,
+  lockPath: ['a path without NUL', (value) => typeof value === 'string' && !value.includes('\0')],
+  fair: boolean,
+  shared: boolean,
+  permits: [
+    'a whole number from 1 to 10000',
+    (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000,
+  ],
+  blocking: boolean,
+  timeout: ['a number of milliseconds from 0 to Infinity', (value) => typeof value === 'number' && value >= 0],
+  // By shape: test environments bring AbortSignals of another realm.
+  signal: ['an AbortSignal', (value) => isFunction((value as AbortSignal | null)?.addEventListener)],
+  delay: [
+    'a number of milliseconds from 1 to 60000',
+    (value) => typeof value === 'number' && value >= 1 && value <= 60_000,
+  ],
+  semaphores: ['a Semaphores collection', (value) => typeof (value as Semaphores | null)?.registry === 'object'],
+  driver: [
+    "'kernel', 'lockfile', or an object with tryAcquire and holders",
+    (value) =>
+      value === 'kernel' || value === 'lockfile' || typeof (value as LockDriver | null)?.tryAcquire === 'function',
+  ],
+  label: text,
+  removeOnRelease: boolean,
+  doLog: boolean,
+  onWait: ['a function', isFunction],
+  deadlock: ["'detect' or 'off'", (value) => value === 'detect' || value === 'off'],
+  clock: ['an object with now and schedule', (value) => isFunction((value as Clock | null)?.now)],
+};
+
+/** Throws for the first option that is unknown, of a wrong type or out of range, or does not go with another. */
+export function checkLockOptions(name: unknown, options: unknown): asserts options is LockOptions {
+  if (typeof name !== 'string') throw new InvalidOptionError('name', 'a string', name);
+  if (name === '') throw new InvalidLockNameError(name, 'empty');
+  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
+  for (const option in options) {
+    const value = (options as { [option: string]: unknown })[option];
+    if (value === undefined) continue;
+    const rule = rules[option as keyof LockOptions];
+    if (rule === undefined) throw new InvalidOptionError('options', `without the unknown option ${option}`, options);
+    if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
+  }
+  const given = options as LockOptions;
+  if (given.shared === true && given.permits !== undefined) {
+    throw new InvalidOptionError('permits', 'absent with shared: true', given.permits);
+  }
+  if (given.blocking === false && given.timeout !== undefined && given.timeout !== 0) {
+    throw new InvalidOptionError('timeout', 'absent with blocking: false', given.timeout);
+  }
+}

@@ -1,0 +1,71 @@
+import { Buffer } from 'node:buffer';
+import { type Stats, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { getLockPath } from '@oslo-concurrency/core';
+import { InvalidLockNameError, LockPathError, LockPathRequiredError } from './errors.js';
+
+/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
+export const hiddenFolder = '.oslo-concurrency';
+
+/**
+ * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both
+ * languages mean the same file.
+ *
+ * @throws InvalidLockNameError when that cannot be a file name.
+ */
+export function lockFileName(name: string, prefix: string | undefined): string {
+  const plain = name.replaceAll('/', '_');
+  const separator = prefix === undefined || prefix === '' || prefix.endsWith('-') ? '' : '-';
+  const fileName = `${prefix ?? ''}${separator}${plain}`;
+  if (name === '') throw new InvalidLockNameError(name, 'empty');
+  if (fileName === '.' || fileName === '..') throw new InvalidLockNameError(name, 'dots');
+  if (fileName.includes('\0')) throw new InvalidLockNameError(name, 'nul');
+  // A prefix may hold a directory in oslo by accident; here it would escape the checks of the lock path.
+  if (fileName.includes('/')) throw new InvalidLockNameError(fileName, 'reserved');
+  if (fileName.length > 63 && Buffer.byteLength(fileName) > 255) throw new InvalidLockNameError(name, 'too-long');
+  if (fileName === hiddenFolder) throw new InvalidLockNameError(name, 'reserved');
+  return fileName;
+}
+
+/**
+ * The absolute path of a lock file, in `lockPath` or the configured one.
+ *
+ * @throws LockPathRequiredError when there is none. @throws InvalidLockNameError
+ */
+export function lockFilePath(name: string, prefix: string | undefined, lockPath: string | undefined): string {
+  const fileName = lockFileName(name, prefix);
+  const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
+  if (directory === undefined) throw new LockPathRequiredError();
+  return join(directory, fileName);
+}
+
+// What was found good stays good for this process: the check is advice to people, exclusion does not rest on it.
+const checked = new Set<string>();
+
+/**
+ * Throws unless `directory` can hold lock files. Looks once per directory and process; call {@link forgetLockPath}
+ * after the system said otherwise.
+ *
+ * @throws LockPathError
+ */
+export function checkLockPath(directory: string): void {
+  if (checked.has(directory)) return;
+  let stats: Stats | undefined;
+  try {
+    stats = statSync(directory, { throwIfNoEntry: false });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new LockPathError(directory, code === 'ENOTDIR' ? 'not-a-directory' : 'not-writable', error);
+  }
+  if (stats === undefined) throw new LockPathError(directory, 'missing');
+  if (!stats.isDirectory()) throw new LockPathError(directory, 'not-a-directory');
+  const everybodyWrites = (stats.mode & 0o002) !== 0 && (stats.mode & 0o1000) === 0;
+  if (everybodyWrites && process.platform !== 'win32') throw new LockPathError(directory, 'insecure');
+  if (checked.size >= 1000) checked.clear();
+  checked.add(directory);
+}
+
+/** Makes {@link checkLockPath} look again. */
+export function forgetLockPath(directory: string): void {
+  checked.delete(directory);
+}

@@ -1,0 +1,97 @@
+import type { Acquisition } from './acquisition.js';
+import type { Grant, Upgrade } from './drivers/driver.js';
+import { LockTimeoutError, LockUnsupportedError, UpgradeConflictError } from './errors.js';
+import type { HeldTurn } from './local/held-turn.js';
+import type { Patience } from './waiting/patience.js';
+import { poll } from './waiting/poll.js';
+
+/** Options of an upgrade; times are milliseconds. */
+export interface UpgradeOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Exclusive to shared, in one step at each level: first the driver's lock, then the turns of this process, so that
+ * nobody here is let in before the file can be shared.
+ */
+export function downgrade(call: Acquisition, grant: Grant | undefined): void {
+  if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
+  if (call.turns[0]?.turn.shared === true) return;
+  if (grant !== undefined) {
+    if (grant.downgrade === undefined) throw unsupported(call, 'This driver');
+    grant.downgrade();
+  }
+  for (const { queue, turn } of call.turns) queue.downgrade(turn);
+}
+
+/**
+ * Shared to exclusive: the turns of this process first, the driver's lock last. The shared lock is held throughout, so
+ * no writer comes between. When it is abandoned at any level, all levels are shared again.
+ */
+export async function upgrade(call: Acquisition, grant: Grant | undefined, options: UpgradeOptions): Promise<void> {
+  if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
+  if (call.turns[0]?.turn.shared !== true) return;
+  if (grant !== undefined && grant.upgrade === undefined) throw unsupported(call, 'This driver');
+  const { timeout = Number.POSITIVE_INFINITY, signal } = options;
+  signal?.throwIfAborted();
+  const patience: Patience = { clock: call.clock, deadline: call.clock.now() + timeout, signal, guard: upgradeGuard };
+  const done: HeldTurn[] = [];
+  try {
+    for (const held of call.turns) {
+      await upgradeTurn(call, held, timeout, patience);
+      done.push(held);
+    }
+    if (grant !== undefined) await upgradeGrant(call, grant, timeout, patience);
+  } catch (error) {
+    for (const { queue, turn } of done) queue.downgrade(turn);
+    throw error;
+  }
+}
+
+// Readers that leave tell nobody, so the guard poll is what sees it.
+const upgradeGuard = 10;
+
+function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patience: Patience): Promise<void> {
+  const { queue, turn } = held;
+  return new Promise((resolve, reject) => {
+    let cancelTimer: (() => void) | undefined;
+    const settle = (action: () => void): void => {
+      cancelTimer?.();
+      patience.signal?.removeEventListener('abort', onAbort);
+      action();
+    };
+    const onAbort = (): void => {
+      queue.cancelUpgrade(turn);
+      settle(() => reject(patience.signal?.reason));
+    };
+    const answer = queue.upgrade(turn, () => settle(resolve));
+    if (answer === 'now') resolve();
+    else if (answer === 'conflict') reject(new UpgradeConflictError(call.name));
+    else {
+      patience.signal?.addEventListener('abort', onAbort, { once: true });
+      if (patience.deadline !== Number.POSITIVE_INFINITY) {
+        cancelTimer = patience.clock.schedule(patience.deadline - patience.clock.now(), () => {
+          queue.cancelUpgrade(turn);
+          settle(() => reject(new LockTimeoutError(call.name, timeout, [])));
+        });
+      }
+    }
+  });
+}
+
+async function upgradeGrant(call: Acquisition, grant: Grant, timeout: number, patience: Patience): Promise<void> {
+  const upgrading: Upgrade | undefined = grant.upgrade?.();
+  if (upgrading === undefined) throw new UpgradeConflictError(call.name);
+  try {
+    const attempt = (): true | undefined => upgrading.attempt() || undefined;
+    const done = await poll<true>({ attempt, giveBack: () => {} }, patience);
+    if (done === undefined) throw new LockTimeoutError(call.name, timeout, []);
+  } finally {
+    upgrading.end();
+  }
+}
+
+function unsupported(call: Acquisition, who: string): LockUnsupportedError {
+  return new LockUnsupportedError(call.request?.path ?? call.name, `${who} cannot change between shared and exclusive`);
+}
