@@ -2,10 +2,8 @@ import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath } from '@oslo-concurrency/core';
+import { hiddenFolder } from './drivers/hidden-folder.js';
 import { InvalidLockNameError, LockPathError, LockPathRequiredError } from './errors.js';
-
-/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
-export const hiddenFolder = '.oslo-concurrency';
 
 /**
  * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both

@@ -1,6 +1,6 @@
-import { chmodSync, constants, statSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { hiddenFolder } from '../../lock-path.js';
+import { hiddenFolder, makeHiddenFolder } from '../hidden-folder.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 
@@ -22,23 +22,10 @@ export function openHidden(system: KernelSystem, path: string): number {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
   }
   try {
-    makeFolder(system, dirname(path));
+    const folder = dirname(path);
+    makeHiddenFolder(dirname(dirname(folder)), basename(folder));
     return system.openSync(path, openOrCreate, 0o666);
   } catch (error) {
     throw explained(system, path, 'create', error);
-  }
-}
-
-function makeFolder(system: KernelSystem, folder: string): void {
-  const hidden = dirname(folder);
-  system.mkdirSync(folder, { recursive: true });
-  // Whoever may make lock files there must be able to queue there, whatever our umask is.
-  const mode = statSync(dirname(hidden)).mode & 0o7777;
-  for (const path of [hidden, folder]) {
-    try {
-      chmodSync(path, mode);
-    } catch {
-      // Another user made it, and set its mode.
-    }
   }
 }

@@ -2,6 +2,7 @@ import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import type { LockFiles, OpenLockFile } from './lock-files.js';
 import { clearMark, readMark, writeMark } from './owner-mark.js';
 import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
@@ -10,15 +11,21 @@ import { upgradeByte } from './ticket-line.js';
 /**
  * What a locked descriptor becomes: the record is written, and of a reader or permit holder the seat is taken.
  *
- * @returns `undefined` when no seat is left; the caller closes `fd` then, and when this throws.
+ * @returns `undefined` when no seat is left; the caller gives the file back then, and closes it when this throws.
  */
-export function kernelGrant(system: KernelSystem, request: LockRequest, fd: number): Grant | undefined {
+export function kernelGrant(
+  system: KernelSystem,
+  files: LockFiles,
+  request: LockRequest,
+  file: OpenLockFile,
+): Grant | undefined {
   return request.shared || request.permits !== undefined
-    ? seatedGrant(system, request, fd)
-    : exclusiveGrant(system, request, fd);
+    ? seatedGrant(system, files, request, file)
+    : exclusiveGrant(system, files, request, file);
 }
 
-function exclusiveGrant(system: KernelSystem, request: LockRequest, fd: number): Grant {
+function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockRequest, file: OpenLockFile): Grant {
+  const { fd } = file;
   const mark = readMark(system, fd, 0);
   let marked = mark.state !== 'foreign' && writeMark(system, fd, 0, request.label);
   let seat: Seat | undefined;
@@ -34,7 +41,7 @@ function exclusiveGrant(system: KernelSystem, request: LockRequest, fd: number):
         seat?.leave();
         if (options?.remove === true && seat === undefined) removeLockFiles(system, request.path, fd);
       } finally {
-        system.closeSync(fd);
+        files.release(file);
       }
     },
     downgrade() {
@@ -47,7 +54,13 @@ function exclusiveGrant(system: KernelSystem, request: LockRequest, fd: number):
   };
 }
 
-function seatedGrant(system: KernelSystem, request: LockRequest, fd: number): Grant | undefined {
+function seatedGrant(
+  system: KernelSystem,
+  files: LockFiles,
+  request: LockRequest,
+  file: OpenLockFile,
+): Grant | undefined {
+  const { fd } = file;
   // A dead writer's record: whoever gets here is first in line and shares the file, so no other clears it too.
   const writerDied = readMark(system, fd, 0).state === 'left';
   let seat: Seat | undefined;
@@ -71,7 +84,7 @@ function seatedGrant(system: KernelSystem, request: LockRequest, fd: number): Gr
         if (marked) clearMark(system, fd, 0);
         seat?.leave();
       } finally {
-        system.closeSync(fd);
+        files.release(file);
       }
     },
     ...(request.permits !== undefined

@@ -14,7 +14,6 @@ export interface KernelSystem {
   readonly readSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly writeSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly unlinkSync: typeof fs.unlinkSync;
-  readonly mkdirSync: typeof fs.mkdirSync;
   readonly utimesSync: typeof fs.utimesSync;
   readonly watch: (path: string, listener: () => void) => fs.FSWatcher;
   /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
@@ -51,7 +50,6 @@ export const defaultKernelSystem: KernelSystem = {
   readSync: fs.readSync,
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,
-  mkdirSync: fs.mkdirSync,
   utimesSync: fs.utimesSync,
   watch: (path, listener) => fs.watch(path, listener),
   tryLock: (fd, offset, length, shared) =>

@@ -16,6 +16,8 @@ import type { KernelSystem } from './kernel-system.js';
 const openExisting =
   constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK);
 const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
+// Only the owner of a file may ask that reading it leaves no access time, which costs a write of its inode.
+const noAccessTime = constants.O_NOATIME ?? 0;
 
 /**
  * Opens a lock file, creating it when there is none, and makes sure that it is a plain file.
@@ -26,7 +28,7 @@ const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
 export function openLockFile(system: KernelSystem, path: string): number {
   for (let round = 0; ; round += 1) {
     try {
-      return system.openSync(path, openExisting);
+      return openOwnedOrNot(system, path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
     }
@@ -38,6 +40,15 @@ export function openLockFile(system: KernelSystem, path: string): number {
       if (code === 'EEXIST' && round < 100) continue;
       throw explained(system, path, 'create', error);
     }
+  }
+}
+
+function openOwnedOrNot(system: KernelSystem, path: string): number {
+  try {
+    return system.openSync(path, openExisting | noAccessTime);
+  } catch (error) {
+    if (noAccessTime === 0 || (error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    return system.openSync(path, openExisting);
   }
 }
 

@@ -1,0 +1,122 @@
+import type { Stats } from 'node:fs';
+import { LockUnsupportedError } from '../../errors.js';
+import type { KernelSystem } from './kernel-system.js';
+import { checkPlainFile, explained, openLockFile } from './lock-file.js';
+
+/** An open lock file and its identity, which cannot pass to another file while it is open. */
+export interface OpenLockFile {
+  readonly path: string;
+  readonly fd: number;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/**
+ * Locks lock files, and keeps a few of them open for a moment after release, unlocked: who takes a lock again and
+ * again saves half of its cost.
+ *
+ * An idle descriptor is no risk for exclusion: after each lock the name must lead to the very file that was locked, as
+ * for one just opened. It reaches no child (O_CLOEXEC), is closed by an unreferenced timer, and is not kept where the
+ * platform refuses to remove open files.
+ */
+export class LockFiles {
+  readonly #system: KernelSystem;
+  readonly #prepare: (path: string) => void;
+  readonly #idle = new Map<string, OpenLockFile>();
+  #sweeper: NodeJS.Timeout | undefined;
+  #used = false;
+
+  /** `prepare` checks the directory; it is called before a lock file is opened. */
+  constructor(system: KernelSystem, prepare: (path: string) => void) {
+    this.#system = system;
+    this.#prepare = prepare;
+  }
+
+  /** Locks the file that `path` leads to now; `undefined` when somebody else's lock is in the way. */
+  tryLock(path: string, shared: boolean): OpenLockFile | undefined {
+    const system = this.#system;
+    for (let round = 0; round < maxRounds; round += 1) {
+      const file = this.#take(path) ?? this.#open(path);
+      let granted: boolean;
+      let named: Stats | undefined;
+      try {
+        granted = system.tryLock(file.fd, 0, 0, shared);
+        named = system.lstatSync(path);
+      } catch (error) {
+        this.close(file);
+        throw explained(system, path, 'lock', error);
+      }
+      if (named !== undefined && named.ino === file.ino && named.dev === file.dev) {
+        if (granted) return file;
+        this.#keep(file);
+        return undefined;
+      }
+      // Removed or replaced meanwhile. What is locked here is nobody's lock any more, free or not: look again.
+      this.close(file);
+    }
+    throw new LockUnsupportedError(path, 'The file system gives this file another identity each time it is looked at');
+  }
+
+  /** Unlocks and keeps the file for the next time, or closes it. */
+  release(file: OpenLockFile): void {
+    try {
+      this.#system.unlock(file.fd, 0, 0);
+    } catch {
+      this.close(file);
+      return;
+    }
+    this.#keep(file);
+  }
+
+  /** Closes the file, which unlocks it. */
+  close(file: OpenLockFile): void {
+    this.#system.closeSync(file.fd);
+  }
+
+  #open(path: string): OpenLockFile {
+    this.#prepare(path);
+    const fd = openLockFile(this.#system, path);
+    try {
+      const stats = this.#system.fstatSync(fd);
+      checkPlainFile(path, stats);
+      return { path, fd, dev: stats.dev, ino: stats.ino };
+    } catch (error) {
+      this.#system.closeSync(fd);
+      throw explained(this.#system, path, 'look at', error);
+    }
+  }
+
+  #take(path: string): OpenLockFile | undefined {
+    const file = this.#idle.get(path);
+    if (file !== undefined) this.#idle.delete(path);
+    return file;
+  }
+
+  #keep(file: OpenLockFile): void {
+    if (!keepsDescriptors || this.#idle.has(file.path) || this.#idle.size >= maxIdle) {
+      this.close(file);
+      return;
+    }
+    this.#idle.set(file.path, file);
+    this.#used = true;
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
+  }
+
+  // Closes all after one quiet interval. Those in use come back to the map at each release.
+  #sweep(): void {
+    if (this.#used) {
+      this.#used = false;
+      return;
+    }
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    for (const file of this.#idle.values()) this.close(file);
+    this.#idle.clear();
+  }
+}
+
+const keepsDescriptors = process.platform === 'linux';
+const maxIdle = 16;
+const sweepInterval = 50;
+// A file that is removed again and again between open and lock; far above what 50 cleaners do.
+const maxRounds = 10_000;
