@@ -42,7 +42,10 @@ function readOwnIdentity(): ProcessIdentity {
   const startTime = procIsOurs ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
   const thread = procIsOurs && !isMainThread ? attempt(readOwnThread) : undefined;
   return {
-    host: hostname(),
+    // Part of file names (identity-name.ts), so cut and plain.
+    host: hostname()
+      .replace(/[^\w.-]/g, '_')
+      .slice(0, 64),
     ...(machine === undefined ? {} : { machine }),
     ...(bootId === undefined ? {} : { bootId }),
     ...(pidNamespace === undefined ? {} : { pidNamespace }),

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
+import { liveness } from '../../owner/liveness.js';
+import { encodeOwnerRecord } from '../../owner/owner-record.js';
+import { LockLostError } from './lock-lost-error.js';
+import { forgetLockPaths, type LockPaths, lockPathsOf, sharedModeOf } from './lock-paths.js';
+import type { LockfileFs } from './lockfile-fs.js';
+import { type Steps, step } from './steps.js';
+
+/**
+ * One attempt at a lock, and the lock when it succeeds.
+ *
+ * The lock is the folder `held/NAME`. It is free when there is none or an empty one, and held while an owner file is in
+ * it, whose name is unique and says which process made it. Four rules, and what they give:
+ *
+ * 1. *take*: the owner file is put into a folder of one's own, `new/OWNER`, which is then renamed to `held/NAME`. rename(2)
+ *    does that only if nothing or an empty folder is there, in one step. So there is at most one owner file at any
+ *    time, and never a folder that somebody "is about to fill": an empty one is always free, whoever left it.
+ * 2. *break*: only a file whose owner was judged dead is moved away, by its own name. A name never comes again, so
+ *    however long ago the judgement was, nobody else can be hit by it; of many who break, one moves it.
+ * 3. *release*: only our own file is removed, by its name; then the folder, if it is still empty.
+ * 4. The file of the dead goes to `died/NAME`. Who takes the lock next removes it there while holding, hence alone, and
+ *    was the first to come after.
+ *
+ * A crash leaves, at each point: before the rename a folder in `new/` that no one looks at (swept later); from the rename
+ * on a held lock with a dead owner, which rule 2 ends; after 2 or after half of 3 an empty folder, which is free.
+ */
+export class LockFolder {
+  /** Whether the holder before ended without releasing. Known after {@link take}. */
+  previousOwnerDied = false;
+  readonly #fs: LockfileFs;
+  readonly #lockFile: string;
+  readonly #label: string | undefined;
+  readonly #paths: LockPaths;
+  readonly #livenessOf: typeof liveness;
+  readonly #own = newIdentityName();
+  readonly #prepared: string;
+  #judgedDead: string | undefined;
+
+  constructor(fs: LockfileFs, lockFile: string, label: string | undefined, livenessOf = liveness) {
+    this.#fs = fs;
+    this.#lockFile = lockFile;
+    this.#label = label;
+    this.#livenessOf = livenessOf;
+    this.#paths = lockPathsOf(lockFile);
+    this.#prepared = join(this.#paths.prepared, this.#own);
+  }
+
+  /** Takes the lock if it is free. */
+  *take(): Steps<boolean> {
+    // Only to spare the work below while somebody is in; what decides is the rename.
+    if ((yield* this.#names()).length > 0) return false;
+    try {
+      yield* this.#prepare();
+      if (!(yield* this.#moveIn())) {
+        yield* this.#discard();
+        return false;
+      }
+      this.previousOwnerDied = yield* this.#removed(this.#paths.died);
+      return true;
+    } catch (error) {
+      yield* this.#discard();
+      throw error;
+    }
+  }
+
+  /** Who is in: nobody, somebody whose death is certain, or somebody else. */
+  *judge(): Steps<'free' | 'dead' | 'held'> {
+    const names = yield* this.#names();
+    this.#judgedDead = names.find((name) => {
+      const identity = parseIdentityName(name);
+      return identity !== undefined && this.#livenessOf(identity) === 'dead';
+    });
+    if (this.#judgedDead !== undefined) return 'dead';
+    return names.length === 0 ? 'free' : 'held';
+  }
+
+  /** Puts out the owner that {@link judge} found dead; nobody else, whoever is in by now. */
+  *breakDead(): Steps<void> {
+    if (this.#judgedDead === undefined) return;
+    try {
+      yield* step(this.#fs.rename(join(this.#paths.held, this.#judgedDead), this.#paths.died));
+    } catch (error) {
+      // Another one has put it out.
+      if (!isCode(error, 'ENOENT')) throw error;
+    }
+  }
+
+  /** Gives the lock back. @throws LockLostError when our owner file is gone; then nothing is removed. */
+  *release(): Steps<void> {
+    try {
+      yield* step(this.#fs.unlink(join(this.#paths.held, this.#own)));
+    } catch (error) {
+      throw isCode(error, 'ENOENT') ? new LockLostError(this.#lockFile, error) : error;
+    }
+    // From here on it is free. That the folder stays is no harm, and that it cannot be removed mostly means a successor.
+    yield* this.#attempt(() => this.#fs.rmdir(this.#paths.held));
+  }
+
+  *#prepare(): Steps<void> {
+    try {
+      yield* step(this.#fs.mkdir(this.#prepared));
+    } catch (error) {
+      if (!isCode(error, 'ENOENT')) throw error;
+      // Somebody cleaned up by hand.
+      forgetLockPaths(this.#lockFile);
+      lockPathsOf(this.#lockFile);
+      yield* step(this.#fs.mkdir(this.#prepared));
+    }
+    const mode = sharedModeOf(this.#lockFile);
+    if (mode !== undefined) yield* step(this.#fs.chmod(this.#prepared, mode));
+    const record = encodeOwnerRecord(this.#label, Date.now());
+    yield* step(this.#fs.create(join(this.#prepared, this.#own), record));
+  }
+
+  *#moveIn(): Steps<boolean> {
+    for (let round = 1; ; round += 1) {
+      try {
+        yield* step(this.#fs.rename(this.#prepared, this.#paths.held));
+        return true;
+      } catch (error) {
+        if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+        // Windows and some servers say EPERM for "not empty" and for "exists" too, and a server's answer may be lost.
+        const names = yield* this.#names();
+        if (names.includes(this.#own)) return true;
+        if (names.length > 0) return false;
+        if (round === 3) throw error;
+        // Empty is free (rule 1), so removing it takes nothing from anybody; it fails if somebody has moved in.
+        yield* this.#attempt(() => this.#fs.rmdir(this.#paths.held));
+      }
+    }
+  }
+
+  // Leaves nothing of ours behind, also where it is not known how far we got: every path here is ours alone.
+  *#discard(): Steps<void> {
+    yield* this.#attempt(() => this.#fs.unlink(join(this.#prepared, this.#own)));
+    yield* this.#attempt(() => this.#fs.rmdir(this.#prepared));
+    yield* this.#attempt(() => this.#fs.unlink(join(this.#paths.held, this.#own)));
+  }
+
+  *#names(): Steps<string[]> {
+    try {
+      return yield* step(this.#fs.readdir(this.#paths.held));
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+
+  *#removed(path: string): Steps<boolean> {
+    try {
+      yield* step(this.#fs.unlink(path));
+      return true;
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  *#attempt(call: () => unknown): Steps<void> {
+    try {
+      yield* step(call());
+    } catch {
+      // What is left behind is judged and swept by others.
+    }
+  }
+}
+
+function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}

@@ -1,0 +1,55 @@
+import { statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { makeHiddenFolder } from '../hidden-folder.js';
+
+/** Where the files of one lock lie. A folder of its own for each kind, so that a name may use all its 255 bytes. */
+export interface LockPaths {
+  /** `held/NAME`: the lock itself. Held while it is a folder with an owner file in it. */
+  readonly held: string;
+  /** `died/NAME`: the owner file of a dead holder, until the next holder was told. */
+  readonly died: string;
+  /** `new/`: owner files in folders of their own, being prepared. */
+  readonly prepared: string;
+  /** `queue/NAME`: the tickets of those who wait in line. */
+  readonly queue: string;
+}
+
+const kinds = ['held', 'died', 'new', 'queue'] as const;
+const made = new Map<string, { readonly paths: readonly string[]; readonly mode: number | undefined }>();
+
+/** The paths of the lock at `lockFile`. */
+export function lockPathsOf(lockFile: string): LockPaths {
+  const name = basename(lockFile);
+  const [held = '', died = '', prepared = '', queue = ''] = foldersOf(dirname(lockFile)).paths;
+  return { held: join(held, name), died: join(died, name), prepared, queue: join(queue, name) };
+}
+
+/** The folder of all held locks of a lock path. */
+export function heldFolderOf(directory: string): string {
+  return foldersOf(directory).paths[0] ?? '';
+}
+
+/**
+ * The mode that folders inside must be given for others to take part; `undefined` while only we can write to the lock
+ * path, when whatever our umask makes of them is right.
+ */
+export function sharedModeOf(lockFile: string): number | undefined {
+  return foldersOf(dirname(lockFile)).mode;
+}
+
+/** Makes {@link lockPathsOf} look again whether the folders are there. */
+export function forgetLockPaths(lockFile: string): void {
+  made.delete(dirname(lockFile));
+}
+
+function foldersOf(directory: string): { readonly paths: readonly string[]; readonly mode: number | undefined } {
+  let folders = made.get(directory);
+  if (folders === undefined) {
+    const paths = kinds.map((kind) => makeHiddenFolder(directory, 'lockfile', kind));
+    const mode = statSync(directory).mode & 0o7777;
+    folders = { paths, mode: (mode & 0o022) === 0 ? undefined : mode };
+    if (made.size >= 1000) made.clear();
+    made.set(directory, folders);
+  }
+  return folders;
+}

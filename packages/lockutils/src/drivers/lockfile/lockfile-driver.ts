@@ -1,0 +1,130 @@
+import { basename, dirname, join } from 'node:path';
+import { LockUnsupportedError } from '../../errors.js';
+import type { Holder } from '../../owner/holder.js';
+import { parseIdentityName } from '../../owner/identity-name.js';
+import { liveness } from '../../owner/liveness.js';
+import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
+import type { Grant, LockDriver, LockRequest } from '../driver.js';
+import { claimLockPath } from '../lock-path-marker.js';
+import { explained } from './explained.js';
+import { onEntryChange } from './folder-watch.js';
+import { LockFolder } from './lock-folder.js';
+import { heldFolderOf, lockPathsOf } from './lock-paths.js';
+import { type Answer, type LockfileFs, promisedFs, synchronousFs } from './lockfile-fs.js';
+import { ownedFs } from './owned-fs.js';
+import { loadProperLockfile, type ProperLockfileOptions } from './proper-lockfile.js';
+import { run, runSync, type Steps, step } from './steps.js';
+import { sweepOnce } from './sweep.js';
+
+/** Options of {@link lockfileDriver}. */
+export interface LockfileDriverOptions {
+  /** The file system calls that take part in locking; those of `node:fs/promises` by default. */
+  readonly fs?: LockfileFs;
+  /**
+   * `true` makes each attempt and release in one go, without promises, as `lockSync` needs it: quicker on a
+   * local disk, but a slow disk or server stops the whole process. With `fs` given, that must answer at once.
+   */
+  readonly synchronous?: boolean;
+}
+
+/**
+ * The strict driver for where the add-on of the kernel driver cannot be had: plain folders and files, by proper-lockfile.
+ *
+ * Promises: at most one holder, never taken from a live one, however old, paused or slow; taken at once from one that
+ * ended on this machine. Does not promise: taking over from a process on another machine or in another container, whose
+ * end cannot be seen (`holders` names it; remove its file by hand); `shared` and `permits`.
+ *
+ * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself.
+ */
+export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
+  const { synchronous = false, fs = synchronous ? synchronousFs : promisedFs } = options;
+  return {
+    name: 'lockfile',
+    tryAcquire: (request) => (synchronous ? acquireSync(fs, request) : acquire(fs, request)),
+    onRelease: (request, wake) => onEntryChange(heldFolderOf(dirname(request.path)), basename(request.path), wake),
+    holders: (request) => (synchronous ? runSync(holdersOf(fs, request.path)) : run(holdersOf(fs, request.path))),
+  };
+}
+
+async function acquire(fs: LockfileFs, request: LockRequest): Promise<Grant | undefined> {
+  const { path } = request;
+  try {
+    const folder = prepare(fs, request);
+    await run(sweepOnce(fs, path));
+    const release = await loadProperLockfile().lock(path, lockOptions(path, folder));
+    return {
+      previousOwnerDied: folder.previousOwnerDied,
+      release: () => release().catch((error: unknown) => Promise.reject(explained(path, 'release', error))),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
+    throw explained(path, 'lock', error);
+  }
+}
+
+function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
+  const { path } = request;
+  try {
+    const folder = prepare(fs, request);
+    runSync(sweepOnce(fs, path));
+    const release = loadProperLockfile().lockSync(path, lockOptions(path, folder));
+    return {
+      previousOwnerDied: folder.previousOwnerDied,
+      release() {
+        try {
+          release();
+        } catch (error) {
+          throw explained(path, 'release', error);
+        }
+      },
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
+    throw explained(path, 'lock', error);
+  }
+}
+
+function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
+  const { path, shared, permits, label } = request;
+  if (shared || permits !== undefined) {
+    const asked = shared ? 'shared' : 'permits';
+    throw new LockUnsupportedError(path, `The lockfile driver has no \`${asked}\`; use driver: 'kernel' for it`);
+  }
+  claimLockPath(dirname(path), 'lockfile');
+  return new LockFolder(fs, path, label);
+}
+
+function lockOptions(path: string, folder: LockFolder): ProperLockfileOptions {
+  return {
+    lockfilePath: lockPathsOf(path).held,
+    fs: ownedFs(folder),
+    realpath: false,
+    // Nothing goes stale by age (owned-fs.ts), so the heartbeat has nothing to do: the longest a timer can be set to.
+    stale: 2 ** 31 - 1,
+    update: 2 ** 30 - 1,
+    onCompromised: () => {},
+  };
+}
+
+function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {
+  const { held } = lockPathsOf(lockFile);
+  const holders: Holder[] = [];
+  for (const name of yield* orNothing(() => fs.readdir(held))) {
+    const identity = parseIdentityName(name);
+    if (identity !== undefined && liveness(identity) === 'dead') continue;
+    const record = decodeOwnerRecord(Uint8Array.from(yield* orNothing(() => fs.readFile(join(held, name)))));
+    if (record !== undefined) holders.push(holderOf(record));
+    else if (identity !== undefined) holders.push({ pid: identity.pid, host: identity.host });
+    else holders.push({ label: `not an owner file of this library: ${join(held, name)}` });
+  }
+  return holders;
+}
+
+// Released meanwhile, or not readable for us.
+function* orNothing<T>(call: () => Answer<Iterable<T>>): Steps<Iterable<T>> {
+  try {
+    return yield* step(call());
+  } catch {
+    return [];
+  }
+}

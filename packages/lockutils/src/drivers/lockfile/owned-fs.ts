@@ -1,0 +1,56 @@
+import type { LockFolder } from './lock-folder.js';
+import type { ProperLockfileFs } from './proper-lockfile.js';
+import { run, runSync, type Steps } from './steps.js';
+
+// Times that proper-lockfile takes for stale and for fresh whatever the clock says.
+const stale = new Date(-8.64e15);
+const fresh = new Date(8.64e15);
+
+/**
+ * The file system proper-lockfile sees for one attempt at a lock. Its `mkdir` takes the lock, its `stat` judges whoever
+ * is in, its `rmdir` puts out the one judged dead or, once the lock is held, releases it.
+ *
+ * Once held, `stat` and `utimes` answer from memory: the lock is lost by no age, no slow disk and no stopped clock.
+ */
+export function ownedFs(folder: LockFolder): ProperLockfileFs {
+  let held = false;
+  let mtime = new Date();
+  const mkdir = function* (path: string): Steps<void> {
+    if (!(yield* folder.take())) throw systemError('EEXIST', 'mkdir', path);
+    held = true;
+  };
+  const stat = function* (path: string): Steps<{ readonly mtime: Date }> {
+    if (held) return { mtime };
+    const found = yield* folder.judge();
+    if (found === 'free') throw systemError('ENOENT', 'stat', path);
+    return { mtime: found === 'dead' ? stale : fresh };
+  };
+  const rmdir = (): Steps<void> => (held ? folder.release() : folder.breakDead());
+  return {
+    mkdir: (path, callback) => answer(mkdir(path), callback),
+    stat: (path, callback) => answer(stat(path), callback),
+    rmdir: (_path, callback) => answer(rmdir(), callback),
+    utimes(_path, _atime, given, callback) {
+      mtime = given;
+      callback(null);
+    },
+    mkdirSync: (path) => runSync(mkdir(path)),
+    statSync: (path) => runSync(stat(path)),
+    rmdirSync: () => runSync(rmdir()),
+    utimesSync(_path, _atime, given) {
+      mtime = given;
+    },
+  };
+}
+
+// The callback runs outside the promise, so that what it throws is not taken for a failure of the call.
+function answer<T>(steps: Steps<T>, callback: (error: unknown, value?: T) => void): void {
+  run(steps).then(
+    (value) => process.nextTick(callback, null, value),
+    (error: unknown) => process.nextTick(callback, error),
+  );
+}
+
+function systemError(code: string, call: string, path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${call} '${path}'`), { code, syscall: call, path });
+}

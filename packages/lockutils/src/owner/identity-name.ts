@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+const version = 'o1';
+// No two names are ever the same: not in one process, not in two copies of this package, not after pids came round.
+const run = randomBytes(6).toString('hex');
+let count = 0;
+
+/**
+ * A new file name that carries the identity of the calling thread, at most 255 bytes long.
+ *
+ * In the name rather than in the file, because a name is there as a whole or not at all, also after a power failure.
+ */
+export function newIdentityName(): string {
+  const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine, host } = ownIdentity();
+  count += 1;
+  const unique = `${run}-${count.toString(36)}`;
+  const fields = [
+    version,
+    bootId,
+    pidNamespace,
+    timeNamespace,
+    pid,
+    startTime,
+    thread?.tid,
+    thread?.startTime,
+    machine,
+  ];
+  return [...fields.map((field) => field ?? ''), unique, host].join('.');
+}
+
+/** The identity in a name made by {@link newIdentityName}, or `undefined` for any other name. */
+export function parseIdentityName(name: string): ProcessIdentity | undefined {
+  const [found, bootId, ...rest] = name.split('.');
+  const [pidNamespace, timeNamespace, pid, startTime, tid, threadStartTime] = rest.slice(0, 6).map(toNumber);
+  const [machine, unique, ...host] = rest.slice(6);
+  if (found !== version || pid === undefined || pid === 0 || unique === undefined || host.length === 0)
+    return undefined;
+  return {
+    host: host.join('.'),
+    ...(machine ? { machine } : {}),
+    ...(bootId ? { bootId } : {}),
+    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(timeNamespace === undefined ? {} : { timeNamespace }),
+    pid,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(tid === undefined || threadStartTime === undefined ? {} : { thread: { tid, startTime: threadStartTime } }),
+  };
+}
+
+function toNumber(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
