@@ -1,6 +1,7 @@
-import { getOption, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
+import { getOption, registerOption } from '@oslo-concurrency/core';
 import type { LockDriver } from './driver.js';
 import { kernelDriver } from './kernel/kernel-driver.js';
+import { lockfileDriver } from './lockfile/lockfile-driver.js';
 
 /** The drivers that are built in, by name. */
 export type DriverName = 'kernel' | 'lockfile';
@@ -39,6 +40,5 @@ export function selectDriver(asked: DriverName | LockDriver | undefined): LockDr
 }
 
 function make(name: DriverName): LockDriver {
-  if (name === 'kernel') return kernelDriver();
-  throw new InvalidOptionError('driver', 'kernel', name);
+  return name === 'kernel' ? kernelDriver() : lockfileDriver();
 }

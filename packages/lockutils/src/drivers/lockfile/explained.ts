@@ -1,27 +1,29 @@
 import { dirname } from 'node:path';
 import { LockFileAccessError, LockFileSystemError, LockFileTypeError, LockPathError } from '../../errors.js';
+import { forgetLockPath } from '../../lock-path.js';
 import { forgetLockPaths } from './lock-paths.js';
 
 /** Turns the system's error at the files of a lock into ours; any other error stays as it is. */
-export function explained(lockFile: string, operation: string, error: unknown): unknown {
+export function explained(lockFile: string, operation: 'mark' | 'lock' | 'release', error: unknown): unknown {
   const cause = error as NodeJS.ErrnoException;
   // Ours, or a mistake in the program.
   if (cause?.code === undefined || cause.code.startsWith('ERR_')) return error;
+  const directory = dirname(lockFile);
   const path = cause.path ?? lockFile;
+  forgetLockPath(directory);
   forgetLockPaths(lockFile);
   switch (cause.code) {
     case 'ENOENT':
-      return new LockPathError(dirname(lockFile), 'missing', cause);
+      return new LockPathError(directory, 'missing', cause);
     case 'ENOTDIR':
     case 'ELOOP':
-      return new LockFileTypeError(path, 'no folder, where the lockfile driver keeps one', cause);
+      return new LockFileTypeError(path, 'not a folder, as the lockfile driver has it', cause);
     case 'EACCES':
     case 'EPERM':
-      return path.startsWith(dirname(lockFile)) && operation === 'mark'
-        ? new LockPathError(dirname(lockFile), 'not-writable', cause)
-        : new LockFileAccessError(path, cause);
     case 'EROFS':
-      return new LockFileAccessError(path, cause);
+      return operation === 'mark'
+        ? new LockPathError(directory, 'not-writable', cause)
+        : new LockFileAccessError(path, cause);
     default:
       return new LockFileSystemError(path, operation, cause);
   }

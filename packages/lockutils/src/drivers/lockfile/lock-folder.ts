@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
-import { liveness } from '../../owner/liveness.js';
+import { type Liveness, liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
+import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { LockLostError } from './lock-lost-error.js';
 import { forgetLockPaths, type LockPaths, lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
@@ -32,16 +33,24 @@ export class LockFolder {
   readonly #lockFile: string;
   readonly #label: string | undefined;
   readonly #paths: LockPaths;
-  readonly #livenessOf: typeof liveness;
-  readonly #own = newIdentityName();
+  readonly #livenessOf: (identity: ProcessIdentity) => Liveness;
+  readonly #own: string;
   readonly #prepared: string;
   #judgedDead: string | undefined;
 
-  constructor(fs: LockfileFs, lockFile: string, label: string | undefined, livenessOf = liveness) {
+  /** `own` and `livenessOf` are for tests of the protocol. */
+  constructor(
+    fs: LockfileFs,
+    lockFile: string,
+    label: string | undefined,
+    own = newIdentityName(),
+    livenessOf: (identity: ProcessIdentity) => Liveness = liveness,
+  ) {
     this.#fs = fs;
     this.#lockFile = lockFile;
     this.#label = label;
     this.#livenessOf = livenessOf;
+    this.#own = own;
     this.#paths = lockPathsOf(lockFile);
     this.#prepared = join(this.#paths.prepared, this.#own);
   }

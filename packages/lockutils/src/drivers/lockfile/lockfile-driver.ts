@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { LockUnsupportedError } from '../../errors.js';
+import { checkLockPath } from '../../lock-path.js';
 import type { Holder } from '../../owner/holder.js';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
@@ -48,50 +49,68 @@ export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver 
 
 async function acquire(fs: LockfileFs, request: LockRequest): Promise<Grant | undefined> {
   const { path } = request;
+  const folder = prepare(fs, request);
   try {
-    const folder = prepare(fs, request);
     await run(sweepOnce(fs, path));
-    const release = await loadProperLockfile().lock(path, lockOptions(path, folder));
+    let release: (() => Promise<void>) | undefined = await loadProperLockfile().lock(path, lockOptions(path, folder));
     return {
       previousOwnerDied: folder.previousOwnerDied,
-      release: () => release().catch((error: unknown) => Promise.reject(explained(path, 'release', error))),
-    };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
-    throw explained(path, 'lock', error);
-  }
-}
-
-function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
-  const { path } = request;
-  try {
-    const folder = prepare(fs, request);
-    runSync(sweepOnce(fs, path));
-    const release = loadProperLockfile().lockSync(path, lockOptions(path, folder));
-    return {
-      previousOwnerDied: folder.previousOwnerDied,
-      release() {
+      async release() {
+        // proper-lockfile forgets a lock before it gives it back, so a second call after a failure goes past it.
+        const giveBack = release ?? (() => run(folder.release()));
+        release = undefined;
         try {
-          release();
+          await giveBack();
         } catch (error) {
           throw explained(path, 'release', error);
         }
       },
     };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
-    throw explained(path, 'lock', error);
+    return takenOrThrow(path, error);
   }
+}
+
+function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
+  const { path } = request;
+  const folder = prepare(fs, request);
+  try {
+    runSync(sweepOnce(fs, path));
+    let release: (() => void) | undefined = loadProperLockfile().lockSync(path, lockOptions(path, folder));
+    return {
+      previousOwnerDied: folder.previousOwnerDied,
+      release() {
+        const giveBack = release ?? (() => runSync(folder.release()));
+        release = undefined;
+        try {
+          giveBack();
+        } catch (error) {
+          throw explained(path, 'release', error);
+        }
+      },
+    };
+  } catch (error) {
+    return takenOrThrow(path, error);
+  }
+}
+
+function takenOrThrow(path: string, error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw explained(path, 'lock', error);
 }
 
 function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
   const { path, shared, permits, label } = request;
   if (shared || permits !== undefined) {
     const asked = shared ? 'shared' : 'permits';
-    throw new LockUnsupportedError(path, `The lockfile driver has no \`${asked}\`; use driver: 'kernel' for it`);
+    throw new LockUnsupportedError(path, `The lockfile driver has no ${asked}; only driver: 'kernel' has it`);
   }
-  claimLockPath(dirname(path), 'lockfile');
-  return new LockFolder(fs, path, label);
+  checkLockPath(dirname(path));
+  try {
+    claimLockPath(dirname(path), 'lockfile');
+    return new LockFolder(fs, path, label);
+  } catch (error) {
+    throw explained(path, 'mark', error);
+  }
 }
 
 function lockOptions(path: string, folder: LockFolder): ProperLockfileOptions {

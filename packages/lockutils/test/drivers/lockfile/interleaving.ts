@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeHiddenFolder } from '../../../dist/drivers/hidden-folder.js';
+import { LockFolder } from '../../../dist/drivers/lockfile/lock-folder.js';
+import { type LockfileFs, synchronousFs } from '../../../dist/drivers/lockfile/lockfile-fs.js';
+import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
+
+// A memory file system where there is one: tens of thousands of runs on a real file system, each call for real.
+export function makeLockPath(): string {
+  try {
+    return mkdtempSync('/dev/shm/lock-path-');
+  } catch {
+    return mkdtempSync(join(tmpdir(), 'lock-path-'));
+  }
+}
+
+class Failure {
+  readonly error: unknown;
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+// A call that fails is yielded like one that succeeds, so that others can come between it and what follows.
+const steppedFs = Object.fromEntries(
+  Object.entries(synchronousFs).map(([name, call]) => [
+    name,
+    (...args: unknown[]) => {
+      try {
+        return (call as (...args: unknown[]) => unknown)(...args);
+      } catch (error) {
+        return new Failure(error);
+      }
+    },
+  ]),
+) as unknown as LockfileFs;
+
+/** How the lock stands when the actors come. */
+export type Start = 'free' | 'empty folder' | 'dead holder';
+
+interface Actor {
+  readonly steps: Steps<void>;
+  next: unknown;
+  done: boolean;
+  crashed: boolean;
+  inside: boolean;
+}
+
+/** Some actors at one lock, each of which tries once, and goes through its file system calls one by one. */
+export class Scene {
+  inside = 0;
+  mostInside = 0;
+  grants = 0;
+  toldOfDeath: boolean[] = [];
+  readonly lockFile: string;
+  readonly #dead = new Set<number>();
+  readonly #actors: Actor[] = [];
+  #pids = 1000;
+
+  constructor(directory: string, name: string, start: Start) {
+    this.lockFile = join(directory, name);
+    const held = join(makeHiddenFolder(directory, 'lockfile', 'held'), name);
+    if (start !== 'free') mkdirSync(held);
+    if (start !== 'dead holder') return;
+    this.#dead.add(999);
+    writeFileSync(join(held, nameOf(999)), '');
+  }
+
+  /** Adds one that tries, and unless it is to keep the lock, releases it afterwards. */
+  add(keep = false): number {
+    this.#pids += 1;
+    const folder = new LockFolder(steppedFs, this.lockFile, undefined, nameOf(this.#pids), (identity) =>
+      this.#dead.has(identity.pid) ? 'dead' : 'alive',
+    );
+    const index = this.#actors.length;
+    this.#actors.push({
+      steps: this.#act(folder, index, keep),
+      next: undefined,
+      done: false,
+      crashed: false,
+      inside: false,
+    });
+    return index;
+  }
+
+  /** Those who can go on. */
+  runnable(): number[] {
+    return this.#actors.flatMap(({ done, crashed }, index) => (done || crashed ? [] : [index]));
+  }
+
+  /** Lets one do its next call. */
+  step(index: number): void {
+    const actor = this.#actor(index);
+    const { done, value } =
+      actor.next instanceof Failure ? actor.steps.throw(actor.next.error) : actor.steps.next(actor.next);
+    actor.next = value;
+    actor.done = done === true;
+  }
+
+  crash(index: number): void {
+    const actor = this.#actor(index);
+    actor.crashed = true;
+    this.#dead.add(1001 + index);
+    if (actor.inside) this.inside -= 1;
+  }
+
+  finish(index: number): void {
+    while (!this.#actor(index).done) this.step(index);
+  }
+
+  /** Lets one come as far as to hold the lock. */
+  enter(index: number): void {
+    while (!this.#actor(index).inside) this.step(index);
+  }
+
+  #actor(index: number): Actor {
+    const actor = this.#actors[index];
+    if (actor === undefined) throw new RangeError(`no actor ${index}`);
+    return actor;
+  }
+
+  // The order in which proper-lockfile makes its calls.
+  *#attempt(folder: LockFolder): Steps<boolean> {
+    if (yield* folder.take()) return true;
+    const found = yield* folder.judge();
+    if (found === 'held') return false;
+    if (found === 'dead') yield* folder.breakDead();
+    return yield* folder.take();
+  }
+
+  *#act(folder: LockFolder, index: number, keep: boolean): Steps<void> {
+    if (!(yield* this.#attempt(folder))) return;
+    const actor = this.#actor(index);
+    actor.inside = true;
+    this.inside += 1;
+    this.mostInside = Math.max(this.mostInside, this.inside);
+    this.grants += 1;
+    this.toldOfDeath.push(folder.previousOwnerDied);
+    if (keep) return;
+    yield undefined;
+    this.inside -= 1;
+    actor.inside = false;
+    yield* folder.release();
+  }
+}
+
+let names = 0;
+
+function nameOf(pid: number): string {
+  names += 1;
+  return `o1.boot.1.1.${pid}.1...m.u-${names}.host`;
+}
+
+/** Runs `scenario` once for every order in which its actors' calls can come. Returns how many there were. */
+export function everyInterleaving(scenario: (choose: (runnable: readonly number[]) => number) => void): number {
+  let runs = 0;
+  let path: { taken: number; of: number }[] = [];
+  for (;;) {
+    let depth = 0;
+    scenario((runnable) => {
+      const known = path[depth] ?? { taken: 0, of: runnable.length };
+      path[depth] = known;
+      depth += 1;
+      return runnable[known.taken] ?? 0;
+    });
+    runs += 1;
+    path = path.slice(0, depth);
+    while (path.length > 0 && (path.at(-1)?.taken ?? 0) + 1 >= (path.at(-1)?.of ?? 0)) path.pop();
+    const last = path.at(-1);
+    if (last === undefined) return runs;
+    last.taken += 1;
+  }
+}
