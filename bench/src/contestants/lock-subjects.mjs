@@ -1,0 +1,113 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+
+const require = createRequire(import.meta.url);
+const nothing = () => {};
+
+/**
+ * The locks that run in Node, by name: `open(directory, name)` gives `cycle`, one acquire and release around an empty
+ * body as a user would write it, and where it can be held across messages `take`, which resolves to its release.
+ */
+export const lockSubjects = {
+  floor: floor,
+  'floor, found locked': foundLocked,
+  ours: (directory, name) => ours(directory, name, { external: true }),
+  'ours fair': (directory, name) => ours(directory, name, { external: true, fair: true }),
+  'ours shared': (directory, name) => ours(directory, name, { external: true, shared: true }),
+  'ours permits': (directory, name) => ours(directory, name, { external: true, permits: 4 }),
+  'ours lockfile': (directory, name) => ours(directory, name, { external: true, driver: 'lockfile' }),
+  'ours sync': oursSync,
+  'ours internal': (directory, name) => ours(directory, name, {}),
+  'ours internal fair': (directory, name) => ours(directory, name, { fair: true }),
+  'ours internal shared': (directory, name) => ours(directory, name, { shared: true }),
+  'ours internal undetected': (directory, name) => ours(directory, name, { deadlock: 'off' }),
+  'ours internal sync': (directory, name) => oursSync(directory, name, {}),
+  'proper-lockfile': properLockfile,
+  'async-mutex': asyncMutex,
+  'async-lock': asyncLock,
+  'p-limit': pLimit,
+};
+
+async function ours(directory, name, options) {
+  const { lock } = await import('@oslo-concurrency/lockutils');
+  const all = { ...options, ...(options.external ? { lockPath: directory } : {}) };
+  return {
+    cycle: () => lock(name, all, nothing),
+    async take() {
+      const held = await lock(name, all);
+      return () => held.release();
+    },
+  };
+}
+
+async function oursSync(directory, name, options = { external: true }) {
+  const { lockSync } = await import('@oslo-concurrency/lockutils');
+  if (lockSync === undefined) throw new Error('lockSync is not there yet');
+  const all = { ...options, ...(options.external ? { lockPath: directory } : {}) };
+  return { cycle: () => lockSync(name, all, nothing) };
+}
+
+// The least that any such lock does: three system calls. It creates no file, since the file is there.
+function floor(directory, name) {
+  const { tryLock } = require('fs-native-extensions');
+  const path = join(directory, name);
+  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT));
+  return {
+    cycle() {
+      const fd = openSync(path, constants.O_RDWR);
+      tryLock(fd, 0, 0);
+      closeSync(fd);
+    },
+  };
+}
+
+// What one poll of a waiter costs: the same calls, refused because another description of this process has the lock.
+function foundLocked(directory, name) {
+  const { tryLock } = require('fs-native-extensions');
+  const path = join(directory, name);
+  tryLock(openSync(path, constants.O_RDWR | constants.O_CREAT), 0, 0);
+  return floor(directory, name);
+}
+
+function properLockfile(directory, name) {
+  const lockfile = require('proper-lockfile');
+  const path = join(directory, name);
+  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT));
+  // Without retries it gives up at once; `update` and `stale` as they come.
+  const options = { realpath: false, retries: { forever: true, minTimeout: 1, maxTimeout: 10, factor: 2 } };
+  return {
+    async cycle() {
+      const release = await lockfile.lock(path, options);
+      await release();
+    },
+    take: () => lockfile.lock(path, options),
+  };
+}
+
+async function asyncMutex() {
+  const { Mutex } = await import('async-mutex');
+  const mutex = new Mutex();
+  return { cycle: () => mutex.runExclusive(nothing), take: () => mutex.acquire() };
+}
+
+async function asyncLock(_directory, name) {
+  const { default: AsyncLock } = await import('async-lock');
+  const mutex = new AsyncLock({ maxPending: Number.POSITIVE_INFINITY });
+  return { cycle: () => mutex.acquire(name, nothing), take: () => takeBody((body) => mutex.acquire(name, body)) };
+}
+
+async function pLimit() {
+  const { default: limit } = await import('p-limit');
+  const one = limit(1);
+  return { cycle: () => one(nothing), take: () => takeBody((body) => one(body)) };
+}
+
+/** A lock that only knows bodies, held until the release is called. */
+function takeBody(run) {
+  return new Promise((taken, failed) => {
+    const done = run(() => new Promise((end) => taken(() => turn(end()))));
+    Promise.resolve(done).catch(failed);
+  });
+}

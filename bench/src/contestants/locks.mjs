@@ -1,0 +1,79 @@
+// A process that takes locks, asked over stdin. `locks.py` answers the same questions for Python.
+import { Bench } from 'tinybench';
+import { answer } from './answer.mjs';
+import { lockSubjects } from './lock-subjects.mjs';
+
+const opened = new Map();
+const cell = new Int32Array(new SharedArrayBuffer(4));
+let release;
+
+answer({ probe, uncontended, contend, take, drop, pid: () => process.pid });
+
+async function open({ subject, directory, name = 'bench' }) {
+  const key = JSON.stringify([subject, directory, name]);
+  let lock = opened.get(key);
+  if (lock === undefined) {
+    lock = await lockSubjects[subject](directory, name);
+    opened.set(key, lock);
+  }
+  return lock;
+}
+
+/** Fails with the reason when this subject cannot run here. */
+async function probe(request) {
+  await (await open(request)).cycle();
+}
+
+/** The mean time of acquire and release, in us, over `ms` of batches. */
+async function uncontended({ ms, batch, ...which }) {
+  const { cycle } = await open(which);
+  const bench = new Bench({ time: ms, iterations: 1, warmup: false, throws: true });
+  bench.add(which.subject, async () => {
+    for (let i = 0; i < batch; i += 1) {
+      const pending = cycle();
+      if (pending !== undefined) await pending;
+    }
+  });
+  const [task] = await bench.run();
+  return (task.result.latency.mean * 1000) / batch;
+}
+
+/** Takes the lock again and again from `startAt` (ms since 1970) for `ms`, holding it `holdMs` each time. */
+async function contend({ startAt, ms, holdMs, ...which }) {
+  const lock = await open(which);
+  pause(startAt - Date.now());
+  const end = performance.now() + ms;
+  const cpu = process.cpuUsage();
+  let [grants, longestMs, heldMs] = [0, 0, 0];
+  for (let now = performance.now(); now < end; ) {
+    const drop = await lock.take();
+    const granted = performance.now();
+    longestMs = Math.max(longestMs, granted - now);
+    if (granted < end) grants += 1;
+    // The thread sleeps, as Python's time.sleep does: a timer of the event loop holds longer than it was told.
+    pause(holdMs);
+    if (granted < end) heldMs += Math.min(performance.now(), end) - granted;
+    await drop();
+    now = performance.now();
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000 };
+}
+
+function pause(ms) {
+  if (ms > 0) Atomics.wait(cell, 0, 0, ms);
+}
+
+/** Waits for the lock; when it was granted, in ns of the clock that all processes share. */
+async function take(which) {
+  const lock = await open(which);
+  release = await lock.take();
+  return { at: Number(process.hrtime.bigint()) };
+}
+
+/** Releases what `take` took; when that began, in ns. */
+async function drop() {
+  const at = Number(process.hrtime.bigint());
+  await release();
+  return { at };
+}

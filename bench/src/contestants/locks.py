@@ -1,0 +1,144 @@
+"""The counterpart of locks.mjs: a process that takes locks with Python's libraries, asked over stdin."""
+import contextlib
+import json
+import os
+import sys
+import time
+
+opened = {}
+held = None
+
+
+def oslo(directory, name, **options):
+    from oslo_concurrency import lockutils
+    if options.get("external"):
+        options["lock_path"] = directory
+    return lambda: lockutils.lock(name, **options)
+
+
+def fasteners_lock(directory, name):
+    import fasteners
+    path = os.path.join(directory, name)
+    return lambda: fasteners.InterProcessLock(path)
+
+
+def fasteners_writer(directory, name):
+    import fasteners
+    path = os.path.join(directory, name)
+    return lambda: fasteners.InterProcessReaderWriterLock(path).write_lock()
+
+
+def fasteners_reader(directory, name):
+    import fasteners
+    path = os.path.join(directory, name)
+    return lambda: fasteners.InterProcessReaderWriterLock(path).read_lock()
+
+
+def fasteners_internal(directory, name):
+    import fasteners
+    lock = fasteners.ReaderWriterLock()
+    return lock.write_lock
+
+
+def file_lock(directory, name):
+    import filelock
+    path = os.path.join(directory, name)
+    return lambda: filelock.FileLock(path)
+
+
+subjects = {
+    "oslo": lambda d, n: oslo(d, n, external=True),
+    "oslo fair": lambda d, n: oslo(d, n, external=True, fair=True),
+    "fasteners": fasteners_lock,
+    "fasteners writer": fasteners_writer,
+    "fasteners reader": fasteners_reader,
+    "filelock": file_lock,
+    "oslo internal": oslo,
+    "oslo internal fair": lambda d, n: oslo(d, n, fair=True),
+    "fasteners internal": fasteners_internal,
+}
+
+
+def open_subject(request):
+    key = (request["subject"], request["directory"], request.get("name", "bench"))
+    if key not in opened:
+        opened[key] = subjects[key[0]](key[1], key[2])
+    return opened[key]
+
+
+def probe(request):
+    with open_subject(request)():
+        pass
+
+
+def uncontended(request):
+    make, batch = open_subject(request), request["batch"]
+    end = time.perf_counter() + request["ms"] / 1000
+    spent, rounds = 0.0, 0
+    while True:
+        start = time.perf_counter()
+        for _ in range(batch):
+            with make():
+                pass
+        now = time.perf_counter()
+        spent += now - start
+        rounds += 1
+        if now >= end:
+            return spent / rounds / batch * 1e6
+
+
+def contend(request):
+    make, hold = open_subject(request), request["holdMs"] / 1000
+    time.sleep(max(0, request["startAt"] / 1000 - time.time()))
+    end = time.perf_counter() + request["ms"] / 1000
+    cpu = time.process_time()
+    grants, longest, held_for = 0, 0.0, 0.0
+    now = time.perf_counter()
+    while now < end:
+        with make():
+            granted = time.perf_counter()
+            longest = max(longest, granted - now)
+            if granted < end:
+                grants += 1
+            if hold > 0:
+                time.sleep(hold)
+            if granted < end:
+                held_for += min(time.perf_counter(), end) - granted
+        now = time.perf_counter()
+    return {
+        "grants": grants,
+        "longestMs": longest * 1000,
+        "heldMs": held_for * 1000,
+        "cpuMs": (time.process_time() - cpu) * 1000,
+    }
+
+
+def take(request):
+    global held
+    held = contextlib.ExitStack()
+    held.enter_context(open_subject(request)())
+    return {"at": time.monotonic_ns()}
+
+
+def drop(request):
+    at = time.monotonic_ns()
+    held.close()
+    return {"at": at}
+
+
+handlers = {
+    "probe": probe,
+    "uncontended": uncontended,
+    "contend": contend,
+    "take": take,
+    "drop": drop,
+    "pid": lambda request: os.getpid(),
+}
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    try:
+        reply = {"id": asked["id"], "value": handlers[asked["op"]](asked)}
+    except Exception as error:  # The message is for people: it names what is missing.
+        reply = {"id": asked["id"], "error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(reply), flush=True)

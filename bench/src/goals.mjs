@@ -1,0 +1,106 @@
+import { median, quantile, ratio, summary } from './statistics.mjs';
+
+const atMost = (target) => ({ relation: 'at most', target, reached: (value) => value <= target });
+const atLeast = (target) => ({ relation: 'at least', target, reached: (value) => value >= target });
+const goalCell = { processes: 8, holdMs: 1 };
+
+/** What the project set out to reach. `of` finds the value in the figures of a run; `undefined` when not measured. */
+const goals = [
+  {
+    text: 'Uncontended external lock, to oslo.concurrency (time)',
+    ...atMost(0.5),
+    of: (run) => run.ratio('locks.uncontended.external', 'ours', 'oslo'),
+  },
+  {
+    text: 'Uncontended external lock, to proper-lockfile (times faster)',
+    ...atLeast(20),
+    of: (run) => run.ratio('locks.uncontended.external', 'proper-lockfile', 'ours'),
+  },
+  {
+    text: 'Uncontended external lock, to the floor of bare system calls (time)',
+    ...atMost(2),
+    of: (run) => run.ratio('locks.uncontended.external', 'ours', 'floor'),
+  },
+  {
+    text: '8 processes that hold 1 ms: grants a second, to oslo.concurrency',
+    ...atLeast(0.9),
+    of: (run) => run.ratio('locks.contended.grants', 'ours', 'oslo', goalCell),
+  },
+  {
+    text: '8 processes that hold 1 ms, fair: grants a second, to oslo.concurrency',
+    ...atLeast(0.8),
+    of: (run) => run.ratio('locks.contended.grants', 'ours fair', 'oslo', goalCell),
+  },
+  {
+    text: '8 processes that hold 1 ms, fair: the longest wait (ms)',
+    ...atMost(40),
+    of: (run) => run.value('locks.contended.longest', 'ours fair', goalCell),
+  },
+  {
+    text: '8 processes that hold 1 ms, fair: fewest to most grants',
+    ...atLeast(0.97),
+    of: (run) => run.value('locks.contended.share', 'ours fair', goalCell),
+  },
+  {
+    text: 'Take-over after SIGKILL, p50 (ms)',
+    ...atMost(50),
+    of: (run) => run.quantile('locks.takeover', 'ours', 0.5),
+  },
+  {
+    text: 'Take-over after SIGKILL, p99 (ms)',
+    ...atMost(100),
+    of: (run) => run.quantile('locks.takeover', 'ours', 0.99),
+  },
+  {
+    text: 'Hand-over to a process that waits, p50 (ms)',
+    ...atMost(0.5),
+    of: (run) => run.quantile('locks.handover', 'ours', 0.5),
+  },
+  {
+    text: 'Internal lock, to the fastest JavaScript peer (times faster)',
+    ...atLeast(1.5),
+    of: (run) => run.fastest('locks.uncontended.internal', 'ours internal', ['async-mutex', 'async-lock', 'p-limit']),
+  },
+];
+
+/** Each goal with its value in this run, and whether it was `reached`, `missed` or not `measured`. */
+export function judge(figures) {
+  const run = reader(figures);
+  return goals.map(({ text, relation, target, reached, of }) => {
+    const value = of(run);
+    const verdict = value === undefined ? 'not measured' : reached(value.median) ? 'reached' : 'missed';
+    return { text, relation, target, verdict, ...value };
+  });
+}
+
+function reader(figures) {
+  const samples = (id, subject, parameters) => {
+    const rows = figures.find((figure) => figure.id === id)?.rows ?? [];
+    return rows.find((row) => row.subject === subject && sameParameters(row.with, parameters))?.samples;
+  };
+  const both = (a, b, use) => (a === undefined || b === undefined ? undefined : use(a, b));
+  return {
+    ratio: (id, subject, to, parameters) => both(samples(id, subject, parameters), samples(id, to, parameters), ratio),
+    value(id, subject, parameters) {
+      const found = samples(id, subject, parameters);
+      return found && summary(found);
+    },
+    quantile(id, subject, part) {
+      const found = samples(id, subject);
+      if (found === undefined) return undefined;
+      const { low, high, count } = summary(found);
+      return part === 0.5 ? { median: median(found), low, high, count } : { median: quantile(found, part), count };
+    },
+    fastest(id, subject, peers) {
+      const own = samples(id, subject);
+      const others = peers.map((peer) => samples(id, peer)).filter((found) => found !== undefined);
+      if (own === undefined || others.length === 0) return undefined;
+      const best = others.reduce((a, b) => (median(b) < median(a) ? b : a));
+      return ratio(best, own);
+    },
+  };
+}
+
+function sameParameters(own, asked) {
+  return JSON.stringify(own ?? {}) === JSON.stringify(asked ?? {});
+}

@@ -1,0 +1,111 @@
+import { Contestant } from '../contestant.mjs';
+import { interleave } from '../interleave.mjs';
+import { jain, max, sum } from '../statistics.mjs';
+import { present, rowsOf, subjects } from './subjects.mjs';
+
+const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
+const quickNames = ['ours', 'ours fair', 'oslo', 'proper-lockfile'];
+
+/** What is told of one round of processes that all want one lock: how to work it out, and how to read it. */
+const outcomes = {
+  grants: {
+    title: 'Grants a second',
+    unit: '1/s',
+    better: 'more',
+    of: ({ each, ms }) => sum(each.map(({ grants }) => grants)) / (ms / 1000),
+  },
+  longest: {
+    title: 'The longest wait',
+    unit: 'ms',
+    better: 'less',
+    of: ({ each }) => max(each.map(({ longestMs }) => longestMs)),
+  },
+  share: {
+    title: 'Grants of the process with the fewest, to those of the one with the most',
+    unit: '',
+    better: 'more',
+    of({ each }) {
+      const grants = each.map((one) => one.grants);
+      return Math.min(...grants) / Math.max(1, ...grants);
+    },
+  },
+  jain: {
+    title: "Jain's fairness index",
+    unit: '',
+    better: 'more',
+    of: ({ each }) => jain(each.map(({ grants }) => grants)),
+  },
+  cpu: {
+    title: 'CPU time a grant',
+    unit: 'ms',
+    better: 'less',
+    of: ({ each }) => sum(each.map(({ cpuMs }) => cpuMs)) / Math.max(1, sum(each.map(({ grants }) => grants))),
+  },
+  held: {
+    title: 'Part of the time in which somebody held the lock',
+    unit: '',
+    better: 'more',
+    of: ({ each, ms }) => sum(each.map(({ heldMs }) => heldMs)) / ms,
+  },
+};
+
+/** Processes that all want one lock, again and again. */
+export const contended = {
+  id: 'locks.contended',
+  group: 'locks',
+  seconds: { full: 200, quick: 24 },
+  async run(context) {
+    const found = await present(context, context.quick ? quickNames : names);
+    const cells = cellsOf(context.quick);
+    const pools = new Map();
+    const figures = Object.fromEntries(Object.keys(outcomes).map((key) => [key, []]));
+    try {
+      for (const [index, { processes, holdMs, rounds, ms }] of cells.entries()) {
+        const raw = await interleave(
+          found,
+          rounds,
+          (subject, round) => compete(context, pools, { subject, processes, holdMs, ms, round }),
+          (part) => context.progress((index + part) / cells.length),
+        );
+        for (const [key, { of }] of Object.entries(outcomes)) {
+          const values = new Map([...raw].map(([subject, results]) => [subject, results.map(of)]));
+          figures[key].push(...rowsOf(values, { processes, holdMs }));
+        }
+      }
+    } finally {
+      await Promise.all([...pools.values()].flat().map((contestant) => contestant.kill()));
+    }
+    for (const [key, { title, unit, better }] of Object.entries(outcomes)) {
+      const reference = found.includes('oslo') ? 'oslo' : undefined;
+      context.record({ id: `locks.contended.${key}`, title, unit, better, reference, rows: figures[key] });
+    }
+  },
+};
+
+// The cell of the goals gets the most rounds.
+function cellsOf(quick) {
+  if (quick) return [0, 1].map((holdMs) => ({ processes: 8, holdMs, rounds: 3, ms: 700 }));
+  return [2, 4, 8, 16, 32].flatMap((processes) =>
+    [0, 1, 10].map((holdMs) => {
+      const goal = processes === 8 && holdMs === 1;
+      return { processes, holdMs, rounds: goal ? 5 : 3, ms: goal ? 1500 : 400 };
+    }),
+  );
+}
+
+async function compete(context, pools, { subject, processes, holdMs, ms, round }) {
+  const { program } = subjects[subject];
+  const pool = pools.get(program) ?? [];
+  pools.set(program, pool);
+  while (pool.length < processes) pool.push(new Contestant(program));
+  const contestants = pool.slice(0, processes);
+  const directory = context.folder(subject);
+  const name = `contended-${processes}-${holdMs}-${round}`;
+  // Loads the library and compiles before anybody waits for the start.
+  await Promise.all(contestants.map((one, i) => one.ask('probe', { subject, directory, name: `${name}-${i}` })));
+  const startAt = Date.now() + 20;
+  const each = await Promise.all(
+    contestants.map((one) => one.ask('contend', { subject, directory, name, startAt, ms, holdMs })),
+  );
+  return { each, ms };
+}

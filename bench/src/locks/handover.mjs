@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { interleave } from '../interleave.mjs';
+import { lockProcess, present, rowsOf } from './subjects.mjs';
+
+const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
+const quickNames = ['ours', 'ours fair', 'oslo'];
+
+/** From the release of one process to the grant of another that waits, on a machine with nothing else to do. */
+export const handover = {
+  id: 'locks.handover',
+  group: 'locks',
+  seconds: { full: 70, quick: 8 },
+  async run(context) {
+    const found = await present(context, context.quick ? quickNames : names);
+    const pairs = new Map();
+    try {
+      for (const subject of found) {
+        const pair = [lockProcess(context, subject), lockProcess(context, subject)];
+        await pair[0].ask('take');
+        pairs.set(subject, pair);
+      }
+      const rounds = context.quick ? 40 : 120;
+      const samples = await interleave(found, rounds, (subject) => handOver(pairs.get(subject)), context.progress);
+      context.record({
+        id: 'locks.handover',
+        title: 'Hand-over: from the release to the grant of a process that waits',
+        unit: 'ms',
+        better: 'less',
+        reference: undefined,
+        rows: rowsOf(samples),
+      });
+    } finally {
+      await Promise.all([...pairs.values()].flat().map(({ contestant }) => contestant.kill()));
+    }
+  },
+};
+
+async function handOver(pair) {
+  const [holder, waiter] = pair;
+  const granted = waiter.ask('take');
+  // Long enough to have gone to sleep, and never in step with somebody's poll.
+  await pause(25 + 50 * Math.random());
+  const released = await holder.ask('drop');
+  const { at } = await granted;
+  pair.reverse();
+  return (at - released.at) / 1e6;
+}

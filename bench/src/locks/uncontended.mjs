@@ -1,0 +1,72 @@
+import { interleave } from '../interleave.mjs';
+import { lockProcess, present, rowsOf } from './subjects.mjs';
+
+const external = [
+  'floor',
+  'ours',
+  'ours fair',
+  'ours shared',
+  'ours permits',
+  'ours sync',
+  'ours lockfile',
+  'oslo',
+  'oslo fair',
+  'fasteners',
+  'fasteners writer',
+  'fasteners reader',
+  'filelock',
+  'proper-lockfile',
+];
+const internal = [
+  'ours internal',
+  'ours internal fair',
+  'ours internal shared',
+  'ours internal undetected',
+  'ours internal sync',
+  'async-mutex',
+  'async-lock',
+  'p-limit',
+  'oslo internal',
+  'oslo internal fair',
+  'fasteners internal',
+];
+
+/** Acquire and release of a lock nobody else wants, each kind in a process of its own. */
+export const uncontended = {
+  id: 'locks.uncontended',
+  group: 'locks',
+  seconds: { full: 60, quick: 14 },
+  run: async (context) => {
+    const uncontendedOf = (names, batch, from, to) => measure(context, names, batch, from, to);
+    context.record({
+      id: 'locks.uncontended.external',
+      title: 'Acquire and release an external lock nobody else wants',
+      unit: 'us',
+      better: 'less',
+      reference: 'floor',
+      rows: rowsOf(await uncontendedOf(external, 20, 0, 0.6)),
+    });
+    context.record({
+      id: 'locks.uncontended.internal',
+      title: 'Acquire and release an internal lock nobody else wants',
+      unit: 'us',
+      better: 'less',
+      reference: 'async-mutex',
+      rows: rowsOf(await uncontendedOf(internal, 200, 0.6, 1)),
+    });
+  },
+};
+
+async function measure(context, names, batch, from, to) {
+  const found = await present(context, names);
+  const processes = new Map(found.map((subject) => [subject, lockProcess(context, subject)]));
+  const { rounds, ms } = context.quick ? { rounds: 6, ms: 60 } : { rounds: 15, ms: 150 };
+  const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
+  try {
+    // The first slices compile; they are not counted.
+    for (const subject of found) await ask(subject);
+    return await interleave(found, rounds, ask, (part) => context.progress(from + part * (to - from)));
+  } finally {
+    await Promise.all([...processes.values()].map(({ contestant }) => contestant.kill()));
+  }
+}

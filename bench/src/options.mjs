@@ -1,0 +1,36 @@
+import { parseArgs } from 'node:util';
+
+const groups = ['locks', 'processes', 'imports'];
+
+export const usage = `npm run bench -- [--only ${groups.join('|')}|ID]... [--quick] [--compare OLD.json] [--output FILE]
+
+  --only       one group, or one benchmark by its id (locks.handover); may be given several times
+  --quick      about a minute instead of ten: fewer rounds, peers and cells; changes no document
+  --compare    afterwards, name what got worse than OLD.json by more than the spread; exits with 1 if anything did
+  --output     where to write the results instead of bench/results/<date>.json`;
+
+/** What the command line asks for. @throws Error with a sentence for people */
+export function readOptions(argv) {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
+      quick: { type: 'boolean', default: false },
+      compare: { type: 'string' },
+      output: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  return { ...values, only: values.only.flatMap((part) => part.split(',')) };
+}
+
+/** The benchmarks that were asked for. @throws Error when a name fits none */
+export function chosen(benches, only) {
+  const fits = (name, bench) => bench.group === name || bench.id === name || bench.id.startsWith(`${name}.`);
+  const unknown = only.filter((name) => !benches.some((bench) => fits(name, bench)));
+  if (unknown.length > 0) {
+    const ids = benches.map(({ id }) => id).join(', ');
+    throw new Error(`There is no benchmark ${unknown.join(', ')}; there are ${groups.join(', ')} and ${ids}`);
+  }
+  return only.length === 0 ? benches : benches.filter((bench) => only.some((name) => fits(name, bench)));
+}
