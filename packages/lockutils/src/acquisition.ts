@@ -30,6 +30,30 @@ const ids = processState('lockutils/ids', 1, () => ({ last: 0 }));
 export function plan(name: string, options: LockOptions): Acquisition {
   checkLockOptions(name, options);
   const external = options.external === true && !getOption('disableProcessLocking');
+  const path = external ? lockFilePath(name, options.lockFilePrefix, options.lockPath) : undefined;
+  return acquisition(name, options, options.semaphores?.registry ?? defaultRegistry, path);
+}
+
+/**
+ * A call whose turn of the name is in `registry`, and then for the lock file at `path`, whatever name others know it
+ * by; without `path` it holds in this process only.
+ */
+export function planIn(
+  registry: TurnRegistry,
+  name: string,
+  path: string | undefined,
+  options: LockOptions,
+): Acquisition {
+  checkLockOptions(name, options);
+  return acquisition(name, options, registry, path);
+}
+
+function acquisition(
+  name: string,
+  options: LockOptions,
+  registry: TurnRegistry,
+  path: string | undefined,
+): Acquisition {
   const mode = { shared: options.shared === true, permits: options.permits };
   const clock = options.clock ?? systemClock;
   ids.last += 1;
@@ -38,11 +62,9 @@ export function plan(name: string, options: LockOptions): Acquisition {
     name,
     options,
     mode,
-    registry: options.semaphores?.registry ?? defaultRegistry,
-    driver: external ? selectDriver(options.driver) : undefined,
-    request: external
-      ? { name, path: lockFilePath(name, options.lockFilePrefix, options.lockPath), ...mode, label: options.label }
-      : undefined,
+    registry,
+    driver: path === undefined ? undefined : selectDriver(options.driver),
+    request: path === undefined ? undefined : { name, path, ...mode, label: options.label },
     clock,
     start: clock.now(),
     inside: options.deadlock === 'off' ? undefined : currentBody(),

@@ -25,6 +25,7 @@ export {
   UpgradeConflictError,
 } from './errors.js';
 export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
+export type { LockBody } from './hold.js';
 export type { HeldLease } from './lease/held-lease.js';
 export { lease } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
@@ -37,6 +38,6 @@ export {
 } from './lease/lease-errors.js';
 export type { LeaseOptions } from './lease/lease-options.js';
 export { Semaphores } from './local/semaphores.js';
-export { type LockBody, lock } from './lock.js';
+export { lock } from './lock.js';
 export type { LockOptions } from './lock-options.js';
 export type { Holder } from './owner/holder.js';

@@ -4,6 +4,11 @@ import { TurnQueue } from './turn-queue.js';
 /** The queues in use of one collection, by key. A queue that nobody holds or waits in is not kept (G25). */
 export class TurnRegistry {
   readonly #queues = new Map<string, TurnQueue>();
+  readonly #preferWriters: boolean;
+
+  constructor(preferWriters = false) {
+    this.#preferWriters = preferWriters;
+  }
 
   /** How many keys are held or waited for. */
   get size(): number {
@@ -14,7 +19,7 @@ export class TurnRegistry {
   open(key: string): TurnQueue {
     let queue = this.#queues.get(key);
     if (queue === undefined) {
-      queue = new TurnQueue();
+      queue = new TurnQueue(this.#preferWriters);
       this.#queues.set(key, queue);
     }
     return queue;

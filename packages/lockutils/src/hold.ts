@@ -1,0 +1,32 @@
+import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
+import { acquire } from './acquire.js';
+import type { Acquisition } from './acquisition.js';
+import type { GrantedLock } from './granted-lock.js';
+import type { HeldLock } from './held-lock.js';
+import { newBody, runBody } from './local/wait-graph.js';
+
+/** What runs under a lock; it gets the handle. */
+export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
+
+/** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */
+export async function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
+  if (fn === undefined) return (await acquire(call)) as GrantedLock & HeldLock;
+  if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
+  const acquired = acquire(call);
+  return holdAround(call, acquired instanceof Promise ? await acquired : acquired, fn);
+}
+
+async function holdAround<T>(call: Acquisition, granted: GrantedLock, fn: LockBody<T>): Promise<T> {
+  const held = granted as GrantedLock & HeldLock;
+  let value: T;
+  try {
+    value = await (call.body === undefined ? fn(held) : runBody(call.body, () => fn(held)));
+  } catch (error) {
+    // The body's error is what the caller must see (G14); that the release failed too is said in the log.
+    await held.release().catch((failure: Error) => getLogger().error(failure.message));
+    throw error;
+  }
+  await held.release();
+  return value;
+}
