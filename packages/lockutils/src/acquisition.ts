@@ -21,6 +21,8 @@ export interface Acquisition {
   readonly start: number;
   readonly inside: Body | undefined;
   body: Body | undefined;
+  /** `false` where a reader must not become a writer. */
+  readonly upgradable: boolean;
   readonly turns: HeldTurn[];
   waited: boolean;
 }
@@ -69,6 +71,7 @@ function acquisition(
     start: clock.now(),
     inside: options.deadlock === 'off' ? undefined : currentBody(),
     body: undefined,
+    upgradable: true,
     turns: [],
     waited: false,
   };

@@ -4,6 +4,7 @@ import type { Acquisition } from './acquisition.js';
 import type { GrantedLock } from './granted-lock.js';
 import type { HeldLock } from './held-lock.js';
 import { newBody, runBody } from './local/wait-graph.js';
+import { checkWaitOptions, type WaitOptions } from './wait-options.js';
 
 /** What runs under a lock; it gets the handle. */
 export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
@@ -15,6 +16,30 @@ export async function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): P
   if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
   const acquired = acquire(call);
   return holdAround(call, acquired instanceof Promise ? await acquired : acquired, fn);
+}
+
+/**
+ * What the lock objects' methods `(options?, fn?)` do: plans the call and holds it; `onGrant` is told of the handle
+ * before anybody else.
+ */
+export async function holdPlanned<T>(
+  plan: (options: WaitOptions) => Acquisition,
+  first: WaitOptions | LockBody<T>,
+  second: LockBody<T> | undefined,
+  onGrant: (held: HeldLock) => void,
+): Promise<T | HeldLock> {
+  const [options, fn] = typeof first === 'function' ? [{}, first] : [first, second];
+  checkWaitOptions(options);
+  const call = plan(options);
+  if (typeof fn === 'function') {
+    return hold(call, (held) => {
+      onGrant(held);
+      return fn(held);
+    });
+  }
+  const held = (await hold(call, fn)) as HeldLock;
+  onGrant(held);
+  return held;
 }
 
 async function holdAround<T>(call: Acquisition, granted: GrantedLock, fn: LockBody<T>): Promise<T> {

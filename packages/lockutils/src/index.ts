@@ -1,3 +1,4 @@
+export { getLockPath, setDefaults } from '@oslo-concurrency/core';
 export type { Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
 export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/kernel-driver.js';
 export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/kernel-system.js';
@@ -24,8 +25,14 @@ export {
   LockUnsupportedError,
   UpgradeConflictError,
 } from './errors.js';
+export { type ExternalLockOptions, externalLock } from './external-lock.js';
 export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
 export type { LockBody } from './hold.js';
+export { internalFairLock } from './internal-fair-lock.js';
+export { type InternalLock, internalLock } from './internal-lock.js';
+export { InterProcessLock } from './interprocess-lock.js';
+export type { InterProcessLockOptions } from './interprocess-options.js';
+export { InterProcessReaderWriterLock } from './interprocess-reader-writer-lock.js';
 export type { HeldLease } from './lease/held-lease.js';
 export { lease } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
@@ -37,7 +44,11 @@ export {
   LeaseTtlTooShortError,
 } from './lease/lease-errors.js';
 export type { LeaseOptions } from './lease/lease-options.js';
+export { FairLocks } from './local/fair-locks.js';
+export { ReaderWriterLock } from './local/reader-writer-lock.js';
 export { Semaphores } from './local/semaphores.js';
 export { lock } from './lock.js';
+export { LockNotHeldError } from './lock-not-held-error.js';
 export type { LockOptions } from './lock-options.js';
 export type { Holder } from './owner/holder.js';
+export type { WaitOptions } from './wait-options.js';

@@ -3,6 +3,7 @@ import type { LockDriver } from './drivers/driver.js';
 import type { DriverName } from './drivers/select.js';
 import { InvalidLockNameError } from './errors.js';
 import type { WaitInfo } from './held-lock.js';
+import type { FairLocks } from './local/fair-locks.js';
 import type { Semaphores } from './local/semaphores.js';
 
 /** Options of {@link lock} and everything made of it. Times are milliseconds. */
@@ -28,7 +29,7 @@ export interface LockOptions {
   /** Interval of the poll that sees what no hint tells: a killed holder, a Python peer. 50 by default. */
   readonly delay?: number;
   /** A collection of internal locks of its own: the same name in another one does not contend inside the process. */
-  readonly semaphores?: Semaphores;
+  readonly semaphores?: Semaphores | FairLocks;
   /** The mechanism of the external lock; the configured one by default. */
   readonly driver?: DriverName | LockDriver;
   /** What others shall read about this holder in their timeouts and in `lockutils ls`. */

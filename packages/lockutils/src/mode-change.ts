@@ -31,6 +31,7 @@ export function downgrade(call: Acquisition, grant: Grant | undefined): void {
  */
 export async function upgrade(call: Acquisition, grant: Grant | undefined, options: UpgradeOptions): Promise<void> {
   if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
+  if (!call.upgradable) throw unsupported(call, 'A reader of a ReaderWriterLock');
   if (call.turns[0]?.turn.shared !== true) return;
   if (grant !== undefined && grant.upgrade === undefined) throw unsupported(call, 'This driver');
   const { timeout = Number.POSITIVE_INFINITY, signal } = options;

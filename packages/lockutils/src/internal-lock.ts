@@ -1,0 +1,38 @@
+import { type Acquisition, planIn } from './acquisition.js';
+import type { Semaphores } from './local/semaphores.js';
+import { defaultRegistry, type TurnRegistry } from './local/turn-registry.js';
+import { LockObject } from './lock-object.js';
+import { checkLockOptions } from './lock-options.js';
+import type { WaitOptions } from './wait-options.js';
+
+/** The lock of a name within this process, as an object. Made by {@link internalLock} and `Semaphores.get`. */
+export class InternalLock extends LockObject {
+  readonly name: string;
+  readonly #registry: TurnRegistry;
+
+  /** @internal */
+  constructor(name: string, registry: TurnRegistry) {
+    super();
+    // Now: a name that cannot be is the fault of this line, not of a later acquire().
+    checkLockOptions(name, {});
+    this.name = name;
+    this.#registry = registry;
+  }
+
+  protected override plan(options: WaitOptions): Acquisition {
+    return planIn(this.#registry, this.name, undefined, { doLog: false, ...options });
+  }
+}
+
+/**
+ * The internal lock `name` as an object to acquire and release: the same lock that `lock(name)` takes.
+ *
+ * Two objects of one name exclude each other. oslo's takes `blocking` here; ours at `acquire`.
+ *
+ * oslo's counterpart: `lockutils.internal_lock`.
+ * @example
+ * await internalLock('cache').acquire(() => rebuild());
+ */
+export function internalLock(name: string, options: { readonly semaphores?: Semaphores } = {}): InternalLock {
+  return new InternalLock(name, options.semaphores?.registry ?? defaultRegistry);
+}

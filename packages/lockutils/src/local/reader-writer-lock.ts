@@ -1,0 +1,80 @@
+import { type Acquisition, planIn } from '../acquisition.js';
+import type { HeldLock } from '../held-lock.js';
+import { checkLockOptions } from '../lock-options.js';
+import { ReaderWriterObject } from '../reader-writer-object.js';
+import type { WaitOptions } from '../wait-options.js';
+import type { TurnQueue } from './turn-queue.js';
+import { TurnRegistry } from './turn-registry.js';
+
+// Which lock a handle belongs to: the collection and the name, so that two objects of one lock know it alike.
+const origins = new WeakMap<HeldLock, { readonly registry: TurnRegistry; readonly name: string }>();
+
+/**
+ * Many readers or one writer, within this process. Writers are served in order of arrival, and before readers that
+ * wait; so readers must leave gaps, or writers of one another's heels can keep them out.
+ *
+ * A reader does not become a writer: `writeLock` inside a reader's `fn`, which could never be granted, rejects with
+ * `DeadlockError`, and so does `upgrade()` of its handle, with `LockUnsupportedError`. Not reentrant: Python's lets
+ * the thread that has it in again; here owners are handles, and a call that waits for its own caller rejects.
+ *
+ * oslo's counterpart: `lockutils.ReaderWriterLock` (of fasteners).
+ */
+export class ReaderWriterLock extends ReaderWriterObject {
+  /** What {@link owner} says of a writer. */
+  static readonly WRITER = 'w';
+  /** What {@link owner} says of readers. */
+  static readonly READER = 'r';
+
+  /** What error messages call it. */
+  readonly name: string;
+  readonly #registry: TurnRegistry;
+
+  /** `name` is for messages: each object is a lock of its own. The second argument is for this package. */
+  constructor(name = 'ReaderWriterLock', registry: TurnRegistry = new TurnRegistry(true)) {
+    super();
+    checkLockOptions(name, {});
+    this.name = name;
+    this.#registry = registry;
+  }
+
+  /** Who has the lock: a writer, readers, or nobody. */
+  get owner(): typeof ReaderWriterLock.WRITER | typeof ReaderWriterLock.READER | undefined {
+    const first = this.#queue?.turns().next().value;
+    if (first?.state !== 'held') return undefined;
+    return first.shared || first.permits !== undefined ? ReaderWriterLock.READER : ReaderWriterLock.WRITER;
+  }
+
+  /** Whether a writer waits. */
+  get hasPendingWriters(): boolean {
+    for (const turn of this.#queue?.turns() ?? []) if (turn.state === 'waiting' && !turn.shared) return true;
+    return false;
+  }
+
+  /** Whether the handle holds this lock as a reader. */
+  isReader(handle: HeldLock): boolean {
+    return this.#isMine(handle) && handle.mode === 'shared';
+  }
+
+  /** Whether the handle holds this lock as its writer. Who waits has no handle yet. */
+  isWriter(handle: HeldLock): boolean {
+    return this.#isMine(handle) && handle.mode === 'exclusive';
+  }
+
+  protected override plan(options: WaitOptions, shared: boolean): Acquisition {
+    const call = planIn(this.#registry, this.name, undefined, { doLog: false, ...options, shared });
+    return shared ? { ...call, upgradable: false } : call;
+  }
+
+  protected override granted(held: HeldLock): void {
+    origins.set(held, { registry: this.#registry, name: this.name });
+  }
+
+  #isMine(handle: HeldLock): boolean {
+    const origin = origins.get(handle);
+    return origin?.registry === this.#registry && origin.name === this.name && !handle.released;
+  }
+
+  get #queue(): TurnQueue | undefined {
+    return this.#registry.peek(this.name);
+  }
+}

@@ -1,0 +1,66 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import type { Acquisition } from './acquisition.js';
+import type { HeldLock } from './held-lock.js';
+import { holdPlanned, type LockBody } from './hold.js';
+import { LockNotHeldError } from './lock-not-held-error.js';
+import type { WaitOptions } from './wait-options.js';
+
+/**
+ * A lock to keep in a variable: acquire it, release it, acquire it again. The object is the owner: a second `acquire`
+ * waits its turn until the first was released, and `release()` by whoever has the object releases it.
+ */
+export abstract class LockObject implements AsyncDisposable {
+  #held: HeldLock | undefined;
+
+  /** The call to make; the base of all that is promised here is `lock()`. @internal */
+  protected abstract plan(options: WaitOptions): Acquisition;
+
+  /** What error messages call it. */
+  abstract readonly name: string;
+
+  /** Whether this object holds its lock now. */
+  get acquired(): boolean {
+    return this.#held?.released === false;
+  }
+
+  /**
+   * Waits for the lock and resolves to its handle; with `fn`, holds it around `fn` and passes its value on.
+   *
+   * Python's counterpart answers `False` when it did not get the lock; this one rejects, so that nobody goes on
+   * without the lock by forgetting to look. {@link tryAcquire} answers.
+   */
+  acquire(options?: WaitOptions): Promise<HeldLock>;
+  acquire<T>(fn: LockBody<T>): Promise<T>;
+  acquire<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
+  acquire<T>(first: WaitOptions | LockBody<T> = {}, second?: LockBody<T>): Promise<T | HeldLock> {
+    return holdPlanned(
+      (options) => this.plan(options),
+      first,
+      second,
+      (held) => {
+        this.#held = held;
+      },
+    );
+  }
+
+  /** Takes the lock if it is free now; `undefined` when it is not. Never waits. */
+  async tryAcquire(): Promise<HeldLock | undefined> {
+    try {
+      return await this.acquire({ blocking: false });
+    } catch (error) {
+      if (isConcurrencyError(error, 'ERR_LOCK_NOT_ACQUIRED')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Gives the lock back. @throws LockNotHeldError when this object does not hold it. */
+  async release(): Promise<void> {
+    if (this.#held === undefined || this.#held.released) throw new LockNotHeldError(this.name);
+    await this.#held.release();
+  }
+
+  /** Gives the lock back if this object holds it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.acquired) await this.release();
+  }
+}
