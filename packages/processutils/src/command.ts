@@ -1,5 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LogLevel } from '@oslo-concurrency/core';
+import type { LogErrors } from './log-policy.js';
+import type { ProcessLimits } from './process-limits.js';
+import type { RootHelper } from './root-helper.js';
 import type { Masker, SecretArgument } from './secrets.js';
 
 /** Where stdout or stderr of a command goes: captured, to this process's own, or to a stream (which is not ended). */
@@ -8,24 +11,82 @@ export type OutputTarget = 'pipe' | 'inherit' | Writable;
 /** What a command can be given on standard input. */
 export type ProcessInput = string | Uint8Array | Readable;
 
-/** Options of `execute`. Times are milliseconds, sizes bytes. oslo's names in camelCase; ours are marked so. */
+/** A command that was started, as `onExecute` and `onCompletion` see it. */
+export interface RunningCommand {
+  readonly pid: number;
+  /** The command line, masked. */
+  readonly command: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Signals the process itself, not its descendants; `false` when it has ended. */
+  kill(signal?: NodeJS.Signals | number): boolean;
+}
+
+/** Options of `execute`. Times are milliseconds, sizes bytes. Names are oslo's in camelCase; ours are marked so. */
 export interface ExecuteOptions {
   /** The directory the command runs in; this process's by default. */
-  readonly cwd?: string;
+  readonly cwd?: string | undefined;
   /** What the command reads on stdin: text, bytes or a stream. Without it, stdin is empty. */
-  readonly processInput?: ProcessInput;
+  readonly processInput?: ProcessInput | undefined;
   /** The environment, replacing this process's own (oslo: `env_variables`). See `extendEnv`. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Ours: adds `env` to this process's environment instead of replacing it; `undefined` removes a variable. */
-  readonly extendEnv?: boolean;
+  readonly extendEnv?: boolean | undefined;
   /** Which exit codes are a success: one, some, or `false` for all; 0 by default. `-n` is "ended by signal n". */
-  readonly checkExitCode?: boolean | number | readonly number[];
-  /** Gives stdout and stderr as bytes instead of text. */
-  readonly binary?: boolean;
+  readonly checkExitCode?: boolean | number | readonly number[] | undefined;
+  /** How often to try in all, while it fails; 1 by default. A timeout or an abort is not tried again. */
+  readonly attempts?: number | undefined;
+  /** Whether to wait 200 to 2000 ms, at random, between attempts; `true` by default. Ours: a function giving the ms. */
+  readonly delayOnRetry?: boolean | (() => number) | undefined;
+  /** Whether the command needs root; when this process is not root, `rootHelper` goes in front of it. */
+  readonly runAsRoot?: boolean | undefined;
+  /** The command that gives root, `sudo -n` for example; split as a shell would. In a `shell` it precedes the text. */
+  readonly rootHelper?: string | undefined;
+  /** Has `/bin/sh`, or the shell of this path, run `file` as its script; `args` are its `$0`, `$1`, …, as in oslo. */
+  readonly shell?: boolean | string | undefined;
   /** The level of what is logged about the command; `debug` by default. */
-  readonly logLevel?: LogLevel;
+  readonly logLevel?: LogLevel | undefined;
+  /** Which failed attempts are logged with their output; none by default. */
+  readonly logErrors?: LogErrors | undefined;
+  /** Gives stdout and stderr as bytes instead of text. */
+  readonly binary?: boolean | undefined;
+  /** Called when the process has been started. A throw ends the command and is what `execute` rejects with. */
+  readonly onExecute?: ((running: RunningCommand) => void) | undefined;
+  /** Called when the process has ended, however it ended, once for each `onExecute`. */
+  readonly onCompletion?: ((ended: RunningCommand) => void) | undefined;
+  /** Resource limits of the command and its descendants. */
+  readonly prlimit?: ProcessLimits | undefined;
+  /** How long one attempt may take; then the command and its descendants are ended. No limit by default. */
+  readonly timeout?: number | undefined;
+  /** Ours: how long what is asked to end by SIGTERM has until SIGKILL; 5000 by default. */
+  readonly killGrace?: number | undefined;
+  /** Ours: ends the command and its descendants when aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ours: ends the command and its descendants when this process ends, even by SIGKILL, within a second. */
+  readonly killOnParentExit?: boolean | undefined;
+  /** Ours: a command that runs the command, in place of oslo's `preexec_fn`: `['nice', '-n', '10']`. */
+  readonly wrapper?: readonly string[] | undefined;
+  /** Ours: the user id to run as; needs root. */
+  readonly uid?: number | undefined;
+  /** Ours: the group id to run as; needs root. */
+  readonly gid?: number | undefined;
+  /** Ours: where stdout goes; captured by default. What goes to a stream is kept up to `maxBuffer` too. */
+  readonly stdout?: OutputTarget | undefined;
+  /** Ours: where stderr goes; captured by default. */
+  readonly stderr?: OutputTarget | undefined;
+  /** Ours: called with each line of stdout, without its end. A throw ends the command. */
+  readonly onStdoutLine?: ((line: string) => void) | undefined;
+  /** Ours: called with each line of stderr, without its end. A throw ends the command. */
+  readonly onStderrLine?: ((line: string) => void) | undefined;
+  /**
+   * Ours: how many bytes of stdout, and of stderr, are kept: the first and the last half. No limit by default, except
+   * for output that goes to a stream or a line callback: 1 MiB.
+   */
+  readonly maxBuffer?: number | undefined;
+  /** Ours: how long to wait for the end of the output after the command ended, when others hold it open; 500. */
+  readonly drainTimeout?: number | undefined;
   /** Ours: texts that must never be shown; for parts of arguments, input or output that are secret. */
-  readonly secrets?: readonly string[];
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /** An argument of a command; numbers are written in decimal. */
@@ -42,6 +103,33 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
   readonly processInput: ProcessInput | undefined;
   readonly accepts: (exitCode: number) => boolean;
-  readonly binary: boolean;
+  readonly attempts: number;
+  readonly retryDelay: () => number;
+  readonly rootHelper: RootHelper | undefined;
+  /** The path of the shell, when one is to run it. */
+  readonly shell: string | undefined;
   readonly logLevel: LogLevel;
+  readonly logErrors: LogErrors;
+  readonly binary: boolean;
+  readonly onExecute: ((running: RunningCommand) => void) | undefined;
+  readonly onCompletion: ((ended: RunningCommand) => void) | undefined;
+  readonly limits: ProcessLimits | undefined;
+  readonly timeout: number;
+  readonly killGrace: number;
+  readonly signal: AbortSignal | undefined;
+  readonly killOnParentExit: boolean;
+  readonly wrapper: readonly string[];
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly stdout: OutputPlan;
+  readonly stderr: OutputPlan;
+  readonly drainTimeout: number;
+}
+
+/** What is to be done with stdout or stderr. */
+export interface OutputPlan {
+  readonly target: OutputTarget;
+  readonly onLine: ((line: string) => void) | undefined;
+  /** How many bytes of it to keep. */
+  readonly limit: number;
 }

@@ -1,4 +1,5 @@
 import { ConcurrencyError, InvalidOptionError } from '@oslo-concurrency/core';
+import type { LimitName } from './process-limits.js';
 import { pythonRepr } from './python-repr.js';
 import type { SurvivingProcess } from './terminate-tree.js';
 
@@ -15,6 +16,7 @@ export interface ProcessExecutionErrorFacts {
   readonly signal?: string | undefined;
   readonly attempts?: number | undefined;
   readonly durationMs?: number | undefined;
+  readonly limit?: LimitName | undefined;
 }
 
 const unexpected = 'Unexpected error while running command.';
@@ -48,6 +50,8 @@ export class ProcessExecutionError extends ConcurrencyError {
   readonly attempts: number | undefined;
   /** How long the last attempt took, in ms. */
   readonly durationMs: number | undefined;
+  /** The limit of `prlimit` that it has probably hit. */
+  readonly limit: LimitName | undefined;
 
   constructor(facts: ProcessExecutionErrorFacts = {}, options?: ErrorOptions) {
     super(messageOf(facts), options);
@@ -59,12 +63,13 @@ export class ProcessExecutionError extends ConcurrencyError {
     this.signal = facts.signal;
     this.attempts = facts.attempts;
     this.durationMs = facts.durationMs;
+    this.limit = facts.limit;
   }
 
   /** The facts as plain data; `JSON.stringify` calls this. */
   toJSON(): ProcessExecutionErrorFacts & { readonly name: string; readonly code: string } {
-    const { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs } = this;
-    return { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs };
+    const { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs, limit } = this;
+    return { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs, limit };
   }
 
   /** The error whose `toJSON` gave `facts`, with the same message. */

@@ -1,9 +1,19 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import { repeatAttempts } from './attempts.js';
 import { checkCommand } from './check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from './command.js';
-import { type Output, ProcessExecutionError } from './errors.js';
+import { observeRun } from './command-events.js';
+import {
+  type EndedCommandFacts,
+  type Output,
+  ProcessAbortedError,
+  ProcessExecutionError,
+  ProcessTimeoutError,
+} from './errors.js';
+import { probablyHit } from './hit-limit.js';
+import { logEnd, logStart } from './log-policy.js';
 import type { OutputCapture } from './output-capture.js';
-import { runCommand } from './run-command.js';
+import { type Outcome, runCommand } from './run-command.js';
 
 /** What {@link execute} resolves to. */
 export interface ExecuteResult<Written extends Output = string> {
@@ -11,6 +21,10 @@ export interface ExecuteResult<Written extends Output = string> {
   readonly stdout: Written;
   /** What the command wrote to stderr, unchanged and unmasked. */
   readonly stderr: Written;
+  /** How many bytes of stdout were left out because of `maxBuffer`; 0 when it is complete. */
+  readonly stdoutTruncated: number;
+  /** How many bytes of stderr were left out because of `maxBuffer`; 0 when it is complete. */
+  readonly stderrTruncated: number;
   /** `-n` when signal n ended the command. */
   readonly exitCode: number;
   /** How long the last attempt took, in ms. */
@@ -27,10 +41,11 @@ export interface ExecuteResult<Written extends Output = string> {
  * No shell reads the arguments. Text is UTF-8; a byte that is none becomes a lone surrogate, as in Python, and is
  * turned back when given as `processInput`. oslo's counterpart: `processutils.execute`.
  *
- * @throws InvalidArgumentError, UnknownArgumentError before anything is started.
+ * @throws InvalidArgumentError, UnknownArgumentError, NoRootWrapSpecifiedError before anything is started.
  * @throws ProcessExecutionError when it could not be started or ended with another exit code.
+ * @throws ProcessTimeoutError, ProcessAbortedError when it was ended, with all its descendants.
  * @example
- * const { stdout } = await execute('git', ['rev-parse', 'HEAD'], { cwd: repository });
+ * const { stdout } = await execute('git', ['rev-parse', 'HEAD'], { cwd: repository, timeout: 10_000 });
  */
 export function execute(
   file: string,
@@ -40,7 +55,7 @@ export function execute(
 export function execute(
   file: string,
   args?: readonly CommandArgument[],
-  options?: ExecuteOptions & { readonly binary?: false },
+  options?: ExecuteOptions & { readonly binary?: false | undefined },
 ): Promise<ExecuteResult>;
 export function execute(
   file: string,
@@ -53,30 +68,79 @@ export async function execute(
   options: ExecuteOptions = {},
 ): Promise<ExecuteResult<Output>> {
   const command = checkCommand(file, args, options);
-  getLogger()[command.logLevel](`Running cmd (subprocess): ${command.shown}`);
-  const { exitCode, signal, durationMs, stdout, stderr } = await runCommand(command);
-  getLogger()[command.logLevel](`CMD "${command.shown}" returned: ${exitCode} in ${(durationMs / 1000).toFixed(3)}s`);
-  if (!command.accepts(exitCode)) {
-    throw new ProcessExecutionError({
-      stdout: command.mask(stdout.text()),
-      stderr: command.mask(stderr.text()),
-      exitCode,
-      cmd: command.shown,
-      signal,
-      attempts: 1,
-      durationMs,
-    });
-  }
+  return repeatAttempts(command, (attempt) => attemptCommand(command, attempt));
+}
+
+async function attemptCommand(command: Command, attempt: number): Promise<ExecuteResult<Output>> {
+  const { signal } = command;
+  if (signal?.aborted) throw new ProcessAbortedError(notStarted(command), signal.reason);
+  logStart(command);
+  const outcome = await runCommand(command, attempt, observeRun(command)).catch((error: unknown) => {
+    throw isConcurrencyError(error, 'ERR_PROCESS_EXECUTION') ? withAttempts(error, attempt) : error;
+  });
+  const { stdout, stderr, durationMs } = outcome;
+  if (outcome.stopped !== undefined) throw stoppedError(command, outcome, outcome.stopped);
+  const exitCode = outcome.exitCode ?? 0;
+  logEnd(command, `returned: ${exitCode}`, durationMs);
+  if (!command.accepts(exitCode)) throw failure(command, outcome, exitCode, attempt);
   return {
     stdout: output(stdout, command),
     stderr: output(stderr, command),
+    stdoutTruncated: stdout.leftOut,
+    stderrTruncated: stderr.leftOut,
     exitCode,
     durationMs,
-    attempts: 1,
+    attempts: attempt,
     command: command.shown,
   };
 }
 
 function output(capture: OutputCapture, { binary }: Command): Output {
   return binary ? capture.bytes() : capture.text();
+}
+
+function failure(command: Command, outcome: Outcome, exitCode: number, attempts: number): ProcessExecutionError {
+  const { signal, durationMs } = outcome;
+  const stdout = outcome.stdout.shown(command.mask);
+  const stderr = outcome.stderr.shown(command.mask);
+  const limit = command.limits && probablyHit(command.limits, { exitCode, stderr, durationMs });
+  const description = limit && `The command probably hit its limit ${limit} = ${command.limits[limit]}.`;
+  return new ProcessExecutionError({
+    stdout,
+    stderr,
+    exitCode,
+    cmd: command.shown,
+    description,
+    signal,
+    attempts,
+    durationMs,
+    limit,
+  });
+}
+
+function withAttempts(error: unknown, attempts: number): ProcessExecutionError {
+  const failed = error as ProcessExecutionError;
+  return new ProcessExecutionError({ ...failed.toJSON(), attempts }, { cause: failed.cause });
+}
+
+function stoppedError(command: Command, outcome: Outcome, stopped: NonNullable<Outcome['stopped']>): unknown {
+  const { pid, durationMs } = outcome;
+  const { reason, endedBy, remaining } = stopped;
+  if (reason.why === 'failure') return reason.error;
+  logEnd(command, reason.why === 'timeout' ? 'reached timeout' : 'was aborted', durationMs);
+  const facts: EndedCommandFacts = {
+    cmd: command.shown,
+    stdout: outcome.stdout.shown(command.mask),
+    stderr: outcome.stderr.shown(command.mask),
+    pid,
+    endedBy,
+    remaining,
+    durationMs,
+  };
+  if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
+  return new ProcessTimeoutError({ ...facts, timeout: command.timeout });
+}
+
+function notStarted({ shown }: Command): EndedCommandFacts {
+  return { cmd: shown, stdout: '', stderr: '', pid: undefined, endedBy: undefined, remaining: [], durationMs: 0 };
 }

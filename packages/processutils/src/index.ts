@@ -1,5 +1,6 @@
-export type { CommandArgument, ExecuteOptions, ProcessInput } from './command.js';
+export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command.js';
 export {
+  type EndedCommandFacts,
   InvalidArgumentError,
   NoRootWrapSpecifiedError,
   type Output,
@@ -11,6 +12,8 @@ export {
   UnknownArgumentError,
 } from './errors.js';
 export { type ExecuteResult, execute } from './execute.js';
+export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
+export { type LimitName, ProcessLimits, type ProcessLimitValues } from './process-limits.js';
 export { type SecretArgument, secret } from './secrets.js';
 export type { SurvivingProcess } from './terminate-tree.js';

@@ -1,12 +1,27 @@
-import { decodeText, incompleteTail } from './text-decoding.js';
+import type { Masker } from './secrets.js';
+import { decodeText, encodeText, incompleteTail } from './text-decoding.js';
 
 /** Collects what a stream brings. `bytes` and `text` may each be called once, at the end. */
 export interface OutputCapture {
   add(chunk: Buffer): void;
   bytes(): Buffer;
   text(): string;
+  /** The text for an error or a log. */
+  shown(mask: Masker): string;
   /** How many bytes were not kept, because of a limit. */
   readonly leftOut: number;
+}
+
+const smallPiece = 16 * 1024;
+
+/** Adds a piece to a list, joining small ones: a program that writes byte by byte must not cost an object a byte. */
+function pushMerged(pieces: Buffer[], piece: Buffer): void {
+  const last = pieces.at(-1);
+  if (last !== undefined && piece.length < 1024 && last.length < smallPiece) {
+    pieces[pieces.length - 1] = Buffer.concat([last, piece]);
+  } else {
+    pieces.push(piece);
+  }
 }
 
 /** Everything, as bytes; costs twice the output for the moment in which the pieces are joined. */
@@ -15,7 +30,7 @@ class BytesCapture implements OutputCapture {
   #chunks: Buffer[] = [];
 
   add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    pushMerged(this.#chunks, chunk);
   }
 
   bytes(): Buffer {
@@ -26,6 +41,10 @@ class BytesCapture implements OutputCapture {
 
   text(): string {
     return decodeText(this.bytes());
+  }
+
+  shown(mask: Masker): string {
+    return mask(this.text());
   }
 }
 
@@ -55,7 +74,11 @@ class TextCapture implements OutputCapture {
   }
 
   bytes(): Buffer {
-    return Buffer.from(this.text());
+    return Buffer.from(encodeText(this.text()));
+  }
+
+  shown(mask: Masker): string {
+    return mask(this.text());
   }
 }
 
@@ -86,7 +109,7 @@ class BoundedCapture implements OutputCapture {
     }
     if (chunk.length <= room) return;
     const rest = room > 0 ? chunk.subarray(room) : chunk;
-    this.#tail.push(rest);
+    pushMerged(this.#tail, rest);
     this.#tailLength += rest.length;
     for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
       if (this.#tailLength - first.length < this.#tailSize) break;
@@ -113,7 +136,23 @@ class BoundedCapture implements OutputCapture {
   text(): string {
     const [head, tail] = this.#parts();
     if (this.leftOut === 0) return decodeText(Buffer.concat([head, tail]));
-    return `${decodeText(head)}\n[truncated: ${this.leftOut} bytes left out]\n${decodeText(tail)}`;
+    return this.#joined(decodeText(head), decodeText(tail));
+  }
+
+  // A secret that the cut goes through is no longer recognised, nor is a value that the cut parted from its key. So
+  // as many characters as the longest secret has, and what remains of the line, are shown on neither side of the cut.
+  shown(mask: Masker): string {
+    const [head, tail] = this.#parts();
+    if (this.leftOut === 0) return mask(decodeText(Buffer.concat([head, tail])));
+    const before = decodeText(head);
+    const after = decodeText(tail);
+    const lineStart = before.lastIndexOf('\n', before.length - 1 - mask.longest) + 1;
+    const lineEnd = after.indexOf('\n', mask.longest);
+    return this.#joined(mask(before.slice(0, lineStart)), lineEnd < 0 ? '' : mask(after.slice(lineEnd)));
+  }
+
+  #joined(head: string, tail: string): string {
+    return `${head}\n[truncated: ${this.leftOut} bytes left out]\n${tail}`;
   }
 }
 

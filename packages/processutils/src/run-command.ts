@@ -1,49 +1,155 @@
 import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
-import type { Command } from './command.js';
+import { Readable } from 'node:stream';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import type { Command, OutputPlan, RunningCommand } from './command.js';
+import { type CommandMark, createMark } from './command-mark.js';
+import { feedInput } from './feed-input.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
+import { OutputReader } from './output-reader.js';
+import { forgetTree, watchTree } from './parent-exit-watch.js';
+import { findProcess } from './process-table.js';
+import { signalThrough } from './root-helper.js';
 import { spawnFailure } from './spawn-failure.js';
-import { encodeText } from './text-decoding.js';
+import { planSpawn } from './spawn-plan.js';
+import { type StopReason, StopRequest } from './stop-request.js';
+import { type CommandTree, type Ending, terminateTree } from './terminate-tree.js';
 
 /** How one run of a command ended. */
 export interface Outcome {
-  /** `-n` when signal n ended it. */
-  readonly exitCode: number;
+  readonly pid: number;
+  /** `-n` when signal n ended it; `undefined` when it could not be ended. */
+  readonly exitCode: number | undefined;
   readonly signal: NodeJS.Signals | undefined;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
   readonly durationMs: number;
+  /** Why and how it was ended, when it did not end by itself. */
+  readonly stopped: ({ readonly reason: StopReason } & Ending) | undefined;
 }
 
-/** Runs a command once; rejects only when it could not be started. */
-export async function runCommand(command: Command): Promise<Outcome> {
+type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
+
+/** What of the start and the end of a command others want to know. */
+export interface RunObserver {
+  started(running: RunningCommand): void;
+  ended(running: RunningCommand, exit: Exit, durationMs: number): void;
+}
+
+// What is left of G23's 200 ms when the killing has had its share.
+const settlingTime = 40;
+
+/**
+ * Runs a command once. Resolves when the process has ended and its output is read; rejects only when it could not be
+ * started. When it is to be stopped, its whole tree is ended first.
+ */
+export async function runCommand(command: Command, attempt: number, observer: RunObserver): Promise<Outcome> {
   const { execa } = await import('execa');
+  const mark = mayBeEnded(command) ? createMark() : undefined;
+  const plan = planSpawn(command, mark);
+  // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
+  const ownGroup = mark !== undefined && !hasTerminal();
+  const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id } : undefined;
   const start = performance.now();
-  const child = execa(command.file, command.args, {
-    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-    env: command.env,
-    extendEnv: false,
-    stdin: command.processInput === undefined ? 'ignore' : 'pipe',
-    encoding: 'buffer',
-    // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
-    buffer: false,
-    reject: false,
-    cleanup: false,
-    verbose: 'none',
-  });
-  if (child.pid === undefined) throw spawnFailure(command, (await child).cause);
-  const ended = exitOf(child);
-  const stdout = captureOutput(Number.POSITIVE_INFINITY, command.binary);
-  const stderr = captureOutput(Number.POSITIVE_INFINITY, command.binary);
-  const drained = Promise.all([collect(child.stdout, stdout), collect(child.stderr, stderr)]);
-  feed(child, command.processInput);
-  const { exitCode, signal } = await ended;
-  await drained;
-  return { exitCode, signal, stdout, stderr, durationMs: performance.now() - start };
+  const stop = new StopRequest(command.timeout, command.signal);
+  if (watched !== undefined) watchTree(watched);
+  try {
+    const child = execa(plan.file, plan.args, {
+      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+      ...(command.uid === undefined ? {} : { uid: command.uid }),
+      ...(command.gid === undefined ? {} : { gid: command.gid }),
+      env: plan.env,
+      extendEnv: false,
+      detached: ownGroup,
+      stdin: command.processInput === undefined ? 'ignore' : 'pipe',
+      stdout: command.stdout.target === 'inherit' ? 'inherit' : 'pipe',
+      stderr: command.stderr.target === 'inherit' ? 'inherit' : 'pipe',
+      encoding: 'buffer',
+      // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
+      buffer: false,
+      reject: false,
+      cleanup: false,
+      verbose: 'none',
+    });
+    const { pid } = child;
+    if (pid === undefined) throw spawnFailure(command, (await child).cause);
+    if (watched !== undefined) watchTree({ ...watched, ...rootOf(pid) });
+    return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
+  } finally {
+    stop.dispose();
+    if (watched !== undefined) forgetTree(watched);
+  }
 }
 
-function exitOf(child: ChildProcess): Promise<Pick<Outcome, 'exitCode' | 'signal'>> {
+interface Started {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly start: number;
+  readonly stop: StopRequest;
+  readonly mark: CommandMark | undefined;
+  readonly ownGroup: boolean;
+}
+
+async function followCommand(
+  command: Command,
+  attempt: number,
+  observer: RunObserver,
+  { child, pid, start, stop, mark, ownGroup }: Started,
+): Promise<Outcome> {
+  const exited = exitOf(child);
+  const fail = (error: unknown): void => stop.request({ why: 'failure', error });
+  const readers = [
+    readOutput(child.stdout, command.stdout, command.binary, fail),
+    readOutput(child.stderr, command.stderr, command.binary, fail),
+  ] as const;
+  const running: RunningCommand = {
+    pid,
+    command: command.shown,
+    attempt,
+    kill: (signal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
+  };
+  attemptOr(fail, () => observer.started(running));
+  const stopFeeding = feedInput(child.stdin, command.processInput, fail);
+  const first = await Promise.race([exited, stop.requested]);
+  let ending: Ending | undefined;
+  let exit: Exit;
+  if ('why' in first) {
+    const tree = { ownGroup, mark: mark?.id, ...rootOf(pid) };
+    const asRoot = command.rootHelper === undefined ? undefined : signalThrough(command.rootHelper);
+    ending = await terminateTree(tree, command.killGrace, asRoot);
+    const never = { exitCode: undefined, signal: undefined };
+    exit = await Promise.race([exited, pause(settlingTime, never)]);
+    await drainOutput(readers, 0);
+  } else {
+    exit = first;
+    stop.onlyFailures();
+    await drainOutput(readers, command.drainTimeout);
+  }
+  stopFeeding();
+  for (const reader of readers) reader.close();
+  child.unref();
+  const durationMs = performance.now() - start;
+  attemptOr(fail, () => observer.ended(running, exit, durationMs));
+  const reason = stop.reason;
+  return {
+    pid,
+    ...exit,
+    stdout: readers[0].capture,
+    stderr: readers[1].capture,
+    durationMs,
+    stopped: reason && { reason, ...(ending ?? { endedBy: 'SIGTERM', remaining: [] }) },
+  };
+}
+
+/** Whether there can be a reason to end it; if not, it costs nothing to be able to, and its daemons are safe from us. */
+function mayBeEnded({ timeout, signal, killOnParentExit, onExecute, stdout, stderr, processInput }: Command): boolean {
+  const consumed = [stdout, stderr].some(({ onLine, target }) => onLine !== undefined || typeof target === 'object');
+  const awaited = timeout !== Number.POSITIVE_INFINITY || signal !== undefined || killOnParentExit;
+  return awaited || consumed || onExecute !== undefined || processInput instanceof Readable;
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       resolve({ exitCode: code ?? -(signal === null ? 0 : constants.signals[signal]), signal: signal ?? undefined });
@@ -51,20 +157,61 @@ function exitOf(child: ChildProcess): Promise<Pick<Outcome, 'exitCode' | 'signal
   });
 }
 
-function collect(stream: Readable | null, capture: OutputCapture): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream === null) return resolve();
-    stream.on('data', (chunk: Buffer) => capture.add(chunk));
-    stream.once('close', resolve);
-    return undefined;
-  });
+function rootOf(pid: number): Pick<CommandTree, 'root'> {
+  // Not waited for yet, or its exit would have been seen: the pid is still its own.
+  return { root: { pid, start: findProcess(pid)?.start ?? 0 } };
 }
 
-function feed(child: ChildProcess, input: Command['processInput']): void {
-  if (input === undefined || child.stdin === null) return;
-  // A command need not read its input to the end; oslo ignores that too.
-  child.stdin.on('error', () => {});
-  if (typeof input === 'string') child.stdin.end(encodeText(input));
-  else if (input instanceof Uint8Array) child.stdin.end(input);
-  else input.pipe(child.stdin);
+function readOutput(
+  stream: ChildProcess['stdout'],
+  { target, onLine, limit }: OutputPlan,
+  binary: boolean,
+  fail: (error: unknown) => void,
+): OutputReader {
+  const writable = typeof target === 'string' ? undefined : target;
+  return new OutputReader(stream, captureOutput(limit, binary), { onLine, writable }, fail);
+}
+
+// More than a pipe holds: what comes after so much was written after the command had ended.
+const pipeful = 4 * 1024 * 1024;
+
+/**
+ * Waits for the end of the output, `patience` ms at most, then for a moment in which there is nothing to read.
+ *
+ * Whatever the command wrote before it ended is in the pipe when its end is reported, and is read before what others
+ * who hold the pipe write later: a turn of the event loop that brings nothing, or a pipeful, proves that it has come.
+ */
+async function drainOutput(readers: readonly OutputReader[], patience: number): Promise<void> {
+  const allClosed = Promise.all(readers.map(({ closed }) => closed)).then(() => 'closed');
+  const timer = new AbortController();
+  const waited = pause(patience, 'waited', { signal: timer.signal }).catch(() => 'waited');
+  const early = await Promise.race([allClosed, waited]);
+  timer.abort();
+  if (early === 'closed') return;
+  const received = (): number => readers.reduce((sum, reader) => sum + reader.received, 0);
+  const before = received();
+  const hurry = patience === 0;
+  for (let last = -1, quiet = 0; quiet < 2 && received() - before < pipeful; ) {
+    const held = !hurry && readers.some((reader) => reader.held);
+    await (held ? pause(5) : turn());
+    quiet = received() === last && !held ? quiet + 1 : 0;
+    last = received();
+  }
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function attemptOr(fail: (error: unknown) => void, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    fail(error);
+  }
 }

@@ -40,7 +40,11 @@ export function revealed(argument: SecretArgument): string {
 }
 
 /** Replaces in a text what must not be shown. */
-export type Masker = (text: string) => string;
+export interface Masker {
+  (text: string): string;
+  /** The length of the longest secret it knows. */
+  readonly longest: number;
+}
 
 /**
  * A masker of oslo's keys and of each of `secrets`, wherever it stands; a longer secret goes before its own parts.
@@ -53,7 +57,8 @@ export function masker(secrets: readonly string[]): Masker {
   const isPartOfKey = (value: string): boolean => sanitizedKeys.some((key) => key.includes(value.toLowerCase()));
   const first = known.filter((value) => !isPartOfKey(value));
   const last = known.filter(isPartOfKey);
-  return (text) => replaceEach(maskPassword(replaceEach(text, first), mask), last);
+  const replace = (text: string): string => replaceEach(maskPassword(replaceEach(text, first), mask), last);
+  return Object.assign(replace, { longest: known[0]?.length ?? 0 });
 }
 
 function replaceEach(text: string, values: readonly string[]): string {

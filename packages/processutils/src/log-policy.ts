@@ -1,0 +1,52 @@
+import { getLogger } from '@oslo-concurrency/core';
+import type { Command } from './command.js';
+import type { ProcessExecutionError } from './errors.js';
+import { pythonRepr } from './python-repr.js';
+
+/**
+ * Which failed attempts of a command are logged with exit code and output; oslo's enumeration of the same name.
+ *
+ * `DEFAULT`: none · `ALL`: each · `FINAL`: the last one only, when every attempt failed.
+ */
+export const LogErrors = { DEFAULT: 0, ALL: 1, FINAL: 2 } as const;
+/** One of the values of {@link LogErrors}. */
+export type LogErrors = (typeof LogErrors)[keyof typeof LogErrors];
+
+/** Logs that a command is being started. */
+export function logStart({ logLevel, shown }: Command): void {
+  getLogger()[logLevel](`Running cmd (subprocess): ${shown}`);
+}
+
+/** Logs how a command ended: `returned: 0`, `reached timeout`, `was aborted`. */
+export function logEnd({ logLevel, shown }: Command, how: string, durationMs: number): void {
+  getLogger()[logLevel](`CMD "${shown}" ${how} in ${(durationMs / 1000).toFixed(3)}s`);
+}
+
+/** Logs a failed attempt as the command's `logErrors` says, and whether there will be another. */
+export function logFailure(command: Command, error: ProcessExecutionError, attemptsLeft: number): void {
+  const { logErrors, logLevel, shown } = command;
+  const logger = getLogger();
+  if (logErrors === LogErrors.ALL || (logErrors === LogErrors.FINAL && attemptsLeft === 0)) {
+    logger[logLevel](error.exitCode === undefined ? startFailure(error) : executionFailure(error));
+  }
+  logger[logLevel](`${pythonRepr(shown)} failed. ${attemptsLeft === 0 ? 'Not Retrying.' : 'Retrying.'}`);
+}
+
+function executionFailure({ description, cmd, exitCode, stdout, stderr }: ProcessExecutionError): string {
+  return [
+    repr(description),
+    `command: ${repr(cmd)}`,
+    `exit code: ${exitCode}`,
+    `stdout: ${repr(stdout)}`,
+    `stderr: ${repr(stderr)}`,
+  ].join('\n');
+}
+
+function startFailure({ cmd, cause }: ProcessExecutionError): string {
+  const { errno } = cause as NodeJS.ErrnoException;
+  return `Got an OSError\ncommand: ${repr(cmd)}\nerrno: ${errno === undefined ? 'None' : Math.abs(errno)}`;
+}
+
+function repr(text: string | undefined): string {
+  return text === undefined ? 'None' : pythonRepr(text);
+}

@@ -1,0 +1,96 @@
+import type { Readable, Writable } from 'node:stream';
+import { LineSplitter } from './line-splitter.js';
+import type { OutputCapture } from './output-capture.js';
+
+/** Where the output of a stream of a command goes besides the capture. */
+export interface OutputConsumers {
+  readonly onLine: ((line: string) => void) | undefined;
+  readonly writable: Writable | undefined;
+}
+
+/**
+ * Reads one stream of a command into a capture, a line callback and a writable, as fast as the writable takes it.
+ *
+ * A consumer that fails ends the reading: `onFailure` is called once, and the rest of the stream is left unread.
+ */
+export class OutputReader {
+  readonly capture: OutputCapture;
+  /** Resolves when the stream has ended, or was closed by {@link close}. */
+  readonly closed: Promise<void>;
+  /** How many bytes have come. */
+  received = 0;
+  /** Whether reading waits for the writable. */
+  held = false;
+  readonly #stream: Readable | null;
+  readonly #lines: LineSplitter | undefined;
+  readonly #writable: Writable | undefined;
+  readonly #onFailure: (error: unknown) => void;
+  #failed = false;
+
+  constructor(
+    stream: Readable | null,
+    capture: OutputCapture,
+    { onLine, writable }: OutputConsumers,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.capture = capture;
+    this.#stream = stream;
+    this.#lines = onLine === undefined ? undefined : new LineSplitter(onLine);
+    this.#writable = writable;
+    this.#onFailure = onFailure;
+    this.closed = new Promise((resolve) => {
+      if (stream === null) return resolve();
+      stream.on('data', (chunk: Buffer) => this.#consume(chunk));
+      // A reset connection here means that the command's end is gone: the end of its output.
+      stream.on('error', () => {});
+      stream.once('close', () => {
+        this.#attempt(() => this.#lines?.end());
+        writable?.off('error', this.#fail).off('drain', this.#resume).off('close', this.#writableClosed);
+        resolve();
+      });
+      writable?.on('error', this.#fail).on('drain', this.#resume).on('close', this.#writableClosed);
+      return undefined;
+    });
+  }
+
+  /** Stops reading; the command gets SIGPIPE or EPIPE when it writes more. */
+  close(): void {
+    this.#stream?.destroy();
+  }
+
+  #consume(chunk: Buffer): void {
+    this.received += chunk.length;
+    this.#attempt(() => {
+      this.capture.add(chunk);
+      this.#lines?.add(chunk);
+      if (this.#writable === undefined || this.#writable.write(chunk)) return;
+      this.held = true;
+      this.#stream?.pause();
+    });
+  }
+
+  readonly #resume = (): void => {
+    this.held = false;
+    this.#stream?.resume();
+  };
+
+  readonly #writableClosed = (): void => {
+    this.#fail(new Error('the stream given for the output of the command was closed before the command ended'));
+  };
+
+  #attempt(step: () => void): void {
+    if (this.#failed) return;
+    try {
+      step();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#onFailure(error);
+    this.close();
+  };
+}

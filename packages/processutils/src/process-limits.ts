@@ -1,0 +1,113 @@
+import { InvalidArgumentError, ProcessLimitsUnavailableError } from './errors.js';
+
+/** Limits of a command and all its descendants, each in its unit; both the soft and the hard limit are set. */
+export interface ProcessLimitValues {
+  /** Bytes of virtual memory. */
+  readonly addressSpace?: number | undefined;
+  /** Bytes of a core file. */
+  readonly coreFileSize?: number | undefined;
+  /** Seconds of processor time. */
+  readonly cpuTime?: number | undefined;
+  /** Bytes of the data segment, heap included. */
+  readonly dataSize?: number | undefined;
+  /** Bytes of a file that is written. */
+  readonly fileSize?: number | undefined;
+  /** Bytes that may be locked into memory. */
+  readonly memoryLocked?: number | undefined;
+  /** Open files: the highest descriptor number plus one. */
+  readonly numberFiles?: number | undefined;
+  /** Processes of the user, all of them counted; not enforced for root. */
+  readonly numberProcesses?: number | undefined;
+  /** Bytes of resident memory; Linux ignores it. */
+  readonly residentSetSize?: number | undefined;
+  /** Bytes of the stack. */
+  readonly stackSize?: number | undefined;
+}
+
+/** The name of one of the ten limits. */
+export type LimitName = keyof ProcessLimitValues;
+
+// In oslo's order: prlimit(1)'s option, the shell's ulimit letter, and the unit that the shell counts in.
+const limits: { readonly [name in LimitName]: readonly [prlimit: string, ulimit: string, unit: number] } = {
+  addressSpace: ['as', 'v', 1024],
+  coreFileSize: ['core', 'c', 512],
+  cpuTime: ['cpu', 't', 1],
+  dataSize: ['data', 'd', 1024],
+  fileSize: ['fsize', 'f', 512],
+  memoryLocked: ['memlock', 'l', 1024],
+  numberFiles: ['nofile', 'n', 1],
+  numberProcesses: ['nproc', 'p', 1],
+  residentSetSize: ['rss', 'm', 1024],
+  stackSize: ['stack', 's', 1024],
+};
+
+const names = Object.keys(limits) as LimitName[];
+
+/**
+ * Resource limits for `execute`'s option `prlimit`; oslo's counterpart of the same name.
+ *
+ * @throws InvalidArgumentError for an unknown limit, or one that is no whole number from 0.
+ * @example
+ * await execute('qemu-img', ['info', image], { prlimit: new ProcessLimits({ addressSpace: 2 ** 30, cpuTime: 30 }) });
+ */
+export class ProcessLimits implements ProcessLimitValues {
+  readonly addressSpace: number | undefined;
+  readonly coreFileSize: number | undefined;
+  readonly cpuTime: number | undefined;
+  readonly dataSize: number | undefined;
+  readonly fileSize: number | undefined;
+  readonly memoryLocked: number | undefined;
+  readonly numberFiles: number | undefined;
+  readonly numberProcesses: number | undefined;
+  readonly residentSetSize: number | undefined;
+  readonly stackSize: number | undefined;
+
+  constructor(values: ProcessLimitValues = {}) {
+    for (const [name, value] of Object.entries(values)) {
+      if (!(name in limits)) throw new InvalidArgumentError('prlimit', `limits of ${names.join(', ')}`, name);
+      if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
+        throw new InvalidArgumentError(`prlimit.${name}`, 'a whole number from 0', value);
+      }
+    }
+    this.addressSpace = values.addressSpace;
+    this.coreFileSize = values.coreFileSize;
+    this.cpuTime = values.cpuTime;
+    this.dataSize = values.dataSize;
+    this.fileSize = values.fileSize;
+    this.memoryLocked = values.memoryLocked;
+    this.numberFiles = values.numberFiles;
+    this.numberProcesses = values.numberProcesses;
+    this.residentSetSize = values.residentSetSize;
+    this.stackSize = values.stackSize;
+  }
+}
+
+/** The options of prlimit(1) that set the limits. */
+export function prlimitOptions(values: ProcessLimits): string[] {
+  return given(values).map(([name, value]) => `--${limits[name][0]}=${value}:${value}`);
+}
+
+/**
+ * The shell commands that set the limits, where there is no prlimit(1).
+ *
+ * @throws ProcessLimitsUnavailableError for a limit that the shell's units cannot express exactly.
+ */
+export function ulimitCommands(values: ProcessLimits): string[] {
+  return given(values).map(([name, value]) => {
+    const [, letter, unit] = limits[name];
+    if (value % unit !== 0) {
+      throw new ProcessLimitsUnavailableError(
+        `prlimit.${name} = ${value} cannot be set: prlimit(1) of util-linux is missing, and the shell's ulimit counts ` +
+          `in ${unit} bytes. Install util-linux or give a multiple of ${unit}.`,
+      );
+    }
+    return `ulimit -${letter} ${value / unit}`;
+  });
+}
+
+function given(values: ProcessLimits): [LimitName, number][] {
+  return names.flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+}

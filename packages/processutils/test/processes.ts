@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The path of a program in test/fixtures. */
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+}
+
+let tokens = 0;
+
+/** A duration for `sleep` that no other process of this machine has, so that its processes can be told apart. */
+export function uniqueSleep(): string {
+  tokens += 1;
+  return `3600.${process.pid}${String(tokens).padStart(4, '0')}${Math.floor(Math.random() * 1e6)}`;
+}
+
+/** The pids of the living processes that have `token` in their arguments: found without what the package uses. */
+export function processesWith(token: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && isAlive(pid) && readOf(pid, 'cmdline').includes(token));
+}
+
+/** Whether a process lives; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  return /^State:\s+[^ZX]/m.test(readOf(pid, 'status'));
+}
+
+/** The pid of a process's parent. */
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readOf(pid, 'status'))?.[1] ?? 0);
+}
+
+/** Waits until `condition` holds; says how many ms that took, or throws after `limit` ms. */
+export async function until(condition: () => boolean, limit: number): Promise<number> {
+  const start = performance.now();
+  while (!condition()) {
+    if (performance.now() - start > limit) throw new Error(`not within ${limit} ms: ${condition}`);
+    await pause(5);
+  }
+  return performance.now() - start;
+}
+
+/** Ends what a test left on purpose. */
+export function killAll(token: string): void {
+  for (const pid of processesWith(token)) process.kill(pid, 'SIGKILL');
+}
+
+function readOf(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return '';
+  }
+}
