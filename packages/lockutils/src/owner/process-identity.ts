@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
 import { readProcStat } from './proc-stat.js';
 
 /** What tells one process (or worker thread) from every other, here and on other machines, now and after a reboot. */
@@ -40,7 +39,7 @@ function readOwnIdentity(): ProcessIdentity {
   // /proc/<our pid>/stat is a stranger's, and so would be every one we judge.
   const procIsOurs = attempt(() => readlinkSync('/proc/self')) === String(pid);
   const startTime = procIsOurs ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
-  const thread = procIsOurs && !isMainThread ? attempt(readOwnThread) : undefined;
+  const thread = procIsOurs ? attempt(() => readOwnThread(pid)) : undefined;
   return {
     // Part of file names (identity-name.ts), so cut and plain.
     host: hostname()
@@ -56,13 +55,12 @@ function readOwnIdentity(): ProcessIdentity {
   };
 }
 
-// A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker.
-function readOwnThread(): { tid: number; startTime: number } {
+// A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker. (Asking node:worker_threads
+// would replace process.chdir.)
+function readOwnThread(pid: number): { tid: number; startTime: number } | undefined {
   const path = readlinkSync('/proc/thread-self');
-  return {
-    tid: Number(path.slice(path.lastIndexOf('/') + 1)),
-    startTime: readProcStat(`/proc/${path}/stat`).startTime,
-  };
+  const tid = Number(path.slice(path.lastIndexOf('/') + 1));
+  return tid === pid ? undefined : { tid, startTime: readProcStat(`/proc/${path}/stat`).startTime };
 }
 
 // 'pid:[4026531836]' -> 4026531836

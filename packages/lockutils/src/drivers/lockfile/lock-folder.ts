@@ -37,6 +37,7 @@ export class LockFolder {
   readonly #own: string;
   readonly #prepared: string;
   #judgedDead: string | undefined;
+  #mayBeReleased = false;
 
   /** `own` and `livenessOf` are for tests of the protocol. */
   constructor(
@@ -100,7 +101,11 @@ export class LockFolder {
     try {
       yield* step(this.#fs.unlink(join(this.#paths.held, this.#own)));
     } catch (error) {
-      throw isCode(error, 'ENOENT') ? new LockLostError(this.#lockFile, error) : error;
+      const gone = isCode(error, 'ENOENT');
+      this.#mayBeReleased ||= !gone;
+      if (!gone) throw error;
+      // After a call that failed, what is gone now was given back by that one: only its answer was lost.
+      if (!this.#mayBeReleased) throw new LockLostError(this.#lockFile, error);
     }
     // From here on it is free. That the folder stays is no harm, and that it cannot be removed mostly means a successor.
     yield* this.#attempt(() => this.#fs.rmdir(this.#paths.held));

@@ -1,0 +1,330 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { fc, test as propertyTest } from '@fast-check/vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Grant, lock, lockfileDriver, promisedFs, synchronousFs } from '../../../dist/index.js';
+import { Contender, endContenders } from './contender.js';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/${name}.mjs`, import.meta.url));
+const run = (name: string, ...args: string[]): string =>
+  execFileSync(process.execPath, [fixture(name), ...args]).toString();
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+  path = join(directory, 'job');
+});
+afterEach(() => {
+  endContenders();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const request = (label?: string) => ({ name: 'job', path, shared: false, permits: undefined, label });
+const inFolder = (kind: string, ...rest: string[]): string =>
+  join(directory, '.oslo-concurrency', 'lockfile', kind, ...rest);
+const driver = lockfileDriver();
+const attempt = async (): Promise<Grant | undefined> => driver.tryAcquire(request());
+
+describe('one name, one holder', () => {
+  test('G9 between handles, processes and worker threads; free again after release', async () => {
+    const grant = await attempt();
+    expect(await attempt()).toBeUndefined();
+    const other = await Contender.start();
+    expect(await other.try(path)).toMatchObject({ granted: false });
+    const worker = new Worker(fixture('hold-in-worker'), { workerData: request() });
+    expect(await once(worker, 'message')).toEqual(['taken']);
+    await worker.terminate();
+    await grant?.release();
+    expect(await other.try(path)).toMatchObject({ granted: true, previousOwnerDied: false });
+    expect(await attempt()).toBeUndefined();
+    expect(await other.release(path)).toMatchObject({ released: true });
+    const again = await attempt();
+    expect(again?.previousOwnerDied).toBe(false);
+    await again?.release();
+  });
+
+  test('G1 a worker thread that is terminated while it holds gives way at once, though its process lives', async () => {
+    const worker = new Worker(fixture('hold-in-worker'), { workerData: request() });
+    expect(await once(worker, 'message')).toEqual(['held']);
+    expect(await attempt()).toBeUndefined();
+    await worker.terminate();
+    const grant = await attempt();
+    expect(grant?.previousOwnerDied).toBe(true);
+    await grant?.release();
+  });
+
+  test('a name of 255 bytes is a name like any other, and so are those of the folders', async () => {
+    for (const name of ['x'.repeat(255), 'held', 'lockfile']) {
+      const grant = await driver.tryAcquire({ ...request(), path: join(directory, name) });
+      expect(readdirSync(inFolder('held'))).toEqual([name]);
+      await grant?.release();
+    }
+    expect(readdirSync(directory)).toEqual(['.oslo-concurrency']);
+  });
+
+  test('shared and permits are refused with a clear error', () => {
+    const refused = expect.objectContaining({ code: 'ERR_LOCK_UNSUPPORTED' });
+    return Promise.all([
+      expect((async () => driver.tryAcquire({ ...request(), shared: true }))()).rejects.toEqual(refused),
+      expect((async () => driver.tryAcquire({ ...request(), permits: 2 }))()).rejects.toEqual(refused),
+    ]);
+  });
+});
+
+describe('a holder keeps it while it lives', () => {
+  test('G2 stopped, and with files as old as they can be, it is not robbed, and goes on as if nothing had been', async () => {
+    const holder = await Contender.start();
+    await holder.try(path);
+    holder.child.kill('SIGSTOP');
+    for (const file of [
+      inFolder('held', 'job'),
+      inFolder('held', 'job', readdirSync(inFolder('held', 'job'))[0] ?? ''),
+    ]) {
+      utimesSync(file, 1, 1);
+    }
+    expect(await attempt()).toBeUndefined();
+    holder.child.kill('SIGCONT');
+    expect(await holder.release(path)).toMatchObject({ released: true });
+  });
+
+  test('negative control: plain proper-lockfile is robbed while it is stopped', async () => {
+    const [holder, robber] = await Promise.all([Contender.start('plain'), Contender.start('plain')]);
+    await holder.try(path);
+    holder.child.kill('SIGSTOP');
+    utimesSync(`${path}.lock`, 1, 1);
+    expect(await robber.try(path)).toMatchObject({ granted: true });
+  });
+
+  test('negative control: plain proper-lockfile lets two in when one is slow to remove a stale lock', async () => {
+    const [slow, quick] = await Promise.all([Contender.start('plain'), Contender.start('plain')]);
+    mkdirSync(`${path}.lock`);
+    utimesSync(`${path}.lock`, 1, 1);
+    // mkdir, stat, then the removal of what it found stale.
+    await slow.fail('try', path, { call: 3, signal: 'SIGSTOP' });
+    expect(await quick.try(path)).toMatchObject({ granted: true });
+    expect(await slow.resume()).toMatchObject({ granted: true });
+  });
+
+  test('negative control: plain proper-lockfile removes its successor’s lock', async () => {
+    const [late, successor, third] = await Promise.all([
+      Contender.start('plain'),
+      Contender.start('plain'),
+      Contender.start('plain'),
+    ]);
+    await late.try(path);
+    rmSync(`${path}.lock`, { recursive: true });
+    expect(await successor.try(path)).toMatchObject({ granted: true });
+    expect(await late.release(path)).toMatchObject({ released: true });
+    expect(await third.try(path)).toMatchObject({ granted: true });
+  });
+
+  test('G4 a release after somebody removed the lock by hand rejects, and does not hurt the successor', async () => {
+    const holder = await Contender.start();
+    await holder.try(path);
+    rmSync(inFolder('held', 'job'), { recursive: true });
+    const grant = await attempt();
+    expect(await holder.release(path)).toMatchObject({ error: 'ERR_LOCK_LOST' });
+    expect((await holder.try(path)).granted).toBe(false);
+    await grant?.release();
+  });
+
+  test('an owner that cannot be judged is never put out, and is named', async () => {
+    mkdirSync(inFolder('held', 'job'), { recursive: true });
+    const file = inFolder('held', 'job', 'o1.3f2c0000-0000-0000-0000-000000000000.4026531836.1.77.5...m.u-1.web2');
+    writeFileSync(file, '');
+    expect(await attempt()).toBeUndefined();
+    expect(await driver.holders(request())).toEqual([{ pid: 77, host: 'web2' }]);
+    renameSync(file, inFolder('held', 'job', 'notes.txt'));
+    expect(await attempt()).toBeUndefined();
+    const waiting = lock('job', { external: true, lockPath: directory, driver: 'lockfile', timeout: 20 });
+    await expect(waiting).rejects.toThrow(/notes\.txt/);
+  });
+
+  test('G18 a timeout tells who holds it: process, command, host, label and since when', async () => {
+    const holder = await Contender.start();
+    await holder.try(path);
+    const waiting = lock('job', { external: true, lockPath: directory, driver: 'lockfile', timeout: 20 });
+    await expect(waiting).rejects.toMatchObject({
+      code: 'ERR_LOCK_TIMEOUT',
+      holders: [{ pid: holder.child.pid, label: 'contender', since: expect.any(Date), host: expect.any(String) }],
+      message: expect.stringMatching(/lockfile-contender\.mjs/),
+    });
+  });
+});
+
+describe('waiting', () => {
+  test('a release and a death are heard of', async () => {
+    const holder = await Contender.start();
+    for (const end of [() => holder.release(path), () => holder.kill()]) {
+      await holder.try(path);
+      const waiting = lock('job', { external: true, lockPath: directory, driver: 'lockfile' });
+      await end();
+      await (await waiting).release();
+    }
+  });
+});
+
+describe('slow and failing file systems', () => {
+  test('G5 no time, however long, loses the lock, and nothing is left to run', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    try {
+      const never = lockfileDriver({ fs: { ...promisedFs, readdir: (dir) => promisedFs.readdir(dir) } });
+      const grant = await never.tryAcquire(request());
+      // proper-lockfile's heartbeat comes every twelve days.
+      await vi.advanceTimersByTimeAsync(100 * 24 * 3600 * 1000);
+      expect(await attempt()).toBeUndefined();
+      await grant?.release();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('G5 slow calls make it slow, and no more: 200 cycles with each call late', async () => {
+    const late = Object.fromEntries(
+      Object.entries(synchronousFs).map(([name, call]) => [
+        name,
+        async (...args: unknown[]) => {
+          await new Promise(setImmediate);
+          return (call as (...args: unknown[]) => unknown)(...args);
+        },
+      ]),
+    ) as unknown as typeof promisedFs;
+    const slow = lockfileDriver({ fs: late });
+    for (let cycle = 0; cycle < 200; cycle += 1) {
+      const grant = await slow.tryAcquire(request());
+      expect(grant?.previousOwnerDied).toBe(false);
+      await grant?.release();
+    }
+  });
+
+  const codes = ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'EACCES', 'EROFS', 'ESTALE'];
+  propertyTest.prop(
+    [fc.integer({ min: 1, max: 9 }), fc.constantFrom(...codes), fc.boolean(), fc.boolean(), fc.boolean()],
+    { numRuns: 80 },
+  )('G16 a call that fails fails the attempt or the release, with a clear error and nothing lost', async (...drawn) => {
+    const [at, code, done, afterDeath, synchronous] = drawn;
+    let calls = 0;
+    let failed: string | undefined;
+    const failing = Object.fromEntries(
+      Object.entries(synchronousFs).map(([name, call]) => [
+        name,
+        (...args: unknown[]) => {
+          calls += 1;
+          const fails = calls === at;
+          if (fails) failed = name;
+          // The server did it, and its answer was lost.
+          if (!fails || done) {
+            const value = (call as (...args: unknown[]) => unknown)(...args);
+            if (!fails) return value;
+          }
+          throw Object.assign(new Error(`${code}: ${name}`), { code });
+        },
+      ]),
+    ) as unknown as typeof promisedFs;
+    if (afterDeath) {
+      await attempt().then((grant) => grant?.release());
+      mkdirSync(inFolder('held', 'job'));
+      writeFileSync(inFolder('held', 'job', (await deadName()) ?? ''), '');
+    }
+    const faulty = lockfileDriver({ fs: failing, synchronous });
+    const trouble: unknown[] = [];
+    let grant: Grant | undefined;
+    try {
+      grant = await faulty.tryAcquire(request());
+    } catch (error) {
+      trouble.push(error);
+    }
+    if (grant !== undefined) {
+      expect(await attempt()).toBeUndefined();
+      try {
+        await grant.release();
+      } catch (error) {
+        trouble.push(error);
+        // It may be called again, and whether the first call came through or not, this one does.
+        await grant.release();
+      }
+    }
+    for (const error of trouble) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_(PATH|FILE_ACCESS|FILE_SYSTEM)$/) });
+    }
+    const next = await attempt();
+    expect({ drawn, failed, free: next !== undefined }).toEqual({ drawn, failed, free: true });
+    await next?.release();
+    rmSync(inFolder('new'), { recursive: true });
+    mkdirSync(inFolder('new'));
+  });
+});
+
+// The owner file name of a process that is certainly dead.
+async function deadName(): Promise<string | undefined> {
+  const other = join(directory, 'other');
+  const grant = await driver.tryAcquire({ ...request(), path: other });
+  const name = readdirSync(inFolder('held', 'other'))[0];
+  await grant?.release();
+  return name?.replace(`.${process.pid}.`, `.${2 ** 22 + 1}.`);
+}
+
+describe('hostile directories', () => {
+  test('G16 a missing lock path, a link, a file or a folder of others in the way: a clear error, nothing followed', async () => {
+    const missing = lockfileDriver().tryAcquire.bind(null, { ...request(), path: join(directory, 'missing', 'job') });
+    await expect((async () => missing())()).rejects.toMatchObject({ code: 'ERR_LOCK_PATH', problem: 'missing' });
+    await attempt().then((grant) => grant?.release());
+    const elsewhere = join(directory, 'elsewhere');
+    mkdirSync(elsewhere);
+    for (const lay of [
+      () => symlinkSync(elsewhere, inFolder('held', 'job')),
+      () => writeFileSync(inFolder('held', 'job'), 'x'),
+    ]) {
+      lay();
+      await expect(attempt()).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_TYPE' });
+      expect(readdirSync(elsewhere)).toEqual([]);
+      rmSync(inFolder('held', 'job'));
+    }
+  });
+
+  test('G15 when somebody removed our folders while nothing was held, the next attempt makes them again', async () => {
+    await attempt().then((grant) => grant?.release());
+    rmSync(join(directory, '.oslo-concurrency'), { recursive: true });
+    const grant = await attempt();
+    expect(existsSync(inFolder('held', 'job'))).toBe(true);
+    await grant?.release();
+  });
+
+  test('G20 a lock path of the kernel driver is refused', async () => {
+    mkdirSync(join(directory, '.oslo-concurrency', 'driver'), { recursive: true });
+    writeFileSync(join(directory, '.oslo-concurrency', 'driver', 'kernel'), '');
+    await expect((async () => driver.tryAcquire(request()))()).rejects.toMatchObject({
+      code: 'ERR_LOCK_DRIVER_MISMATCH',
+    });
+  });
+});
+
+describe('without the add-on', () => {
+  test('G21 the lockfile driver works, and the kernel driver says what to do', () => {
+    for (const name of ['lockfile', 'kernel']) mkdirSync(join(directory, name));
+    expect(run('lock-without-add-on', directory)).toBe('lockfile held\nkernel ERR_ADDON_UNAVAILABLE\n');
+  });
+
+  test('G22 neither importing nor using it hooks or patches anything; the program’s own proper-lockfile stays whole', () => {
+    const own = join(directory, 'own');
+    expect(run('import-and-lock', directory, own)).toBe('nothing changed\nown lock held\n');
+    expect(existsSync(`${own}.lock`)).toBe(false);
+  });
+});
