@@ -1,4 +1,8 @@
 export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export { type CleanLocksOptions, type CleanLocksResult, cleanLocks } from './cleanup/clean-locks.js';
+export { type ListLocksOptions, listLocks } from './cleanup/list-locks.js';
+export type { LockStatus } from './cleanup/lock-status.js';
+export type { KeepReason } from './cleanup/remove-unused-lock.js';
 export type { Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
 export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/kernel-driver.js';
 export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/kernel-system.js';

@@ -34,6 +34,12 @@ export function claimLockPath(directory: string, driverName: string): void {
   safeFolders.add(directory);
 }
 
+/** The driver a lock path is marked with, or `undefined` when it is not marked. */
+export function markedDriver(directory: string): string | undefined {
+  const file = readMarker(join(directory, hiddenFolder, 'driver'));
+  return file === undefined ? undefined : decodeURIComponent(file);
+}
+
 function readMarker(marker: string): string | undefined {
   try {
     return readdirSync(marker)[0];

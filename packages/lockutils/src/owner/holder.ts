@@ -7,6 +7,8 @@ export interface Holder {
   readonly host?: string;
   /** What the holder gave as `label`. */
   readonly label?: string;
+  /** The number of holders its lock admits, when it asked by `permits`. */
+  readonly permits?: number;
   /** When it was granted, by the holder's wall clock. */
   readonly since?: Date;
 }

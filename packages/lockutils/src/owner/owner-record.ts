@@ -7,6 +7,8 @@ export interface OwnerRecord extends ProcessIdentity {
   /** {@link ownCommand}, cut at 200 characters. */
   readonly command: string;
   readonly label?: string;
+  /** The `permits` it asked for. */
+  readonly permits?: number;
   /** When the lock was granted: milliseconds since 1970 by the holder's wall clock. For people only. */
   readonly since: number;
 }
@@ -29,9 +31,9 @@ let lastLabelJson = '';
  * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: a line that names the format, a line of
  * JSON. A label that does not fit is cut. Cheap, as it runs on every grant: what stays the same is encoded once.
  */
-export function encodeOwnerRecord(label: string | undefined, since: number): Buffer {
+export function encodeOwnerRecord(label: string | undefined, since: number, permits?: number): Buffer {
   prefix ??= encodePrefix();
-  const tail = `,"since":${Math.trunc(since)}}\n`;
+  const tail = `${permits === undefined ? '' : `,"permits":${permits}`},"since":${Math.trunc(since)}}\n`;
   if (label === undefined) return Buffer.from(prefix + tail);
   if (label !== lastLabel) {
     lastLabelJson = cutJson(label, maxOwnerRecordBytes - prefixBytes - tail.length - ',"label":'.length);
@@ -67,6 +69,7 @@ export function holderOf(record: OwnerRecord): Holder {
     command: record.command,
     host: record.host,
     ...(record.label === undefined ? {} : { label: record.label }),
+    ...(record.permits === undefined ? {} : { permits: record.permits }),
     since: new Date(record.since),
   };
 }
@@ -97,7 +100,8 @@ function cutJson(text: string, maxBytes: number): string {
 }
 
 function validated(value: { readonly [key: string]: unknown }): OwnerRecord | undefined {
-  const { pid, since, host, command, label, machine, bootId, pidNamespace, timeNamespace, startTime, thread } = value;
+  const { pid, since, host, command, label, permits } = value;
+  const { machine, bootId, pidNamespace, timeNamespace, startTime, thread } = value;
   if (!isNumber(pid) || pid === 0 || !isNumber(since) || since > 8.64e15) return undefined;
   if (typeof host !== 'string' || typeof command !== 'string') return undefined;
   return {
@@ -111,6 +115,7 @@ function validated(value: { readonly [key: string]: unknown }): OwnerRecord | un
     ...(isThread(thread) ? { thread: { tid: thread.tid, startTime: thread.startTime } } : {}),
     command: printable(command),
     ...(typeof label === 'string' ? { label: printable(label) } : {}),
+    ...(isNumber(permits) ? { permits } : {}),
     since,
   };
 }

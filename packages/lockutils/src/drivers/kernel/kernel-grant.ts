@@ -27,7 +27,7 @@ export function kernelGrant(
 function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockRequest, file: OpenLockFile): Grant {
   const { fd } = file;
   const mark = readMark(system, fd, 0);
-  let marked = mark.state !== 'foreign' && writeMark(system, fd, 0, request.label);
+  let marked = mark.state !== 'foreign' && writeMark(system, fd, 0, request);
   let seat: Seat | undefined;
   let closed = false;
   return {
@@ -93,7 +93,7 @@ function seatedGrant(
           upgrade() {
             return beginUpgrade(system, request, () => {
               upgraded ||= system.tryLock(fd, 0, 0, false);
-              if (upgraded && !marked) marked = writeMark(system, fd, 0, request.label);
+              if (upgraded && !marked) marked = writeMark(system, fd, 0, request);
               return upgraded;
             });
           },

@@ -1,70 +1,57 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
+import { liveness } from '../../owner/liveness.js';
+import { holderOf, type OwnerRecord } from '../../owner/owner-record.js';
+import { readProcStat } from '../../owner/proc-stat.js';
+import { ownIdentity } from '../../owner/process-identity.js';
 import type { KernelSystem } from './kernel-system.js';
+import { readLockTable, type TableLock } from './lock-table.js';
 
-/** A lock on a whole file as the kernel sees it. */
-export interface KernelLock {
-  readonly shared: boolean;
-  /** The holder, when the kernel tells (POSIX locks) or its descriptors can be read (others). */
-  readonly pid: number | undefined;
+/** Names the processes that hold all of the file, as far as the kernel tells. */
+export function kernelHolders(system: KernelSystem, path: string): Holder[] {
+  const inode = system.lstatSync(path)?.ino;
+  const table = inode === undefined ? undefined : readLockTable(system, dirname(path));
+  if (inode === undefined || table === undefined) return [];
+  const locks = table.held(inode).filter(isWholeFile);
+  const pids = locks.flatMap((lock) => table.pids(inode, lock));
+  return [...new Set(pids)].slice(0, locks.length).map(processHolder);
+}
+
+/** Whether a lock reaches over all of a file, as those on lock files do. */
+export function isWholeFile(lock: TableLock): boolean {
+  return lock.start === 0 && lock.end === Number.POSITIVE_INFINITY;
+}
+
+/** What can be said of a holder of which only the process is known. */
+export function processHolder(pid: number): Holder {
+  return { pid, ...commandOf(pid), host: hostname() };
 }
 
 /**
- * The locks that reach over all of the file, from `/proc/locks`; empty where there is no `/proc`. Locks of open file
- * descriptions carry no pid there; `search` looks for it in the descriptors of all processes this user may see, which
- * costs some milliseconds.
+ * The holder of one lock, of which the kernel names the processes and a record claims an owner. The kernel is believed:
+ * a record only adds what it does not know, when it is by one of these processes, or when there are none to be seen.
  */
-export function kernelLocks(system: KernelSystem, path: string, search = true): KernelLock[] {
-  const stats = system.lstatSync(path);
-  if (stats === undefined) return [];
-  let table: string;
+export function holderBehind(pids: readonly number[], record: OwnerRecord | undefined): Holder {
+  const [first] = pids;
+  if (record !== undefined) {
+    if (first === undefined && liveness(record) !== 'dead') return holderOf(record);
+    if (pids.some((pid) => isBy(record, pid))) return holderOf(record);
+  }
+  return first === undefined ? {} : processHolder(first);
+}
+
+// The process that is `pid` here may have another one in its own pid namespace, which is what the record says.
+function isBy(record: OwnerRecord, pid: number): boolean {
+  if (record.bootId !== ownIdentity().bootId) return false;
   try {
-    table = readFileSync('/proc/locks', 'utf8');
+    const names = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split(/\s+/);
+    const startTime = readProcStat(`/proc/${pid}/stat`).startTime;
+    return Number(names?.at(-1) ?? pid) === record.pid && (record.startTime ?? startTime) === startTime;
   } catch {
-    return [];
+    return false;
   }
-  const inode = deviceInode(stats.dev, stats.ino);
-  const locks: KernelLock[] = [];
-  for (const line of table.split('\n')) {
-    const found = parseLock(line, inode);
-    if (found !== undefined) locks.push(found);
-  }
-  if (!search || locks.every((lock) => lock.pid !== undefined)) return locks;
-  const pids = pidsWithLock(inode);
-  return locks.map((lock) => (lock.pid === undefined ? { ...lock, pid: pids.shift() } : lock));
-}
-
-/** Names the processes behind {@link kernelLocks}, as far as `/proc` tells. */
-export function kernelHolders(system: KernelSystem, path: string): Holder[] {
-  return kernelLocks(system, path).flatMap(({ pid }) => (pid === undefined ? [] : [{ pid, ...commandOf(pid) }]));
-}
-
-// `12: OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`; a `->` after the number is a waiter, not a holder.
-function parseLock(line: string, inode: string): KernelLock | undefined {
-  const fields = line.trim().split(/\s+/);
-  const [, type, , mode, pid, where, start, end] = fields;
-  if (where !== inode || start !== '0' || end !== 'EOF' || (type !== 'OFDLCK' && type !== 'POSIX')) return undefined;
-  const number = Number(pid);
-  return { shared: mode === 'READ', pid: number > 0 ? number : undefined };
-}
-
-function pidsWithLock(inode: string): number[] {
-  const pids: number[] = [];
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
-        const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
-        for (const line of info.split('\n')) {
-          if (line.startsWith('lock:') && parseLock(line.slice(5), inode)) pids.push(Number(pid));
-        }
-      }
-    } catch {
-      // Ended meanwhile, or another user's.
-    }
-  }
-  return pids;
 }
 
 function commandOf(pid: number): { command?: string } {
@@ -72,15 +59,9 @@ function commandOf(pid: number): { command?: string } {
     const [program, script] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     if (program === undefined || program === '') return {};
     // As in the owner record: further arguments may be secrets.
-    return { command: script?.startsWith('/') ? `${basename(program)} ${script}` : basename(program) };
+    const command = script?.startsWith('/') ? `${basename(program)} ${script}` : basename(program);
+    return { command: command.replace(/[\p{Cc}\p{Cf}]/gu, '?') };
   } catch {
     return {};
   }
-}
-
-function deviceInode(device: number, inode: number): string {
-  const major = (device >> 8) & 0xfff;
-  const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
-  const hex = (value: number): string => value.toString(16).padStart(2, '0');
-  return `${hex(major)}:${hex(minor)}:${inode}`;
 }

@@ -5,6 +5,7 @@ import {
   maxOwnerRecordBytes,
   type OwnerRecord,
 } from '../../owner/owner-record.js';
+import type { LockRequest } from '../driver.js';
 import type { KernelSystem } from './kernel-system.js';
 
 /**
@@ -41,8 +42,13 @@ export function readMark(system: KernelSystem, fd: number, position: number): Ma
  * Writes this process's record. Without room on the disk there is none, and no error: the lock is granted by the
  * kernel, not by what is written; only its name in messages is lost.
  */
-export function writeMark(system: KernelSystem, fd: number, position: number, label: string | undefined): boolean {
-  const bytes = encodeOwnerRecord(label, Date.now());
+export function writeMark(
+  system: KernelSystem,
+  fd: number,
+  position: number,
+  { label, permits }: Pick<LockRequest, 'label' | 'permits'>,
+): boolean {
+  const bytes = encodeOwnerRecord(label, Date.now(), permits);
   try {
     return system.writeSync(fd, bytes, 0, bytes.length, position) === bytes.length;
   } catch {

@@ -41,7 +41,7 @@ export function takeSeat(system: KernelSystem, request: LockRequest): Seat | und
 
 function occupy(system: KernelSystem, request: LockRequest, fd: number, position: number): Seat {
   const mark = readMark(system, fd, position);
-  const marked = mark.state !== 'foreign' && writeMark(system, fd, position, request.label);
+  const marked = mark.state !== 'foreign' && writeMark(system, fd, position, request);
   return {
     // A reader changes nothing, so its death is no news.
     previousOwnerDied: request.permits !== undefined && mark.state === 'left',

@@ -1,0 +1,30 @@
+import { constants } from 'node:fs';
+import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
+import type { Holder } from '../owner/holder.js';
+import { holderOf, maxOwnerRecordBytes } from '../owner/owner-record.js';
+
+/**
+ * The holder of a lock that nobody holds, if it ended without releasing: the next holder is to be told (G19), so what
+ * says so must not be removed as if it were nothing. `mark` is that of the lock file. A dead reader is no news.
+ */
+export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
+  if (mark?.state === 'left') return mark.record === undefined ? {} : holderOf(mark.record);
+  for (const left of seatMarks(system, path)) {
+    if (left.state === 'left' && left.record?.permits !== undefined) return holderOf(left.record);
+  }
+  return undefined;
+}
+
+function* seatMarks(system: KernelSystem, path: string): Generator<Mark> {
+  const seats = hiddenPath(path, 'seats');
+  const size = system.lstatSync(seats)?.size ?? 0;
+  if (size === 0) return;
+  const fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    for (let at = 0; at < size; at += maxOwnerRecordBytes) yield readMark(system, fd, at);
+  } finally {
+    system.closeSync(fd);
+  }
+}

@@ -1,0 +1,142 @@
+import { constants } from 'node:fs';
+import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { holderBehind, isWholeFile, processHolder } from '../drivers/kernel/kernel-holders.js';
+import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import type { LockTable, TableLock } from '../drivers/kernel/lock-table.js';
+import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
+import { guardByte } from '../drivers/kernel/ticket-line.js';
+import type { Holder } from '../owner/holder.js';
+import { liveness } from '../owner/liveness.js';
+import { holderOf, maxOwnerRecordBytes, type OwnerRecord } from '../owner/owner-record.js';
+import { abandonedBy } from './abandoned.js';
+import type { LockEntry } from './lock-entry.js';
+import type { LockStatus } from './lock-status.js';
+
+/** What {@link kernelLockStatus} tells of a lock file. */
+export type KernelLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
+
+/** Reads one lock of the kernel driver out of the lock table; without a table, what its record claims. */
+export function kernelLockStatus(
+  system: KernelSystem,
+  table: LockTable | undefined,
+  entry: LockEntry,
+): KernelLockStatus {
+  const record = recordOf(entry.mark);
+  const lastUsed = entry.stats.mtime;
+  if (table === undefined) {
+    const holders = record !== undefined && liveness(record) !== 'dead' ? [holderOf(record)] : [];
+    return status('unknown', holders, { waiters: undefined, lastUsed });
+  }
+  const whole = table.held(entry.stats.ino).filter(isWholeFile);
+  const alone = whole.find((lock) => !lock.shared);
+  const tickets = ticketsOf(system, table, entry.path);
+  const blocked = table.blocked(entry.stats.ino);
+  if (alone !== undefined) {
+    const pids = table.pids(entry.stats.ino, alone);
+    const waiters = waitersBehind(table, pids, tickets);
+    return status('held', [holderBehind(pids, record)], {
+      waiters: waiters === undefined ? undefined : waiters + blocked,
+      lastUsed,
+    });
+  }
+  const waiters = tickets.length + blocked;
+  if (whole.length > 0) return status('shared', sharedHolders(system, table, entry, whole), { waiters, lastUsed });
+  return status('free', [], { waiters, lastUsed, abandonedBy: abandonedBy(system, entry.path, entry.mark) });
+}
+
+/** A ticket that is held in a queue file. */
+interface HeldTicket {
+  readonly inode: number;
+  readonly lock: TableLock;
+}
+
+/** The tickets that are held in the line for a lock file, lowest first. */
+export function ticketsOf(system: KernelSystem, table: LockTable, path: string): HeldTicket[] {
+  const inode = system.lstatSync(hiddenPath(path, 'queue'))?.ino;
+  return inode === undefined ? [] : oneByteLocks(table, inode).map((lock) => ({ inode, lock }));
+}
+
+function status(
+  state: LockStatus['state'],
+  holders: readonly Holder[],
+  more: { waiters: number | undefined; lastUsed: Date; abandonedBy?: Holder | undefined },
+): KernelLockStatus {
+  const since = holders.flatMap((holder) => holder.since?.getTime() ?? []);
+  return {
+    state,
+    holders,
+    permits: holders.find((holder) => holder.permits !== undefined)?.permits,
+    waiters: more.waiters,
+    // The clock may have been set back since.
+    ageMs: since.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...since)),
+    lastUsed: more.lastUsed,
+    abandonedBy: more.abandonedBy,
+  };
+}
+
+/**
+ * Who is granted a lock alone keeps its ticket until release, and it is the lowest; who barged in has none. So the
+ * lowest ticket is a waiter's exactly when it belongs to somebody else than the holder.
+ */
+function waitersBehind(
+  table: LockTable,
+  holder: readonly number[],
+  tickets: readonly HeldTicket[],
+): number | undefined {
+  const [lowest] = tickets;
+  if (lowest === undefined) return 0;
+  const pids = table.pids(lowest.inode, lowest.lock);
+  if (pids.length === 0 || holder.length === 0) return undefined;
+  return tickets.length - (pids.some((pid) => holder.includes(pid)) ? 1 : 0);
+}
+
+function sharedHolders(
+  system: KernelSystem,
+  table: LockTable,
+  entry: LockEntry,
+  whole: readonly TableLock[],
+): Holder[] {
+  const seated = seatsOf(system, table, entry.path);
+  const pids = new Set(whole.flatMap((lock) => table.pids(entry.stats.ino, lock)));
+  for (const seat of seated) for (const pid of seat.pids) pids.delete(pid);
+  // Without a seat hold Python's readers, and the 257th of ours.
+  const rest = [...pids].map(processHolder);
+  const holders = [...seated.map(({ pids: own, record }) => holderBehind(own, record)), ...rest];
+  while (holders.length < whole.length) holders.push({});
+  return holders.slice(0, whole.length);
+}
+
+function seatsOf(
+  system: KernelSystem,
+  table: LockTable,
+  path: string,
+): { readonly pids: readonly number[]; readonly record: OwnerRecord | undefined }[] {
+  const seats = hiddenPath(path, 'seats');
+  const inode = system.lstatSync(seats)?.ino;
+  if (inode === undefined) return [];
+  let fd: number;
+  try {
+    fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  } catch {
+    return [];
+  }
+  try {
+    return oneByteLocks(table, inode).map((lock) => {
+      const pids = table.pids(inode, lock);
+      return { pids, record: recordOf(readMark(system, fd, lock.start * maxOwnerRecordBytes)) };
+    });
+  } finally {
+    system.closeSync(fd);
+  }
+}
+
+function oneByteLocks(table: LockTable, inode: number): TableLock[] {
+  return table
+    .held(inode)
+    .filter((lock) => !lock.shared && lock.start === lock.end && lock.start < guardByte)
+    .sort((a, b) => a.start - b.start);
+}
+
+function recordOf(mark: Mark | undefined): OwnerRecord | undefined {
+  return mark?.state === 'left' ? mark.record : undefined;
+}

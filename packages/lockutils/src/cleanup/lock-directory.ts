@@ -1,0 +1,37 @@
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import { hiddenFolder } from '../drivers/hidden-folder.js';
+import { LockDriverMismatchError } from '../drivers/lock-driver-mismatch-error.js';
+import { markedDriver } from '../drivers/lock-path-marker.js';
+import type { DriverName } from '../drivers/select.js';
+import { LockPathError, LockPathRequiredError } from '../errors.js';
+
+/** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */
+export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {
+  if (lockPath !== undefined && (typeof lockPath !== 'string' || lockPath === '' || lockPath.includes('\0'))) {
+    throw new InvalidOptionError('lockPath', 'a path that is not empty and has no NUL', lockPath);
+  }
+  const directory = lockPath === undefined ? getLockPath() : resolve(lockPath);
+  if (directory === undefined) throw new LockPathRequiredError();
+  return directory;
+}
+
+/** The names in a lock path, without the hidden folder. @throws LockPathError */
+export function readLockPath(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => name !== hiddenFolder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new LockPathError(directory, 'missing', error);
+    if (code === 'ENOTDIR') throw new LockPathError(directory, 'not-a-directory', error);
+    throw error;
+  }
+}
+
+/** The driver whose files lie in a lock path; `kernel` where it is not marked, as in Python's. @throws LockDriverMismatchError */
+export function driverOf(directory: string): DriverName {
+  const marked = markedDriver(directory) ?? 'kernel';
+  if (marked === 'kernel' || marked === 'lockfile') return marked;
+  throw new LockDriverMismatchError(directory, 'kernel', marked, join(directory, hiddenFolder, 'driver'));
+}

@@ -1,0 +1,76 @@
+import { constants, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { hiddenFolder } from '../drivers/hidden-folder.js';
+import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { removeLockFiles } from '../drivers/kernel/removal.js';
+
+const createNew = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
+
+/** The lock names that have a queue or seats, but no lock file: it was deleted by hand, or by Python's oslo. */
+export function leftoverNames(system: KernelSystem, directory: string): string[] {
+  const names = new Set<string>();
+  for (const kind of ['queue', 'seats'] as const) {
+    for (const name of namesIn(join(directory, hiddenFolder, kind))) {
+      if (system.lstatSync(join(directory, name)) === undefined) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/**
+ * Removes the queue and the seats of a name without lock file; `false` when they are in use.
+ *
+ * The lock file is made anew and locked, so that this is the removal of an ordinary lock. Only seats need a look of
+ * their own: those who hold them do so by the lock file that was deleted, and our lock on the new one says nothing of it.
+ */
+export function removeLeftover(system: KernelSystem, path: string): boolean {
+  let fd: number;
+  try {
+    fd = system.openSync(path, createNew, 0o666);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    // Whoever opened it since may have been quicker.
+    if (!system.tryLock(fd, 0, 0, false)) return false;
+    const queueGone = seatsAreFree(system, hiddenPath(path, 'seats')) && removeLockFiles(system, path, fd);
+    if (!queueGone && system.lstatSync(path)?.ino === system.fstatSync(fd).ino) system.unlinkSync(path);
+    return queueGone;
+  } finally {
+    system.closeSync(fd);
+  }
+}
+
+function seatsAreFree(system: KernelSystem, path: string): boolean {
+  if (system.lstatSync(path) === undefined) return true;
+  const fd = system.openSync(path, readWrite);
+  try {
+    return system.tryLock(fd, 0, 0, false);
+  } finally {
+    system.closeSync(fd);
+  }
+}
+
+/** Removes the half-made driver markers that crashes left behind more than an hour ago. */
+export function removeHalfMadeMarkers(directory: string): void {
+  const hidden = join(directory, hiddenFolder);
+  for (const name of namesIn(hidden)) {
+    if (!/^driver\.[0-9a-f-]{36}$/.test(name)) continue;
+    const stats = lstatSync(join(hidden, name), { throwIfNoEntry: false });
+    if (stats?.isDirectory() === true && Date.now() - stats.mtimeMs > 3_600_000) {
+      rmSync(join(hidden, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+import { constants } from 'node:fs';
+import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { isWholeFile } from '../drivers/kernel/kernel-holders.js';
+import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import type { LockTable } from '../drivers/kernel/lock-table.js';
+import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
+import { removeLockFiles } from '../drivers/kernel/removal.js';
+import { abandonedBy } from './abandoned.js';
+import { ticketsOf } from './kernel-lock-status.js';
+import { isLockFile, readEntry } from './lock-entry.js';
+
+/**
+ * Why something was left in place. `held`, `waited-for`: somebody uses it · `recent`: used since `olderThan` ·
+ * `abandoned`: its last holder died, which the next one is to be told · `foreign`: not certainly a lock file of ours, or
+ * no plain file at all · `failed`: the system refused.
+ */
+export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
+
+/** What {@link removeUnusedLock} goes by. */
+export interface RemovalRule {
+  readonly table: LockTable | undefined;
+  /** Only what was last changed before this moment, ms since 1970. */
+  readonly before: number;
+  readonly dryRun: boolean;
+  /** Whether to remove what tells the next holder that the last one died. */
+  readonly abandonedToo: boolean;
+  /** Whether an empty file counts as a lock file here. */
+  readonly emptyToo: boolean;
+}
+
+const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Removes the files of one lock unless somebody holds it or waits for it; never waits. `undefined`: it is gone already.
+ *
+ * Why it is safe on a live system: the file is opened, locked alone without waiting, and looked at again under that lock.
+ * From there on {@link removeLockFiles} argues. Whoever opened the file before it was unlinked and locks it afterwards
+ * sees that the name no longer leads to it, and starts over. Python's oslo does not look; see the docs.
+ */
+export function removeUnusedLock(
+  system: KernelSystem,
+  path: string,
+  rule: RemovalRule,
+): 'removed' | KeepReason | undefined {
+  const entry = readEntry(system, path);
+  if (entry === undefined) return undefined;
+  if (!isLockFile(entry) || (entry.stats.size === 0 && !rule.emptyToo)) return 'foreign';
+  if (lastUse(system, path, entry.stats.mtimeMs) >= rule.before) return 'recent';
+  if (rule.table !== undefined) {
+    // Read before any try: the lock of a try, short as it is, makes somebody's `blocking: false` fail.
+    if (rule.table.held(entry.stats.ino).some(isWholeFile)) return 'held';
+    if (ticketsOf(system, rule.table, path).length > 0) return 'waited-for';
+    if (rule.dryRun) return isKeptForNext(system, path, entry.mark, rule) ? 'abandoned' : 'removed';
+  }
+  return removeHolding(system, path, rule);
+}
+
+function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason | undefined {
+  let fd: number;
+  try {
+    fd = system.openSync(path, readWrite);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    if (!system.fstatSync(fd).isFile()) return 'foreign';
+    if (!system.tryLock(fd, 0, 0, false)) return 'held';
+    const stats = system.fstatSync(fd);
+    // Somebody used it, or removed it, between the look and the lock.
+    if (stats.nlink === 0) return undefined;
+    if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
+    const mark = readMark(system, fd, 0);
+    if (!isLockFile({ path, stats, mark })) return 'foreign';
+    if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
+    return rule.dryRun || removeLockFiles(system, path, fd) ? 'removed' : 'waited-for';
+  } finally {
+    system.closeSync(fd);
+  }
+}
+
+function isKeptForNext(system: KernelSystem, path: string, mark: Mark | undefined, rule: RemovalRule): boolean {
+  return !rule.abandonedToo && abandonedBy(system, path, mark) !== undefined;
+}
+
+// Readers and permit holders leave their traces in the seats, those who waited in the queue.
+function lastUse(system: KernelSystem, path: string, changed: number): number {
+  const seats = system.lstatSync(hiddenPath(path, 'seats'))?.mtimeMs ?? 0;
+  const queue = system.lstatSync(hiddenPath(path, 'queue'))?.mtimeMs ?? 0;
+  return Math.max(changed, seats, queue);
+}

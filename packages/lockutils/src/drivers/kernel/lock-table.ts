@@ -1,0 +1,141 @@
+import { constants, readdirSync, readFileSync } from 'node:fs';
+import { networkFileSystemOf } from '../network-file-system.js';
+import type { KernelSystem } from './kernel-system.js';
+
+/** One lock as `/proc/locks` lists it; bytes `start` to `end`, which is `Infinity` for "to the end of the file". */
+export interface TableLock {
+  readonly shared: boolean;
+  readonly start: number;
+  readonly end: number;
+  /** Only of POSIX locks, such as Python's; a lock of an open file description belongs to no process. */
+  readonly pid: number | undefined;
+}
+
+/**
+ * Who holds what on one file system, read from the kernel without trying any lock: a try, however short, can make
+ * somebody else's `blocking: false` fail. It is the state of one moment, and only of this machine.
+ *
+ * In a container the POSIX locks of processes outside are missing from it; our own kind of locks are not.
+ */
+export class LockTable {
+  readonly #device: string;
+  readonly #lines: ReadonlyMap<number, readonly string[]>;
+  #scanned: ReadonlyMap<string, readonly number[]> | undefined;
+
+  constructor(device: string, table: string) {
+    const lines = new Map<number, string[]>();
+    const where = new RegExp(` ${device}:(\\d+) `);
+    for (const line of table.split('\n')) {
+      const inode = Number(where.exec(line)?.[1] ?? Number.NaN);
+      if (Number.isNaN(inode)) continue;
+      const found = lines.get(inode);
+      if (found === undefined) lines.set(inode, [line]);
+      else found.push(line);
+    }
+    this.#device = device;
+    this.#lines = lines;
+  }
+
+  /** The locks that are held on the file with this inode number. */
+  held(inode: number): TableLock[] {
+    return (this.#lines.get(inode) ?? []).flatMap((line) => parseLock(line) ?? []);
+  }
+
+  /** How many wait inside the kernel for a lock on the file. Our own waiters never do. */
+  blocked(inode: number): number {
+    return (this.#lines.get(inode) ?? []).filter((line) => /^\d+:\s*->/.test(line)).length;
+  }
+
+  /**
+   * The processes that have the description open which such a lock belongs to: one for each lock like it, more when a
+   * description was inherited, fewer when they are other users'. Looks through all of `/proc` at the first call.
+   */
+  pids(inode: number, lock: TableLock): readonly number[] {
+    if (lock.pid !== undefined) return [lock.pid];
+    this.#scanned ??= scanDescriptors(` ${this.#device}:`);
+    return this.#scanned.get(keyOf(inode, lock)) ?? [];
+  }
+}
+
+/**
+ * Reads the lock table of the file system that `directory` is on; `undefined` where it cannot be had, or would not show
+ * every holder: no Linux, no `/proc`, a network file system.
+ */
+export function readLockTable(system: KernelSystem, directory: string): LockTable | undefined {
+  try {
+    if (networkFileSystemOf(directory) !== undefined) return undefined;
+    const device = deviceOf(system, directory);
+    return device === undefined ? undefined : new LockTable(device, readFileSync('/proc/locks', 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The device number as the kernel's lock table writes it. `st_dev` will not do: on btrfs and overlayfs it is another one,
+ * and a held lock would look free. So the directory itself is locked, shared, which nobody minds as nobody can lock a
+ * directory exclusively, and the line about it is read back.
+ */
+function deviceOf(system: KernelSystem, directory: string): string | undefined {
+  const fd = system.openSync(directory, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+  try {
+    if (!system.tryLock(fd, 0, 0, true)) return undefined;
+    const [, device, inode] = /^lock:.* ([0-9a-f]+:[0-9a-f]+):(\d+) /m.exec(fdInfo('self', fd)) ?? [];
+    // Where the table does not count inodes as stat(2) does, nothing can be looked up in it.
+    return Number(inode) === system.fstatSync(fd).ino ? device : undefined;
+  } finally {
+    system.closeSync(fd);
+  }
+}
+
+// `12: OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`; a `->` after the number is a waiter, not a holder.
+function parseLock(line: string): TableLock | undefined {
+  const [, type, , mode, pid, , start, end] = line.trim().split(/\s+/);
+  if (type !== 'OFDLCK' && type !== 'POSIX') return undefined;
+  return {
+    shared: mode === 'READ',
+    start: Number(start),
+    end: end === 'EOF' ? Number.POSITIVE_INFINITY : Number(end),
+    pid: type === 'POSIX' ? Number(pid) : undefined,
+  };
+}
+
+function keyOf(inode: number, { shared, start, end }: TableLock): string {
+  return `${inode} ${shared} ${start} ${end}`;
+}
+
+function scanDescriptors(device: string): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+        const info = fdInfo(pid, fd);
+        if (info.includes(device)) for (const line of info.split('\n')) note(found, line, Number(pid));
+      }
+    } catch {
+      // Ended meanwhile, or another user's.
+    }
+  }
+  return found;
+}
+
+function note(found: Map<string, number[]>, line: string, pid: number): void {
+  if (!line.startsWith('lock:')) return;
+  const lock = parseLock(line.slice('lock:'.length));
+  const inode = Number(/ [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line)?.[1]);
+  if (lock === undefined || lock.pid !== undefined) return;
+  const pids = found.get(keyOf(inode, lock));
+  if (pids === undefined) found.set(keyOf(inode, lock), [pid]);
+  else pids.push(pid);
+}
+
+function fdInfo(pid: string, fd: number | string): string {
+  try {
+    return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  } catch (error) {
+    // Closed since it was listed.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
