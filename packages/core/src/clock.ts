@@ -13,17 +13,22 @@ export interface Clock {
 // Node fires a timer of more than 2^31-1 ms after 1 ms: a wait of a month would time out at once.
 const longestTimer = 2 ** 31 - 1;
 
-/** The monotonic clock and the timers of this process; delays of any length, also `Infinity`. */
+/** The monotonic clock and the timers of this process; delays of any length, also `Infinity`; never too early. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   schedule(delay, action) {
     const due = performance.now() + delay;
     let timer: NodeJS.Timeout;
-    const arm = (): void => {
-      const left = due - performance.now();
-      timer = left > longestTimer ? setTimeout(arm, longestTimer) : setTimeout(action, Math.max(0, left));
+    const arm = (left: number): void => {
+      timer = setTimeout(ring, Math.min(Math.ceil(left), longestTimer));
     };
-    arm();
+    // Node counts whole milliseconds from a rounded start, so a timer may fire up to one too early.
+    const ring = (): void => {
+      const left = due - performance.now();
+      if (left > 0) arm(left);
+      else action();
+    };
+    arm(Math.max(0, delay));
     return () => clearTimeout(timer);
   },
 };

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { parse } from 'ini';
-import { parseOption, registeredOptions, setFileValues } from './config.js';
-import { ConcurrencyError } from './errors.js';
+import { readFileSync, statSync } from 'node:fs';
+import { type OptionDefinition, parseOption, registeredOptions, setFileValues } from './config.js';
+import { ConcurrencyError, InvalidOptionError } from './errors.js';
+import { type IniLookup, parseOsloIni } from './oslo-ini.js';
 
 /** A configuration file cannot be read, or a value in it cannot be used. No value of it is in force. */
 export class ConfigFileError extends ConcurrencyError {
@@ -15,81 +15,77 @@ export class ConfigFileError extends ConcurrencyError {
   }
 }
 
-type Section = { readonly [key: string]: unknown };
-
 /**
  * Reads options from an INI file of oslo.config's form, replacing what an earlier file set.
  *
  * Taken are the registered options in `[oslo_concurrency]` (`lock_path`, `disable_process_locking`), else in
- * `[DEFAULT]`, where oslo once kept them; everything else is left to its owners. `$state_path/locks` is filled in from
- * the same file. Code and environment stay above the file. oslo's counterpart: `CONF(['--config-file', path])`.
+ * `[DEFAULT]`, where oslo once kept them; everything else is left to its owners. `$state_path/locks` is filled in with
+ * the text that `[DEFAULT]` of the same file has. Code and environment stay above the file.
  *
+ * oslo's counterpart: `CONF(['--config-file', path])`.
  * @throws ConfigFileError when the file cannot be read, or a value cannot be used; the earlier values stay in force.
  */
 export function loadConfigFile(path: string): void {
-  const sections = readSections(path);
-  const group = sections.oslo_concurrency ?? {};
-  const fallback = sections.DEFAULT ?? {};
+  if (typeof path !== 'string' || path === '') throw new InvalidOptionError('path', 'the path of a file', path);
+  const text = readText(path);
   const values = new Map<string, unknown>();
-  for (const definition of registeredOptions()) {
-    const key = definition.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const text = group[key] ?? fallback[key];
-    if (text === undefined) continue;
-    try {
-      values.set(definition.name, parseOption(definition, interpolate(String(text), group, fallback), key));
-    } catch (error) {
-      throw new ConfigFileError(path, (error as Error).message, error);
+  let key = '';
+  try {
+    const lookup = parseOsloIni(text);
+    for (const definition of registeredOptions()) {
+      key = keyOf(definition);
+      const raw = lookup('oslo_concurrency', key) ?? lookup('DEFAULT', key);
+      if (raw !== undefined) values.set(definition.name, parseOption(definition, substituted(raw, key, lookup), key));
     }
+  } catch (error) {
+    throw new ConfigFileError(path, (error as Error).message, error);
   }
   setFileValues(values);
 }
 
-function readSections(path: string): Record<string, Section | undefined> {
-  let text: string;
+function keyOf(definition: OptionDefinition): string {
+  return definition.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function readText(path: string): string {
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    // A FIFO would keep this process waiting for a writer.
+    if (!statSync(path).isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
+    bytes = readFileSync(path);
   } catch (error) {
     throw new ConfigFileError(path, `cannot be read (${(error as NodeJS.ErrnoException).code})`, error);
   }
-  return parse(toIni(text)) as Record<string, Section | undefined>;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new ConfigFileError(path, 'is not UTF-8 text', error);
+  }
 }
+
+// oslo.config's identifiers. It matches case-insensitively, by which Python's a-z includes the last four.
+const letters = 'A-Za-z\u0130\u0131\u017f\u212a';
+const reference = new RegExp(
+  `\\$(?:\\$|(?<plain>[_${letters}][._0-9${letters}]*)|\\{(?<braced>[_${letters}][._0-9${letters}]*)\\})`,
+  'g',
+);
 
 /**
- * oslo.config's dialect as the `ini` library reads it. They differ where a silent difference would put two services
- * on two directories: `#` and `;` inside a value belong to it, a key may end in `:`, and an indented line continues
- * the one before.
+ * Fills in `$name` and `${name}` from `[DEFAULT]`, where a service's own options stand; `$$` and `\$` are a `$`.
+ *
+ * Refused is what this file alone cannot answer as the service would: a name it does not set (the service's built-in
+ * value is unknown here), one of another group, and an option of our own group, whose type would change its text.
  */
-function toIni(text: string): string {
-  const lines: string[] = [];
-  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
-    if (/^[#;]/.test(line)) continue;
-    if (/^\s+\S/.test(line) && lines.length > 0) {
-      lines[lines.length - 1] += `\\n${escapeValue(line.trim())}`;
-      continue;
-    }
-    const entry = /^([^=:[\s][^=:]*?)\s*[=:]\s*(.*)$/.exec(line);
-    lines.push(entry === null ? line : `${entry[1]}=${quoted(entry[2] ?? '')}`);
-  }
-  return lines.join('\n');
-}
-
-function quoted(value: string): string {
-  const trimmed = value.trim();
-  const bare = /^(["'])(.*)\1$/.exec(trimmed)?.[2] ?? trimmed;
-  return escapeValue(bare);
-}
-
-// The characters that `ini` would take for the start of a comment or for an escape.
-function escapeValue(value: string): string {
-  return value.replace(/[\\;#]/g, (character) => `\\${character}`);
-}
-
-function interpolate(text: string, ...sections: readonly Section[]): string {
-  return text.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (whole, plain?: string, braced?: string) => {
+function substituted(text: string, key: string, lookup: IniLookup, within: readonly string[] = []): string {
+  return text.replaceAll('\\$', '$$$$').replace(reference, (whole, plain?: string, braced?: string) => {
     if (whole === '$$') return '$';
-    const key = plain ?? braced ?? '';
-    const found = sections.map((section) => section[key]).find((value) => value !== undefined);
-    if (found === undefined) throw new ReferenceError(`${whole} is not set in this file`);
-    return interpolate(String(found), ...sections);
+    const name = plain ?? braced ?? '';
+    if (within.includes(name)) throw new ReferenceError(`${key} = ... ${whole} ... refers to itself`);
+    const found = registeredOptions().some((definition) => keyOf(definition) === name)
+      ? undefined
+      : lookup('DEFAULT', name);
+    if (found === undefined)
+      throw new ReferenceError(`${key} = ... ${whole} ... needs ${name} in [DEFAULT] of the same file`);
+    return substituted(found, key, lookup, [...within, name]);
   });
 }

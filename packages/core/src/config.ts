@@ -72,6 +72,12 @@ registerOption<boolean>({
   accepts: () => true,
 });
 
+/** Values for {@link configure}. */
+export type ConfigInput = { readonly [Name in keyof ConfigValues]?: NonNullable<ConfigValues[Name]> };
+
+/** Values for {@link setDefaults}; `undefined` restores the built-in one. */
+export type ConfigDefaults = { readonly [Name in keyof ConfigValues]?: ConfigValues[Name] | undefined };
+
 /** Undoes one {@link configure}; calling it twice is harmless. Also a disposable, for `using`. */
 export interface ConfigOverride extends Disposable {
   (): void;
@@ -85,8 +91,9 @@ export interface ConfigOverride extends Disposable {
  * oslo's counterpart: `CONF.set_override`.
  * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
  */
-export function configure(values: Partial<ConfigValues>): ConfigOverride {
-  const layer = validated(values);
+export function configure(values: ConfigInput): ConfigOverride {
+  const layer: Layer = new Map(entriesOf(values));
+  for (const [name, value] of layer) checkValue(name, value);
   state.overrides.add(layer);
   const undo = (): void => {
     state.overrides.delete(layer);
@@ -100,13 +107,15 @@ export function configure(values: Partial<ConfigValues>): ConfigOverride {
  * oslo's counterpart: `lockutils.set_defaults`.
  * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
  */
-export function setDefaults(values: Partial<ConfigValues>): void {
-  const given = Object.entries(values);
-  const layer = validated(Object.fromEntries(given.filter(([, value]) => value !== undefined)));
+export function setDefaults(values: ConfigDefaults): void {
+  const given = entriesOf(values);
   for (const [name, value] of given) {
-    definitionOf(name);
+    if (value === undefined) definitionOf(name);
+    else checkValue(name, value);
+  }
+  for (const [name, value] of given) {
     if (value === undefined) state.defaults.delete(name);
-    else state.defaults.set(name, layer.get(name));
+    else state.defaults.set(name, value);
   }
 }
 
@@ -168,25 +177,24 @@ const truths = new Map([
 /** Turns the text of a variable or a file into the option's value; `source` is named when it cannot be one. */
 export function parseOption(definition: OptionDefinition, text: string, source: string): unknown {
   let value: unknown = text;
-  if (definition.type === 'boolean') value = truths.get(text.trim().toLowerCase());
+  if (definition.type === 'boolean') value = truths.get(text.toLowerCase());
   if (definition.type === 'number') value = text.trim() === '' ? Number.NaN : Number(text);
   if (!isAccepted(definition, value)) throw new InvalidOptionError(source, definition.expected, text);
   return value;
 }
 
-function validated(values: Partial<Record<string, unknown>>): Layer {
-  const layer = new Map<string, unknown>();
+function entriesOf(values: object): [name: string, value: unknown][] {
   if (typeof values !== 'object' || values === null) throw new InvalidOptionError('values', 'an object', values);
-  for (const [name, value] of Object.entries(values)) {
-    const definition = definitionOf(name);
-    if (!isAccepted(definition, value)) throw new InvalidOptionError(name, definition.expected, value);
-    layer.set(name, value);
-  }
-  return layer;
+  return Object.entries(values);
 }
 
 function isAccepted(definition: OptionDefinition, value: unknown): boolean {
   return typeof value === definition.type && definition.accepts(value);
+}
+
+function checkValue(name: string, value: unknown): void {
+  const definition = definitionOf(name);
+  if (!isAccepted(definition, value)) throw new InvalidOptionError(name, definition.expected, value);
 }
 
 function definitionOf(name: string): OptionDefinition {

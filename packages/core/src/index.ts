@@ -1,5 +1,7 @@
 export { type Clock, systemClock } from './clock.js';
 export {
+  type ConfigDefaults,
+  type ConfigInput,
   type ConfigOverride,
   type ConfigValues,
   configure,

@@ -34,7 +34,8 @@ export function getLogger(): Logger {
 /** Throws unless `value` has the four methods of a {@link Logger}. */
 export function checkLogger(option: string, value: unknown): asserts value is Logger {
   const candidate = value as Partial<Record<LogLevel, unknown>> | null;
-  if (typeof candidate !== 'object' || candidate === null || levels.some((l) => typeof candidate[l] !== 'function')) {
+  // A function may carry the methods, too.
+  if (candidate === null || candidate === undefined || levels.some((l) => typeof candidate[l] !== 'function')) {
     throw new InvalidOptionError(option, 'an object with the methods debug, info, warn and error', value);
   }
 }

@@ -29,8 +29,10 @@ export async function watch<T>(
   options: WatchOptions,
   fn: () => T | PromiseLike<T>,
 ): Promise<T> {
-  const { level = 'debug', after = 5000, clock = systemClock } = options;
   checkLogger('logger', logger);
+  if (typeof action !== 'string') throw new InvalidOptionError('action', 'a string', action);
+  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
+  const { level = 'debug', after = 5000, clock = systemClock } = options;
   checkLogLevel('level', level);
   if (typeof after !== 'number' || !(after >= 0)) {
     throw new InvalidOptionError('after', 'a number of milliseconds, 0 or more', after);

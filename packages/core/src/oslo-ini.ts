@@ -1,0 +1,79 @@
+import { parse } from 'ini';
+
+/** The text of an option, or `undefined` when the file does not set it. Section names are in lower case but `DEFAULT`. */
+export type IniLookup = (section: string, key: string) => string | undefined;
+
+/**
+ * Reads INI text as oslo.config does; throws a `SyntaxError` with the line's number where oslo.config would refuse.
+ *
+ * `ini` keeps the sections and decides which of two assignments counts. Its syntax for lines is another one (comments
+ * and escapes inside values, dotted sections, `null`, arrays), and a silent difference would put a Node and a Python
+ * service on two directories. So each line is read here by oslo's rules, and names and values are handed on in an
+ * encoding without any character that `ini` gives a meaning to.
+ */
+export function parseOsloIni(text: string): IniLookup {
+  const lines: string[] = [];
+  let inSection = false;
+  let key: string | undefined;
+  let value: string[] = [];
+  const finishEntry = (): void => {
+    if (key !== undefined) lines.push(`${encoded(key)}=${marker}${encoded(value.join('\n'))}`);
+    key = undefined;
+  };
+  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
+    const refuse = (problem: string): SyntaxError => new SyntaxError(`line ${index + 1}: ${problem}`);
+    const line = trimmedEnd(raw);
+    if (line === '') {
+      finishEntry();
+    } else if (/^[ \t]/.test(line)) {
+      if (key === undefined) throw refuse('is indented, but there is no value before it to continue');
+      value.push(trimmed(line));
+    } else if (line.startsWith('[')) {
+      finishEntry();
+      const name = line.slice(1, -1);
+      if (!line.endsWith(']') || name === '') throw refuse('is not a section of the form [name]');
+      lines.push(`[${encoded(name === 'DEFAULT' ? name : name.toLowerCase())}]`);
+      inSection = true;
+    } else if (/^[#;]/.test(line)) {
+      finishEntry();
+    } else {
+      finishEntry();
+      if (!inSection) throw refuse('is before the first [section]');
+      const split = line.search(/[=:]/);
+      if (split < 0) throw refuse('is neither a section, nor a comment, nor key = value');
+      key = trimmed(line.slice(0, split));
+      if (key === '') throw refuse('has no key before the sign');
+      value = [unquoted(trimmed(line.slice(split + 1)))];
+    }
+  }
+  finishEntry();
+  const sections = parse(lines.join('\n')) as {
+    readonly [name: string]: { readonly [key: string]: string } | undefined;
+  };
+  return (section, wanted) => {
+    const found = sections[encoded(section)]?.[encoded(wanted)];
+    return found === undefined ? undefined : decodeURIComponent(found.slice(marker.length));
+  };
+}
+
+// Before each value, so that none is `true` or `null` to `ini`.
+const marker = '+';
+
+function encoded(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*.]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+function unquoted(value: string): string {
+  const quote = value[0];
+  return (quote === '"' || quote === "'") && value.endsWith(quote) ? value.slice(1, -1) : value;
+}
+
+// What Python's str.strip() takes for white space; JavaScript's trim() takes U+FEFF too and leaves U+001C-1F and U+0085.
+const space = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
+const spaceAtStart = new RegExp(`^${space}`);
+const spaceAtEnd = new RegExp(`${space}$`);
+const trimmedEnd = (text: string): string => text.replace(spaceAtEnd, '');
+const trimmed = (text: string): string => trimmedEnd(text).replace(spaceAtStart, '');

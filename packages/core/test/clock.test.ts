@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../src/index.js';
+
+it('never rings before its time', async () => {
+  for (const delay of [0, 0.3, 1, 1.7, 4.999]) {
+    const start = systemClock.now();
+    await new Promise<void>((resolve) => systemClock.schedule(delay, resolve));
+    expect(systemClock.now() - start).toBeGreaterThanOrEqual(delay);
+  }
+});
+
+it('does not ring when it was called off', async () => {
+  let rang = false;
+  const cancel = systemClock.schedule(1, () => {
+    rang = true;
+  });
+  cancel();
+  cancel();
+  await new Promise<void>((resolve) => systemClock.schedule(5, resolve));
+  expect(rang).toBe(false);
+});
+
+it('goes on when the wall clock is set', () => {
+  const before = systemClock.now();
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  expect(systemClock.now()).toBeGreaterThanOrEqual(before);
+  vi.useRealTimers();
+});
+
+describe('long waits', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('last a month, which is more than one timer of Node can', () => {
+    const month = 31 * 24 * 3600 * 1000;
+    let rang = false;
+    systemClock.schedule(month, () => {
+      rang = true;
+    });
+    vi.advanceTimersByTime(month - 1);
+    expect(rang).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(rang).toBe(true);
+  });
+});
