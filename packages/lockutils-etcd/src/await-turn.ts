@@ -1,0 +1,108 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import type { LeaseRequest } from '@oslo-concurrency/lockutils';
+import type { KeyValue } from './gateway/etcd-api.js';
+import type { Gateway } from './gateway/gateway.js';
+import { pause } from './gateway/stop-after.js';
+import { type KeyFate, watchKey } from './key-watch.js';
+import { holderOf } from './owner-value.js';
+import type { QueueKey, View } from './queue-key.js';
+
+/**
+ * How long to stay back when the key ahead went without its holder having given it up. As a rule it expired, and its
+ * holder stopped long before. But etcd can also end a lease early under a living holder: a leader that was paused, up to
+ * 3.4.30 and 3.5.12, revokes when it wakes what was renewed at its successor (etcd issue 12528); an operator deletes a
+ * key. That holder hears of it by its own watch within milliseconds. This is the time for it. Milliseconds.
+ */
+export const stayBack = 500;
+
+/** How often a place is kept alive, for a ttl in milliseconds. */
+export const keepEvery = (ttl: number): number => ttl / 3;
+
+/**
+ * Waits until `place` is the first of its queue, keeping it alive meanwhile, by a watch on the key before it only: no
+ * polling, and one release wakes one waiter. `false` when the key is gone, and with it the place.
+ *
+ * An outage is sat out for as long as the place cannot have expired; then its error is thrown.
+ */
+export async function awaitTurn(
+  gateway: Gateway,
+  place: QueueKey,
+  request: LeaseRequest,
+  firstView: View,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let view: View | undefined = firstView;
+  let fate: KeyFate | undefined;
+  let ahead: KeyValue | undefined;
+  for (;;) {
+    try {
+      view ??= await place.look(settingsFor(request, signal));
+      if (!view.mine) return false;
+      if (view.ahead === undefined) {
+        const wentUnsaid = fate !== undefined && fate !== 'released' && isOurs(ahead);
+        if (wentUnsaid) await pause(stayBack, signal);
+        return await place.renew(settingsFor(request, signal));
+      }
+      request.waiting(view.first === undefined ? [] : [holderOf(view.first.value)]);
+      ahead = view.ahead;
+      fate = await untilGone(gateway, place, request, view, ahead, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isPassing(error) || request.now() >= place.validUntil) throw error;
+      await pause(50, signal);
+    }
+    view = undefined;
+  }
+}
+
+/** What became of `ahead`, or `broken` when it is time to look again. */
+async function untilGone(
+  gateway: Gateway,
+  place: QueueKey,
+  request: LeaseRequest,
+  view: View,
+  ahead: KeyValue,
+  signal: AbortSignal,
+): Promise<KeyFate> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const member = gateway.current;
+  const key = Buffer.from(ahead.key, 'base64').toString();
+  const watching = watchKey(gateway, key, BigInt(view.revision) + 1n, stop.signal);
+  try {
+    for (;;) {
+      const timeToKeep = pause(keepEvery(request.ttl), stop.signal).then(() => 'keep' as const);
+      const news = await Promise.race([watching, timeToKeep]);
+      signal.throwIfAborted();
+      if (news === 'broken') await pause(50, signal);
+      if (news !== 'keep') return news;
+      if (!(await place.renew(settingsFor(request, signal)))) return 'broken';
+      // A member that does not answer a keepalive would not tell of a deleted key either.
+      if (gateway.current !== member) return 'broken';
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    stop.abort();
+  }
+}
+
+function settingsFor(request: LeaseRequest, signal: AbortSignal): { signal: AbortSignal; timeout: number } {
+  return { signal, timeout: attemptTimeout(request.ttl) };
+}
+
+/** Milliseconds for one request of a renewal: short enough to ask the other members before the lease is over. */
+export function attemptTimeout(ttl: number): number {
+  return Math.max(200, ttl / 6);
+}
+
+function isPassing(error: unknown): boolean {
+  return (
+    isConcurrencyError(error, 'ERR_ETCD_UNAVAILABLE') || (error as { tryElsewhere?: boolean }).tryElsewhere === true
+  );
+}
+
+function isOurs(ahead: KeyValue | undefined): boolean {
+  return ahead !== undefined && holderOf(ahead.value).pid !== undefined;
+}

@@ -1,0 +1,159 @@
+import { getLogger } from '@oslo-concurrency/core';
+import type { Holder, LeaseDriver, LeaseRequest } from '@oslo-concurrency/lockutils';
+import { awaitTurn, stayBack } from './await-turn.js';
+import { EtcdClosedError } from './etcd-errors.js';
+import { EtcdGrant } from './etcd-grant.js';
+import { type EtcdOptions, etcdSettings } from './etcd-options.js';
+import { keysUnder, type RangeResponse } from './gateway/etcd-api.js';
+import { Gateway } from './gateway/gateway.js';
+import { pause } from './gateway/stop-after.js';
+import { holderOf, isReleased } from './owner-value.js';
+import { QueueKey, revokeLease, type View } from './queue-key.js';
+
+/** A lease driver on an etcd cluster. */
+export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {
+  acquire(request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant>;
+  tryAcquire(request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant | undefined>;
+  holders(name: string): Promise<readonly Holder[]>;
+  /**
+   * Ends waits with an EtcdClosedError, aborts and gives back the leases that are held through this driver, and resolves
+   * when nothing of it is left in etcd, as far as etcd can be reached.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Leases on etcd 3.4 or later, by the HTTP gateway on its client port and etcd's own lock recipe, so that they queue,
+ * first come first served, with those of `etcdctl lock <prefix><name>`.
+ *
+ * etcd counts whole seconds: a ttl is rounded up, and is at least one and a half election timeouts of the cluster (2 s
+ * by default). Connects when it is first used. One driver serves any number of leases; `close` it at the end.
+ *
+ * @throws InvalidOptionError for a wrong option. What is wrong with the cluster is told by the first `lease`.
+ * @example
+ * const driver = etcdLeaseDriver({ endpoints: ['http://10.0.0.1:2379', 'http://10.0.0.2:2379'] });
+ */
+export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
+  const { prefix, ...cluster } = etcdSettings(options);
+  const gateway = new Gateway(cluster);
+  const grants = new Set<EtcdGrant>();
+  /** What goes on behind a call that has settled: places being taken back. */
+  const cleaning = new Set<Promise<unknown>>();
+  const closing = new AbortController();
+
+  const queueOf = (name: string): string => `${prefix}${name.replace(/[%/]/g, encodeURIComponent)}/`;
+
+  const inBackground = (work: Promise<unknown>): void => {
+    const watched: Promise<unknown> = work
+      .catch((error: unknown) =>
+        getLogger().warn(`A place in etcd could not be taken back, it expires: ${String(error)}`),
+      )
+      .finally(() => cleaning.delete(watched));
+    cleaning.add(watched);
+  };
+  const takeBack = (lease: string): void => inBackground(revokeLease(gateway, lease));
+
+  /**
+   * Joining is never broken off half way: the request may be under way to the server, and taking back what is not
+   * there yet would leave it there. Who aborts is answered at once; the place is taken back as soon as it is known.
+   */
+  const join = async (request: LeaseRequest, signal: AbortSignal): Promise<{ place: QueueKey; view: View }> => {
+    signal.throwIfAborted();
+    const joining = QueueKey.join(gateway, queueOf(request.name), request, takeBack);
+    let settle = (): void => {};
+    const aborted = new Promise<never>((_, reject) => {
+      settle = () => reject(signal.reason);
+      signal.addEventListener('abort', settle, { once: true });
+    });
+    try {
+      return await Promise.race([joining, aborted]);
+    } catch (error) {
+      if (signal.aborted)
+        inBackground(
+          joining.then(
+            ({ place }) => place.leave(),
+            () => {},
+          ),
+        );
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', settle);
+    }
+  };
+
+  const granted = (place: QueueKey, request: LeaseRequest): EtcdGrant => {
+    const grant: EtcdGrant = new EtcdGrant(gateway, place, request, () => grants.delete(grant));
+    grants.add(grant);
+    return grant;
+  };
+
+  /** `signal`, or the closing of the driver. */
+  const open = async <T>(signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> => {
+    if (closing.signal.aborted) throw closing.signal.reason;
+    const either = new AbortController();
+    const onAbort = (): void => either.abort(signal.reason);
+    const onClose = (): void => either.abort(closing.signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    closing.signal.addEventListener('abort', onClose, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await work(either.signal);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      closing.signal.removeEventListener('abort', onClose);
+    }
+  };
+
+  const inLine = async (request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant> => {
+    for (let lostPlace = false; ; lostPlace = true) {
+      const { place, view } = await join(request, signal);
+      try {
+        // All places were lost, so perhaps that of a living holder too; see stayBack.
+        if (lostPlace) await pause(stayBack, signal);
+        const first = view.ahead === undefined && !lostPlace;
+        if (first || (await awaitTurn(gateway, place, request, view, signal))) return granted(place, request);
+      } catch (error) {
+        takeBack(place.lease);
+        throw error;
+      }
+    }
+  };
+
+  const atOnce = async (request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant | undefined> => {
+    const someone = await firstOf(request.name, signal);
+    if (someone !== undefined) return undefined;
+    const { place, view } = await join(request, signal);
+    if (view.ahead === undefined) return granted(place, request);
+    takeBack(place.lease);
+    return undefined;
+  };
+
+  const firstOf = async (name: string, signal?: AbortSignal) => {
+    const query = { ...keysUnder(queueOf(name)), sort_order: 'ASCEND', sort_target: 'CREATE' };
+    const { kvs = [] } = await gateway.call<RangeResponse>('/v3/kv/range', query, { signal });
+    return kvs.find(({ value }) => !isReleased(value));
+  };
+
+  const close = async (): Promise<void> => {
+    if (!closing.signal.aborted) closing.abort(new EtcdClosedError());
+    for (const grant of grants) {
+      grant.reportLost();
+      inBackground(grant.release());
+    }
+    while (cleaning.size > 0) await Promise.all(cleaning);
+    await gateway.close();
+  };
+
+  return {
+    kind: 'lease',
+    name: 'etcd',
+    acquire: (request, signal) => open(signal, (either) => inLine(request, either)),
+    tryAcquire: (request, signal) => open(signal, (either) => atOnce(request, either)),
+    async holders(name) {
+      const first = await firstOf(name);
+      return first === undefined ? [] : [holderOf(first.value)];
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,138 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import { EtcdAuthError, EtcdClosedError, type EtcdEndpointError, EtcdUnavailableError } from '../etcd-errors.js';
+import { Member, type RequestSettings } from './member.js';
+import { type EtcdTls, type Transport, transportFor } from './transport.js';
+
+/** Where the cluster is, and who we are there. */
+export interface GatewayOptions {
+  /** At least one URL, without a path. */
+  readonly endpoints: readonly string[];
+  readonly tls: EtcdTls | undefined;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Milliseconds for one request to one endpoint. */
+  readonly requestTimeout: number;
+}
+
+/** How an attempt is made. */
+export interface AttemptSettings {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for one request, when that is to be less than `requestTimeout`. */
+  readonly timeout?: number;
+  /** The requests must not be carried out twice: no second try when the first may have been. */
+  readonly once?: boolean;
+}
+
+/** The cluster: requests go to one endpoint for as long as that answers, then to the next. */
+export class Gateway {
+  readonly #members: readonly Member[];
+  readonly #transport: Transport;
+  readonly #options: GatewayOptions;
+  #current = 0;
+  #token: Promise<string | undefined> | undefined;
+  #closed = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const transport = transportFor(options.tls);
+    this.#transport = transport;
+    this.#members = options.endpoints.map((endpoint) => new Member(endpoint, transport));
+  }
+
+  /** The member that is asked now. */
+  get current(): Member {
+    return this.#members[this.#current % this.#members.length] as Member;
+  }
+
+  /** Makes one request, at the next endpoints too if need be. */
+  call<Response>(path: string, body: object, settings: AttemptSettings = {}): Promise<Response> {
+    return this.attempt((member, request) => member.call<Response>(path, body, request), settings);
+  }
+
+  /**
+   * Runs `requests` at the current endpoint and, when that fails for reasons of its own, at each of the others.
+   *
+   * A connection that broke is tried once more at the same endpoint: it may have been an old one, kept from before the
+   * server was restarted. A token that has expired is renewed once.
+   * @throws the error of the only endpoint, or EtcdUnavailableError with those of all.
+   */
+  async attempt<T>(
+    requests: (member: Member, settings: RequestSettings) => Promise<T>,
+    { signal, timeout = this.#options.requestTimeout, once = false }: AttemptSettings = {},
+  ): Promise<T> {
+    const failures: EtcdEndpointError[] = [];
+    const request = { timeout: Math.min(timeout, this.#options.requestTimeout), signal };
+    let authenticatedAgain = false;
+    let again: Member | undefined;
+    const most = this.#members.length;
+    for (let tried = 0; tried < most; ) {
+      if (this.#closed) throw new EtcdClosedError();
+      signal?.throwIfAborted();
+      const member = this.current;
+      let token: string | undefined;
+      try {
+        token = await this.#authenticated(member, request);
+        return await requests(member, { ...request, token });
+      } catch (error) {
+        if (!isEndpointError(error)) throw error;
+        if (error instanceof EtcdAuthError && this.#options.credentials !== undefined && !authenticatedAgain) {
+          authenticatedAgain = true;
+          this.#token = undefined;
+          continue;
+        }
+        if (!error.tryElsewhere || (once && error.maybeApplied)) throw error;
+        if (error.code === 'ERR_ETCD_UNREACHABLE' && error.maybeApplied && again !== member) {
+          again = member;
+          continue;
+        }
+        failures.push(error);
+        tried++;
+        this.moveOn(member);
+      }
+    }
+    throw failures.length === 1 ? failures[0] : new EtcdUnavailableError(failures);
+  }
+
+  /** Goes to the next endpoint, unless somebody else has left `member` meanwhile. */
+  moveOn(member: Member): void {
+    if (this.current === member) this.#current = (this.#current + 1) % this.#members.length;
+  }
+
+  /** The token of the session; for requests that are not made by `attempt`. */
+  async token(signal: AbortSignal): Promise<string | undefined> {
+    return this.#authenticated(this.current, { timeout: this.#options.requestTimeout, signal });
+  }
+
+  get requestTimeout(): number {
+    return this.#options.requestTimeout;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#transport.close();
+  }
+
+  #authenticated(member: Member, { timeout }: RequestSettings): Promise<string | undefined> {
+    const { credentials } = this.#options;
+    if (credentials === undefined) return Promise.resolve(undefined);
+    this.#token ??= member
+      .call<{ token: string }>(
+        '/v3/auth/authenticate',
+        { name: credentials.username, password: credentials.password },
+        { timeout },
+      )
+      .then(
+        ({ token }) => token,
+        (error: unknown) => {
+          this.#token = undefined;
+          // As etcd's own clients do: a cluster whose authentication is not switched on yet takes everybody.
+          if (isConcurrencyError(error) && /authentication is not enabled/.test(error.message)) return undefined;
+          throw error;
+        },
+      );
+    return this.#token;
+  }
+}
+
+function isEndpointError(error: unknown): error is EtcdEndpointError {
+  return isConcurrencyError(error) && 'tryElsewhere' in error;
+}

@@ -1,0 +1,20 @@
+export {
+  EtcdAuthError,
+  EtcdClosedError,
+  EtcdEndpointError,
+  EtcdNoLeaderError,
+  EtcdRequestError,
+  EtcdTimeoutError,
+  EtcdTlsError,
+  EtcdTooOldError,
+  EtcdUnavailableError,
+  EtcdUnreachableError,
+  FencedOutError,
+  FencedWriteUnknownError,
+  NotEtcdError,
+} from './etcd-errors.js';
+export { type EtcdLeaseDriver, etcdLeaseDriver } from './etcd-lease-driver.js';
+export type { EtcdOptions } from './etcd-options.js';
+export type { EtcdTls } from './gateway/transport.js';
+export { parseEtcdUrl } from './parse-etcd-url.js';
+export { type FencedResult, type FencedStep, withFence } from './with-fence.js';
