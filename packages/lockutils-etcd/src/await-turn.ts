@@ -36,12 +36,12 @@ export async function awaitTurn(
   let ahead: KeyValue | undefined;
   for (;;) {
     try {
-      view ??= await place.look(settingsFor(request, signal));
+      view ??= await place.look(renewal(gateway, request.ttl, signal));
       if (!view.mine) return false;
       if (view.ahead === undefined) {
         const wentUnsaid = fate !== undefined && fate !== 'released' && isOurs(ahead);
         if (wentUnsaid) await pause(stayBack, signal);
-        return await place.renew(settingsFor(request, signal));
+        return await place.renew(renewal(gateway, request.ttl, signal));
       }
       request.waiting(view.first === undefined ? [] : [holderOf(view.first.value)]);
       ahead = view.ahead;
@@ -78,7 +78,7 @@ async function untilGone(
       signal.throwIfAborted();
       if (news === 'broken') await pause(50, signal);
       if (news !== 'keep') return news;
-      if (!(await place.renew(settingsFor(request, signal)))) return 'broken';
+      if (!(await place.renew(renewal(gateway, request.ttl, signal)))) return 'broken';
       // A member that does not answer a keepalive would not tell of a deleted key either.
       if (gateway.current !== member) return 'broken';
     }
@@ -88,13 +88,12 @@ async function untilGone(
   }
 }
 
-function settingsFor(request: LeaseRequest, signal: AbortSignal): { signal: AbortSignal; timeout: number } {
-  return { signal, timeout: attemptTimeout(request.ttl) };
-}
-
-/** Milliseconds for one request of a renewal: short enough to ask the other members before the lease is over. */
-export function attemptTimeout(ttl: number): number {
-  return Math.max(200, ttl / 6);
+/**
+ * How one request of a renewal is made: short enough to ask the other members before the lease is over, but not
+ * shorter than what answers take where the way is long or the machine busy.
+ */
+export function renewal(gateway: Gateway, ttl: number, signal: AbortSignal): { signal: AbortSignal; timeout: number } {
+  return { signal, timeout: Math.max(200, ttl / 6, 3 * gateway.latency) };
 }
 
 function isPassing(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { LeaseGrant, LeaseRequest } from '@oslo-concurrency/lockutils';
-import { attemptTimeout } from './await-turn.js';
+import { renewal } from './await-turn.js';
 import type { Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
 import { watchKey } from './key-watch.js';
@@ -34,7 +34,7 @@ export class EtcdGrant implements LeaseGrant {
   }
 
   async renew(signal: AbortSignal): Promise<number | undefined> {
-    const there = await this.#place.renew({ signal, timeout: attemptTimeout(this.#request.ttl) });
+    const there = await this.#place.renew(renewal(this.gateway, this.#request.ttl, signal));
     return there ? this.#place.validUntil : undefined;
   }
 

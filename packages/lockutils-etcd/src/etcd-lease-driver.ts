@@ -39,7 +39,9 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   const grants = new Set<EtcdGrant>();
   /** What goes on behind a call that has settled: places being taken back. */
   const cleaning = new Set<Promise<unknown>>();
-  const closing = new AbortController();
+  /** What is under way; a set and not one signal, which warns of a leak when more than ten listen to it. */
+  const calls = new Set<AbortController>();
+  let closed: EtcdClosedError | undefined;
 
   const queueOf = (name: string): string => `${prefix}${name.replace(/[%/]/g, encodeURIComponent)}/`;
 
@@ -87,20 +89,19 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     return grant;
   };
 
-  /** `signal`, or the closing of the driver. */
+  /** Runs `work` with a signal that aborts with `signal` or when the driver is closed. */
   const open = async <T>(signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> => {
-    if (closing.signal.aborted) throw closing.signal.reason;
-    const either = new AbortController();
-    const onAbort = (): void => either.abort(signal.reason);
-    const onClose = (): void => either.abort(closing.signal.reason);
+    if (closed !== undefined) throw closed;
+    const call = new AbortController();
+    const onAbort = (): void => call.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    closing.signal.addEventListener('abort', onClose, { once: true });
     if (signal.aborted) onAbort();
+    calls.add(call);
     try {
-      return await work(either.signal);
+      return await work(call.signal);
     } finally {
+      calls.delete(call);
       signal.removeEventListener('abort', onAbort);
-      closing.signal.removeEventListener('abort', onClose);
     }
   };
 
@@ -135,7 +136,8 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   };
 
   const close = async (): Promise<void> => {
-    if (!closing.signal.aborted) closing.abort(new EtcdClosedError());
+    closed ??= new EtcdClosedError();
+    for (const call of calls) call.abort(closed);
     for (const grant of grants) {
       grant.reportLost();
       inBackground(grant.release());

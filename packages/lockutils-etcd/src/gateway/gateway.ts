@@ -28,6 +28,7 @@ export class Gateway {
   readonly #transport: Transport;
   readonly #options: GatewayOptions;
   #current = 0;
+  #latency = 0;
   #token: Promise<string | undefined> | undefined;
   #closed = false;
 
@@ -71,7 +72,10 @@ export class Gateway {
       let token: string | undefined;
       try {
         token = await this.#authenticated(member, request);
-        return await requests(member, { ...request, token });
+        const begun = performance.now();
+        const answer = await requests(member, { ...request, token });
+        this.#latency = Math.max(performance.now() - begun, this.#latency * 0.9);
+        return answer;
       } catch (error) {
         if (!isEndpointError(error)) throw error;
         if (error instanceof EtcdAuthError && this.#options.credentials !== undefined && !authenticatedAgain) {
@@ -100,6 +104,11 @@ export class Gateway {
   /** The token of the session; for requests that are not made by `attempt`. */
   async token(signal: AbortSignal): Promise<string | undefined> {
     return this.#authenticated(this.current, { timeout: this.#options.requestTimeout, signal });
+  }
+
+  /** How long answers took of late, in milliseconds: the slowest, fading. */
+  get latency(): number {
+    return this.#latency;
   }
 
   get requestTimeout(): number {

@@ -125,7 +125,10 @@ export class HeldLease implements AsyncDisposable {
   async #release(): Promise<void> {
     this.#check();
     this.#stop();
-    const wasThere = await this.grant.release();
+    const wasThere = await this.grant.release().catch((error: unknown) => {
+      // That it was lost says more than that the server could not be told.
+      throw this.#lost ?? error;
+    });
     if (this.#lost === undefined && !wasThere) this.#lose('gone');
     if (this.#lost !== undefined) throw this.#lost;
     this.#options.onReleased?.();

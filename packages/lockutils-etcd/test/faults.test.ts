@@ -1,0 +1,172 @@
+import { lease } from '@oslo-concurrency/lockutils';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { etcdLeaseDriver } from '../src/index.js';
+import { Contenders } from './cluster/contenders.js';
+import { EtcdCluster, etcdMissing, type Member, withEtcd } from './cluster/etcd-cluster.js';
+import { additions, type Fact, violations } from './cluster/history.js';
+import { SlowProxy } from './cluster/slow-proxy.js';
+
+/** How much longer to go on than in a normal run: SOAK=20 does each fault twenty times. */
+const rounds = Number(process.env.SOAK ?? 1);
+const ttl = 1000;
+
+describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeout: 60_000 * rounds }, () => {
+  let cluster: EtcdCluster;
+  let names = 0;
+
+  beforeAll(async () => {
+    cluster = await EtcdCluster.start(3);
+  });
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+  const counterOf = async (name: string): Promise<number> =>
+    Number(await cluster.etcdctl('get', `counter/${name}`, '--print-value-only'));
+  const freshPlan = () => ({ endpoints: cluster.endpoints, name: `fault-${++names}`, ttl });
+
+  /** Lets three clients contend while `fault` happens, and judges what they saw. */
+  async function contendThrough(
+    fault: (contenders: Contenders) => Promise<void>,
+    plan: Partial<ReturnType<typeof freshPlan>> & { stall?: number; stallEvery?: number } = {},
+  ): Promise<readonly Fact[]> {
+    const whole = { ...freshPlan(), ...plan };
+    await using contenders = new Contenders();
+    contenders.start(3, whole);
+    await contenders.grants(3);
+    for (let round = 0; round < rounds; round++) {
+      await fault(contenders);
+      await contenders.grants(5);
+    }
+    const history = await contenders.end();
+    expect(violations(history)).toEqual([]);
+    const { sure, perhaps } = additions(history);
+    const counted = await counterOf(whole.name);
+    expect(counted, `${sure} additions, and perhaps ${perhaps} more`).toBeGreaterThanOrEqual(sure);
+    expect(counted).toBeLessThanOrEqual(sure + perhaps);
+    // Leases whose requests fell into the outage expire by themselves.
+    await cluster.until(async () => (await cluster.leftovers('oslo-concurrency/')) === '');
+    return history;
+  }
+
+  const pass = (ms: number): Promise<void> => {
+    const end = performance.now() + ms;
+    return cluster.until(async () => performance.now() > end, ms + 5000);
+  };
+  const restart = async (...members: readonly Member[]): Promise<void> => {
+    for (const member of members) cluster.boot(member);
+    await cluster.healthy();
+  };
+
+  test('the leader is killed', async () => {
+    await contendThrough(async (contenders) => {
+      const leader = await cluster.leader();
+      await leader.crash();
+      await contenders.grants(3);
+      await restart(leader);
+    });
+  });
+
+  test('the leader is stopped for longer than the ttl, and goes on', async () => {
+    await contendThrough(async (contenders) => {
+      const leader = await cluster.leader();
+      leader.kill('SIGSTOP');
+      await contenders.grants(3);
+      await pass(ttl * 1.5);
+      leader.kill('SIGCONT');
+    });
+  });
+
+  test('a minority is stopped', async () => {
+    await contendThrough(async (contenders) => {
+      const leader = await cluster.leader();
+      const follower = cluster.members.find((member) => member !== leader) as Member;
+      follower.kill('SIGSTOP');
+      await contenders.grants(6);
+      follower.kill('SIGCONT');
+    });
+  });
+
+  test('a majority is stopped: holders lose their leases in time, errors say so, and it goes on by itself', async () => {
+    const history = await contendThrough(async () => {
+      const stopped = cluster.members.slice(0, 2);
+      for (const member of stopped) member.kill('SIGSTOP');
+      await pass(ttl * 2);
+      for (const member of stopped) member.kill('SIGCONT');
+    });
+    const refused = history.filter(({ what }) => what === 'refused' || what === 'lost');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(
+      refused.filter(({ message }) => !/http:\/\/127|renewed in time|server does not have/.test(message ?? '')),
+    ).toEqual([]);
+  });
+
+  test('all members are killed and restarted with their data: tokens go on growing', async () => {
+    await contendThrough(async () => {
+      await Promise.all(cluster.members.map((member) => member.crash()));
+      await restart(...cluster.members);
+    });
+  });
+
+  test('one endpoint is unreachable, another never answers', async () => {
+    await using mute = await SlowProxy.start(cluster.endpoints[0] as string, Number.POSITIVE_INFINITY);
+    const endpoints = ['http://127.0.0.1:1', mute.url, ...cluster.endpoints.slice(1)];
+    await contendThrough(async () => {}, { endpoints });
+  });
+
+  test('the network is slow, and then stands still for longer than the ttl', async () => {
+    await using proxy = await SlowProxy.start(cluster.endpoints[0] as string, 15);
+    await contendThrough(
+      async () => {
+        proxy.delay = Number.POSITIVE_INFINITY;
+        await pass(ttl * 1.5);
+        proxy.delay = 15;
+      },
+      { endpoints: [proxy.url] },
+    );
+  });
+
+  test('the event loop of clients is blocked for longer than the ttl: they know when they wake', async () => {
+    const history = await contendThrough(async () => {}, { stallEvery: 3, stall: ttl * 1.3 });
+    const outcomes = history.filter(({ what }) => what === 'lost').map(({ reason }) => reason);
+    expect(outcomes).toContain('blocked');
+  });
+
+  test('negative control: the same without the fence loses updates, and the harness shows it', async () => {
+    const plan = { ...freshPlan(), stallEvery: 3, stall: ttl * 2.5, fenced: false };
+    await using contenders = new Contenders();
+    contenders.start(3, plan);
+    await contenders.grants(8);
+    const history = await contenders.end();
+    expect(violations(history)).toEqual([]);
+    expect(await counterOf(plan.name)).toBeLessThan(additions(history).sure);
+  });
+
+  test('a client is killed: who waits gets in within ttl + 2 s', async () => {
+    const plan = { ...freshPlan(), hold: 600_000 };
+    await using contenders = new Contenders();
+    contenders.start(1, plan);
+    await contenders.grants(1);
+    contenders.start(1, plan);
+    await cluster.until(async () => (await cluster.leftovers('oslo-concurrency/')).split(plan.name).length === 3);
+    const killed = now();
+    contenders.processes[0]?.kill('SIGKILL');
+    await contenders.grants(1);
+    const [, next] = contenders.history().filter(({ what }) => what === 'granted');
+    expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+  });
+
+  test('nobody hangs: without any member, lease() rejects, names every endpoint, and leaves nothing behind', async () => {
+    await using driver = etcdLeaseDriver({ endpoints: cluster.endpoints, requestTimeout: 500 });
+    const held = await lease('orphan', { driver, ttl });
+    await Promise.all(cluster.members.map((member) => member.crash()));
+    await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
+      code: 'ERR_ETCD_UNAVAILABLE',
+      failures: cluster.endpoints.map(() => expect.objectContaining({ code: 'ERR_ETCD_UNREACHABLE' })),
+    });
+    await new Promise((lost) => held.signal.addEventListener('abort', lost, { once: true }));
+    expect(held.signal.reason).toMatchObject({ reason: 'unreachable', cause: { code: 'ERR_ETCD_UNAVAILABLE' } });
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+  });
+});
