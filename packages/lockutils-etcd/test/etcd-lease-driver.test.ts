@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lease } from '@oslo-concurrency/lockutils';
+import { type Holder, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdLeaseDriver, etcdLeaseDriver } from '../src/index.js';
 import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
@@ -69,11 +69,11 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
   test('onWait and the timeout tell who holds it; the timeout leaves no place in the queue', async () => {
     const name = freshName();
     const held = await lease(name, { driver, ttl: 2000, label: 'the first' });
-    const heard: unknown[] = [];
+    let heard: Promise<readonly Holder[]> | undefined;
     await expect(
-      lease(name, { driver, ttl: 2000, timeout: 200, onWait: (holders) => heard.push(...holders) }),
+      lease(name, { driver, ttl: 2000, timeout: 200, onWait: (info) => (heard = info.holders()) }),
     ).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT', holders: [{ pid: process.pid, label: 'the first' }] });
-    expect(heard).toMatchObject([{ pid: process.pid, label: 'the first' }]);
+    expect(await heard).toMatchObject([{ pid: process.pid, label: 'the first' }]);
     await held.release();
     await cluster.until(async () => (await cluster.leftovers()) === '');
   });

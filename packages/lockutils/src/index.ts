@@ -47,7 +47,7 @@ export {
   LeaseTimeoutError,
   LeaseTtlTooShortError,
 } from './lease/lease-errors.js';
-export type { LeaseOptions } from './lease/lease-options.js';
+export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
 export { FairLocks } from './local/fair-locks.js';
 export { ReaderWriterLock } from './local/reader-writer-lock.js';
 export { Semaphores } from './local/semaphores.js';

@@ -38,7 +38,10 @@ export async function acquireLease(
       told = true;
       publish('wait', { detail: known });
       try {
-        settings.onWait?.(known);
+        settings.onWait?.({
+          name,
+          holders: async () => (known.length > 0 ? known : ((await driver.holders?.(name)) ?? [])),
+        });
       } catch (error) {
         giveUp.abort(error);
       }
@@ -65,6 +68,7 @@ export async function acquireLease(
       name,
       ttl,
       renewEvery: settings.renewEvery,
+      waitedMs: granted - asked,
       clock,
       onLost: (error) => publish('lost', { heldMs: clock.now() - granted, detail: error }),
       onReleased: () => publish('release', { heldMs: clock.now() - granted }),

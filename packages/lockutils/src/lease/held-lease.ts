@@ -14,6 +14,7 @@ export interface HeldLeaseOptions {
   readonly ttl: number;
   /** Milliseconds between two renewals. */
   readonly renewEvery: number;
+  readonly waitedMs: number;
   readonly clock: LeaseClock;
   /** Called once, when the lease is lost. */
   readonly onLost?: (error: LeaseLostError) => void;
@@ -35,6 +36,8 @@ export class HeldLease implements AsyncDisposable {
   readonly name: string;
   /** Greater than that of every earlier holder of the name. Let whatever you write to refuse a smaller one. */
   readonly fencingToken: bigint;
+  /** How long the call waited, in milliseconds. */
+  readonly waitedMs: number;
   /** What the driver gave; for functions that come with a driver. Releasing it here would go unnoticed. */
   readonly grant: LeaseGrant;
 
@@ -67,6 +70,7 @@ export class HeldLease implements AsyncDisposable {
     this.grant = grant;
     this.name = options.name;
     this.fencingToken = grant.token;
+    this.waitedMs = options.waitedMs;
     this.#options = options;
     this.#signal = readingThrough(this.#abort.signal, () => this.#check());
     this.#deadline = grant.validUntil - leaseMargin(options.ttl);
@@ -83,6 +87,11 @@ export class HeldLease implements AsyncDisposable {
   get signal(): AbortSignal {
     this.#check();
     return this.#signal;
+  }
+
+  /** Whether `release` was called. */
+  get released(): boolean {
+    return this.#released !== undefined;
   }
 
   /** Milliseconds that are left before `signal` aborts, if no renewal comes through; 0 when lost or released. */

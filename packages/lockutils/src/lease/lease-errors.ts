@@ -1,4 +1,5 @@
 import { ConcurrencyError } from '@oslo-concurrency/core';
+import { describeHolders } from '../errors.js';
 import type { Holder } from '../owner/holder.js';
 
 /**
@@ -41,7 +42,7 @@ export class LeaseTimeoutError extends ConcurrencyError {
   readonly holders: readonly Holder[];
 
   constructor(leaseName: string, timeout: number, holders: readonly Holder[]) {
-    super(`Timed out after ${timeout} ms waiting for the lease ${leaseName}: ${describe(holders)}`);
+    super(`Timed out after ${timeout} ms waiting for the lease ${leaseName}: ${describeHolders(holders)}`);
     this.leaseName = leaseName;
     this.timeout = timeout;
     this.holders = holders;
@@ -74,11 +75,4 @@ export class LeaseTtlTooShortError extends ConcurrencyError {
     this.leaseName = leaseName;
     this.ttl = ttl;
   }
-}
-
-function describe(holders: readonly Holder[]): string {
-  const [first] = holders;
-  if (first === undefined) return 'holder unknown';
-  const label = first.label === undefined ? '' : ` "${first.label}"`;
-  return `held by pid ${first.pid ?? 'unknown'}${label} on ${first.host ?? 'an unknown host'}`;
 }

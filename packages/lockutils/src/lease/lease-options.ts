@@ -3,6 +3,13 @@ import type { Holder } from '../owner/holder.js';
 import type { LeaseDriver } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
 
+/** What `onWait` is given. */
+export interface LeaseWaitInfo {
+  readonly name: string;
+  /** Who holds the lease, as far as it can be known; may cost a request to the server. */
+  holders(): Promise<readonly Holder[]>;
+}
+
 /** Options of `lease`. Times are milliseconds. */
 export interface LeaseOptions {
   /** The mechanism, such as `etcdLeaseDriver(...)` of `@oslo-concurrency/lockutils-etcd`. */
@@ -20,8 +27,8 @@ export interface LeaseOptions {
   readonly signal?: AbortSignal;
   /** `false` makes one attempt and fails with a `LeaseNotAcquiredError` when the lease is not free. */
   readonly blocking?: boolean;
-  /** Called once, when it has to wait, with who is known to hold the lease. */
-  readonly onWait?: (holders: readonly Holder[]) => void;
+  /** Called once, when it has to wait. */
+  readonly onWait?: (info: LeaseWaitInfo) => void;
   /** What others can read about this holder. */
   readonly label?: string;
 }
@@ -35,42 +42,50 @@ export interface LeaseSettings extends LeaseOptions {
 
 const longestTtl = 2 ** 31 - 1;
 
+type Rule = readonly [expected: string, accepts: (value: unknown) => boolean];
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isBetween = (value: unknown, least: number, most: number): boolean =>
+  typeof value === 'number' && value >= least && value <= most;
+
+const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
+  driver: [
+    'a lease driver (a strict driver is for lock())',
+    (value) => (value as LeaseDriver | null)?.kind === 'lease' && isFunction((value as LeaseDriver).tryAcquire),
+  ],
+  ttl: [`a number of milliseconds from 200 to ${longestTtl}`, (value) => isBetween(value, 200, longestTtl)],
+  renewEvery: ['a number of milliseconds, 1 or more', (value) => isBetween(value, 1, longestTtl)],
+  timeout: ['a number of milliseconds from 0 to Infinity', (value) => isBetween(value, 0, Number.POSITIVE_INFINITY)],
+  // By shape: test environments bring AbortSignals of another realm.
+  signal: ['an AbortSignal', (value) => isFunction((value as AbortSignal | null)?.addEventListener)],
+  blocking: ['a boolean', (value) => typeof value === 'boolean'],
+  onWait: ['a function', isFunction],
+  label: ['a string', (value) => typeof value === 'string'],
+};
+
 /** @throws InvalidOptionError for the first thing that is wrong. */
 export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettings {
-  const demand = (valid: boolean, option: string, expected: string, received: unknown): void => {
-    if (!valid) throw new InvalidOptionError(option, expected, received);
-  };
-  demand(typeof name === 'string' && name !== '' && !name.includes('\0'), 'name', 'a string that is not empty', name);
-  demand(typeof options === 'object' && options !== null, 'options', 'an object with driver and ttl', options);
-  const { driver, ttl, signal, onWait, label } = options;
-  const { renewEvery = ttl / 3, timeout = Number.POSITIVE_INFINITY, blocking = true } = options;
-  demand(
-    typeof driver === 'object' && driver?.kind === 'lease' && typeof driver.tryAcquire === 'function',
-    'driver',
-    'a lease driver (a strict lock driver is for lock())',
-    driver,
-  );
-  demand(isBetween(ttl, 200, longestTtl), 'ttl', `a number of milliseconds from 200 to ${longestTtl}`, ttl);
+  if (typeof name !== 'string' || name === '' || name.includes('\0')) {
+    throw new InvalidOptionError('name', 'a string that is not empty and has no NUL', name);
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('options', 'an object with driver and ttl', options);
+  }
+  for (const option of new Set([...Object.keys(options), 'driver', 'ttl'])) {
+    const value = (options as unknown as { [option: string]: unknown })[option];
+    if (value === undefined && option !== 'driver' && option !== 'ttl') continue;
+    const rule = rules[option as keyof LeaseOptions];
+    if (rule === undefined) throw new InvalidOptionError('options', `without the unknown option ${option}`, options);
+    if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
+  }
+  const { ttl, renewEvery = ttl / 3, timeout = Number.POSITIVE_INFINITY, blocking = true } = options;
   const longestRenewal = ttl - leaseMargin(ttl);
-  demand(
-    isBetween(renewEvery, 1, longestRenewal - 1),
-    'renewEvery',
-    `a number of milliseconds from 1 to less than ${longestRenewal}, which is ttl less its margin`,
-    renewEvery,
-  );
-  demand(
-    typeof timeout === 'number' && timeout >= 0,
-    'timeout',
-    'a number of milliseconds from 0 to Infinity',
-    timeout,
-  );
-  demand(typeof blocking === 'boolean', 'blocking', 'a boolean', blocking);
-  demand(signal === undefined || signal instanceof AbortSignal, 'signal', 'an AbortSignal', signal);
-  demand(onWait === undefined || typeof onWait === 'function', 'onWait', 'a function', onWait);
-  demand(label === undefined || typeof label === 'string', 'label', 'a string', label);
+  if (renewEvery >= longestRenewal) {
+    const expected = `less than ${longestRenewal} ms, which is ttl less its margin`;
+    throw new InvalidOptionError('renewEvery', expected, renewEvery);
+  }
+  if (!blocking && options.timeout !== undefined && timeout !== 0) {
+    throw new InvalidOptionError('timeout', 'absent with blocking: false', timeout);
+  }
   return { ...options, renewEvery, timeout, blocking };
-}
-
-function isBetween(value: unknown, least: number, most: number): boolean {
-  return typeof value === 'number' && value >= least && value <= most;
 }
