@@ -55,4 +55,11 @@ export { lock } from './lock.js';
 export { LockNotHeldError } from './lock-not-held-error.js';
 export type { LockOptions } from './lock-options.js';
 export type { Holder } from './owner/holder.js';
+export {
+  lockWithPrefix,
+  removeExternalLockFileWithPrefix,
+  synchronizedWithPrefix,
+} from './prefixed.js';
+export { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
+export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';
 export type { WaitOptions } from './wait-options.js';

@@ -1,0 +1,54 @@
+import type { HeldLock } from './held-lock.js';
+import type { LockBody } from './hold.js';
+import { lock } from './lock.js';
+import { checkLockOptions, type LockOptions } from './lock-options.js';
+import { lockFileName } from './lock-path.js';
+import { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
+import { type Synchronizer, synchronized } from './synchronized.js';
+
+/**
+ * `lock` for one project: its lock files begin with `lockFilePrefix` and one `-`. `nova` and `nova-` are the same. An
+ * option `lockFilePrefix` of a call wins.
+ *
+ * oslo's counterpart: `lockutils.lock_with_prefix`.
+ * @throws InvalidLockNameError when no file name can begin so.
+ * @example
+ * export const lock = lockWithPrefix('nova');
+ */
+export function lockWithPrefix(lockFilePrefix: string): typeof lock {
+  const add = adder(lockFilePrefix);
+  return <T>(name: string, second?: LockOptions | LockBody<T>, third?: LockBody<T>): Promise<T & HeldLock> => {
+    const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
+    return lock(name, add(options), fn as LockBody<T & HeldLock>);
+  };
+}
+
+/**
+ * {@link synchronized} for one project; see {@link lockWithPrefix}.
+ *
+ * oslo's counterpart: `lockutils.synchronized_with_prefix`.
+ */
+export function synchronizedWithPrefix(lockFilePrefix: string): typeof synchronized {
+  const add = adder(lockFilePrefix);
+  return (name: string, options?: LockOptions): Synchronizer => synchronized(name, add(options));
+}
+
+/**
+ * {@link removeExternalLockFile} for one project; see {@link lockWithPrefix}.
+ *
+ * oslo's counterpart: `lockutils.remove_external_lock_file_with_prefix`.
+ */
+export function removeExternalLockFileWithPrefix(lockFilePrefix: string): typeof removeExternalLockFile {
+  const add = adder(lockFilePrefix);
+  return (name: string, options?: RemoveLockFileOptions) => removeExternalLockFile(name, add(options));
+}
+
+function adder(lockFilePrefix: string): <O extends LockOptions>(options: O | undefined) => O {
+  checkLockOptions('x', { lockFilePrefix });
+  lockFileName('x', lockFilePrefix);
+  return <O extends LockOptions>(options: O | undefined): O => {
+    // What is no object is left for the check of the options to name.
+    if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
+    return { lockFilePrefix, ...options } as O;
+  };
+}
