@@ -1,50 +1,48 @@
 import { type FSWatcher, watch } from 'node:fs';
 
-/** What changed in one folder of one process: who wants to hear, by the name of the entry. */
-interface Listeners {
+/** Hears the name of an entry that came, went or changed; `undefined` when the system does not tell which. */
+export type EntryListener = (name: string | undefined) => void;
+
+interface WatchedFolder {
   readonly watcher: FSWatcher;
-  readonly byName: Map<string, Set<() => void>>;
+  readonly listeners: Set<EntryListener>;
 }
 
-const folders = new Map<string, Listeners>();
+const folders = new Map<string, WatchedFolder>();
 
 /**
- * Calls `wake` when the entry `name` of `folder` comes, goes or changes; one watch per folder serves all. Returns how to stop.
+ * Calls `listener` when an entry of `folder` changes; one watch per folder serves all. Returns how to stop.
  *
  * A hint only: where watches have run out or are not to be had there are none. Keeps no process alive.
  */
-export function onEntryChange(folder: string, name: string, wake: () => void): () => void {
-  const listeners = folders.get(folder) ?? startWatch(folder);
-  if (listeners === undefined) return () => {};
-  const wakes = listeners.byName.get(name) ?? new Set();
-  listeners.byName.set(name, wakes);
+export function onEntryChange(folder: string, listener: EntryListener): () => void {
+  const watched = folders.get(folder) ?? startWatch(folder);
+  if (watched === undefined) return () => {};
   // A wrapper of its own, so that the same function given twice is stopped once for each.
-  const entry = (): void => wake();
-  wakes.add(entry);
+  const own: EntryListener = (name) => listener(name);
+  watched.listeners.add(own);
   return () => {
-    wakes.delete(entry);
-    if (wakes.size === 0) listeners.byName.delete(name);
-    if (listeners.byName.size === 0) stopWatch(folder, listeners);
+    watched.listeners.delete(own);
+    if (watched.listeners.size === 0) stopWatch(folder, watched);
   };
 }
 
-function startWatch(folder: string): Listeners | undefined {
+function startWatch(folder: string): WatchedFolder | undefined {
   try {
-    const listeners: Listeners = { watcher: watch(folder, { persistent: false }), byName: new Map() };
-    listeners.watcher.on('change', (_event, name) => {
-      const wakes = typeof name === 'string' ? [listeners.byName.get(name) ?? []] : [...listeners.byName.values()];
-      for (const wake of wakes.flatMap((set) => [...set])) wake();
+    const watched: WatchedFolder = { watcher: watch(folder, { persistent: false }), listeners: new Set() };
+    watched.watcher.on('change', (_event, name) => {
+      for (const listener of [...watched.listeners]) listener(typeof name === 'string' ? name : undefined);
     });
     // The folder was removed, or the system gave up: the next one who waits tries anew.
-    listeners.watcher.on('error', () => stopWatch(folder, listeners));
-    folders.set(folder, listeners);
-    return listeners;
+    watched.watcher.on('error', () => stopWatch(folder, watched));
+    folders.set(folder, watched);
+    return watched;
   } catch {
     return undefined;
   }
 }
 
-function stopWatch(folder: string, listeners: Listeners): void {
-  listeners.watcher.close();
-  if (folders.get(folder) === listeners) folders.delete(folder);
+function stopWatch(folder: string, watched: WatchedFolder): void {
+  watched.watcher.close();
+  if (folders.get(folder) === watched) folders.delete(folder);
 }

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { type Liveness, liveness } from '../../owner/liveness.js';
-import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { LockLostError } from './lock-lost-error.js';
-import { forgetLockPaths, type LockPaths, lockPathsOf, sharedModeOf } from './lock-paths.js';
+import { type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
+import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
 import { type Steps, step } from './steps.js';
 
 /**
@@ -61,7 +61,7 @@ export class LockFolder {
     // Only to spare the work below while somebody is in; what decides is the rename.
     if ((yield* this.#names()).length > 0) return false;
     try {
-      yield* this.#prepare();
+      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, this.#label);
       if (!(yield* this.#moveIn())) {
         yield* this.#discard();
         return false;
@@ -108,23 +108,7 @@ export class LockFolder {
       if (!this.#mayBeReleased) throw new LockLostError(this.#lockFile, error);
     }
     // From here on it is free. That the folder stays is no harm, and that it cannot be removed mostly means a successor.
-    yield* this.#attempt(() => this.#fs.rmdir(this.#paths.held));
-  }
-
-  *#prepare(): Steps<void> {
-    try {
-      yield* step(this.#fs.mkdir(this.#prepared));
-    } catch (error) {
-      if (!isCode(error, 'ENOENT')) throw error;
-      // Somebody cleaned up by hand.
-      forgetLockPaths(this.#lockFile);
-      lockPathsOf(this.#lockFile);
-      yield* step(this.#fs.mkdir(this.#prepared));
-    }
-    const mode = sharedModeOf(this.#lockFile);
-    if (mode !== undefined) yield* step(this.#fs.chmod(this.#prepared, mode));
-    const record = encodeOwnerRecord(this.#label, Date.now());
-    yield* step(this.#fs.create(join(this.#prepared, this.#own), record));
+    yield* quietly(() => this.#fs.rmdir(this.#paths.held));
   }
 
   *#moveIn(): Steps<boolean> {
@@ -140,25 +124,19 @@ export class LockFolder {
         if (names.length > 0) return false;
         if (round === 3) throw error;
         // Empty is free (rule 1), so removing it takes nothing from anybody; it fails if somebody has moved in.
-        yield* this.#attempt(() => this.#fs.rmdir(this.#paths.held));
+        yield* quietly(() => this.#fs.rmdir(this.#paths.held));
       }
     }
   }
 
   // Leaves nothing of ours behind, also where it is not known how far we got: every path here is ours alone.
   *#discard(): Steps<void> {
-    yield* this.#attempt(() => this.#fs.unlink(join(this.#prepared, this.#own)));
-    yield* this.#attempt(() => this.#fs.rmdir(this.#prepared));
-    yield* this.#attempt(() => this.#fs.unlink(join(this.#paths.held, this.#own)));
+    yield* discardOwnerFile(this.#fs, this.#prepared, this.#own);
+    yield* quietly(() => this.#fs.unlink(join(this.#paths.held, this.#own)));
   }
 
   *#names(): Steps<string[]> {
-    try {
-      return yield* step(this.#fs.readdir(this.#paths.held));
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return [];
-      throw error;
-    }
+    return yield* namesIn(this.#fs, this.#paths.held);
   }
 
   *#removed(path: string): Steps<boolean> {
@@ -170,16 +148,4 @@ export class LockFolder {
       throw error;
     }
   }
-
-  *#attempt(call: () => unknown): Steps<void> {
-    try {
-      yield* step(call());
-    } catch {
-      // What is left behind is judged and swept by others.
-    }
-  }
-}
-
-function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }

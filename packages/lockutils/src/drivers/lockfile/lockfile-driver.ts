@@ -8,6 +8,7 @@ import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
 import { claimLockPath } from '../lock-path-marker.js';
 import { explained } from './explained.js';
+import { joinLine } from './file-line.js';
 import { onEntryChange } from './folder-watch.js';
 import { LockFolder } from './lock-folder.js';
 import { heldFolderOf, lockPathsOf } from './lock-paths.js';
@@ -42,7 +43,16 @@ export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver 
   return {
     name: 'lockfile',
     tryAcquire: (request) => (synchronous ? acquireSync(fs, request) : acquire(fs, request)),
-    onRelease: (request, wake) => onEntryChange(heldFolderOf(dirname(request.path)), basename(request.path), wake),
+    joinQueue(request) {
+      check(request);
+      return joinLine(fs, request, synchronous);
+    },
+    onRelease(request, wake) {
+      const own = basename(request.path);
+      return onEntryChange(heldFolderOf(dirname(request.path)), (name) => {
+        if (name === undefined || name === own) wake();
+      });
+    },
     holders: (request) => (synchronous ? runSync(holdersOf(fs, request.path)) : run(holdersOf(fs, request.path))),
   };
 }
@@ -99,7 +109,11 @@ function takenOrThrow(path: string, error: unknown): undefined {
 }
 
 function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
-  const { path, shared, permits, label } = request;
+  check(request);
+  return new LockFolder(fs, request.path, request.label);
+}
+
+function check({ path, shared, permits }: LockRequest): void {
   if (shared || permits !== undefined) {
     const asked = shared ? 'shared' : 'permits';
     throw new LockUnsupportedError(path, `The lockfile driver has no ${asked}; only driver: 'kernel' has it`);
@@ -107,7 +121,7 @@ function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
   checkLockPath(dirname(path));
   try {
     claimLockPath(dirname(path), 'lockfile');
-    return new LockFolder(fs, path, label);
+    lockPathsOf(path);
   } catch (error) {
     throw explained(path, 'mark', error);
   }

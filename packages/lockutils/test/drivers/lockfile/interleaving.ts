@@ -15,7 +15,8 @@ export function makeLockPath(): string {
   }
 }
 
-class Failure {
+/** An error that a call came to. */
+export class Failure {
   readonly error: unknown;
   constructor(error: unknown) {
     this.error = error;
@@ -23,7 +24,7 @@ class Failure {
 }
 
 // A call that fails is yielded like one that succeeds, so that others can come between it and what follows.
-const steppedFs = Object.fromEntries(
+export const steppedFs = Object.fromEntries(
   Object.entries(synchronousFs).map(([name, call]) => [
     name,
     (...args: unknown[]) => {
@@ -147,7 +148,8 @@ export class Scene {
 
 let names = 0;
 
-function nameOf(pid: number): string {
+/** A new owner name of a process that is alive or dead as the test says. */
+export function nameOf(pid: number): string {
   names += 1;
   return `o1.boot.1.1.${pid}.1...m.u-${names}.host`;
 }

@@ -1,0 +1,72 @@
+import type { LockRequest, Place } from '../driver.js';
+import { explained } from './explained.js';
+import { onEntryChange } from './folder-watch.js';
+import { lockPathsOf } from './lock-paths.js';
+import type { LockfileFs } from './lockfile-fs.js';
+import { run, runSync } from './steps.js';
+import { TicketFolder } from './ticket-folder.js';
+
+/** Joins the line for a lock, with one folder per ticket. */
+export function joinLine(fs: LockfileFs, request: LockRequest, synchronous: boolean): Place | Promise<Place> {
+  const { path, label } = request;
+  const ticket = new TicketFolder(fs, path);
+  const fail = (error: unknown): never => {
+    throw explained(path, 'queue', error);
+  };
+  if (!synchronous) return run(ticket.join(label)).then(() => placeOf(path, ticket, false), fail);
+  try {
+    runSync(ticket.join(label));
+    return placeOf(path, ticket, true);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Place {
+  const { queue } = lockPathsOf(path);
+  let left = false;
+  return {
+    ticket: ticket.number,
+    isFirst: () => (synchronous ? runSync(ticket.isFirst()) : run(ticket.isFirst())),
+    onTurn: (wake) =>
+      onEntryChange(queue, (name) => {
+        if (name === undefined || name === ticket.before) wake();
+      }),
+    leave() {
+      if (left) return;
+      left = true;
+      if (synchronous) leaveSync(ticket);
+      else void leave(ticket);
+    },
+  };
+}
+
+// A ticket that stays keeps all behind it waiting as long as this process lives, so a failure is not the end of it.
+const retryEvery = 100;
+const maxRetries = 600;
+
+async function leave(ticket: TicketFolder): Promise<void> {
+  for (let retry = 0; retry < maxRetries; retry += 1) {
+    try {
+      await run(ticket.leave());
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, retryEvery).unref());
+    }
+  }
+}
+
+function leaveSync(ticket: TicketFolder): void {
+  try {
+    runSync(ticket.leave());
+  } catch {
+    const again = setInterval(() => {
+      try {
+        runSync(ticket.leave());
+        clearInterval(again);
+      } catch {
+        // At the next turn.
+      }
+    }, retryEvery).unref();
+  }
+}

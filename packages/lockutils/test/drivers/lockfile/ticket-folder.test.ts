@@ -1,0 +1,99 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fc, test } from '@fast-check/vitest';
+import { afterAll, describe, expect } from 'vitest';
+import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
+import { TicketFolder } from '../../../dist/drivers/lockfile/ticket-folder.js';
+import { Failure, makeLockPath, nameOf, steppedFs } from './interleaving.js';
+
+const directory = makeLockPath();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+let lines = 0;
+
+interface Waiter {
+  readonly steps: Steps<void>;
+  next: unknown;
+  state: 'coming' | 'joining' | 'waiting' | 'first' | 'leaving' | 'gone' | 'crashed';
+  /** Those who had joined when this one began to. */
+  earlier: readonly number[];
+}
+
+/** Waiters at one line, each of which joins, waits to be first and leaves, call by call. */
+class Line {
+  readonly waiters: Waiter[] = [];
+  readonly lockFile: string;
+
+  constructor(count: number) {
+    lines += 1;
+    this.lockFile = join(directory, `lock ${lines}`);
+    for (let index = 0; index < count; index += 1) {
+      const ticket = new TicketFolder(steppedFs, this.lockFile, nameOf(index + 1), ({ pid }) =>
+        this.#waiter(pid - 1).state === 'crashed' ? 'dead' : 'alive',
+      );
+      this.waiters.push({ steps: this.#live(ticket, index), next: undefined, state: 'coming', earlier: [] });
+    }
+  }
+
+  runnable(): number[] {
+    return this.waiters.flatMap(({ state }, index) => (state === 'gone' || state === 'crashed' ? [] : [index]));
+  }
+
+  step(index: number): void {
+    const waiter = this.#waiter(index);
+    const { next, steps } = waiter;
+    waiter.next = (next instanceof Failure ? steps.throw(next.error) : steps.next(next)).value;
+  }
+
+  crash(index: number): void {
+    this.#waiter(index).state = 'crashed';
+  }
+
+  #waiter(index: number): Waiter {
+    const waiter = this.waiters[index];
+    if (waiter === undefined) throw new RangeError(`no waiter ${index}`);
+    return waiter;
+  }
+
+  *#live(ticket: TicketFolder, index: number): Steps<void> {
+    const self = this.#waiter(index);
+    const inLine = ({ state }: Waiter): boolean => state === 'waiting' || state === 'first';
+    self.earlier = this.waiters.flatMap((other, at) => (inLine(other) ? [at] : []));
+    self.state = 'joining';
+    yield* ticket.join(undefined);
+    self.state = 'waiting';
+    while (!(yield* ticket.isFirst())) yield undefined;
+    expect(this.waiters.filter(({ state }) => state === 'first')).toEqual([]);
+    expect(self.earlier.filter((other) => inLine(this.#waiter(other)))).toEqual([]);
+    self.state = 'first';
+    yield undefined;
+    self.state = 'leaving';
+    yield* ticket.leave();
+    self.state = 'gone';
+  }
+}
+
+describe('the line of the lockfile driver, call by call', () => {
+  test.prop(
+    [
+      fc.integer({ min: 2, max: 5 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat({ max: 39 })), { minLength: 80, maxLength: 80 }),
+    ],
+    { numRuns: Number(process.env.FC_RUNS ?? 300) },
+  )('G10 is first come, first served, one at a time, with crashes between any two calls', (count, schedule) => {
+    const line = new Line(count);
+    for (const [choice, fate] of schedule) {
+      const runnable = line.runnable();
+      const index = runnable[choice % runnable.length];
+      if (index === undefined) break;
+      if (fate === 0) line.crash(index);
+      else line.step(index);
+    }
+    // Everybody comes to his turn. 3,000 calls are many times what that takes.
+    for (let rounds = 0; line.runnable().length > 0 && rounds < 3000; rounds += 1) {
+      for (const index of line.runnable()) line.step(index);
+    }
+    expect(line.runnable()).toEqual([]);
+    const left = readdirSync(join(directory, '.oslo-concurrency', 'lockfile', 'queue'));
+    if (line.waiters.every(({ state }) => state === 'gone')) expect(left).not.toContain(`lock ${lines}`);
+  });
+});
