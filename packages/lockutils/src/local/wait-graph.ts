@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks';
 import { processState } from '@oslo-concurrency/core';
 import type { Turn, TurnQueue } from './turn-queue.js';
 
@@ -24,11 +24,22 @@ export interface PendingWait {
 
 const bodies = processState('lockutils/bodies', 1, () => new AsyncLocalStorage<Body>());
 
-/** The body this code runs in, if its lock is still held. */
+/**
+ * The body this code runs in, if its lock is still held.
+ *
+ * Whether a body waits for what it started cannot be known, so two cases are decided by what they mostly are: code
+ * called by a timer was detached and nobody waits for it (a deadlock through it goes unseen, and a `timeout` ends it);
+ * all else a body starts, it awaits. Who detaches otherwise says `deadlock: 'off'`.
+ */
 export function currentBody(): Body | undefined {
   let body = bodies.getStore();
   while (body !== undefined && !body.running) body = body.parent;
-  return body;
+  return body === undefined || calledByTimer() ? undefined : body;
+}
+
+function calledByTimer(): boolean {
+  const kind = (executionAsyncResource() as { constructor?: { name?: string } }).constructor?.name;
+  return kind === 'Timeout' || kind === 'Immediate';
 }
 
 /** Runs `fn` as the body `body`. */

@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import {
+  defaultKernelSystem,
+  type KernelSystem,
+  kernelDriver,
+  type LockOptions,
+  lock,
+} from '@oslo-concurrency/lockutils';
+import { describe, expect, it, vi } from 'vitest';
+import { lockDirectory } from './lock-directory.js';
+
+const openDescriptors = (): number => fs.readdirSync('/proc/self/fd').length;
+const failing = (code: string): NodeJS.ErrnoException => Object.assign(new Error(`${code}: injected`), { code });
+
+describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => {
+  const optionsIn = (lockPath: string): LockOptions => ({ external: true, fair, lockPath });
+
+  it.each<[string, (path: string, other: string) => void, string]>([
+    ['a symbolic link', (path, other) => fs.symlinkSync(other, path), 'a symbolic link'],
+    ['a dangling symbolic link', (path) => fs.symlinkSync(`${path}-nowhere`, path), 'a symbolic link'],
+    ['a directory', (path) => fs.mkdirSync(path), 'a directory'],
+    ['a FIFO', (path) => execFileSync('mkfifo', [path]), 'a FIFO'],
+  ])('%s in place of the lock file is an error, and is not followed', async (_title, put, found) => {
+    using directory = lockDirectory();
+    const other = join(directory.path, 'other');
+    fs.writeFileSync(other, 'precious');
+    put(join(directory.path, 'x'), other);
+    const before = openDescriptors();
+    await expect(lock('x', optionsIn(directory.path))).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_TYPE', found });
+    expect(fs.readFileSync(other, 'utf8')).toBe('precious');
+    expect(fs.existsSync(`${join(directory.path, 'x')}-nowhere`)).toBe(false);
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it('a symbolic link laid there while waiting is an error, not a grant', async () => {
+    using directory = lockDirectory();
+    const options = optionsIn(directory.path);
+    const path = join(directory.path, 'x');
+    const held = await lock('x', options);
+    const driver = kernelDriver();
+    const waiting = new Promise<void>((resolve) => {
+      const request = { name: 'x', path, shared: false, permits: undefined, label: undefined };
+      expect(driver.tryAcquire(request)).toBeUndefined();
+      fs.unlinkSync(path);
+      fs.symlinkSync(join(directory.path, 'elsewhere'), path);
+      expect(() => driver.tryAcquire(request)).toThrow(expect.objectContaining({ code: 'ERR_LOCK_FILE_TYPE' }));
+      resolve();
+    });
+    await waiting;
+    expect(fs.existsSync(join(directory.path, 'elsewhere'))).toBe(false);
+    await held.release();
+  });
+
+  it('what another program wrote into the lock file stays as it is', async () => {
+    using directory = lockDirectory();
+    fs.writeFileSync(join(directory.path, 'x'), 'precious');
+    await (await lock('x', optionsIn(directory.path))).release();
+    expect(fs.readFileSync(join(directory.path, 'x'), 'utf8')).toBe('precious');
+  });
+
+  it('a missing lock path is an error, and is not created', async () => {
+    using directory = lockDirectory();
+    const missing = join(directory.path, 'missing');
+    await expect(lock('x', optionsIn(missing))).rejects.toMatchObject({ code: 'ERR_LOCK_PATH', problem: 'missing' });
+    expect(fs.existsSync(missing)).toBe(false);
+  });
+
+  it('a file as lock path is an error', async () => {
+    using directory = lockDirectory();
+    const file = join(directory.path, 'file');
+    fs.writeFileSync(file, '');
+    await expect(lock('x', optionsIn(file))).rejects.toMatchObject({ problem: 'not-a-directory' });
+  });
+
+  it('a lock path that everybody may write to is an error, unless it is sticky', async () => {
+    using directory = lockDirectory();
+    fs.chmodSync(directory.path, 0o777);
+    await expect(lock('x', optionsIn(directory.path))).rejects.toMatchObject({ problem: 'insecure' });
+    fs.chmodSync(directory.path, 0o1777);
+    await (await lock('x', optionsIn(directory.path))).release();
+  });
+
+  it.each([
+    ['EROFS', 'ERR_LOCK_FILE_ACCESS'],
+    ['EACCES', 'ERR_LOCK_FILE_ACCESS'],
+    ['EMFILE', 'ERR_LOCK_FILE_SYSTEM'],
+    ['ENOSPC', 'ERR_LOCK_FILE_SYSTEM'],
+    ['EIO', 'ERR_LOCK_FILE_SYSTEM'],
+  ])('%s at the lock file is an error of its own, and leaves no descriptor', async (code, expected) => {
+    using directory = lockDirectory();
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      openSync: ((path: string, ...rest: [number, number]) => {
+        if (path.endsWith('/x')) throw failing(code);
+        return fs.openSync(path, ...rest);
+      }) as typeof fs.openSync,
+    };
+    const before = openDescriptors();
+    const options = { ...optionsIn(directory.path), driver: kernelDriver({ system }) };
+    await expect(lock('x', options)).rejects.toMatchObject({ code: expected, cause: { code } });
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it.each([['ENOLCK'], ['ENOSYS'], ['EINVAL']])('G20 %s from the kernel is never a grant', async (code) => {
+    using directory = lockDirectory();
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      tryLock: () => {
+        throw failing(code);
+      },
+    };
+    const before = openDescriptors();
+    const options = { ...optionsIn(directory.path), driver: kernelDriver({ system }) };
+    await expect(lock('x', options)).rejects.toMatchObject({ code: 'ERR_LOCK_UNSUPPORTED' });
+    expect(openDescriptors()).toBe(before);
+  });
+});
+
+it('G16 without room for the owner record a lock is granted all the same, and without room for a queue it waits', async () => {
+  using directory = lockDirectory();
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    writeSync: () => {
+      throw failing('ENOSPC');
+    },
+  };
+  const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }) };
+  const held = await lock('x', options);
+  const other = kernelDriver({ system });
+  const waiter = lock('x', { ...options, driver: other, semaphores: undefined as never });
+  await held.release();
+  await (await waiter).release();
+  await expect(lock('x', { ...options, fair: true })).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_SYSTEM' });
+});
+
+it.runIf(process.getuid?.() === 0)(
+  'G16 a full and a read-only file system are errors, and nothing is lost',
+  async () => {
+    using directory = lockDirectory();
+    const mount = (...args: string[]) => execFileSync('mount', args, { stdio: 'pipe' });
+    try {
+      mount('-t', 'tmpfs', '-o', 'size=64k,mode=755', 'tmpfs', directory.path);
+    } catch {
+      // Not even root may mount everywhere, in a container for instance.
+      return;
+    }
+    try {
+      const options: LockOptions = { external: true, lockPath: directory.path };
+      await (await lock('before', options)).release();
+      fs.writeFileSync(join(directory.path, 'filler'), Buffer.alloc(32 * 1024));
+      try {
+        for (let n = 0; ; n += 1) fs.appendFileSync(join(directory.path, 'filler'), Buffer.alloc(4096, n));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+      }
+      await (await lock('before', options)).release();
+      const late = await lock('after', options).catch((error: unknown) => error);
+      if (late instanceof Error) expect(late).toMatchObject({ code: 'ERR_LOCK_FILE_SYSTEM' });
+      else await (late as { release(): Promise<void> }).release();
+      // Busy until the descriptor that is kept for a moment after release is closed.
+      await vi.waitFor(() => mount('-o', 'remount,ro', directory.path), { interval: 10, timeout: 5000 });
+      await expect(lock('before', options)).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_ACCESS' });
+    } finally {
+      execFileSync('umount', ['-l', directory.path]);
+    }
+  },
+);
+
+it.runIf(process.getuid?.() === 0)('G16 a directory another user owns is an error for this one, and says so', () => {
+  using directory = lockDirectory();
+  fs.chmodSync(directory.path, 0o755);
+  const code = `
+    process.setuid(65534);
+    const { lock } = await import(${JSON.stringify(import.meta.resolve('@oslo-concurrency/lockutils'))});
+    await lock('x', { external: true, lockPath: ${JSON.stringify(directory.path)} }).catch((e) => console.log(e.code, e.problem));`;
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+  expect(output.trim()).toBe('ERR_LOCK_PATH not-writable');
+});
+
+describe('names', () => {
+  it.each([
+    ['', 'empty'],
+    ['.', 'dots'],
+    ['..', 'dots'],
+    ['a\0b', 'nul'],
+    ['x'.repeat(256), 'too-long'],
+    ['ü'.repeat(128), 'too-long'],
+    ['.oslo-concurrency', 'reserved'],
+  ])('G16 %j is refused as %s, before anything is opened', async (name, problem) => {
+    using directory = lockDirectory();
+    const failure = lock(name, { external: true, lockPath: directory.path });
+    await expect(failure).rejects.toMatchObject({ code: 'ERR_INVALID_LOCK_NAME', problem });
+    expect(fs.readdirSync(directory.path)).toEqual([]);
+  });
+
+  it('G16 anything else is a file name: spaces, slashes, line feeds, dots, 255 bytes', async () => {
+    using directory = lockDirectory();
+    for (const name of [' ', 'a/../b', 'a\nb', '...', '-rf', 'ü'.repeat(127), 'x'.repeat(255)]) {
+      await (await lock(name, { external: true, lockPath: directory.path, fair: true })).release();
+    }
+    expect(fs.readdirSync(directory.path)).toContain('a_.._b');
+  });
+});
