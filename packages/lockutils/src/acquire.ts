@@ -1,6 +1,6 @@
 import { getLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
-import type { LockRequest, Place } from './drivers/driver.js';
+import type { LockDriver, LockRequest, Place } from './drivers/driver.js';
 import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
 import { GrantedLock } from './granted-lock.js';
 import { leaveTurn } from './local/held-turn.js';
@@ -11,6 +11,7 @@ import { ownCommand } from './owner/command-line.js';
 import type { Holder } from './owner/holder.js';
 import { type FirstTry, type Obtained, obtain, tryOnce } from './waiting/obtain.js';
 import type { Patience } from './waiting/patience.js';
+import { isThenable } from './waiting/thenable.js';
 
 const defaultGuard = 50;
 
@@ -19,27 +20,39 @@ const defaultGuard = 50;
  * when nothing is in the way, so that an uncontended lock costs no timer, promise or listener.
  */
 export function acquire(call: Acquisition): GrantedLock | Promise<GrantedLock> {
-  const { request, driver, options } = call;
   announce(call);
-  options.signal?.throwIfAborted();
-  if (!takeTurn(call, call.registry, call.name)) return acquireSlowly(call, 'name');
+  call.options.signal?.throwIfAborted();
+  return isThenable(call.driver) ? afterLoading(call, call.driver) : takeAll(call, call.driver);
+}
+
+async function afterLoading(call: Acquisition, loading: Promise<LockDriver>): Promise<GrantedLock> {
+  const driver = await loading;
+  call.driver = driver;
+  call.options.signal?.throwIfAborted();
+  return takeAll(call, driver);
+}
+
+function takeAll(call: Acquisition, driver: LockDriver | undefined): GrantedLock | Promise<GrantedLock> {
+  const { request, options } = call;
+  if (!takeTurn(call, call.registry, call.name)) return acquireSlowly(call, driver, 'name');
   if (request === undefined || driver === undefined) return granted(call, undefined);
-  if (!takeTurn(call, pathRegistry, request.path)) return acquireSlowly(call, 'path');
+  if (!takeTurn(call, pathRegistry, request.path)) return acquireSlowly(call, driver, 'path');
   // Readers of this process go to the driver one by one, so that one waiter per file and process is all there is.
-  if (!takeDoor(call, request)) return acquireSlowly(call, 'door');
+  if (!takeDoor(call, request)) return acquireSlowly(call, driver, 'door');
   try {
     const first = tryOnce(driver, request, options.fair === true);
-    if (first instanceof Promise)
-      return first.then((result) => afterTry(call, result)).catch((error) => giveUp(call, error));
+    if (isThenable(first)) {
+      return first.then((result) => afterTry(call, driver, result)).catch((error) => giveUp(call, error));
+    }
     if (first.obtained !== undefined) return granted(call, first.obtained);
-    return acquireSlowly(call, 'driver', first.place);
+    return acquireSlowly(call, driver, 'driver', first.place);
   } catch (error) {
     return giveUp(call, error);
   }
 }
 
-async function afterTry(call: Acquisition, { obtained, place }: FirstTry): Promise<GrantedLock> {
-  if (obtained === undefined) return acquireSlowly(call, 'driver', place);
+async function afterTry(call: Acquisition, driver: LockDriver, { obtained, place }: FirstTry): Promise<GrantedLock> {
+  if (obtained === undefined) return acquireSlowly(call, driver, 'driver', place);
   const { signal } = call.options;
   if (signal?.aborted !== true) return granted(call, obtained);
   // The abort came while the driver was trying: the grant is given back before anybody learns of it.
@@ -49,8 +62,13 @@ async function afterTry(call: Acquisition, { obtained, place }: FirstTry): Promi
 
 type Stage = 'name' | 'path' | 'door' | 'driver';
 
-async function acquireSlowly(call: Acquisition, from: Stage, place?: Place): Promise<GrantedLock> {
-  const { request, driver, options } = call;
+async function acquireSlowly(
+  call: Acquisition,
+  driver: LockDriver | undefined,
+  from: Stage,
+  place?: Place,
+): Promise<GrantedLock> {
+  const { request, options } = call;
   try {
     if (options.blocking === false) {
       place?.leave();
@@ -149,7 +167,8 @@ async function timedOut(call: Acquisition): Promise<LockTimeoutError> {
   return new LockTimeoutError(call.name, call.options.timeout ?? 0, await holdersOf(call));
 }
 
-async function holdersOf({ driver, request }: Acquisition): Promise<readonly Holder[]> {
+async function holdersOf({ driver: selected, request }: Acquisition): Promise<readonly Holder[]> {
+  const driver = await selected;
   if (driver === undefined || request === undefined) return [{ pid: process.pid, command: ownCommand() }];
   try {
     return await driver.holders(request);

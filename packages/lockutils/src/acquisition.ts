@@ -15,7 +15,8 @@ export interface Acquisition {
   readonly options: LockOptions;
   readonly mode: TurnMode;
   readonly registry: TurnRegistry;
-  readonly driver: LockDriver | undefined;
+  /** Of an external lock; a promise until it is loaded. */
+  driver: LockDriver | Promise<LockDriver> | undefined;
   readonly request: LockRequest | undefined;
   readonly clock: Clock;
   readonly start: number;

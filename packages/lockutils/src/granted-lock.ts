@@ -6,6 +6,7 @@ import type { LockHandle } from './held-lock.js';
 import { leaveTurn } from './local/held-turn.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './waiting/obtain.js';
+import { isThenable } from './waiting/thenable.js';
 
 /** The {@link LockHandle} of a granted call. Released in reverse: the driver, then the turns of this process. */
 export class GrantedLock implements LockHandle {
@@ -82,7 +83,7 @@ export class GrantedLock implements LockHandle {
       // With our own ticket still locked the queue would not look empty to the removal.
       if (remove) this.#obtained?.place?.leave();
       const done = this.#obtained?.grant.release({ remove });
-      if (done instanceof Promise) return done.then(() => this.#finish(), this.#failed);
+      if (isThenable(done)) return Promise.resolve(done).then(() => this.#finish(), this.#failed);
     } catch (error) {
       return Promise.reject(this.#failure(error));
     }

@@ -4,12 +4,12 @@ export { type ListLocksOptions, listLocks } from './cleanup/list-locks.js';
 export type { LockStatus } from './cleanup/lock-status.js';
 export type { KeepReason } from './cleanup/remove-unused-lock.js';
 export type { Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
-export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/kernel-driver.js';
-export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/kernel-system.js';
+export type { KernelDriverOptions } from './drivers/kernel/kernel-driver.js';
+export type { KernelSystem } from './drivers/kernel/kernel-system.js';
 export { LockDriverMismatchError } from './drivers/lock-driver-mismatch-error.js';
 export { LockLostError } from './drivers/lockfile/lock-lost-error.js';
-export { type LockfileDriverOptions, lockfileDriver } from './drivers/lockfile/lockfile-driver.js';
-export { type LockfileFs, promisedFs, synchronousFs } from './drivers/lockfile/lockfile-fs.js';
+export type { LockfileDriverOptions } from './drivers/lockfile/lockfile-driver.js';
+export type { LockfileFs } from './drivers/lockfile/lockfile-fs.js';
 export { NetworkFileSystemError } from './drivers/network-file-system.js';
 export type { DriverName } from './drivers/select.js';
 export {

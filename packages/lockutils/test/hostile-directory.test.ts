@@ -1,13 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import {
-  defaultKernelSystem,
-  type KernelSystem,
-  kernelDriver,
-  type LockOptions,
-  lock,
-} from '@oslo-concurrency/lockutils';
+import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it, vi } from 'vitest';
 import { lockDirectory } from './lock-directory.js';
 

@@ -171,7 +171,7 @@ it('G2 a holder stopped for 10 s is not robbed, and goes on as if nothing had be
     contender(0).acquire('plain', { ...options, timeout: 10_000 }),
     contender(1).acquire('fair', { ...options, fair: true, timeout: 10_000 }),
   ];
-  for (const robbery of robberies) await expect(robbery).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+  await Promise.all(robberies.map((robbery) => expect(robbery).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' })));
   holder.process.kill('SIGCONT');
   await holder.release('plain');
   await holder.release('fair');

@@ -1,7 +1,6 @@
+import { createRequire } from 'node:module';
 import { getOption, registerOption } from '@oslo-concurrency/core';
 import type { LockDriver } from './driver.js';
-import { kernelDriver } from './kernel/kernel-driver.js';
-import { lockfileDriver } from './lockfile/lockfile-driver.js';
 
 /** The drivers that are built in, by name. */
 export type DriverName = 'kernel' | 'lockfile';
@@ -25,20 +24,47 @@ registerOption<string>({
   accepts: (value) => names.includes(value as DriverName),
 });
 
+type KernelModule = typeof import('./kernel/kernel-driver.js');
+type LockfileModule = typeof import('./lockfile/lockfile-driver.js');
+
 const made = new Map<DriverName, LockDriver>();
 
-/** The driver a call asked for by name or object, or the configured one. */
-export function selectDriver(asked: DriverName | LockDriver | undefined): LockDriver {
-  if (typeof asked === 'object') return asked;
-  const name = asked ?? getOption('lockDriver');
-  let driver = made.get(name);
-  if (driver === undefined) {
-    driver = make(name);
-    made.set(name, driver);
-  }
-  return driver;
+// Loaded at the first external lock: who imports this package for an internal lock or an error class waits for none
+// of it (G22).
+async function importDriver(name: DriverName): Promise<LockDriver> {
+  const driver =
+    name === 'kernel'
+      ? (await import('./kernel/kernel-driver.js')).kernelDriver()
+      : (await import('./lockfile/lockfile-driver.js')).lockfileDriver();
+  return keep(name, driver);
 }
 
-function make(name: DriverName): LockDriver {
-  return name === 'kernel' ? kernelDriver() : lockfileDriver();
+function requireDriver(name: DriverName): LockDriver {
+  const require = createRequire(import.meta.url);
+  const driver =
+    name === 'kernel'
+      ? (require('./kernel/kernel-driver.js') as KernelModule).kernelDriver()
+      : (require('./lockfile/lockfile-driver.js') as LockfileModule).lockfileDriver();
+  return keep(name, driver);
+}
+
+// Two first calls may have loaded it at the same time; one instance is enough for both.
+function keep(name: DriverName, driver: LockDriver): LockDriver {
+  const first = made.get(name);
+  if (first === undefined) made.set(name, driver);
+  return first ?? driver;
+}
+
+/** The driver a call asked for by name or object, or the configured one; a promise while it must still be loaded. */
+export function selectDriver(asked: DriverName | LockDriver | undefined): LockDriver | Promise<LockDriver> {
+  if (typeof asked === 'object') return asked;
+  const name = asked ?? getOption('lockDriver');
+  return made.get(name) ?? importDriver(name);
+}
+
+/** The same for code that cannot wait. */
+export function selectDriverSync(asked: DriverName | LockDriver | undefined): LockDriver {
+  if (typeof asked === 'object') return asked;
+  const name = asked ?? getOption('lockDriver');
+  return made.get(name) ?? requireDriver(name);
 }

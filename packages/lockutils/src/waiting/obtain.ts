@@ -1,6 +1,7 @@
 import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js';
 import type { Patience } from './patience.js';
 import { type Attempt, poll } from './poll.js';
+import { isThenable } from './thenable.js';
 
 /** A grant, and the place in line that is kept with it until release. */
 export interface Obtained {
@@ -21,7 +22,7 @@ export interface FirstTry {
 export function tryOnce(driver: LockDriver, request: LockRequest, fair: boolean): FirstTry | Promise<FirstTry> {
   if (!mustQueue(request, fair) || driver.joinQueue === undefined) return attempted(driver, request, undefined);
   const place = driver.joinQueue(request);
-  if (place instanceof Promise) return place.then((joined) => tryFrom(driver, request, joined));
+  if (isThenable(place)) return Promise.resolve(place).then((joined) => tryFrom(driver, request, joined));
   return tryFrom(driver, request, place);
 }
 
@@ -30,8 +31,9 @@ function tryFrom(driver: LockDriver, request: LockRequest, place: Place | undefi
   try {
     const first = place.isFirst();
     if (first === false) return { obtained: undefined, place };
-    const result = first === true ? attempted(driver, request, place) : whenFirst(first, driver, request, place);
-    return result instanceof Promise ? result.catch((error: unknown) => leaveAndThrow(place, error)) : result;
+    const result: FirstTry | Promise<FirstTry> =
+      first === true ? attempted(driver, request, place) : whenFirst(first, driver, request, place);
+    return isThenable(result) ? Promise.resolve(result).catch((error: unknown) => leaveAndThrow(place, error)) : result;
   } catch (error) {
     return leaveAndThrow(place, error);
   }
@@ -52,7 +54,7 @@ function attempted(driver: LockDriver, request: LockRequest, place: Place | unde
     value === undefined
       ? { obtained: undefined, place }
       : { obtained: settled(request, value, place), place: undefined };
-  return grant instanceof Promise ? grant.then(settle) : settle(grant);
+  return isThenable(grant) ? Promise.resolve(grant).then(settle) : settle(grant);
 }
 
 function leaveAndThrow(place: Place, error: unknown): never {
@@ -144,7 +146,7 @@ async function join(
 }
 
 function whenTrue(answer: boolean | Promise<boolean>): true | undefined | Promise<true | undefined> {
-  return answer instanceof Promise ? answer.then((value) => value || undefined) : answer || undefined;
+  return isThenable(answer) ? Promise.resolve(answer).then((value) => value || undefined) : answer || undefined;
 }
 
 async function returnGrant(grant: Grant): Promise<void> {

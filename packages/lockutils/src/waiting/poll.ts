@@ -1,4 +1,5 @@
 import type { Patience } from './patience.js';
+import { isThenable } from './thenable.js';
 
 // After a hint the lock is about to become free: its last holder touches the file just before it closes it.
 const burst = [0, 1, 2, 4, 8];
@@ -77,7 +78,7 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
       trying = true;
       try {
         const value = what.attempt();
-        if (value instanceof Promise) value.then(judge, fail);
+        if (isThenable(value)) value.then(judge, fail);
         else judge(value);
       } catch (error) {
         fail(error);
