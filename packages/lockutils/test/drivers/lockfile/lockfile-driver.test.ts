@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { fc, test as propertyTest } from '@fast-check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Grant, lock, lockfileDriver, promisedFs, synchronousFs } from '../../../dist/index.js';
+import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
+import { type Grant, lock } from '../../../dist/index.js';
 import { Contender, endContenders } from './contender.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/${name}.mjs`, import.meta.url));
