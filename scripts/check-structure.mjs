@@ -65,7 +65,9 @@ function checkSource(file, name, manifest) {
     if (rest !== '') breaches.push(`${shown}: holds more than named re-exports: ${rest.split('\n')[0]}`);
   }
   const known = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
-  for (const [, specifier] of code.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+  const imports = /^(?:import|export)\b[^'";]*\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm;
+  for (const [, ...found] of code.matchAll(imports)) {
+    const specifier = found.find(Boolean);
     if (specifier.startsWith('.') || specifier.startsWith('node:')) continue;
     const imported = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
     if (imported === `${scope}${name}`) breaches.push(`${shown}: imports its own package by name`);

@@ -16,6 +16,11 @@ const steps = {
   structure: [['node', 'scripts/check-structure.mjs']],
   manifests: folders.map((folder) => ['publint', '--strict', folder]),
   types: folders.map((folder) => ['attw', '--pack', folder, '--profile', 'esm-only', '--no-emoji']),
+  api: [['node', 'scripts/api-reports.mjs']],
+  licences: [['node', 'scripts/check-licences.mjs']],
+  changesets: [['node', 'scripts/check-changesets.mjs']],
+  'doc-code': [['node', 'scripts/check-doc-code.mjs']],
+  'doc-names': [['node', 'scripts/check-doc-names.mjs']],
   links: [['remark', '--quiet', '--frail', '.']],
 };
 

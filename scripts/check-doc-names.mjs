@@ -1,0 +1,40 @@
+// A name that a document sets in code type must exist: options, functions, classes, error codes and scripts are looked up
+// in the sources, so that a renamed option does not live on in the documents.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { documents, prose } from './documents.mjs';
+import { packages, root } from './workspaces.mjs';
+
+/** Names of others that the documents speak of. */
+const foreign = new Set(
+  (
+    'TypeError RangeError SyntaxError AbortError AsyncLocalStorage AggregateError experimentalDecorators skipLibCheck ' +
+    'NodeNext instanceof withResolvers waitForLock StopWatch InterProcessLock ReaderWriterLock'
+  ).split(' '),
+);
+
+const sources = packages.flatMap(({ folder }) =>
+  readdirSync(join(folder, 'src'), { recursive: true })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(folder, 'src', file), 'utf8')),
+);
+const known = new Set(sources.join('\n').match(/[A-Za-z_$][\w$]*/g));
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+for (const { path, text } of documents) {
+  for (const [index, line] of prose(text).split('\n').entries()) {
+    for (const [, code] of line.matchAll(/`([^`]+)`/g)) {
+      // camelCase, PascalCase with an inner capital, and error codes; with or without a call's parentheses.
+      const name = /^([a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|ERR_\w+)(\(.*\))?$/.exec(code)?.[1];
+      if (name === undefined || known.has(name) || foreign.has(name)) continue;
+      if (/\bnot ours\b|<!-- foreign -->/.test(line)) continue;
+      console.log(`${path}:${index + 1}: \`${name}\` is nowhere in the sources`);
+      process.exitCode = 1;
+    }
+  }
+  for (const [, script] of text.matchAll(/npm run ([a-z][\w-]*(?::[\w-]+)*)/g)) {
+    if (Object.hasOwn(scripts, script)) continue;
+    console.log(`${path}: there is no script ${script}`);
+    process.exitCode = 1;
+  }
+}
