@@ -26,7 +26,7 @@ export class EtcdUnreachableError extends EtcdEndpointError {
   readonly code = 'ERR_ETCD_UNREACHABLE';
 
   constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
-    super(endpoint, `cannot be reached (${what}); is etcd running there, and is this its client URL?`, {
+    super(endpoint, `cannot be reached (${what}); is etcd running there, and is this its client URL, http or https?`, {
       tryElsewhere: true,
       maybeApplied,
       cause,
@@ -53,10 +53,10 @@ export class EtcdTimeoutError extends EtcdEndpointError {
 export class EtcdTlsError extends EtcdEndpointError {
   readonly code = 'ERR_ETCD_TLS';
 
-  constructor(endpoint: string, what: string, cause: unknown) {
+  constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
     super(endpoint, `TLS failed (${what}); look at tls.ca, tls.cert, tls.key and the names in the certificate`, {
       tryElsewhere: true,
-      maybeApplied: false,
+      maybeApplied,
       cause,
     });
   }

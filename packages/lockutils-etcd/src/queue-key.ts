@@ -163,7 +163,7 @@ export class QueueKey {
       const own = { key: base64(this.key) };
       if (member.lastHeader === undefined) await member.call('/v3/kv/range', own, request);
       for (let tries = 0; tries < 3; tries++) {
-        if (tries > 0) await pause(20, request.signal ?? new AbortController().signal);
+        if (tries > 0) await pause(20, request.signal);
         const before = member.lastHeader;
         const since = this.#request.now();
         const answer = await member.keepAlive(this.#lease, request);

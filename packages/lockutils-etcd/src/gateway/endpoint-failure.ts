@@ -21,11 +21,17 @@ const beforeSending = new Set([
 /** The error for what `fetch` rejected with. */
 export function connectionFailure(endpoint: string, thrown: unknown): EtcdEndpointError {
   // fetch says "fetch failed" and hides the system's error as its cause, sometimes one level deeper.
-  let root = thrown as NodeJS.ErrnoException;
-  while (root.cause instanceof Error) root = root.cause as NodeJS.ErrnoException;
+  let root = thrown as NodeJS.ErrnoException & { socket?: { bytesRead?: number } };
+  while (root.cause instanceof Error) root = root.cause as typeof root;
   const code = root.code ?? root.message;
-  if (/CERT|TLS|SSL|SIGNATURE|^EPROTO$/.test(code)) return new EtcdTlsError(endpoint, code, thrown);
-  return new EtcdUnreachableError(endpoint, code, !beforeSending.has(code), thrown);
+  if (/CERT|TLS|SSL|SIGNATURE|PEM|^EPROTO$/.test(code)) return new EtcdTlsError(endpoint, code, false, thrown);
+  // In TLS 1.3 a server refuses a client's certificate after the handshake, by hanging up.
+  const hungUp = root.socket?.bytesRead === 0;
+  if (hungUp && endpoint.startsWith('https:')) {
+    return new EtcdTlsError(endpoint, 'closed without an answer, as for a wrong client certificate', true, thrown);
+  }
+  const what = hungUp ? 'closed without an answer' : code;
+  return new EtcdUnreachableError(endpoint, what, !beforeSending.has(code), thrown);
 }
 
 const unavailable = 14;

@@ -1,6 +1,7 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { EtcdAuthError, EtcdClosedError, type EtcdEndpointError, EtcdUnavailableError } from '../etcd-errors.js';
 import { Member, type RequestSettings } from './member.js';
+import { pause } from './stop-after.js';
 import { type EtcdTls, type Transport, transportFor } from './transport.js';
 
 /** Where the cluster is, and who we are there. */
@@ -53,7 +54,8 @@ export class Gateway {
    * Runs `requests` at the current endpoint and, when that fails for reasons of its own, at each of the others.
    *
    * A connection that broke is tried once more at the same endpoint: it may have been an old one, kept from before the
-   * server was restarted. A token that has expired is renewed once.
+   * server was restarted. A token that has expired is renewed once. Members that live and have no leader at the moment
+   * are asked again for `requestTimeout`, which an election is shorter than.
    * @throws the error of the only endpoint, or EtcdUnavailableError with those of all.
    */
   async attempt<T>(
@@ -65,7 +67,8 @@ export class Gateway {
     let authenticatedAgain = false;
     let again: Member | undefined;
     const most = this.#members.length;
-    for (let tried = 0; tried < most; ) {
+    const end = performance.now() + this.#options.requestTimeout;
+    for (;;) {
       if (this.#closed) throw new EtcdClosedError();
       signal?.throwIfAborted();
       const member = this.current;
@@ -89,11 +92,16 @@ export class Gateway {
           continue;
         }
         failures.push(error);
-        tried++;
         this.moveOn(member);
       }
+      if (failures.length < most) continue;
+      const electing = failures.some(({ code }) => code === 'ERR_ETCD_NO_LEADER');
+      if (!electing || performance.now() > end) {
+        throw failures.length === 1 ? failures[0] : new EtcdUnavailableError([...failures]);
+      }
+      failures.length = 0;
+      await pause(50, signal);
     }
-    throw failures.length === 1 ? failures[0] : new EtcdUnavailableError(failures);
   }
 
   /** Goes to the next endpoint, unless somebody else has left `member` meanwhile. */
