@@ -96,7 +96,8 @@ async function acquireSlowly(
 const alone: TurnMode = { shared: false, permits: undefined };
 const nothing = (): void => {};
 
-function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode = call.mode): boolean {
+/** Takes a turn if nobody is in the way. */
+export function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode = call.mode): boolean {
   const queue = registry.open(key);
   if (!queue.admits(mode)) return false;
   call.turns.push({ registry, key, queue, turn: queue.join(mode, call.body, nothing) });
@@ -106,7 +107,8 @@ function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode =
 const hasDoor = (request: LockRequest): boolean => request.shared || request.permits !== undefined;
 const doorOf = (request: LockRequest): string => `${request.path}\0door`;
 
-function takeDoor(call: Acquisition, request: LockRequest): boolean {
+/** Takes the door of a file that several may hold, if such a one is asked for; `false` when it is taken. */
+export function takeDoor(call: Acquisition, request: LockRequest): boolean {
   return !hasDoor(request) || takeTurn(call, pathRegistry, doorOf(request), alone);
 }
 
@@ -129,7 +131,8 @@ async function waitFor(
   }
 }
 
-function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock {
+/** What a call that got everything resolves to. */
+export function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock {
   const { request } = call;
   if (request !== undefined && hasDoor(request)) {
     const door = call.turns.pop();
@@ -144,18 +147,21 @@ function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock
   return new GrantedLock(call, obtained, waitedMs);
 }
 
-function giveUp(call: Acquisition, error: unknown): never {
+/** Leaves all turns and throws. */
+export function giveUp(call: Acquisition, error: unknown): never {
   for (const turn of call.turns.reverse()) leaveTurn(turn);
   call.turns.length = 0;
   throw error;
 }
 
-function announce(call: Acquisition): void {
+/** Tells log and subscribers of the call. */
+export function announce(call: Acquisition): void {
   if (call.options.doLog !== false) getLogger().debug(`Acquiring lock "${call.name}"`);
   if (lockChannels.acquire.hasSubscribers) lockChannels.acquire.publish(eventOf(call));
 }
 
-function tellWait(call: Acquisition): void {
+/** Tells `onWait` and subscribers that the call waits. */
+export function tellWait(call: Acquisition): void {
   const { onWait } = call.options;
   if (onWait === undefined && !lockChannels.wait.hasSubscribers) return;
   const info = { name: call.name, lockFile: call.request?.path, holders: () => holdersOf(call) };

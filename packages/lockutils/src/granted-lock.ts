@@ -49,8 +49,16 @@ export class GrantedLock implements LockHandle {
   }
 
   release(): Promise<void> {
-    this.#release ??= this.#releaseOnce();
-    return this.#release;
+    if (this.#release !== undefined) return this.#release;
+    const done = this.#releaseOnce();
+    // A release that failed at once may be tried again.
+    if (this.#state !== 'held') this.#release = done;
+    return done;
+  }
+
+  /** `release()` for drivers that work synchronously: throws what that rejects with. */
+  releaseSync(): void {
+    if (this.#release === undefined) this.#release = this.#releaseNow() ?? Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,18 +85,27 @@ export class GrantedLock implements LockHandle {
 
   // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
   #releaseOnce(): Promise<void> {
+    try {
+      return this.#releaseNow() ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #releaseNow(): Promise<void> | undefined {
     const remove = this.#call.options.removeOnRelease === true;
     this.#state = 'releasing';
+    let done: void | Promise<void>;
     try {
       // With our own ticket still locked the queue would not look empty to the removal.
       if (remove) this.#obtained?.place?.leave();
-      const done = this.#obtained?.grant.release({ remove });
-      if (isThenable(done)) return Promise.resolve(done).then(() => this.#finish(), this.#failed);
+      done = this.#obtained?.grant.release({ remove });
     } catch (error) {
-      return Promise.reject(this.#failure(error));
+      throw this.#failure(error);
     }
+    if (isThenable(done)) return Promise.resolve(done).then(() => this.#finish(), this.#failed);
     this.#finish();
-    return Promise.resolve();
+    return undefined;
   }
 
   readonly #failed = (error: unknown): never => {

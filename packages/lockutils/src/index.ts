@@ -30,6 +30,7 @@ export {
   UpgradeConflictError,
 } from './errors.js';
 export { type ExternalLockOptions, externalLock } from './external-lock.js';
+export { HeldByThisThreadError } from './held-by-this-thread-error.js';
 export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
 export type { LockBody } from './hold.js';
 export { internalFairLock } from './internal-fair-lock.js';
@@ -54,6 +55,7 @@ export { Semaphores } from './local/semaphores.js';
 export { lock } from './lock.js';
 export { LockNotHeldError } from './lock-not-held-error.js';
 export type { LockOptions } from './lock-options.js';
+export { type LockSyncBody, type LockSyncOptions, lockSync } from './lock-sync.js';
 export type { Holder } from './owner/holder.js';
 export {
   lockWithPrefix,
@@ -61,5 +63,7 @@ export {
   synchronizedWithPrefix,
 } from './prefixed.js';
 export { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
+export type { SyncHeldLock } from './sync-held-lock.js';
 export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';
+export { type SyncSynchronizer, synchronizedSync } from './synchronized-sync.js';
 export type { WaitOptions } from './wait-options.js';

@@ -49,6 +49,6 @@ function adder(lockFilePrefix: string): <O extends LockOptions>(options: O | und
   return <O extends LockOptions>(options: O | undefined): O => {
     // What is no object is left for the check of the options to name.
     if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
-    return { lockFilePrefix, ...options } as O;
+    return { ...options, lockFilePrefix: options?.lockFilePrefix ?? lockFilePrefix } as O;
   };
 }

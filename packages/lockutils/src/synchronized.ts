@@ -1,9 +1,9 @@
-import { getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { systemClock } from '@oslo-concurrency/core';
+import { CallLog } from './call-log.js';
 import { lock } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
-import { checkCallable, nameOfCall, takeIdentity } from './wrapped-function.js';
+import { type AnyFunction, checkCallable, inEveryDialect, takeIdentity } from './wrapped-function.js';
 
-type AnyFunction = (...args: never[]) => unknown;
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 
 /** What {@link synchronized} makes of a function: the same, but the value comes as a promise. */
@@ -37,44 +37,23 @@ export interface Synchronizer {
  */
 export function synchronized(name: string, options: LockOptions = {}): Synchronizer {
   checkLockOptions(name, options);
-  const wrap = <F extends AnyFunction>(fn: F, isMethod: boolean): F => synchronize(name, options, fn, isMethod);
-  const synchronizer = (first: unknown, context?: unknown, descriptor?: PropertyDescriptor): unknown => {
-    if (context === undefined) return wrap(first as AnyFunction, false);
-    if (typeof context === 'object') {
-      const { kind } = context as { readonly kind?: unknown };
-      if (kind !== 'method') throw new InvalidOptionError('decorated', 'a method', kind);
-      return wrap(first as AnyFunction, true);
-    }
-    if (typeof descriptor?.value !== 'function') throw new InvalidOptionError('decorated', 'a method', descriptor);
-    return { ...descriptor, value: wrap(descriptor.value as AnyFunction, true) };
-  };
-  return synchronizer as Synchronizer;
+  return inEveryDialect((fn, isMethod) => synchronize(name, options, fn, isMethod)) as Synchronizer;
 }
 
-function synchronize<F extends AnyFunction>(name: string, options: LockOptions, fn: F, isMethod: boolean): F {
+function synchronize(name: string, options: LockOptions, fn: AnyFunction, isMethod: boolean): AnyFunction {
   checkCallable(fn);
-  const clock = options.clock ?? systemClock;
+  const clock = options.doLog === false ? undefined : (options.clock ?? systemClock);
   const lockOptions: LockOptions = { ...options, doLog: false };
-  const debug = (message: string): void => {
-    if (options.doLog !== false) getLogger().debug(message);
-  };
   const run = async function (this: unknown, ...args: never[]): Promise<unknown> {
-    const caller = nameOfCall(fn, isMethod ? this : undefined);
-    const start = clock.now();
-    let since: number | undefined;
-    debug(`Acquiring lock "${name}" by "${caller}"`);
+    const log = new CallLog(name, fn, isMethod ? this : undefined, clock);
     try {
       return await lock(name, lockOptions, () => {
-        since = clock.now();
-        debug(`Lock "${name}" acquired by "${caller}" :: waited ${seconds(since - start)}`);
+        log.granted();
         return fn.apply(this as never, args);
       });
     } finally {
-      const held = since === undefined ? 'N/A' : seconds(clock.now() - since);
-      debug(`Lock "${name}" "${since === undefined ? 'unacquired' : 'released'}" by "${caller}" :: held ${held}`);
+      log.ended();
     }
   };
   return takeIdentity(run, fn);
 }
-
-const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(3)}s`;

@@ -153,11 +153,13 @@ describe('synchronized as a method decorator', () => {
       entries: ['begin a', 'end a', 'begin b', 'end b'],
       identity: ['append', 2],
       refused: 'ERR_DEADLOCK',
+      tally: [40, 'tally', 1],
       log: expect.arrayContaining([
         'Acquiring lock "ledger" by "Ledger.append"',
         'Lock "ledger" acquired by "Ledger.append" :: waited Ns',
         'Lock "ledger" "released" by "Ledger.append" :: held Ns',
         'Lock "ledger" acquired by "Ledger.count" :: waited Ns',
+        'Lock "tally" acquired by "Ledger.tally" :: waited Ns',
         'Lock "ledger" "unacquired" by "Ledger.append" :: held N/A',
       ]),
     });

@@ -67,7 +67,7 @@ function leaveAndThrow(place: Place, error: unknown): never {
  * gives it up at the grant: those behind may be let in beside it, and a writer among them stops all readers after it
  * (G11).
  */
-function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
+export function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
   if (!request.shared && request.permits === undefined) return { grant, place };
   place?.leave();
   return { grant, place: undefined };
@@ -116,8 +116,8 @@ export async function obtain(
   }
 }
 
-// `fair` forbids barging. Readers and permit holders always queue: a reader that barges starves a waiting writer.
-function mustQueue(request: LockRequest, fair: boolean): boolean {
+/** `fair` forbids barging. Readers and permit holders always queue: a reader that barges starves a waiting writer. */
+export function mustQueue(request: LockRequest, fair: boolean): boolean {
   return fair || request.shared || request.permits !== undefined;
 }
 

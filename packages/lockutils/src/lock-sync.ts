@@ -1,0 +1,148 @@
+import { getLogger, getOption, InvalidOptionError } from '@oslo-concurrency/core';
+import { announce, giveUp, granted, takeDoor, takeTurn, tellWait } from './acquire.js';
+import { type Acquisition, plan } from './acquisition.js';
+import type { LockDriver } from './drivers/driver.js';
+import { lockfileDriver } from './drivers/lockfile/lockfile-driver.js';
+import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
+import type { GrantedLock } from './granted-lock.js';
+import { HeldByThisThreadError } from './held-by-this-thread-error.js';
+import { pathRegistry } from './local/turn-registry.js';
+import { checkLockOptions, type LockOptions } from './lock-options.js';
+import type { Holder } from './owner/holder.js';
+import { SyncHeldLock } from './sync-held-lock.js';
+import { blockThread } from './waiting/block-thread.js';
+import { obtainSync } from './waiting/obtain-sync.js';
+
+/** Options of {@link lockSync}: those of `lock`, but `external` is `true` unless said otherwise, and no `signal`. */
+export type LockSyncOptions = Omit<LockOptions, 'signal' | 'deadlock'>;
+
+/** What runs under a lock that {@link lockSync} took; it must not return a promise. */
+export type LockSyncBody<T> = (held: SyncHeldLock) => T;
+
+/**
+ * Takes the lock `name` between processes and stops the thread until it has it: for scripts, not for servers.
+ *
+ * In one line with those who wait by `lock()` in other processes, so `fair`, `shared`, `permits` and `timeout` mean
+ * the same. While it waits nothing else of this thread runs: no timer, no signal handler, no release of another lock.
+ *
+ * @throws HeldByThisThreadError at once where it would have to wait for this very thread, or might have to.
+ * @throws LockTimeoutError, AcquireLockFailedError and what else `lock()` rejects with.
+ * @example
+ * lockSync('deploy', { timeout: 60_000 }, () => execFileSync('./deploy.sh'));
+ */
+export function lockSync(name: string, options?: LockSyncOptions): SyncHeldLock;
+export function lockSync<T>(name: string, fn: LockSyncBody<T>): T;
+export function lockSync<T>(name: string, options: LockSyncOptions, fn: LockSyncBody<T>): T;
+export function lockSync<T>(
+  name: string,
+  second: LockSyncOptions | LockSyncBody<T> = {},
+  third?: LockSyncBody<T>,
+): T | SyncHeldLock {
+  const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
+  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  const held = new SyncHeldLock(acquireSync(planSync(name, options)));
+  return fn === undefined ? held : holdAround(held, fn);
+}
+
+function planSync(name: string, options: LockSyncOptions): Acquisition {
+  checkSyncOptions(name, options);
+  return plan(name, { ...options, external: options.external ?? true, driver: synchronousDriver(options.driver) });
+}
+
+/** Throws for options that a synchronous lock cannot have. */
+export function checkSyncOptions(name: string, options: LockSyncOptions): void {
+  checkLockOptions(name, options);
+  const { signal } = options as LockOptions;
+  if (signal !== undefined)
+    throw new InvalidOptionError('signal', 'absent: nothing can abort a stopped thread', signal);
+}
+
+let lockfile: LockDriver | undefined;
+
+function synchronousDriver(asked: LockOptions['driver']): NonNullable<LockOptions['driver']> {
+  const driver = asked ?? getOption('lockDriver');
+  if (driver !== 'lockfile') return driver;
+  lockfile ??= lockfileDriver({ synchronous: true });
+  return lockfile;
+}
+
+function acquireSync(call: Acquisition): GrantedLock {
+  const { request, driver, options } = call;
+  announce(call);
+  try {
+    if (!takeTurn(call, call.registry, call.name)) throw refusal(call);
+    if (request === undefined || driver === undefined) return granted(call, undefined);
+    if (!takeTurn(call, pathRegistry, request.path) || !takeDoor(call, request)) throw refusal(call);
+    const obtained = obtainSync(driver, request, options.fair === true, patienceOf(call));
+    if (obtained === undefined) throw new LockTimeoutError(call.name, options.timeout ?? 0, holdersNow(call));
+    return granted(call, obtained);
+  } catch (error) {
+    return giveUp(call, error);
+  }
+}
+
+function refusal({ name, options }: Acquisition): Error {
+  return options.blocking === false ? new AcquireLockFailedError(name) : new HeldByThisThreadError(name);
+}
+
+// Short at first, as most locks are held for a moment; then 200 looks a second, some microseconds each.
+const pauses = [1, 2, 4];
+const longPause = 5;
+
+function patienceOf(call: Acquisition): { begin(): void; pause(): boolean } {
+  const { clock, options } = call;
+  const deadline = call.start + (options.timeout ?? Number.POSITIVE_INFINITY);
+  let count = 0;
+  return {
+    begin() {
+      // Shared or counted, this thread holds the file already: whoever is before us may be waiting for that.
+      if (options.blocking === false || sharesWithThisThread(call)) throw refusal(call);
+      tellWait(call);
+    },
+    pause() {
+      const left = deadline - clock.now();
+      if (left <= 0) return false;
+      blockThread(Math.min(left, options.delay ?? pauses[count] ?? longPause));
+      count += 1;
+      return true;
+    },
+  };
+}
+
+function sharesWithThisThread(call: Acquisition): boolean {
+  const own = call.turns.find(({ registry }) => registry === pathRegistry);
+  for (const turn of own?.queue.turns() ?? []) if (turn !== own?.turn) return true;
+  return false;
+}
+
+function holdersNow({ driver, request }: Acquisition): readonly Holder[] {
+  if (driver === undefined || request === undefined) return [];
+  try {
+    const holders = driver.holders(request);
+    return holders instanceof Promise ? [] : holders;
+  } catch {
+    // It is only for the message; the error that matters is the one being made.
+    return [];
+  }
+}
+
+/** Runs `fn` and releases; `fn` must be through when it returns. */
+function holdAround<T>(held: SyncHeldLock, fn: LockSyncBody<T>): T {
+  let value: T;
+  try {
+    value = fn(held);
+  } catch (error) {
+    try {
+      held.release();
+    } catch (failure) {
+      // The body's error is what the caller must see (G14).
+      getLogger().error((failure as Error).message);
+    }
+    throw error;
+  }
+  held.release();
+  if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') {
+    throw new InvalidOptionError('fn', 'synchronous: what it goes on with runs without the lock; use lock()', value);
+  }
+  return value;
+}
