@@ -1,8 +1,8 @@
-import { getLogger, getOption, InvalidOptionError } from '@oslo-concurrency/core';
+import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
 import { announce, giveUp, granted, takeDoor, takeTurn, tellWait } from './acquire.js';
 import { type Acquisition, plan } from './acquisition.js';
 import type { LockDriver } from './drivers/driver.js';
-import { lockfileDriver } from './drivers/lockfile/lockfile-driver.js';
+import { selectDriverSync } from './drivers/select.js';
 import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
 import type { GrantedLock } from './granted-lock.js';
 import { HeldByThisThreadError } from './held-by-this-thread-error.js';
@@ -12,6 +12,7 @@ import type { Holder } from './owner/holder.js';
 import { SyncHeldLock } from './sync-held-lock.js';
 import { blockThread } from './waiting/block-thread.js';
 import { obtainSync } from './waiting/obtain-sync.js';
+import { isThenable } from './waiting/thenable.js';
 
 /** Options of {@link lockSync}: those of `lock`, but `external` is `true` unless said otherwise, and no `signal`. */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'deadlock'>;
@@ -46,7 +47,7 @@ export function lockSync<T>(
 
 function planSync(name: string, options: LockSyncOptions): Acquisition {
   checkSyncOptions(name, options);
-  return plan(name, { ...options, external: options.external ?? true, driver: synchronousDriver(options.driver) });
+  return plan(name, { ...options, external: options.external ?? true, driver: selectDriverSync(options.driver) });
 }
 
 /** Throws for options that a synchronous lock cannot have. */
@@ -57,17 +58,9 @@ export function checkSyncOptions(name: string, options: LockSyncOptions): void {
     throw new InvalidOptionError('signal', 'absent: nothing can abort a stopped thread', signal);
 }
 
-let lockfile: LockDriver | undefined;
-
-function synchronousDriver(asked: LockOptions['driver']): NonNullable<LockOptions['driver']> {
-  const driver = asked ?? getOption('lockDriver');
-  if (driver !== 'lockfile') return driver;
-  lockfile ??= lockfileDriver({ synchronous: true });
-  return lockfile;
-}
-
 function acquireSync(call: Acquisition): GrantedLock {
-  const { request, driver, options } = call;
+  const { request, options } = call;
+  const driver = driverOf(call);
   announce(call);
   try {
     if (!takeTurn(call, call.registry, call.name)) throw refusal(call);
@@ -80,6 +73,9 @@ function acquireSync(call: Acquisition): GrantedLock {
     return giveUp(call, error);
   }
 }
+
+// Chosen by `planSync`, so there is nothing to load.
+const driverOf = (call: Acquisition): LockDriver | undefined => call.driver as LockDriver | undefined;
 
 function refusal({ name, options }: Acquisition): Error {
   return options.blocking === false ? new AcquireLockFailedError(name) : new HeldByThisThreadError(name);
@@ -115,11 +111,13 @@ function sharesWithThisThread(call: Acquisition): boolean {
   return false;
 }
 
-function holdersNow({ driver, request }: Acquisition): readonly Holder[] {
+function holdersNow(call: Acquisition): readonly Holder[] {
+  const { request } = call;
+  const driver = driverOf(call);
   if (driver === undefined || request === undefined) return [];
   try {
     const holders = driver.holders(request);
-    return holders instanceof Promise ? [] : holders;
+    return isThenable(holders) ? [] : holders;
   } catch {
     // It is only for the message; the error that matters is the one being made.
     return [];
@@ -141,7 +139,7 @@ function holdAround<T>(held: SyncHeldLock, fn: LockSyncBody<T>): T {
     throw error;
   }
   held.release();
-  if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') {
+  if (isThenable(value)) {
     throw new InvalidOptionError('fn', 'synchronous: what it goes on with runs without the lock; use lock()', value);
   }
   return value;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { configure } from '@oslo-concurrency/core';
 import { describe, expect, test } from 'vitest';
-import { type Grant, kernelDriver, type LockDriver, lock, lockSync } from '../dist/index.js';
+import { kernelDriver } from '../dist/drivers.js';
+import { type Grant, type LockDriver, lock, lockSync } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, type Peer, startPeer } from './fixtures/peer.js';
 

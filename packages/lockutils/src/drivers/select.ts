@@ -28,6 +28,7 @@ type KernelModule = typeof import('./kernel/kernel-driver.js');
 type LockfileModule = typeof import('./lockfile/lockfile-driver.js');
 
 const made = new Map<DriverName, LockDriver>();
+let synchronousLockfile: LockDriver | undefined;
 
 // Loaded at the first external lock: who imports this package for an internal lock or an error class waits for none
 // of it (G22).
@@ -41,11 +42,11 @@ async function importDriver(name: DriverName): Promise<LockDriver> {
 
 function requireDriver(name: DriverName): LockDriver {
   const require = createRequire(import.meta.url);
-  const driver =
-    name === 'kernel'
-      ? (require('./kernel/kernel-driver.js') as KernelModule).kernelDriver()
-      : (require('./lockfile/lockfile-driver.js') as LockfileModule).lockfileDriver();
-  return keep(name, driver);
+  if (name === 'kernel') return keep(name, (require('./kernel/kernel-driver.js') as KernelModule).kernelDriver());
+  synchronousLockfile = (require('./lockfile/lockfile-driver.js') as LockfileModule).lockfileDriver({
+    synchronous: true,
+  });
+  return synchronousLockfile;
 }
 
 // Two first calls may have loaded it at the same time; one instance is enough for both.
@@ -62,9 +63,9 @@ export function selectDriver(asked: DriverName | LockDriver | undefined): LockDr
   return made.get(name) ?? importDriver(name);
 }
 
-/** The same for code that cannot wait. */
+/** The same for code that cannot wait; the built-in ones answer without promises then. */
 export function selectDriverSync(asked: DriverName | LockDriver | undefined): LockDriver {
   if (typeof asked === 'object') return asked;
   const name = asked ?? getOption('lockDriver');
-  return made.get(name) ?? requireDriver(name);
+  return (name === 'kernel' ? made.get(name) : synchronousLockfile) ?? requireDriver(name);
 }

@@ -1,6 +1,7 @@
 import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js';
 import { LockUnsupportedError } from '../errors.js';
 import { mustQueue, type Obtained, settled } from './obtain.js';
+import { isThenable } from './thenable.js';
 
 /** How a synchronous wait goes on. */
 export interface SyncPatience {
@@ -71,10 +72,10 @@ function joinLine(driver: LockDriver, request: LockRequest, queued: boolean): Pl
 function answerOf<T>(
   driver: LockDriver,
   request: LockRequest,
-  answer: T | Promise<T>,
+  answer: T | PromiseLike<T>,
   giveBack: (late: T) => unknown = () => {},
 ): T {
-  if (!(answer instanceof Promise)) return answer;
-  answer.then(giveBack).catch(() => {});
+  if (!isThenable(answer)) return answer;
+  answer.then(giveBack).then(undefined, () => {});
   throw new LockUnsupportedError(request.path, `The driver ${driver.name} cannot answer lockSync at once; use lock()`);
 }
