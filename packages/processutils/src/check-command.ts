@@ -6,7 +6,7 @@ import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { LogErrors } from './log-policy.js';
 import { ProcessLimits } from './process-limits.js';
 import { neededRootHelper } from './root-helper.js';
-import { masker, revealed, SecretArgument } from './secrets.js';
+import { isSecretArgument, masker, revealed } from './secrets.js';
 
 type OptionName = keyof ExecuteOptions;
 
@@ -114,7 +114,7 @@ function checkArguments(args: unknown): Word[] {
 }
 
 function checkWord(name: string, word: unknown): Word {
-  const secret = word instanceof SecretArgument;
+  const secret = isSecretArgument(word);
   const text = secret ? revealed(word) : typeof word === 'number' && name !== 'file' ? String(word) : word;
   if (typeof text !== 'string' || text.includes('\0') || (name === 'file' && text === '')) {
     const expected = name === 'file' ? 'the name or path of a program' : 'a string, a number or a secret()';

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LogLevel } from '@oslo-concurrency/core';
 import type { LogErrors } from './log-policy.js';
-import type { ProcessLimits } from './process-limits.js';
+import type { ProcessLimits, ProcessLimitValues } from './process-limits.js';
 import type { RootHelper } from './root-helper.js';
 import type { Masker, SecretArgument } from './secrets.js';
 
@@ -54,8 +54,8 @@ export interface ExecuteOptions {
   readonly onExecute?: ((running: RunningCommand) => void) | undefined;
   /** Called when the process has ended, however it ended, once for each `onExecute`. */
   readonly onCompletion?: ((ended: RunningCommand) => void) | undefined;
-  /** Resource limits of the command and its descendants. */
-  readonly prlimit?: ProcessLimits | undefined;
+  /** Resource limits of the command and its descendants: a `ProcessLimits`, or its values. */
+  readonly prlimit?: ProcessLimitValues | undefined;
   /** How long one attempt may take; then the command and its descendants are ended. No limit by default. */
   readonly timeout?: number | undefined;
   /** Ours: how long what is asked to end by SIGTERM has until SIGKILL; 5000 by default. */

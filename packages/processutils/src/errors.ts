@@ -161,6 +161,37 @@ export class ProcessAbortedError extends CommandEndedError {
   }
 }
 
+/**
+ * The SSH connection was lost before the server said how the command ended: it may not have run, may have, or may still
+ * be running. Look before running it again. Carries what had arrived of its output, masked.
+ */
+export class SshOutcomeUnknownError extends ConcurrencyError {
+  readonly code = 'ERR_SSH_OUTCOME_UNKNOWN';
+  /** The command, masked. */
+  readonly cmd: string;
+  /** What had arrived of stdout, masked. */
+  readonly stdout: string;
+  /** What had arrived of stderr, masked. */
+  readonly stderr: string;
+  /** How long it had been running, in ms. */
+  readonly durationMs: number;
+
+  constructor(facts: Pick<EndedCommandFacts, 'cmd' | 'stdout' | 'stderr' | 'durationMs'>) {
+    super(
+      [
+        'The SSH connection was lost before the server said how the command ended: whether it was done is unknown.',
+        `Command: ${facts.cmd}`,
+        `Stdout: ${quoted(facts.stdout)}`,
+        `Stderr: ${quoted(facts.stderr)}`,
+      ].join('\n'),
+    );
+    this.cmd = facts.cmd;
+    this.stdout = facts.stdout;
+    this.stderr = facts.stderr;
+    this.durationMs = facts.durationMs;
+  }
+}
+
 function endedMessage(what: string, { endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
   const how = endedBy === undefined ? 'before it was started' : `and was ended by ${endedBy}`;
   const left = remaining.map(({ pid, name, reason }) => `${pid} (${name}: ${reason})`).join(', ');

@@ -1,3 +1,5 @@
+export type { CgroupQuota } from './cgroup-quota.js';
+export type { SshExecuteOptions } from './check-ssh-command.js';
 export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command.js';
 export {
   type EndedCommandFacts,
@@ -9,11 +11,15 @@ export {
   type ProcessExecutionErrorFacts,
   ProcessLimitsUnavailableError,
   ProcessTimeoutError,
+  SshOutcomeUnknownError,
   UnknownArgumentError,
 } from './errors.js';
 export { type ExecuteResult, execute } from './execute.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
 export { type LimitName, ProcessLimits, type ProcessLimitValues } from './process-limits.js';
-export { type SecretArgument, secret } from './secrets.js';
+export { isSecretArgument, type SecretArgument, secret } from './secrets.js';
+export { type SshChannel, type SshClient, type SshExecuteResult, sshExecute } from './ssh-execute.js';
 export type { SurvivingProcess } from './terminate-tree.js';
+export { type TrycmdOptions, type TrycmdResult, trycmd } from './trycmd.js';
+export { getWorkerCount, type WorkerCountExplanation } from './worker-count.js';

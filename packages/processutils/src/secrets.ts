@@ -1,8 +1,10 @@
 import { inspect } from 'node:util';
+import { processState } from '@oslo-concurrency/core';
 import { maskPassword, sanitizedKeys } from './mask-password.js';
 
 const mask = '***';
-const values = new WeakMap<SecretArgument, string>();
+// Shared by all installed copies of this package: a secret made by one is one for the others.
+const values = processState('processutils/secrets', 1, () => new WeakMap<object, string>());
 
 /** An argument that is passed to the command and shown nowhere; made by {@link secret}. */
 export class SecretArgument {
@@ -24,14 +26,20 @@ export class SecretArgument {
 /**
  * Marks an argument as a secret: the command gets it, messages, logs, events and errors show `***`.
  *
- * What the command itself prints is masked in errors and logs, and untouched in the result of a command that
- * succeeded. Other users of the machine can read a running command's arguments; standard input is safer.
+ * The whole argument is the secret: when it holds more (`-p${password}`), give the password in `secrets` instead, or a
+ * command that prints it alone would show it. Other users of the machine can read the arguments of a running command;
+ * standard input is safer.
  *
  * @example
- * await execute('mysql', ['-e', sql, secret(`-p${password}`)]);
+ * await execute('htpasswd', ['-nb', user, secret(password)]);
  */
 export function secret(value: string): SecretArgument {
   return new SecretArgument(value);
+}
+
+/** Whether a value is an argument made by {@link secret}. */
+export function isSecretArgument(value: unknown): value is SecretArgument {
+  return typeof value === 'object' && value !== null && values.has(value);
 }
 
 /** The value of a secret argument. */

@@ -1,0 +1,58 @@
+import { checkCommand } from './check-command.js';
+import type { ExecuteOptions } from './command.js';
+import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
+import type { Masker } from './secrets.js';
+import type { SshClient } from './ssh-execute.js';
+
+/** Options of `sshExecute`; those that `execute` has mean the same. Times are milliseconds. */
+export interface SshExecuteOptions
+  extends Pick<
+    ExecuteOptions,
+    'checkExitCode' | 'binary' | 'timeout' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer'
+  > {
+  /** Whether passwords in stdout are masked even when the command succeeds; `true` by default, as in oslo. */
+  readonly sanitizeStdout?: boolean | undefined;
+}
+
+/** A checked command for a server. */
+export interface SshCommand {
+  readonly text: string;
+  readonly shown: string;
+  readonly mask: Masker;
+  readonly accepts: (exitCode: number) => boolean;
+  readonly binary: boolean;
+  readonly timeout: number;
+  readonly killGrace: number;
+  readonly signal: AbortSignal | undefined;
+  readonly limit: number;
+  readonly sanitizeStdout: boolean;
+}
+
+const refused = [
+  ['processInput', 'left out: the command gets no input over SSH'],
+  ['addlEnv', 'left out: servers refuse an environment over SSH; write it into the command'],
+] as const;
+
+const shared = ['checkExitCode', 'binary', 'timeout', 'killGrace', 'signal', 'secrets', 'maxBuffer'] as const;
+
+/** Turns what the user gave into an {@link SshCommand}, or throws before anything is sent. */
+export function checkSshCommand(client: SshClient, text: string, options: SshExecuteOptions): SshCommand {
+  if (typeof client !== 'object' || client === null || typeof client.exec !== 'function') {
+    throw new InvalidArgumentError('client', 'a connected client of the ssh2 package', typeof client);
+  }
+  const { sanitizeStdout = true, ...rest } = options;
+  if (typeof sanitizeStdout !== 'boolean') {
+    throw new InvalidArgumentError('sanitizeStdout', 'a boolean', sanitizeStdout);
+  }
+  const given = rest as Readonly<Record<string, unknown>>;
+  for (const [name, expected] of refused) {
+    if (given[name] !== undefined) throw new InvalidArgumentError(name, expected, '[a value, not shown]');
+  }
+  for (const name of Object.keys(given)) {
+    if (name in Object.fromEntries(refused) || (shared as readonly string[]).includes(name)) continue;
+    throw new UnknownArgumentError(name, [...shared, 'sanitizeStdout']);
+  }
+  const checked = checkCommand(text, [], Object.fromEntries(shared.map((name) => [name, given[name]])));
+  const { shown, mask, accepts, binary, timeout, killGrace, signal, stdout } = checked;
+  return { text, shown, mask, accepts, binary, timeout, killGrace, signal, limit: stdout.limit, sanitizeStdout };
+}

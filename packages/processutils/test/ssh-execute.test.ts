@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import {
+  ProcessAbortedError,
+  ProcessExecutionError,
+  ProcessTimeoutError,
+  type SshClient,
+  SshOutcomeUnknownError,
+  sshExecute,
+} from '@oslo-concurrency/processutils';
+import type { Client } from 'ssh2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { killAll, parentOf, processesWith, uniqueSleep, until } from './processes.js';
+import { connect, type SshServer, sshd, startSshServer } from './ssh-server.js';
+
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  );
+
+if (sshd === undefined && process.env.CI) throw new Error('sshd is missing: install the Debian package openssh-server');
+
+describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openssh-server)', () => {
+  let server: SshServer;
+  let client: Client;
+
+  beforeAll(async () => {
+    server = await startSshServer();
+    client = await connect(server);
+  });
+  afterAll(async () => {
+    client.end();
+    await server.stop();
+  });
+
+  it("takes an ssh2 client, and gives what the server's shell wrote", async () => {
+    const typed: SshClient = client;
+    const result = await sshExecute(typed, 'echo out; echo err >&2; echo $((6 * 7))');
+    expect(result).toMatchObject({ stdout: 'out\n42\n', stderr: 'err\n', exitCode: 0 });
+  });
+
+  it('reads both streams together, however much each brings', async () => {
+    const flood = 'head -c 8000000 /dev/zero >&2; head -c 8000000 /dev/zero; head -c 8000000 /dev/zero >&2';
+    const { stdout, stderr } = await sshExecute(client, flood, { binary: true });
+    expect([stdout.length, stderr.length]).toEqual([8_000_000, 16_000_000]);
+  });
+
+  it('gives bytes with binary, and carries bytes that are no UTF-8 through text', async () => {
+    const { stdout } = await sshExecute(client, "printf '\\377\\000a'", { binary: true });
+    expect(stdout).toEqual(Buffer.from([255, 0, 97]));
+    expect((await sshExecute(client, "printf '\\377a'")).stdout).toBe('\udcffa');
+  });
+
+  it.each([
+    [undefined, 1, false],
+    [true, 0, true],
+    [false, 7, true],
+    [7, 7, true],
+    [[0, 3], 3, true],
+    [[0, 3], 4, false],
+  ])('checkExitCode %j with exit code %i succeeds: %s', async (checkExitCode, code, succeeds) => {
+    const run = sshExecute(client, `exit ${code}`, checkExitCode === undefined ? {} : { checkExitCode });
+    if (succeeds) expect((await run).exitCode).toBe(code);
+    else expect(await rejection(run)).toMatchObject({ code: 'ERR_PROCESS_EXECUTION', exitCode: code });
+  });
+
+  it('counts an end by a signal as exit code -n', async () => {
+    const error = await rejection(sshExecute(client, 'kill -9 $$'));
+    expect(error).toBeInstanceOf(ProcessExecutionError);
+    expect(error).toMatchObject({ exitCode: -9, signal: 'SIGKILL' });
+  });
+
+  it('G24 masks the command in errors, and the output in errors always', async () => {
+    const run = sshExecute(client, 'echo password=hunter2 mine=s3cr3t; exit 1', {
+      secrets: ['s3cr3t'],
+      sanitizeStdout: false,
+    });
+    const error = (await rejection(run)) as ProcessExecutionError;
+    const everything = `${error.message}${error.stack}${JSON.stringify(error)}`;
+    expect(everything).not.toMatch(/hunter2|s3cr3t/);
+    expect(error.stdout).toBe('password=*** mine=***\n');
+  });
+
+  it('masks stdout of a command that succeeded, as oslo does, unless sanitizeStdout is false', async () => {
+    const command = 'echo password=hunter2';
+    expect((await sshExecute(client, command)).stdout).toBe('password=***\n');
+    expect((await sshExecute(client, command, { binary: true })).stdout).toEqual(Buffer.from('password=***\n'));
+    expect((await sshExecute(client, command, { sanitizeStdout: false })).stdout).toBe('password=hunter2\n');
+  });
+
+  it('refuses processInput and addlEnv as oslo does, and unknown options', async () => {
+    for (const wrong of [{ processInput: 'x' }, { addlEnv: { A: '1' } }, { cwd: '/' }]) {
+      expect(await rejection(sshExecute(client, 'true', wrong as never))).toBeInstanceOf(TypeError);
+    }
+    expect(await rejection(sshExecute({} as never, 'true'))).toMatchObject({ option: 'client' });
+  });
+
+  it('G23 signals the remote command at the timeout and closes the channel', async () => {
+    const token = uniqueSleep();
+    const error = await rejection(sshExecute(client, `echo begun; exec sleep ${token}`, { timeout: 300 }));
+    expect(error).toBeInstanceOf(ProcessTimeoutError);
+    expect(error).toMatchObject({ stdout: 'begun\n', endedBy: 'SIGTERM', remaining: [] });
+    await until(() => processesWith(token).length === 0, 5000);
+    expect((await sshExecute(client, 'echo still usable')).stdout).toBe('still usable\n');
+  });
+
+  it('G23 kills a remote command that ignores SIGTERM, by timeout + grace + 200 ms', async () => {
+    const token = uniqueSleep();
+    const abort = new AbortController();
+    const run = rejection(
+      sshExecute(client, `trap '' TERM; while :; do sleep ${token}; done`, { signal: abort.signal, killGrace: 200 }),
+    );
+    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    const start = performance.now();
+    abort.abort();
+    const error = await run;
+    expect(performance.now() - start).toBeLessThan(400);
+    expect(error).toBeInstanceOf(ProcessAbortedError);
+    expect(error).toMatchObject({ endedBy: 'SIGKILL', remaining: [] });
+    await until(() => processesWith(token).length === 0, 5000);
+    killAll(token);
+  });
+
+  it('says that the outcome is unknown when the connection is lost', async () => {
+    const token = uniqueSleep();
+    const doomed = await connect(server);
+    doomed.on('error', () => {});
+    const run = rejection(sshExecute(doomed, `exec sleep ${token}`));
+    await until(() => processesWith(token).length > 0, 5000);
+    const closed = once(doomed, 'close');
+    for (const pid of sessionServersOf(token)) process.kill(pid, 'SIGKILL');
+    await closed;
+    const error = await run;
+    expect(error).toBeInstanceOf(SshOutcomeUnknownError);
+    expect(error).toMatchObject({ code: 'ERR_SSH_OUTCOME_UNKNOWN' });
+    killAll(token);
+  });
+
+  it('says that a command could not be started on a client that is not connected', async () => {
+    const ended = await connect(server);
+    ended.end();
+    await once(ended, 'close');
+    const error = await rejection(sshExecute(ended, 'echo password=hunter2'));
+    expect(error).toBeInstanceOf(ProcessExecutionError);
+    expect((error as Error).message).toMatch(/^The command could not be started over SSH: Not connected/);
+    expect((error as Error).message).toContain('password=***');
+  });
+});
+
+/** The server's processes for the connection in which a command runs. */
+function sessionServersOf(token: string): number[] {
+  return processesWith(token).map((pid) => parentOf(pid));
+}
