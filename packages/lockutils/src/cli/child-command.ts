@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { exitStatus, signalStatus } from './exit-status.js';
+import { findProgram } from './find-program.js';
+
+/** A command to run in place of ourselves: same terminal, same streams, same signals. */
+export interface ChildCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Put before the command line; a program that executes the rest of its arguments in its own place. */
+  readonly launcher?: readonly string[];
+  /** Open descriptors the command is to have as 3, 4 ... */
+  readonly descriptors?: readonly number[];
+}
+
+/** How a command ended: its exit status as shells count, and the signal, if one ended it. */
+export interface ChildEnd {
+  readonly status: number;
+  readonly signal?: NodeJS.Signals;
+  /** What to tell the user: it could not be started. */
+  readonly problem?: string;
+}
+
+/** A running command. */
+export interface RunningChild {
+  readonly ended: Promise<ChildEnd>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts the command; it has only the streams 0 to 2 of ours, and `descriptors`. Never throws. */
+export function startChild(command: ChildCommand): RunningChild {
+  const { file, args, env = process.env, launcher = [], descriptors = [] } = command;
+  const found = findProgram(file, env.PATH);
+  if (found.path === undefined) {
+    const missing = found.problem === 'not-found';
+    const status = missing ? exitStatus.notFound : exitStatus.notExecutable;
+    const problem = `cannot run ${file}: ${missing ? 'no such program' : 'it is not executable'}`;
+    return { ended: Promise.resolve({ status, problem }), kill() {} };
+  }
+  const [program = file, ...rest] = [...launcher, file, ...args];
+  const child = spawn(program, rest, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env });
+  const ended = new Promise<ChildEnd>((resolve) => {
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      resolve({ status: exitStatus.notExecutable, problem: `cannot run ${file}: ${error.code ?? error.message}` }),
+    );
+    child.on('exit', (code, signal) =>
+      resolve(signal === null ? { status: code ?? 0 } : { status: signalStatus(signal), signal }),
+    );
+  });
+  return { ended, kill: (signal) => void child.kill(signal) };
+}
+
+/** The signals that are passed on. Those that stop and continue reach the command through its process group. */
+export const forwardedSignals: readonly NodeJS.Signals[] = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGUSR1',
+  'SIGUSR2',
+];
+
+/**
+ * Whether the terminal has already given this signal to the command: it gives Ctrl-C and Ctrl-\ to all processes in its
+ * foreground group, and many programs take a second Ctrl-C for "now, at once".
+ */
+export function cameToGroup(signal: NodeJS.Signals): boolean {
+  return (signal === 'SIGINT' || signal === 'SIGQUIT') && isInForeground();
+}
+
+function isInForeground(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8');
+    // After the name in parentheses: state, ppid, process group, session, terminal, foreground group of the terminal.
+    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return group === foreground;
+  } catch {
+    return process.stdin.isTTY === true;
+  }
+}

@@ -1,0 +1,24 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import { printable } from './describe-holder.js';
+import { exitStatus } from './exit-status.js';
+
+/** Says on standard error what went wrong, in one line without a stack. */
+export function complain(problem: string): void {
+  process.stderr.write(`lockutils: ${printable(problem)}\n`);
+}
+
+/** Complains of an error that ended a command, and tells with what status to exit. */
+export function statusOfFailure(error: unknown): number {
+  complain(messageOf(error));
+  return isConcurrencyError(error, 'ERR_INVALID_OPTION') || isConcurrencyError(error, 'ERR_INVALID_LOCK_NAME')
+    ? exitStatus.usage
+    : exitStatus.failure;
+}
+
+function messageOf(error: unknown): string {
+  // The library's own advice is for people who write code.
+  if (isConcurrencyError(error, 'ERR_LOCK_PATH_REQUIRED')) {
+    return 'no lock path: give --lock-path DIR, set OSLO_LOCK_PATH, or name it in a --config-file';
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,45 @@
+import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel-system.js';
+
+/** See {@link rememberDescriptors}. */
+export interface RememberedDescriptors {
+  /** To be given to the kernel driver. */
+  readonly system: KernelSystem;
+  /** The descriptors that make the lock on this file. From now on they are closed at release, and not unlocked. */
+  handOver(lockFile: string): readonly number[];
+}
+
+/**
+ * The system calls of the kernel driver, with a memory of which descriptors are open on the files that make a lock:
+ * its file and its seats. A command that inherits these holds the lock with us and after us, as it does under flock(1):
+ * the lock belongs to the open file description, which lasts until its last descriptor is closed.
+ */
+export function rememberDescriptors(): RememberedDescriptors {
+  const open = new Map<number, string>();
+  const handedOver = new Set<number>();
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    openSync(path, flags, mode) {
+      const fd = defaultKernelSystem.openSync(path, flags, mode);
+      open.set(fd, String(path));
+      return fd;
+    },
+    closeSync(fd) {
+      open.delete(fd);
+      handedOver.delete(fd);
+      defaultKernelSystem.closeSync(fd);
+    },
+    // Unlocking would end the lock for all who have the description.
+    unlock(fd, offset, length) {
+      if (!handedOver.has(fd)) defaultKernelSystem.unlock(fd, offset, length);
+    },
+  };
+  return {
+    system,
+    handOver(lockFile) {
+      const files = [lockFile, hiddenPath(lockFile, 'seats')];
+      for (const [fd, path] of open) if (files.includes(path)) handedOver.add(fd);
+      return [...handedOver];
+    },
+  };
+}

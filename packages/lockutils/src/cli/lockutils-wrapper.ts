@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChild } from './child-command.js';
+import { exitStatus } from './exit-status.js';
+import { complain } from './failure.js';
+import { packageVersion } from './package-version.js';
+import { endBySignal, SignalRelay } from './signal-relay.js';
+
+const help = `Usage: lockutils-wrapper COMMAND [ARGUMENT...]
+
+Runs COMMAND with OSLO_LOCK_PATH set to a new temporary directory, and removes that when COMMAND has ended, also when
+SIGTERM, SIGINT or SIGHUP ended it; they are passed on to it. For test suites whose code takes external locks.
+
+Exit status: that of COMMAND, 128+n when signal n ended it, 126 or 127 when it cannot be executed or was not found, 64
+for wrong usage, 71 when there is no room for the directory.
+
+Examples:
+  lockutils-wrapper npm test
+  lockutils-wrapper python3 -m unittest
+
+Options (before COMMAND):
+  -h, --help     print this
+  -V, --version  print the version
+`;
+
+/** The program `lockutils-wrapper`; tells its exit status. oslo's counterpart: `lockutils-wrapper`. */
+export async function lockutilsWrapper(given: readonly string[]): Promise<number> {
+  const [first] = given;
+  if (first === '--help' || first === '-h') process.stdout.write(help);
+  if (first === '--version' || first === '-V') process.stdout.write(`${packageVersion()}\n`);
+  if (first !== undefined && ['--help', '-h', '--version', '-V'].includes(first)) return 0;
+  const [file, ...args] = first === '--' ? given.slice(1) : given;
+  if (file === undefined || (first !== '--' && file.startsWith('-'))) {
+    process.stderr.write(help);
+    return exitStatus.usage;
+  }
+  return runWithLockPath(file, args);
+}
+
+// The handlers come first: from the moment the directory is there, nothing but SIGKILL ends us without removing it.
+async function runWithLockPath(file: string, args: readonly string[]): Promise<number> {
+  const relay = new SignalRelay();
+  let directory: string | undefined;
+  try {
+    directory = mkdtempSync(join(tmpdir(), 'lockutils-wrapper-'));
+    const child = startChild({ file, args, env: { ...process.env, OSLO_LOCK_PATH: directory } });
+    relay.passTo(child);
+    const { status, signal, problem } = await child.ended;
+    if (problem !== undefined) complain(problem);
+    remove(directory);
+    if (signal === 'SIGINT' && relay.received.has('SIGINT')) return endBySignal(relay, 'SIGINT');
+    return status;
+  } catch (error) {
+    complain((error as Error).message);
+    return exitStatus.failure;
+  } finally {
+    if (directory !== undefined) remove(directory);
+    relay.end();
+  }
+}
+
+function remove(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch (error) {
+    complain(`cannot remove ${directory}: ${(error as Error).message}`);
+  }
+}

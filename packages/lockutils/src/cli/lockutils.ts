@@ -1,0 +1,45 @@
+import { Command, CommanderError } from 'commander';
+import { cleanCommand } from './clean.js';
+import { exitStatus } from './exit-status.js';
+import { lsCommand } from './ls.js';
+import { packageVersion } from './package-version.js';
+import { runCommand } from './run.js';
+
+const help = `
+Examples:
+  lockutils run backup --lock-path /var/lock/mine -- ./backup.sh
+  lockutils ls
+  lockutils clean --older-than 7d --dry-run
+
+"lockutils COMMAND --help" tells more.`;
+
+/** The program `lockutils`: runs the command that the arguments ask for, and tells its exit status. */
+export async function lockutils(args: readonly string[]): Promise<number> {
+  let status = 0;
+  const exit = (value: number): void => {
+    status = value;
+  };
+  const program = new Command('lockutils')
+    .description('Named locks between processes, shared with @oslo-concurrency/lockutils and oslo.concurrency.')
+    .version(packageVersion(), '-V, --version')
+    .addHelpText('after', help)
+    .helpCommand(false);
+  for (const command of [runCommand(exit), lsCommand(exit), cleanCommand(exit)]) program.addCommand(command);
+  for (const command of [program, ...program.commands])
+    command.exitOverride().showHelpAfterError('(--help tells more)');
+  // A reader that has seen enough, such as `head`, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  try {
+    if (args.length === 0) {
+      program.outputHelp({ error: true });
+      return exitStatus.usage;
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : exitStatus.usage;
+  }
+}

@@ -1,0 +1,71 @@
+import { loadConfigFile } from '@oslo-concurrency/core';
+import { Command } from 'commander';
+import { listLocks } from '../cleanup/list-locks.js';
+import type { LockStatus } from '../cleanup/lock-status.js';
+import { describeHolder, printable } from './describe-holder.js';
+import { formatDuration } from './duration.js';
+import { statusOfFailure } from './failure.js';
+import { placeOptions } from './options.js';
+
+interface LsOptions {
+  readonly json?: boolean;
+  readonly lockPath?: string;
+  readonly configFile?: string;
+}
+
+const help = `
+Reads the lock table of the kernel and tries no lock, so nobody is disturbed. "unknown" where there is no such table.
+WAITERS are the processes that wait in line; Python's oslo.concurrency waits without a line and is not counted.
+
+Examples:
+  lockutils ls --lock-path /var/lock/nova
+  lockutils ls --json | jq -r '.[] | select(.state == "held") | .holders[].pid'`;
+
+/** The command `lockutils ls`. */
+export function lsCommand(exit: (status: number) => void): Command {
+  const command = new Command('ls')
+    .summary('list the locks of a lock path, and who holds them')
+    .description('Lists the locks of a lock path: who holds them, for how long, and how many wait.')
+    .option('--json', 'print an array of objects');
+  for (const option of placeOptions()) command.addOption(option);
+  return command.addHelpText('after', help).action(async (options: LsOptions) => {
+    try {
+      if (options.configFile !== undefined) loadConfigFile(options.configFile);
+      const locks = await listLocks(options.lockPath === undefined ? {} : { lockPath: options.lockPath });
+      process.stdout.write(options.json === true ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
+      exit(0);
+    } catch (error) {
+      exit(statusOfFailure(error));
+    }
+  });
+}
+
+/** The locks as a table for people. */
+export function formatLocks(locks: readonly LockStatus[]): string {
+  const rows = [['NAME', 'STATE', 'AGE', 'WAITERS', 'HOLDER'], ...locks.map(rowOf)];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
+}
+
+function rowOf(lock: LockStatus): string[] {
+  return [
+    lock.name,
+    stateOf(lock),
+    lock.ageMs === undefined ? '-' : formatDuration(lock.ageMs),
+    String(lock.waiters ?? '?'),
+    holderOf(lock),
+  ].map(printable);
+}
+
+function stateOf({ state, holders, permits }: LockStatus): string {
+  if (state !== 'shared') return state;
+  return `shared ${holders.length}${permits === undefined ? '' : `/${permits}`}`;
+}
+
+function holderOf({ state, holders, abandonedBy }: LockStatus): string {
+  if (abandonedBy !== undefined) return `(died holding it: ${describeHolder([abandonedBy])})`;
+  return state === 'free' || (state === 'unknown' && holders.length === 0) ? '-' : describeHolder(holders);
+}

@@ -1,0 +1,76 @@
+import { Command, Option } from 'commander';
+import { durationForm } from './duration.js';
+import { placeOptions, toMilliseconds, toWhole } from './options.js';
+import { runUnderLock } from './run-under-lock.js';
+
+/** The options of `lockutils run`, as commander parses them. Times are milliseconds. */
+export interface RunOptions {
+  readonly timeout?: number;
+  readonly wait: boolean;
+  readonly shared?: boolean;
+  readonly fair?: boolean;
+  readonly permits?: number;
+  readonly prefix?: string;
+  readonly label?: string;
+  readonly lockPath?: string;
+  readonly configFile?: string;
+  readonly conflictExitCode: number;
+  readonly ifKilled?: 'kill' | 'hold' | 'leave';
+  readonly quiet?: boolean;
+}
+
+const help = `
+The lock is held from before COMMAND starts until it ends. COMMAND has the terminal and the streams of lockutils, gets
+the signals that lockutils gets, and inherits no descriptor of the lock. OSLO_PREVIOUS_OWNER_DIED=1 is in its environment
+when the last holder ended without releasing, so that what the lock protects may be half done.
+
+If lockutils itself is killed with SIGKILL, the system frees the lock at once, and --if-killed says what becomes of
+COMMAND: "kill" ends it too (its own children go on), "hold" lets it, and whoever inherits from it, keep the lock until
+they end, as flock(1) does, "leave" lets it go on without. The default is kill where setpriv of util-linux is there,
+else leave.
+
+Exit status:
+  that of COMMAND, or 128+n when signal n ended it
+  1        the lock was not free, or not in time (another one by --conflict-exit-code)
+  64       wrong usage
+  71       the lock path or the system failed; COMMAND was not run
+  126,127  COMMAND cannot be executed, was not found
+
+Examples:
+  lockutils run backup -- /usr/local/bin/backup.sh --full
+  lockutils run deploy --timeout 5m --label "deploy $USER" -- make deploy
+  lockutils run nightly --no-wait -E 0 -- ./nightly.sh      # skip it when it runs already
+  lockutils run gpu --permits 4 -- python3 train.py         # at most four at a time
+  lockutils run cache --shared -- ./read-cache && lockutils run cache -- ./rebuild-cache`;
+
+/** The command `lockutils run`; `exit` is told its status. */
+export function runCommand(exit: (status: number) => void): Command {
+  const command = new Command('run')
+    .summary('run a command while holding a lock')
+    .description('Runs COMMAND while holding the lock NAME, waiting for the lock first.')
+    .usage('[options] NAME -- COMMAND [ARGUMENT...]')
+    .argument('<name>', 'the lock; the same name is the same lock for lock() and for oslo.concurrency')
+    .argument('<command...>', 'what to run, and its arguments; put -- before it')
+    .addOption(new Option('-w, --timeout <time>', `give up after this: ${durationForm}`).argParser(toMilliseconds))
+    .option('-n, --no-wait', 'give up at once when the lock is not free')
+    .option('-s, --shared', 'share the lock with others that share it')
+    .option('--fair', 'exact order of arrival among all processes')
+    .addOption(
+      new Option('--permits <n>', 'admit up to n holders; all must say the same n').argParser(toWhole(1, 10_000)),
+    )
+    .option('--prefix <prefix>', 'prefix of the lock file, as lock_file_prefix of oslo.concurrency')
+    .option('--label <text>', 'what others read about this holder (default: the command and its script)')
+    .addOption(
+      new Option('-E, --conflict-exit-code <n>', 'exit status when the lock is not had')
+        .argParser(toWhole(0, 255))
+        .default(1),
+    )
+    .addOption(new Option('--if-killed <what>', 'see below').choices(['kill', 'hold', 'leave']))
+    .option('-q, --quiet', 'say nothing while waiting');
+  for (const option of placeOptions()) command.addOption(option);
+  return command
+    .addHelpText('after', help)
+    .action(async (name: string, [file = '', ...args]: string[], options: RunOptions) => {
+      exit(await runUnderLock(name, file, args, options));
+    });
+}
