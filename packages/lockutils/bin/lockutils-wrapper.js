@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { lockutilsWrapper } from '../dist/cli/lockutils-wrapper.js';
 
-lockutilsWrapper(process.argv.slice(2)).then((status) => {
+void lockutilsWrapper(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { lockutils } from '../dist/cli/lockutils.js';
 
-lockutils(process.argv.slice(2)).then((status) => {
+void lockutils(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });

@@ -1,10 +1,4 @@
-import { basename, join } from 'node:path';
-import { defaultKernelSystem } from '../drivers/kernel/kernel-system.js';
-import { readLockTable } from '../drivers/kernel/lock-table.js';
-import { kernelLockStatus } from './kernel-lock-status.js';
-import { listLockFolders } from './list-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
-import { isLockFile, readEntry } from './lock-entry.js';
 import type { LockStatus } from './lock-status.js';
 
 /** Options of {@link listLocks}. */
@@ -26,23 +20,10 @@ export interface ListLocksOptions {
 export async function listLocks(options: ListLocksOptions = {}): Promise<LockStatus[]> {
   const directory = directoryOf(options);
   const entries = readLockPath(directory);
+  // Loaded when it is asked for, as the drivers are (G22).
   const found =
-    driverOf(directory) === 'lockfile' ? await listLockFolders(directory) : listLockFiles(directory, entries);
+    driverOf(directory) === 'lockfile'
+      ? await (await import('./list-lock-folders.js')).listLockFolders(directory)
+      : (await import('./list-lock-files.js')).listLockFiles(directory, entries);
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function listLockFiles(directory: string, names: readonly string[]): LockStatus[] {
-  const system = defaultKernelSystem;
-  const table = readLockTable(system, directory);
-  const found: LockStatus[] = [];
-  for (const name of names) {
-    const entry = readEntry(system, join(directory, name));
-    if (entry === undefined || !entry.stats.isFile()) continue;
-    const status = kernelLockStatus(system, table, entry);
-    // A file of somebody's own making is a lock all the same while it is locked.
-    if (isLockFile(entry) || status.state === 'held' || status.state === 'shared') {
-      found.push({ name: basename(entry.path), lockFile: entry.path, ...status });
-    }
-  }
-  return found;
 }
