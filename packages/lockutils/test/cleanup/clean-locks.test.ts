@@ -1,0 +1,203 @@
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { describe, expect, it } from 'vitest';
+import { Contender } from '../contender.js';
+import { lockDirectory } from '../lock-directory.js';
+
+const hidden = (directory: string, kind: string): string[] => {
+  const folder = join(directory, '.oslo-concurrency', kind);
+  return existsSync(folder) ? readdirSync(folder) : [];
+};
+const visible = (directory: string): string[] => readdirSync(directory).filter((name) => name[0] !== '.');
+
+describe('cleanLocks', () => {
+  it('removes lock files, queues and seats of locks nobody uses, and says which', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    for (const more of [{}, { fair: true }, { shared: true }, { permits: 2 }]) {
+      await (await lock(`used ${JSON.stringify(more)}`, { ...options, ...more })).release();
+    }
+    writeFileSync(join(directory.path, 'oslo'), '');
+    const names = visible(directory.path).sort();
+    expect(names).toHaveLength(5);
+    expect(await cleanLocks({ lockPath: directory.path, dryRun: true })).toEqual({ removed: names, kept: [] });
+    expect(visible(directory.path).sort()).toEqual(names);
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({ removed: names, kept: [] });
+    expect(visible(directory.path)).toEqual([]);
+    expect(hidden(directory.path, 'queue')).toEqual([]);
+    expect(hidden(directory.path, 'seats')).toEqual([]);
+    expect(hidden(directory.path, 'wake').length).toBeLessThanOrEqual(64);
+  });
+
+  it('leaves what is held or waited for, and waits for nobody', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    await using holder = await Contender.start();
+    await using waiter = await Contender.start();
+    await holder.acquire('alone', options);
+    await holder.acquire('read', { ...options, shared: true });
+    await holder.acquire('pool', { ...options, permits: 2 });
+    const { granted } = await waiter.queue('alone', options);
+    const held = ['alone', 'pool', 'read'].map((name) => ({ name, reason: 'held' }));
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({ removed: [], kept: held });
+    await holder.release('alone');
+    await granted;
+    await waiter.release('alone');
+  });
+
+  it('leaves a lock that is free but waited for', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    await using holder = await Contender.start();
+    await using waiter = await Contender.start();
+    await holder.acquire('x', options);
+    await waiter.queue('x', options);
+    waiter.process.kill('SIGSTOP');
+    await holder.release('x');
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({
+      removed: [],
+      kept: [{ name: 'x', reason: 'waited-for' }],
+    });
+  });
+
+  it('leaves what is not older than asked, by the last use of lock file, queue and seats', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    const path = (...names: string[]): string => join(directory.path, ...names);
+    for (const name of ['old', 'new', 'read']) await (await lock(name, { ...options, fair: true })).release();
+    await (await lock('read', { ...options, shared: true })).release();
+    const hourAgo = Date.now() / 1000 - 3600;
+    for (const name of ['old', 'read']) utimesSync(path(name), hourAgo, hourAgo);
+    for (const name of ['old', 'read']) utimesSync(path('.oslo-concurrency', 'queue', name), hourAgo, hourAgo);
+    const recent = ['new', 'read'].map((name) => ({ name, reason: 'recent' }));
+    expect(await cleanLocks({ lockPath: directory.path, olderThan: 60_000 })).toEqual({
+      removed: ['old'],
+      kept: recent,
+    });
+  });
+
+  it('never touches links, folders and files of others', async () => {
+    using directory = lockDirectory();
+    using elsewhere = lockDirectory();
+    const path = (name: string): string => join(directory.path, name);
+    await (await lock('ours', { external: true, lockPath: directory.path })).release();
+    renameSync(path('ours'), join(elsewhere.path, 'target'));
+    symlinkSync(join(elsewhere.path, 'target'), path('link'));
+    mkdirSync(path('folder'));
+    writeFileSync(path('notes.txt'), 'hello');
+    writeFileSync(path('.gitkeep'), '');
+    writeFileSync(path('nearly'), 'oslo-concurrency owners\n');
+    const names = ['.gitkeep', 'folder', 'link', 'nearly', 'notes.txt'];
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({
+      removed: [],
+      kept: names.map((name) => ({ name, reason: 'foreign' })),
+    });
+    for (const name of names) expect(existsSync(path(name))).toBe(true);
+    expect(existsSync(join(elsewhere.path, 'target'))).toBe(true);
+  });
+
+  it('takes no empty file for a lock file where this library never locked', async () => {
+    using directory = lockDirectory();
+    writeFileSync(join(directory.path, '__init__.py'), '');
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({
+      removed: [],
+      kept: [{ name: '__init__.py', reason: 'foreign' }],
+    });
+    expect(visible(directory.path)).toEqual(['__init__.py']);
+  });
+
+  it('G19 leaves what tells the next holder that the last one died, unless asked', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await using victim = await Contender.start();
+    await victim.acquire('alone', options);
+    await victim.acquire('pool', { ...options, permits: 2 });
+    await victim.end();
+    const abandoned = ['alone', 'pool'].map((name) => ({ name, reason: 'abandoned' }));
+    for (const dryRun of [true, false]) {
+      expect(await cleanLocks({ lockPath: directory.path, dryRun })).toEqual({ removed: [], kept: abandoned });
+    }
+    const next = await lock('alone', options);
+    expect(next.previousOwnerDied).toBe(true);
+    await next.release();
+    expect((await cleanLocks({ lockPath: directory.path })).removed).toEqual(['alone']);
+    expect((await cleanLocks({ lockPath: directory.path, abandoned: true })).removed).toEqual(['pool']);
+    expect(hidden(directory.path, 'seats')).toEqual([]);
+  });
+
+  it('removes queues and seats whose lock file is gone, unless they are in use', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    for (const name of ['unused', 'pool']) await (await lock(name, { ...options, permits: 2 })).release();
+    const seat = await lock('pool', { ...options, permits: 2 });
+    for (const name of ['unused', 'pool']) rmSync(join(directory.path, name));
+    const cleaned = await cleanLocks({ lockPath: directory.path });
+    expect(cleaned.removed).toEqual(['unused']);
+    expect(cleaned.kept.map(({ name }) => name)).toEqual(['pool']);
+    expect(hidden(directory.path, 'seats')).toEqual(['pool']);
+    expect(visible(directory.path)).toEqual([]);
+    await seat.release();
+    await cleanLocks({ lockPath: directory.path });
+    expect(hidden(directory.path, 'seats')).toEqual([]);
+  });
+
+  it('goes on after what the system refuses to remove, and reports it', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    for (const name of ['first', 'stuck', 'third']) await (await lock(name, options)).release();
+    // A folder where the queue file would be: it cannot be opened as one.
+    mkdirSync(join(directory.path, '.oslo-concurrency', 'queue', 'stuck'), { recursive: true });
+    const { removed, kept } = await cleanLocks({ lockPath: directory.path });
+    expect(removed).toEqual(['first', 'third']);
+    expect(kept).toMatchObject([{ name: 'stuck', reason: 'failed', error: expect.any(Error) }]);
+    expect(visible(directory.path)).toEqual(['stuck']);
+  });
+
+  it('leaves no descriptor open', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    const inside = (): string[] => readdirSync('/proc/self/fd').filter((fd) => targetOf(fd).startsWith(directory.path));
+    await using holder = await Contender.start();
+    await holder.acquire('held', options);
+    writeFileSync(join(directory.path, 'oslo'), '');
+    linkSync(join(directory.path, 'oslo'), join(directory.path, 'twice'));
+    await cleanLocks({ lockPath: directory.path });
+    expect(inside()).toEqual([]);
+  });
+});
+
+it('refuses a lock path marked by a driver it does not know, and wrong options, before it does anything', async () => {
+  using directory = lockDirectory();
+  await (await lock('x', { external: true, lockPath: directory.path })).release();
+  const marker = join(directory.path, '.oslo-concurrency', 'driver');
+  expect(readFileSync(join(marker, 'kernel'), 'utf8')).not.toBe('');
+  renameSync(join(marker, 'kernel'), join(marker, 'mine'));
+  await expect(cleanLocks({ lockPath: directory.path })).rejects.toMatchObject({ code: 'ERR_LOCK_DRIVER_MISMATCH' });
+  for (const wrong of [{ olderThan: -1 }, { olderThan: Number.NaN }, { dryRun: 'yes' }, { abandoned: 1 }]) {
+    await expect(cleanLocks({ lockPath: directory.path, ...(wrong as object) })).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    });
+  }
+  expect(visible(directory.path)).toEqual(['x']);
+});
+
+function targetOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,194 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
+import { describe, expect, it } from 'vitest';
+import { Contender } from '../contender.js';
+import { lockDirectory } from '../lock-directory.js';
+
+const onLinux = process.platform === 'linux';
+
+async function statusOf(lockPath: string, name: string): Promise<LockStatus> {
+  const found = (await listLocks({ lockPath })).find((status) => status.name === name);
+  if (found === undefined) throw new Error(`${name} is not listed`);
+  return found;
+}
+
+describe.runIf(onLinux)('listLocks', () => {
+  it('tells free, held, shared and permits apart, sorted by name', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await (await lock('unused', options)).release();
+    await using alone = await lock('alone', { ...options, label: 'nightly', lockFilePrefix: 'nova' });
+    await using reader = await lock('read', { ...options, shared: true });
+    await using another = await Contender.start();
+    await another.acquire('read', { ...options, shared: true });
+    await using permitted = await lock('pool', { ...options, permits: 3 });
+    const found = await listLocks({ lockPath: directory.path });
+    const shown = found.map(({ name, state, holders, permits, waiters }) => ({
+      name,
+      state,
+      pids: holders.map(({ pid }) => pid).sort(),
+      permits,
+      waiters,
+    }));
+    const own = process.pid;
+    expect(shown).toEqual([
+      { name: 'nova-alone', state: 'held', pids: [own], permits: undefined, waiters: 0 },
+      { name: 'pool', state: 'shared', pids: [own], permits: 3, waiters: 0 },
+      { name: 'read', state: 'shared', pids: [own, another.pid].sort(), permits: undefined, waiters: 0 },
+      { name: 'unused', state: 'free', pids: [], permits: undefined, waiters: 0 },
+    ]);
+    expect(found[0]?.holders[0]).toMatchObject({ label: 'nightly', since: expect.any(Date), host: expect.any(String) });
+    expect(found[0]?.ageMs).toBeGreaterThanOrEqual(0);
+    expect([alone, reader, permitted].map((held) => held.released)).toEqual([false, false, false]);
+  });
+
+  it('counts the waiters, and not the holder that waited before', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    await using first = await Contender.start();
+    await using second = await Contender.start();
+    await using third = await Contender.start();
+    await first.acquire('x', options);
+    const { granted } = await second.queue('x', options);
+    await third.queue('x', options);
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
+    await first.release('x');
+    await granted;
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+    await third.end();
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 0 });
+  });
+
+  it('believes the kernel where the record lies', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await using other = await Contender.start();
+    await other.acquire('source', options);
+    const record = readFileSync(join(directory.path, 'source'));
+    // The record of a live process in a lock that nobody holds, and in one that we hold.
+    writeFileSync(join(directory.path, 'nobody'), record);
+    await using held = await lock('ours', options);
+    writeFileSync(join(directory.path, 'ours'), record);
+    expect(await statusOf(directory.path, 'nobody')).toMatchObject({ state: 'free', holders: [] });
+    const [holder] = (await statusOf(directory.path, 'ours')).holders;
+    expect(holder).toMatchObject({ pid: process.pid });
+    expect(holder?.since).toBeUndefined();
+    expect(held.released).toBe(false);
+  });
+
+  it('names the last holder of a free lock that it did not release', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await using victim = await Contender.start();
+    await victim.acquire('alone', options);
+    await victim.acquire('pool', { ...options, permits: 2 });
+    await victim.acquire('read', { ...options, shared: true });
+    await victim.end();
+    const found = await listLocks({ lockPath: directory.path });
+    expect(found.map(({ name, state, abandonedBy }) => [name, state, abandonedBy?.pid])).toEqual([
+      ['alone', 'free', victim.pid],
+      ['pool', 'free', victim.pid],
+      ['read', 'free', undefined],
+    ]);
+  });
+
+  it('sees the locks of programs that leave no record', async (context) => {
+    if (process.env.CI === undefined && !hasPython()) return context.skip('the Debian package python3 is missing');
+    using directory = lockDirectory();
+    writeFileSync(join(directory.path, 'theirs'), 'not ours\n');
+    const program =
+      'import fcntl,sys; f=open(sys.argv[1],"a"); fcntl.lockf(f,fcntl.LOCK_EX); print("held",flush=True); sys.stdin.read()';
+    const holder = spawn('/usr/bin/python3', ['-c', program, join(directory.path, 'theirs')]);
+    try {
+      await once(holder.stdout, 'data');
+      const [status] = await listLocks({ lockPath: directory.path });
+      expect(status).toMatchObject({
+        name: 'theirs',
+        state: 'held',
+        holders: [{ pid: holder.pid, command: 'python3' }],
+      });
+    } finally {
+      holder.kill();
+    }
+    await once(holder, 'exit');
+    expect(await listLocks({ lockPath: directory.path })).toEqual([]);
+  });
+
+  it('lists nothing that is no lock file, follows no link, and changes nothing', async () => {
+    using directory = lockDirectory();
+    using elsewhere = lockDirectory();
+    writeFileSync(join(elsewhere.path, 'target'), '');
+    symlinkSync(join(elsewhere.path, 'target'), join(directory.path, 'link'));
+    mkdirSync(join(directory.path, 'folder'));
+    writeFileSync(join(directory.path, 'notes.txt'), 'hello');
+    writeFileSync(join(directory.path, '.gitkeep'), '');
+    execFileSync('mkfifo', [join(directory.path, 'fifo')]);
+    writeFileSync(join(directory.path, 'oslo'), '');
+    const before = readdirSync(directory.path);
+    expect((await listLocks({ lockPath: directory.path })).map(({ name }) => name)).toEqual(['oslo']);
+    expect(readdirSync(directory.path)).toEqual(before);
+  });
+
+  it('never lets a non-blocking try of another process fail', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await using other = await Contender.start();
+    const tries = other.ask<number>('run', {
+      code: `
+        let failed = 0;
+        for (let i = 0; i < 3000; i += 1) {
+          for (const more of [{}, { shared: true }, { permits: 1 }]) {
+            try {
+              await (await lock('x' + i % 5, { ...${JSON.stringify(options)}, ...more, blocking: false })).release();
+            } catch {
+              failed += 1;
+            }
+          }
+        }
+        return failed;`,
+    });
+    let listed = 0;
+    let done = false;
+    const failed = tries.finally(() => {
+      done = true;
+    });
+    while (!done) {
+      listed += (await listLocks({ lockPath: directory.path })).length;
+      await new Promise(setImmediate);
+    }
+    expect(await failed).toBe(0);
+    expect(listed).toBeGreaterThan(50);
+  });
+});
+
+it('says what is wrong with the lock path', async () => {
+  using directory = lockDirectory();
+  await expect(listLocks({ lockPath: join(directory.path, 'missing') })).rejects.toMatchObject({
+    code: 'ERR_LOCK_PATH',
+    problem: 'missing',
+  });
+  await expect(listLocks({ lockPath: '' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+});
+
+it('lists the locks of the lockfile driver', async () => {
+  using directory = lockDirectory();
+  const options: LockOptions = { external: true, lockPath: directory.path, driver: 'lockfile' };
+  await using held = await lock('x', { ...options, label: 'slow' });
+  await (await lock('free', options)).release();
+  expect(await listLocks({ lockPath: directory.path })).toMatchObject([
+    { name: 'x', state: 'held', holders: [{ pid: process.pid, label: 'slow' }], waiters: undefined },
+  ]);
+  expect(held.released).toBe(false);
+});
+
+function hasPython(): boolean {
+  try {
+    execFileSync('/usr/bin/python3', ['--version']);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What a command came to. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command that was started; disposing of it kills it. */
+export class StartedCommand implements AsyncDisposable {
+  readonly process: ChildProcess;
+  /** Resolves when it has ended and nobody has its output open any more. */
+  readonly ended: Promise<Ended>;
+  /** Resolves when it has ended, though what it started may go on. */
+  readonly exited: Promise<unknown>;
+  #stdout = '';
+  #stderr = '';
+  #changed = (): void => {};
+
+  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    const file = fileURLToPath(new URL(`../../bin/${program}.js`, import.meta.url));
+    this.process = spawn(process.execPath, [file, ...args], { env: { ...process.env, ...env } });
+    this.process.stdout?.on('data', (data: Buffer) => {
+      this.#stdout += data;
+      this.#changed();
+    });
+    this.process.stderr?.on('data', (data: Buffer) => {
+      this.#stderr += data;
+      this.#changed();
+    });
+    this.exited = once(this.process, 'exit');
+    this.ended = once(this.process, 'close').then(([status, signal]) => {
+      this.#changed();
+      return { status, signal, stdout: this.#stdout, stderr: this.#stderr };
+    });
+  }
+
+  get pid(): number {
+    return this.process.pid as number;
+  }
+
+  /** Resolves with the match once standard output or standard error matches; rejects when it ends before. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
+      if (match !== null) return match;
+      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+        throw new Error(`ended without saying ${pattern}: ${this.#stdout}${this.#stderr}`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+/** Starts `lockutils` with these arguments. */
+export function startLockutils(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCommand {
+  return new StartedCommand('lockutils', args, env);
+}
+
+/** Runs `lockutils` to its end. */
+export function lockutils(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return startLockutils(args, env).ended;
+}
+
+/** Resolves when there is no such process any more. */
+export async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
