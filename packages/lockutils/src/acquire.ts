@@ -85,11 +85,38 @@ async function acquireSlowly(
     if (request === undefined || driver === undefined) return granted(call, undefined);
     if (from === 'name' || from === 'path') await waitFor(call, pathRegistry, request.path, call.mode, patience);
     if (from !== 'driver' && hasDoor(request)) await waitFor(call, pathRegistry, doorOf(request), alone, patience);
-    const obtained = await obtain(driver, request, options.fair === true, patience, place);
+    const obtained = await obtainWatched(call, driver, request, patience, place);
     if (obtained === undefined) throw await timedOut(call);
     return granted(call, obtained);
   } catch (error) {
     return giveUp(call, error);
+  }
+}
+
+// A wait with an end of its own is no deadlock, and a permit says nothing about who is in the way.
+async function obtainWatched(
+  call: Acquisition,
+  driver: LockDriver,
+  request: LockRequest,
+  patience: Patience,
+  place: Place | undefined,
+): Promise<Obtained | undefined> {
+  const fair = call.options.fair === true;
+  const endless = patience.deadline === Number.POSITIVE_INFINITY && patience.signal === undefined;
+  if (call.inside === undefined || !endless || request.permits !== undefined) {
+    return obtain(driver, request, fair, patience, place);
+  }
+  const { watchForDeadlock } = await import('./deadlock/deadlock-watch.js').catch((error: unknown) => {
+    place?.leave();
+    throw error;
+  });
+  const controller = new AbortController();
+  const wants = { path: request.path, shared: request.shared };
+  const stop = watchForDeadlock(call.name, wants, call.inside, call.clock, (error) => controller.abort(error));
+  try {
+    return await obtain(driver, request, fair, { ...patience, signal: controller.signal }, place);
+  } finally {
+    stop();
   }
 }
 
@@ -137,6 +164,9 @@ export function granted(call: Acquisition, obtained: Obtained | undefined): Gran
   if (request !== undefined && hasDoor(request)) {
     const door = call.turns.pop();
     if (door !== undefined) leaveTurn(door);
+  }
+  if (call.body !== undefined && request !== undefined && request.permits === undefined) {
+    call.body.holds = { path: request.path, shared: request.shared };
   }
   const waitedMs = call.clock.now() - call.start;
   if (call.options.doLog !== false) {

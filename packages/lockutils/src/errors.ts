@@ -171,17 +171,21 @@ export class AddOnUnavailableError extends ConcurrencyError {
   }
 }
 
-/** Waiting could never end: the caller, or somebody who waits for it, holds what it asks for. Nothing was queued. */
+/** Waiting could never end: the caller, or somebody who waits for it, holds what it asks for. Its wait is over. */
 export class DeadlockError extends ConcurrencyError {
   readonly code = 'ERR_DEADLOCK';
   /** The names on the way round, first and last the same. */
   readonly cycle: readonly string[];
+  /** The processes that wait for each other, this one first; only this one when the cycle is within it. */
+  readonly pids: readonly number[];
 
-  constructor(cycle: readonly string[]) {
+  constructor(cycle: readonly string[], pids: readonly number[] = [process.pid]) {
+    const between = pids.length > 1 ? ` between the processes ${pids.join(', ')}` : '';
     super(
-      `Deadlock: ${cycle.join(' -> ')}; whoever holds the first waits for the last. Take them in one order, or by acquireAll`,
+      `Deadlock${between}: ${cycle.join(' -> ')}; each waits for the next with its own lock held. Take them in one order, or by acquireAll`,
     );
     this.cycle = cycle;
+    this.pids = pids;
   }
 }
 

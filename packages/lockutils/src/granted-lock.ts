@@ -72,6 +72,8 @@ export class GrantedLock implements LockHandle {
 
   downgrade(): void {
     downgrade(this.#call, this.#grant());
+    // Kept for an exclusive holder only: readers behind it in line may now come in.
+    this.#obtained?.place?.leave();
   }
 
   async upgrade(options: UpgradeOptions = {}): Promise<void> {

@@ -21,10 +21,15 @@ export class Contender implements AsyncDisposable {
 
   private constructor(child: ChildProcess) {
     this.process = child;
+    child.once('exit', () => {
+      for (const { reject } of this.#answers.values()) reject(new Error('the contender has ended'));
+      this.#answers.clear();
+    });
     child.on('message', (message: { id?: number; event?: string; key?: string; value?: unknown; error?: object }) => {
       if (message.event === 'waiting') this.#waiting.get(message.key ?? '')?.();
       const answer = this.#answers.get(message.id ?? -1);
       if (answer === undefined) return;
+      this.#answers.delete(message.id ?? -1);
       if (message.error === undefined) answer.resolve(message.value as never);
       else answer.reject(Object.assign(new Error('in the contender'), message.error));
     });
@@ -45,6 +50,8 @@ export class Contender implements AsyncDisposable {
     this.#lastId += 1;
     const id = this.#lastId;
     const answer = new Promise<T>((resolve, reject) => this.#answers.set(id, { resolve: resolve as never, reject }));
+    // A contender that is killed on purpose leaves questions behind that nobody asks about any more.
+    answer.catch(() => {});
     this.process.send({ id, action, ...parameters });
     return answer;
   }

@@ -13,6 +13,8 @@ export interface Body {
   readonly pending: Set<PendingWait>;
   /** Cleared when the lock of the body is released; what it started may live on and is no danger any more. */
   running: boolean;
+  /** The lock file it holds, when its lock is external and not one with permits. */
+  holds: { readonly path: string; readonly shared: boolean } | undefined;
 }
 
 /** A call that waits in a queue of this process. */
@@ -49,7 +51,7 @@ export function runBody<T>(body: Body, fn: () => T): T {
 
 /** A new body of the lock `name`, inside the current one. */
 export function newBody(name: string, parent: Body | undefined): Body {
-  return { name, parent, pending: new Set(), running: true };
+  return { name, parent, pending: new Set(), running: true, holds: undefined };
 }
 
 /**

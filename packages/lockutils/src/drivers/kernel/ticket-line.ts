@@ -3,6 +3,7 @@ import type { LockRequest, Place } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import { onlyStoppedBefore, stoppedPatience, writeTicketOwner } from './ticket-owner.js';
 import { touch, wakeFile, watchFile } from './wake-files.js';
 
 /**
@@ -19,6 +20,8 @@ import { touch, wakeFile, watchFile } from './wake-files.js';
  *   as it lives in the description and the description in the process.
  * - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order (see
  *   `obtain`) does without a ticket.
+ * - stopped (SIGSTOP) while waiting: those behind pass it after {@link stoppedPatience} ms, since it cannot take the
+ *   lock it is offered. When it goes on it competes with whoever passed it; the lock file decides.
  * A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
  * `nlink` under the guard: so all tickets held at one time are locks on one inode.
  */
@@ -67,6 +70,7 @@ function drawUnderGuard(system: KernelSystem, fd: number): number {
   let ticket = readCounter(system, fd);
   // Only after somebody emptied or damaged the file is the byte taken; a number further on is free and still unique.
   while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
+  writeTicketOwner(system, fd, ticket);
   counter.writeBigUInt64LE(BigInt(ticket + 1));
   system.writeSync(fd, counter, 0, 8, 0);
   return ticket;
@@ -82,6 +86,7 @@ export function readCounter(system: KernelSystem, fd: number): number {
 function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket: number): Place {
   let first = ticket === 0;
   let left = false;
+  let nextLook = performance.now() + stoppedPatience;
   return {
     ticket,
     isFirst() {
@@ -89,6 +94,10 @@ function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket:
         first = true;
         // At once: what is locked shared here would keep a cleaner from seeing the line empty.
         system.unlock(fd, 0, ticket);
+      }
+      if (!first && performance.now() > nextLook) {
+        first = onlyStoppedBefore(system, fd, ticket);
+        nextLook = performance.now() + stoppedPatience;
       }
       if (!first || (!request.shared && request.permits === undefined)) return first;
       if (!system.tryLock(fd, upgradeByte, 1, true)) return false;

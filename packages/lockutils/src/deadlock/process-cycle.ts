@@ -1,0 +1,35 @@
+import { dirname } from 'node:path';
+import { readWaits, type WaitRecord } from './wait-record.js';
+
+/**
+ * The waits round a cycle through `own`, from it back to it; `undefined` when there is none.
+ *
+ * Only waits without timeout and signal are published, each with what its body cannot release before the wait is over.
+ * So who is on such a cycle waits for ever, unless a body does not await what it started (then `deadlock: 'off'`).
+ */
+export function findProcessCycle(own: WaitRecord): WaitRecord[] | undefined {
+  const seen = new Set<string>();
+  const search = (at: WaitRecord, path: readonly WaitRecord[]): WaitRecord[] | undefined => {
+    for (const next of readWaits(dirname(at.wants.path))) {
+      if (!blocks(next, at)) continue;
+      if (next.id === own.id) return [...path, at];
+      if (seen.has(next.id)) continue;
+      seen.add(next.id);
+      const found = search(next, [...path, at]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return search(own, []);
+}
+
+function blocks(holder: WaitRecord, waiter: WaitRecord): boolean {
+  return holder.holds.some((held) => held.path === waiter.wants.path && !(held.shared && waiter.wants.shared));
+}
+
+/** The one of a cycle that gives way: the one that began to wait last. All who look at the cycle agree on it. */
+export function victimOf(cycle: readonly WaitRecord[]): WaitRecord {
+  return cycle.reduce((last, wait) =>
+    wait.since > last.since || (wait.since === last.since && wait.id > last.id) ? wait : last,
+  );
+}
