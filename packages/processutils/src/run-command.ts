@@ -73,7 +73,7 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
       verbose: 'none',
     });
     const { pid } = child;
-    if (pid === undefined) throw spawnFailure(command, (await child).cause);
+    if (pid === undefined) throw spawnFailure({ ...command, file: plan.file }, (await child).cause);
     if (watched !== undefined) watchTree({ ...watched, ...rootOf(pid) });
     return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
   } finally {

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from './command.js';
 import { ProcessExecutionError } from './errors.js';
 
@@ -27,12 +28,19 @@ function explain(command: Command, shownFile: string, code: string | undefined):
         ? `The program ${shownFile}, or the interpreter its first line names, does not exist.`
         : `The program ${shownFile} was not found in PATH.`;
     case 'EACCES':
+      if (!command.file.includes('/') && !isInPath(command)) {
+        return `The program ${shownFile} was not found in PATH, of which some directories may not be read.`;
+      }
       return `The program ${shownFile} may not be executed: check its permissions and those of its directory.`;
     case 'E2BIG':
       return 'The arguments and environment are longer than the system allows.';
     default:
       return `The program ${shownFile} could not be started (${code ?? 'no code'}).`;
   }
+}
+
+function isInPath({ file, env }: Command): boolean {
+  return (env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, file)));
 }
 
 function directoryProblem(path: string): string | undefined {

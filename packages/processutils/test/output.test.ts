@@ -1,0 +1,317 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
+import * as fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { LineSplitter } from '../src/line-splitter.js';
+import { captureOutput } from '../src/output-capture.js';
+import { pythonRepr } from '../src/python-repr.js';
+import { decodeText, encodeText } from '../src/text-decoding.js';
+import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'output-'));
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  );
+
+let token = '';
+afterEach(() => killAll(token || 'none'));
+
+describe('line callbacks', () => {
+  it('get each line without its end, the last one without one too', async () => {
+    const lines: string[] = [];
+    const errors: string[] = [];
+    const { stdout } = await execute('printf', ['a\\r\\n\\nb c\\nlast'], { onStdoutLine: (line) => lines.push(line) });
+    await execute('sh', ['-c', 'printf "x\\ny\\n" >&2'], { onStderrLine: (line) => errors.push(line) });
+    expect([lines, errors]).toEqual([
+      ['a', '', 'b c', 'last'],
+      ['x', 'y'],
+    ]);
+    expect(stdout).toBe('a\r\n\nb c\nlast');
+  });
+
+  it('end the command when they throw, and the throw is what execute rejects with', async () => {
+    token = uniqueSleep();
+    const bug = new Error('bug');
+    const run = execute(fixture('ignores-term.sh'), [token], {
+      killGrace: 100,
+      onStdoutLine: () => {
+        throw bug;
+      },
+    });
+    expect(await rejection(run)).toBe(bug);
+    await until(() => processesWith(token).length === 0, 5000);
+  });
+
+  it('get the same lines however the output is cut into pieces', () => {
+    void fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 8 })), (chunks) => {
+        const lines: string[] = [];
+        const splitter = new LineSplitter((line) => lines.push(line));
+        for (const chunk of chunks) splitter.add(Buffer.from(chunk));
+        splitter.end();
+        const whole = Buffer.concat(chunks).toString('latin1');
+        const expected = whole.split('\n').map((line) => line.replace(/\r$/, ''));
+        if (whole === '' || whole.endsWith('\n')) expected.pop();
+        expect(lines.map((line) => Buffer.from(encodeText(line)).toString('latin1'))).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('stdout and stderr', () => {
+  it('go to a writable stream, which is left open, as fast as it takes them', async () => {
+    const path = join(directory, 'copy');
+    const file = createWriteStream(path);
+    const { stdout, stdoutTruncated } = await execute('head', ['-c', '5000000', '/dev/zero'], { stdout: file });
+    file.end('end');
+    await once(file, 'close');
+    expect(readFileSync(path).length).toBe(5_000_003);
+    expect(stdoutTruncated).toBe(5_000_000 - 2 ** 20);
+    expect(stdout.length).toBeLessThan(2 ** 20 + 100);
+  });
+
+  it('G24 hold the command up, not the memory, when the stream is slow', async () => {
+    let pending = 0;
+    let most = 0;
+    const slow = new Writable({
+      highWaterMark: 65536,
+      write(chunk: Buffer, _encoding, done) {
+        pending += chunk.length;
+        most = Math.max(most, pending);
+        setImmediate(() => {
+          pending -= chunk.length;
+          done();
+        });
+      },
+    });
+    await execute('head', ['-c', '20000000', '/dev/zero'], { stdout: slow });
+    expect(slow.writableLength + most).toBeLessThan(1_000_000);
+  });
+
+  it('end the command when the stream fails, and the failure is what execute rejects with', async () => {
+    token = uniqueSleep();
+    const full = createWriteStream('/dev/full');
+    const error = await rejection(
+      execute('sh', ['-c', `echo x; exec sleep ${token}`], { stdout: full, killGrace: 100 }),
+    );
+    expect(error).toMatchObject({ code: 'ENOSPC' });
+    await until(() => processesWith(token).length === 0, 5000);
+  });
+
+  it('are refused a stream that has ended, and a callback for what nobody here reads', async () => {
+    const ended = new PassThrough();
+    ended.end();
+    expect(await rejection(execute('true', [], { stdout: ended }))).toMatchObject({ option: 'stdout' });
+    const both = execute('true', [], { stdout: 'inherit', onStdoutLine: () => {} });
+    expect(await rejection(both)).toMatchObject({ option: 'onStdoutLine' });
+  });
+
+  it('go to this process with inherit', async () => {
+    const program = `
+      import { execute } from '@oslo-concurrency/processutils';
+      const { stdout } = await execute('echo', ['straight'], { stdout: 'inherit' });
+      console.log(JSON.stringify(stdout));`;
+    const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', program], { cwd: fixture('.') });
+    expect(stdout).toBe('straight\n""\n');
+  });
+});
+
+describe('maxBuffer', () => {
+  it('keeps the first and the last half, and says what is missing', async () => {
+    const result = await execute('seq', ['1', '1000'], { maxBuffer: 20 });
+    expect(result.stdout).toBe('1\n2\n3\n4\n5\n\n[truncated: 3873 bytes left out]\n\n999\n1000\n');
+    expect(result.stdoutTruncated).toBe(3873);
+  });
+
+  it('keeps exactly so many bytes, whatever the pieces', () => {
+    void fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 3000 })), fc.nat(5000), (chunks, limit) => {
+        const capture = captureOutput(limit, true);
+        for (const chunk of chunks) capture.add(Buffer.from(chunk));
+        const whole = Buffer.concat(chunks);
+        const head = Math.ceil(limit / 2);
+        const expected =
+          whole.length <= limit
+            ? whole
+            : Buffer.concat([whole.subarray(0, head), whole.subarray(whole.length - (limit - head))]);
+        expect(capture.bytes().equals(expected)).toBe(true);
+        expect(capture.leftOut).toBe(whole.length - expected.length);
+      }),
+    );
+  });
+
+  it('leaves what fits as it is', async () => {
+    const result = await execute('printf', ['12345'], { maxBuffer: 5 });
+    expect(result).toMatchObject({ stdout: '12345', stdoutTruncated: 0 });
+  });
+});
+
+describe('text', () => {
+  it('is the same however the bytes are cut, and gives the bytes back', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 12 }),
+      fc.string({ unit: 'binary', maxLength: 6 }).map((text) => new Uint8Array(Buffer.from(text))),
+    );
+    void fc.assert(
+      fc.property(fc.array(bytes), (chunks) => {
+        const whole = Buffer.concat(chunks);
+        const text = decodeText(whole);
+        expect(Buffer.from(encodeText(text)).equals(whole)).toBe(true);
+      }),
+    );
+  });
+
+  it('of a large output comes whole, cut between characters or not', async () => {
+    const { stdout } = await execute('sh', ['-c', 'yes "aä€😀" | head -c 5000001']);
+    const line = 'aä€😀\n';
+    expect(Buffer.byteLength(stdout.slice(0, 100_000 * line.length))).toBe(1_100_000);
+    expect(stdout.startsWith(line.repeat(400_000))).toBe(true);
+    expect(Buffer.from(encodeText(stdout)).length).toBe(5_000_001);
+  });
+
+  it('is quoted as Python quotes it', async () => {
+    const texts = [
+      '',
+      "it's",
+      `both ' and "`,
+      '\\ \n\r\t\0\x1f\x7f\x80\xa0\xad',
+      'äß€',
+      '\u200b\u2028\ue000\u0378',
+      '😀\udc80\ud800',
+    ];
+    const program = 'import sys, json; print(json.dumps([repr(x) for x in json.loads(sys.argv[1])]))';
+    const { stdout } = await execute('/usr/bin/python3', ['-c', program, escaped(texts)]);
+    expect(texts.map(pythonRepr)).toEqual(JSON.parse(stdout));
+  });
+
+  const escaped = (value: unknown): string =>
+    JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+});
+
+describe('a pipe that others hold', () => {
+  it('loses nothing that was written before the command ended, and is not waited for', async () => {
+    token = uniqueSleep();
+    const script = `sleep ${token} & exec head -c 3000000 /dev/zero`;
+    const start = performance.now();
+    const { stdout } = await execute('sh', ['-c', script], { binary: true, drainTimeout: 50 });
+    expect(stdout.length).toBe(3_000_000);
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(processesWith(token)).toHaveLength(1);
+  });
+
+  it('is read until drainTimeout, so that what a quick successor writes is there', async () => {
+    const { stdout } = await execute('sh', ['-c', '(sleep 0.05; echo late) & echo early'], { drainTimeout: 10_000 });
+    expect(stdout).toBe('early\nlate\n');
+  });
+
+  it('that is written to without end does not keep execute', async () => {
+    token = uniqueSleep();
+    const { stdout } = await execute('sh', ['-c', `yes ${token} & echo begun`], { drainTimeout: 20, maxBuffer: 1000 });
+    expect(stdout).toContain(token);
+    killAll(token);
+  });
+});
+
+describe('processInput', () => {
+  it('may be a stream of any length', async () => {
+    const path = join(directory, 'input');
+    writeFileSync(path, Buffer.alloc(3_000_000, 'x'));
+    const { stdout } = await execute('wc', ['-c'], { processInput: createReadStream(path) });
+    expect(stdout.trim()).toBe('3000000');
+  });
+
+  it('that fails ends the command, and the failure is what execute rejects with', async () => {
+    const missing = createReadStream(join(directory, 'missing'));
+    expect(await rejection(execute('cat', [], { processInput: missing }))).toMatchObject({ code: 'ENOENT' });
+    const breaking = new Readable({
+      read() {
+        this.push('begun');
+        this.destroy(new Error('broke off'));
+      },
+    });
+    expect(await rejection(execute('cat', [], { processInput: breaking }))).toEqual(new Error('broke off'));
+  });
+
+  it('that is not read to its end leaves its stream usable', async () => {
+    const endless = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(65536);
+      })(),
+    );
+    const { stdout } = await execute('head', ['-c', '5'], { processInput: endless, binary: true });
+    expect(stdout.length).toBe(5);
+    expect(endless.destroyed).toBe(false);
+    expect(endless.listenerCount('error')).toBe(0);
+  });
+
+  it('as a stream is refused where there may be several attempts', async () => {
+    const run = execute('cat', [], { processInput: Readable.from(['x']), attempts: 2 });
+    expect(await rejection(run)).toMatchObject({ option: 'processInput' });
+  });
+});
+
+describe('onExecute and onCompletion', () => {
+  it('are called once each, with pid and masked command, for each attempt', async () => {
+    const calls: unknown[] = [];
+    const run = execute('sh', ['-c', 'exit 1', '--password', 'hunter2'], {
+      attempts: 2,
+      delayOnRetry: false,
+      onExecute: ({ pid, command, attempt }) => calls.push(['execute', pid > 0, command, attempt]),
+      onCompletion: ({ pid, command, attempt, kill }) => calls.push(['completion', pid > 0, command, attempt, kill()]),
+    });
+    expect(await rejection(run)).toMatchObject({ exitCode: 1 });
+    const command = 'sh -c exit 1 --password ***';
+    expect(calls).toEqual([
+      ['execute', true, command, 1],
+      ['completion', true, command, 1, false],
+      ['execute', true, command, 2],
+      ['completion', true, command, 2, false],
+    ]);
+  });
+
+  it('get a handle that signals the process', async () => {
+    const run = execute('sleep', ['30'], { onExecute: (running) => running.kill('SIGINT') });
+    expect(await rejection(run)).toMatchObject({ exitCode: -2, signal: 'SIGINT' });
+  });
+
+  it('are both called when a command reaches its timeout', async () => {
+    const calls: string[] = [];
+    const run = execute('sleep', ['30'], {
+      timeout: 50,
+      onExecute: () => calls.push('execute'),
+      onCompletion: () => calls.push('completion'),
+    });
+    expect(await rejection(run)).toBeInstanceOf(ProcessTimeoutError);
+    expect(calls).toEqual(['execute', 'completion']);
+  });
+
+  it('end the command when they throw', async () => {
+    token = uniqueSleep();
+    const bug = new Error('bug');
+    const run = execute('sleep', [token], {
+      onExecute: () => {
+        throw bug;
+      },
+    });
+    expect(await rejection(run)).toBe(bug);
+    await until(() => processesWith(token).length === 0, 5000);
+    const late = execute('true', [], {
+      onCompletion: () => {
+        throw bug;
+      },
+    });
+    expect(await rejection(late)).toBe(bug);
+  });
+});
+
+it('a failed command with much output has a short message, and all of it as a field', async () => {
+  const error = (await rejection(execute('sh', ['-c', 'head -c 3000000 /dev/zero; exit 1']))) as ProcessExecutionError;
+  expect(error.message.length).toBeLessThan(700_000);
+  expect(error.stdout?.length).toBe(3_000_000);
+});
