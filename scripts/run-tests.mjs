@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
+import { countReport, countsLine } from './test-report.mjs';
 import { root, workspaces } from './workspaces.mjs';
 
 const passedOn = process.argv.slice(2);
@@ -55,10 +56,9 @@ rmSync(scratch, { recursive: true, force: true });
 console.log(
   `\n${rows.length} of ${suites.length} packages with tests, ${((Date.now() - started) / 1000).toFixed(1)} s`,
 );
-for (const row of rows)
-  console.log(`  ${row.name}: ${row.passed} passed, ${row.failed} failed, ${row.skipped} skipped`);
+for (const row of rows) console.log(`  ${row.name}: ${countsLine(row)}`);
 for (const title of rows.flatMap((row) => row.skippedTitles)) console.log(`  skipped: ${title}`);
-console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+console.log(`\n${countsLine(totals)}`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
 
 function turbo(args) {
@@ -75,29 +75,10 @@ function hasTests(folder) {
   return existsSync(folder) && readdirSync(folder, { recursive: true }).some((file) => file.endsWith('.test.ts'));
 }
 
-/** The counts of one report. A file that could not even be loaded counts as one failure. */
 function count({ name, folder, report }) {
-  if (!existsSync(report)) {
-    // With a filter the other packages have none; without, the run broke before it could write one.
-    if (passedOn.length > 0) return undefined;
-    console.log(`${name}: no report was written`);
-    return { name, passed: 0, failed: 1, skipped: 0, skippedTitles: [] };
-  }
-  const files = JSON.parse(readFileSync(report, 'utf8')).testResults;
-  const tests = files.flatMap((file) =>
-    file.assertionResults.map((test) => ({ ...test, title: `${relative(folder, file.name)} > ${test.fullName}` })),
-  );
-  const notLoaded = files.filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  );
-  const passed = tests.filter((test) => test.status === 'passed').length;
-  const failed = tests.filter((test) => test.status === 'failed').length;
-  const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed');
-  return {
-    name,
-    passed,
-    failed: failed + notLoaded.length,
-    skipped: skipped.length,
-    skippedTitles: skipped.map((test) => test.title),
-  };
+  if (existsSync(report)) return { name, ...countReport(report, folder) };
+  // With a filter the other packages have none; without, the run broke before it could write one.
+  if (passedOn.length > 0) return undefined;
+  console.log(`${name}: no report was written`);
+  return { name, passed: 0, failed: 1, skipped: 0, skippedTitles: [] };
 }

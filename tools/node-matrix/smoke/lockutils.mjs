@@ -1,0 +1,14 @@
+import { lock } from '@oslo-concurrency/lockutils';
+
+async function works(driver) {
+  const options = { external: true, driver };
+  const inside = await lock('smoke', options, () =>
+    lock('smoke', { ...options, blocking: false, deadlock: 'off' }, () => 'granted twice').catch((error) => error.code),
+  );
+  if (inside === 'granted twice') throw new Error(inside);
+  if ((await lock('smoke', options, () => 'granted again')) !== 'granted again') throw new Error('not released');
+}
+// Deno cannot load the kernel driver's add-on: it ends the whole process at the first call.
+const driver = process.versions.deno === undefined ? 'kernel' : 'lockfile';
+await works(driver);
+console.log(driver === 'kernel' ? 'works' : "works with driver: 'lockfile'");
