@@ -3,7 +3,7 @@ import { acquire } from './acquire.js';
 import type { Acquisition } from './acquisition.js';
 import type { GrantedLock } from './granted-lock.js';
 import type { HeldLock } from './held-lock.js';
-import { newBody, runBody } from './local/wait-graph.js';
+import { type Body, newBody, runBody } from './local/wait-graph.js';
 import { checkWaitOptions, type WaitOptions } from './wait-options.js';
 
 /** What runs under a lock; it gets the handle. */
@@ -15,7 +15,8 @@ export async function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): P
   if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
   const acquired = acquire(call);
-  return holdAround(call, acquired instanceof Promise ? await acquired : acquired, fn);
+  const held = (acquired instanceof Promise ? await acquired : acquired) as GrantedLock & HeldLock;
+  return holdAround(held, call.body, fn);
 }
 
 /**
@@ -42,11 +43,15 @@ export async function holdPlanned<T>(
   return held;
 }
 
-async function holdAround<T>(call: Acquisition, granted: GrantedLock, fn: LockBody<T>): Promise<T> {
-  const held = granted as GrantedLock & HeldLock;
+/** Runs `fn` as `body` and releases, whatever comes of it. */
+export async function holdAround<T, Held extends { release(): Promise<void> }>(
+  held: Held,
+  body: Body | undefined,
+  fn: (held: Held) => T | PromiseLike<T>,
+): Promise<T> {
   let value: T;
   try {
-    value = await (call.body === undefined ? fn(held) : runBody(call.body, () => fn(held)));
+    value = await (body === undefined ? fn(held) : runBody(body, () => fn(held)));
   } catch (error) {
     // The body's error is what the caller must see (G14); that the release failed too is said in the log.
     await held.release().catch((failure: Error) => getLogger().error(failure.message));

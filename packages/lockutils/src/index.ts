@@ -1,4 +1,5 @@
 export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export { acquireAll, type LocksBody } from './acquire-all.js';
 export { type CleanLocksOptions, type CleanLocksResult, cleanLocks } from './cleanup/clean-locks.js';
 export { type ListLocksOptions, listLocks } from './cleanup/list-locks.js';
 export type { LockStatus } from './cleanup/lock-status.js';
@@ -32,6 +33,7 @@ export {
 export { type ExternalLockOptions, externalLock } from './external-lock.js';
 export { HeldByThisThreadError } from './held-by-this-thread-error.js';
 export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
+export type { HeldLocks } from './held-locks.js';
 export type { LockBody } from './hold.js';
 export { internalFairLock } from './internal-fair-lock.js';
 export { type InternalLock, internalLock } from './internal-lock.js';

@@ -1,0 +1,92 @@
+import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { acquire } from './acquire.js';
+import { type Acquisition, planIn } from './acquisition.js';
+import type { GrantedLock } from './granted-lock.js';
+import { HeldLocks, releaseAll } from './held-locks.js';
+import { holdAround } from './hold.js';
+import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
+import { currentBody, newBody } from './local/wait-graph.js';
+import { checkLockOptions, type LockOptions } from './lock-options.js';
+import { lockFilePath } from './lock-path.js';
+
+/** What runs under the locks of {@link acquireAll}; it gets the handle. */
+export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
+
+/**
+ * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
+ *
+ * Callers that take their locks by one `acquireAll` never wait for each other in a circle, in whatever order they name
+ * them, in one process or several, with other prefixes or collections (G13). That does not hold for who asks for more
+ * while holding. Names that lead to one file count once. `timeout` bounds the whole call.
+ *
+ * @example
+ * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());
+ */
+export function acquireAll(names: readonly string[], options?: LockOptions): Promise<HeldLocks>;
+export function acquireAll<T>(names: readonly string[], fn: LocksBody<T>): Promise<T>;
+export function acquireAll<T>(names: readonly string[], options: LockOptions, fn: LocksBody<T>): Promise<T>;
+export async function acquireAll<T>(
+  names: readonly string[],
+  second: LockOptions | LocksBody<T> = {},
+  third?: LocksBody<T>,
+): Promise<T | HeldLocks> {
+  const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
+  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  const calls = planAll(names, options);
+  const body = fn === undefined || options.deadlock === 'off' ? undefined : newBody(names.join(' + '), currentBody());
+  const owned = body === undefined ? calls : calls.map((call) => ({ ...call, body, inside: body }));
+  const held = await takeInTurn(owned, options);
+  return fn === undefined ? held : holdAround(held, body, fn);
+}
+
+/**
+ * The calls in the order that keeps them from deadlock: first the turns of all names in this process, by name, then
+ * all lock files, by path.
+ *
+ * Why that never deadlocks: put all that can be waited for in one row, names before files, each in alphabetical order.
+ * A single `lock()` takes its name, then its file; this takes names upwards, then files upwards. So each caller waits
+ * for something further on than all it holds. In a circle each one waits for what the next one holds, or stands behind
+ * the next one in the same line: going round, what is waited for never moves back, so it must stay where it is; then
+ * all of them stand in one line, and a line is no circle.
+ * Files in name order would not do: under two prefixes, two names can stand in one order and their files in the other.
+ */
+function planAll(names: readonly string[], options: LockOptions): Acquisition[] {
+  if (!Array.isArray(names)) throw new InvalidOptionError('names', 'an array of lock names', names);
+  for (const name of names) checkLockOptions(name, options);
+  checkLockOptions('none', options);
+  const start = (options.clock ?? systemClock).now();
+  const registry = options.semaphores?.registry ?? defaultRegistry;
+  const distinct = [...new Set(names)].sort();
+  const turns = distinct.map((name) => planIn(registry, name, undefined, options));
+  const external = options.external === true && !getOption('disableProcessLocking');
+  const files = external ? filesOf(distinct, options) : [];
+  return [...turns, ...files].map((call) => ({ ...call, start }));
+}
+
+function filesOf(names: readonly string[], options: LockOptions): Acquisition[] {
+  const nameOf = new Map<string, string>();
+  for (const name of names) {
+    const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
+    if (!nameOf.has(path)) nameOf.set(path, name);
+  }
+  const paths = [...nameOf.keys()].sort();
+  return paths.map((path) => planIn(new TurnRegistry(), nameOf.get(path) ?? path, path, { ...options, doLog: false }));
+}
+
+async function takeInTurn(calls: readonly Acquisition[], options: LockOptions): Promise<HeldLocks> {
+  const granted: GrantedLock[] = [];
+  try {
+    for (const call of calls) {
+      granted.push(await acquire(call));
+      if (call.request !== undefined && options.doLog !== false) {
+        getLogger().debug(`Acquired external semaphore "${call.name}"`);
+      }
+    }
+  } catch (error) {
+    for (const { body } of calls) if (body !== undefined) body.running = false;
+    await releaseAll(granted).catch((failure: Error) => getLogger().error(failure.message));
+    throw error;
+  }
+  const names = calls.flatMap(({ name, request }) => (request === undefined ? [name] : []));
+  return new HeldLocks(names, granted, granted.at(-1)?.waitedMs ?? 0);
+}
