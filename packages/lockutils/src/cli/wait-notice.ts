@@ -43,8 +43,8 @@ export function showWait(
   const tell = async (): Promise<void> => {
     const text = waitText(name, await holders().catch(() => []), Date.now());
     if (ended) return;
-    // A line that wraps could not be cleared again.
-    output.write(live ? clearLine + cut(text, (output.columns ?? 80) - 1) : `lockutils: ${text}\n`);
+    // A line that wraps could not be cleared again. A terminal nobody has sized says 0.
+    output.write(live ? clearLine + cut(text, (output.columns || 80) - 1) : `lockutils: ${text}\n`);
     shown = true;
     cancel = clock.schedule(every, () => void tell());
   };

@@ -21,9 +21,8 @@ export class StartedCommand implements AsyncDisposable {
   #stderr = '';
   #changed = (): void => {};
 
-  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    const file = fileURLToPath(new URL(`../../bin/${program}.js`, import.meta.url));
-    this.process = spawn(process.execPath, [file, ...args], { env: { ...process.env, ...env } });
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.process = spawn(file, args, { env: { ...process.env, ...env } });
     this.process.stdout?.on('data', (data: Buffer) => {
       this.#stdout += data;
       this.#changed();
@@ -65,7 +64,22 @@ export class StartedCommand implements AsyncDisposable {
 
 /** Starts `lockutils` with these arguments. */
 export function startLockutils(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCommand {
-  return new StartedCommand('lockutils', args, env);
+  return new StartedCommand(process.execPath, [program('lockutils'), ...args], env);
+}
+
+/** Starts `lockutils-wrapper` with these arguments. */
+export function startWrapper(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCommand {
+  return new StartedCommand(process.execPath, [program('lockutils-wrapper'), ...args], env);
+}
+
+/** Starts `lockutils` on a terminal of its own; what is typed goes to its `process.stdin`. */
+export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCommand {
+  const terminal = fileURLToPath(new URL('../fixtures/in-terminal.py', import.meta.url));
+  return new StartedCommand('/usr/bin/python3', [terminal, process.execPath, program('lockutils'), ...args], env);
+}
+
+function program(name: string): string {
+  return fileURLToPath(new URL(`../../bin/${name}.js`, import.meta.url));
 }
 
 /** Runs `lockutils` to its end. */

@@ -1,0 +1,104 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lock } from '@oslo-concurrency/lockutils';
+import { expect, it } from 'vitest';
+import { Contender } from '../contender.js';
+import { lockDirectory } from '../lock-directory.js';
+import { lockutils } from './command.js';
+
+const visible = (directory: string): string[] => readdirSync(directory).filter((name) => name[0] !== '.');
+
+it('lockutils ls shows names, states, ages, waiters and holders, and as JSON', async () => {
+  using directory = lockDirectory();
+  const options = { external: true, lockPath: directory.path };
+  await using victim = await Contender.start();
+  await victim.acquire('died', options);
+  await victim.end();
+  await using alone = await lock('alone', { ...options, label: 'node deploy.js' });
+  await using pool = await lock('pool', { ...options, permits: 3 });
+  await (await lock('unused', options)).release();
+  const [table, json] = await Promise.all([
+    lockutils(['ls', '--lock-path', directory.path]),
+    lockutils(['ls', '--json'], { OSLO_LOCK_PATH: directory.path }),
+  ]);
+  const own = `pid ${process.pid} \\(.+\\) on \\S+`;
+  expect(table.status).toBe(0);
+  expect(table.stdout.split('\n')).toEqual([
+    expect.stringMatching(/^NAME {4}STATE {7}AGE +WAITERS {2}HOLDER$/),
+    expect.stringMatching(new RegExp(`^alone +held +\\d+ s +0 +${own}$`)),
+    expect.stringMatching(new RegExp(`^died +free +- +0 +\\(died holding it: pid ${victim.pid} .*\\)$`)),
+    expect.stringMatching(new RegExp(`^pool +shared 1/3 +\\d+ s +0 +${own}$`)),
+    expect.stringMatching(/^unused +free +- +0 +-$/),
+    '',
+  ]);
+  expect(JSON.parse(json.stdout)).toMatchObject([
+    { name: 'alone', state: 'held', waiters: 0, holders: [{ pid: process.pid, label: 'node deploy.js' }] },
+    { name: 'died', state: 'free', abandonedBy: { pid: victim.pid } },
+    { name: 'pool', state: 'shared', permits: 3, holders: [{ pid: process.pid }] },
+    { name: 'unused', state: 'free', holders: [] },
+  ]);
+  expect([alone, pool].map((held) => held.released)).toEqual([false, false]);
+});
+
+it('lockutils clean removes what nobody uses, reports the rest, and first tells with --dry-run', async () => {
+  using directory = lockDirectory();
+  const options = { external: true, lockPath: directory.path };
+  const env = { OSLO_LOCK_PATH: directory.path };
+  await using held = await lock('held', options);
+  await (await lock('unused', options)).release();
+  writeFileSync(join(directory.path, 'notes'), 'hello');
+  const left = 'left alone notes: not a lock file of ours\n';
+  expect(await lockutils(['clean', '--dry-run'], env)).toMatchObject({
+    status: 0,
+    stdout: `would remove unused\n${left}would remove 1, kept 2 (1 held, 1 foreign)\n`,
+  });
+  expect(await lockutils(['clean', '--older-than', '1h'], env)).toMatchObject({
+    status: 0,
+    stdout: `${left}removed 0, kept 3 (2 recent, 1 foreign)\n`,
+  });
+  const json = await lockutils(['clean', '--json'], env);
+  expect(JSON.parse(json.stdout)).toEqual({
+    removed: ['unused'],
+    kept: [
+      { name: 'held', reason: 'held' },
+      { name: 'notes', reason: 'foreign' },
+    ],
+  });
+  expect(visible(directory.path).sort()).toEqual(['held', 'notes']);
+  expect(held.released).toBe(false);
+});
+
+it('lockutils clean exits with 1 when something could not be removed, and says what', async () => {
+  using directory = lockDirectory();
+  await (await lock('stuck', { external: true, lockPath: directory.path })).release();
+  mkdirSync(join(directory.path, '.oslo-concurrency', 'queue', 'stuck'), { recursive: true });
+  const { status, stderr } = await lockutils(['clean', '--lock-path', directory.path]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^lockutils: cannot remove stuck: .+\n$/);
+});
+
+it('every command has --help with examples, and --version tells the version', async () => {
+  const asked = [[], ['run'], ['ls'], ['clean']].map((command) => lockutils([...command, '--help']));
+  for (const { status, stdout, stderr } of await Promise.all(asked)) {
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Usage: lockutils/);
+    expect(stdout).toMatch(/\nExamples:\n {2}lockutils /);
+  }
+  expect((await lockutils(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+it('refuses unknown commands and options with 64, and a missing lock path with 71', async () => {
+  const cases: readonly (readonly [number, readonly string[]])[] = [
+    [64, []],
+    [64, ['list']],
+    [64, ['ls', '--all']],
+    [64, ['ls', 'name']],
+    [64, ['clean', '--older-than', 'long']],
+    [71, ['ls']],
+    [71, ['clean', '--lock-path', '/nowhere/at/all']],
+  ];
+  const ended = await Promise.all(cases.map(([, args]) => lockutils(args, { OSLO_LOCK_PATH: '' })));
+  expect(ended.map(({ status, stdout, stderr }) => [status, stdout, stderr !== ''])).toEqual(
+    cases.map(([status]) => [status, '', true]),
+  );
+});

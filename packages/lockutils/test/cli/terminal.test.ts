@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { listLocks, lock } from '@oslo-concurrency/lockutils';
+import { describe, expect, it } from 'vitest';
+import { lockDirectory } from '../lock-directory.js';
+import { startOnTerminal } from './command.js';
+
+const present = existsSync('/usr/bin/python3');
+if (!present && process.env.CI) throw new Error('Install the Debian package python3');
+if (!present) console.warn('Skipped: the Debian package python3 is not installed');
+
+const ctrlC = '\u0003';
+
+describe.runIf(present)('lockutils run on a terminal', () => {
+  it('shows one line that says who is waited for, clears it, and gives the command the terminal', async () => {
+    using directory = lockDirectory();
+    const held = await lock('x', { external: true, lockPath: directory.path, label: 'node deploy.js' });
+    const script = 'test -t 0 && test -t 1 && test -t 2 && echo on a terminal';
+    await using command = startOnTerminal(['run', 'x', '--', 'sh', '-c', script], { OSLO_LOCK_PATH: directory.path });
+    await command.says(/\r.\[2Kwaiting for x, held by pid \d+ \(node deploy\.js\) on \S+ for \d+ s/);
+    await command.says(/(\r.\[2Kwaiting.*){2}/);
+    await held.release();
+    const { stdout } = await command.ended;
+    expect(stdout).toMatch(/\r.\[2Kon a terminal\r\n\nended 0\n$/);
+  });
+
+  it('ends by Ctrl-C while it waits, and clears its line', async () => {
+    using directory = lockDirectory();
+    await using held = await lock('x', { external: true, lockPath: directory.path });
+    await using command = startOnTerminal(['run', 'x', '--', 'true'], { OSLO_LOCK_PATH: directory.path });
+    await command.says(/waiting for x/);
+    command.process.stdin?.write(ctrlC);
+    const { stdout } = await command.ended;
+    expect(stdout).toMatch(/\r.\[2K\nended -2\n$/);
+    expect(held.released).toBe(false);
+  });
+
+  it('gives Ctrl-C to the command once, and outlives it', async () => {
+    using directory = lockDirectory();
+    const script = `trap 'count=$((count + 1))' INT; echo ready
+      until [ "$count" ]; do sleep 0.02; done; sleep 0.3; echo "got $count"; exit 4`;
+    await using command = startOnTerminal(['run', 'x', '--', 'sh', '-c', script], { OSLO_LOCK_PATH: directory.path });
+    await command.says(/ready/);
+    command.process.stdin?.write(ctrlC);
+    const { stdout } = await command.ended;
+    expect(stdout).toMatch(/got 1\r\n\nended 4\n$/);
+    expect(await listLocks({ lockPath: directory.path })).toMatchObject([{ state: 'free', abandonedBy: undefined }]);
+  });
+
+  it('ends by Ctrl-C when the command does, so that a shell stops its loop', async () => {
+    using directory = lockDirectory();
+    await using command = startOnTerminal(['run', 'x', '--', 'sh', '-c', 'echo ready; exec sleep 600'], {
+      OSLO_LOCK_PATH: directory.path,
+    });
+    await command.says(/ready/);
+    command.process.stdin?.write(ctrlC);
+    expect((await command.ended).stdout).toMatch(/\nended -2\n$/);
+    expect(await listLocks({ lockPath: directory.path })).toMatchObject([{ state: 'free', abandonedBy: undefined }]);
+  });
+});
