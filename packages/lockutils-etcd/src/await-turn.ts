@@ -4,7 +4,7 @@ import type { KeyValue } from './gateway/etcd-api.js';
 import type { Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
 import { type KeyFate, watchKey } from './key-watch.js';
-import { holderOf } from './owner-value.js';
+import { farewellOf, holderOf } from './owner-value.js';
 import type { QueueKey, View } from './queue-key.js';
 
 /**
@@ -39,7 +39,7 @@ export async function awaitTurn(
       view ??= await place.look(renewal(gateway, request.ttl, signal));
       if (!view.mine) return false;
       if (view.ahead === undefined) {
-        const wentUnsaid = fate !== undefined && fate !== 'released' && isOurs(ahead);
+        const wentUnsaid = (fate === 'deleted' || fate === 'broken') && isOurs(ahead);
         if (wentUnsaid) await pause(stayBack, signal);
         return await place.renew(renewal(gateway, request.ttl, signal));
       }
@@ -70,7 +70,7 @@ async function untilGone(
   if (signal.aborted) onAbort();
   const member = gateway.current;
   const key = Buffer.from(ahead.key, 'base64').toString();
-  const watching = watchKey(gateway, key, BigInt(view.revision) + 1n, stop.signal);
+  const watching = watchKey(gateway, key, BigInt(view.revision) + 1n, stop.signal, farewellOf(ahead.value));
   try {
     for (;;) {
       const timeToKeep = pause(keepEvery(request.ttl), stop.signal).then(() => 'keep' as const);

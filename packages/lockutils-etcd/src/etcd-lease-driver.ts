@@ -7,7 +7,7 @@ import { type EtcdOptions, etcdSettings } from './etcd-options.js';
 import { keysUnder, type RangeResponse } from './gateway/etcd-api.js';
 import { Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
-import { holderOf, isReleased } from './owner-value.js';
+import { farewellOf, holderOf } from './owner-value.js';
 import { QueueKey, revokeLease, type View } from './queue-key.js';
 
 /** A lease driver on an etcd cluster. */
@@ -114,7 +114,7 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
         const first = view.ahead === undefined && !lostPlace;
         if (first || (await awaitTurn(gateway, place, request, view, signal))) return granted(place, request);
       } catch (error) {
-        takeBack(place.lease);
+        inBackground(place.leave());
         throw error;
       }
     }
@@ -125,14 +125,14 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     if (someone !== undefined) return undefined;
     const { place, view } = await join(request, signal);
     if (view.ahead === undefined) return granted(place, request);
-    takeBack(place.lease);
+    inBackground(place.leave());
     return undefined;
   };
 
   const firstOf = async (name: string, signal?: AbortSignal) => {
     const query = { ...keysUnder(queueOf(name)), sort_order: 'ASCEND', sort_target: 'CREATE' };
     const { kvs = [] } = await gateway.call<RangeResponse>('/v3/kv/range', query, { signal });
-    return kvs.find(({ value }) => !isReleased(value));
+    return kvs.find(({ value }) => farewellOf(value) === undefined);
   };
 
   const close = async (): Promise<void> => {

@@ -2,14 +2,17 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import type { Holder } from '@oslo-concurrency/lockutils';
 
-/** What is stored under a key of the queue: who put it there, and whether it was given up on purpose. */
+/** How a key is given up on purpose: by its holder, or by a waiter that goes. */
+export type Farewell = 'released' | 'left';
+
+/** What is stored under a key of the queue: who put it there, and how it was given up. */
 interface OwnerValue {
   readonly pid?: number;
   readonly command?: string;
   readonly host?: string;
   readonly label?: string;
   readonly since?: string;
-  readonly released?: boolean;
+  readonly farewell?: Farewell;
 }
 
 /** The value for a key of this process. Of the command line only the program and its script: arguments may be secret. */
@@ -25,14 +28,15 @@ export function ownerValue(label: string | undefined): string {
   return JSON.stringify(value);
 }
 
-/** The same value, marked as given up by its holder. */
-export function releasedValue(value: string): string {
-  return JSON.stringify({ ...read(value), released: true });
+/** The same value, with the mark of having been given up. */
+export function withFarewell(value: string, farewell: Farewell): string {
+  return JSON.stringify({ ...read(value), farewell });
 }
 
-/** Whether the holder gave the key up on purpose. `value` in base64. */
-export function isReleased(value: string | undefined): boolean {
-  return value !== undefined && read(fromBase64(value)).released === true;
+/** How the key was given up, if it was. `value` in base64. */
+export function farewellOf(value: string | undefined): Farewell | undefined {
+  const { farewell } = read(fromBase64(value ?? ''));
+  return farewell === 'released' || farewell === 'left' ? farewell : undefined;
 }
 
 /** Who stands behind a key. Empty for a key of another program, such as `etcdctl lock`. `value` in base64. */

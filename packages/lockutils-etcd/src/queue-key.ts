@@ -13,7 +13,7 @@ import {
 } from './gateway/etcd-api.js';
 import type { AttemptSettings, Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
-import { isReleased, ownerValue, releasedValue } from './owner-value.js';
+import { type Farewell, farewellOf, ownerValue, withFarewell } from './owner-value.js';
 
 /** What stands in the queue before a key. */
 export interface View {
@@ -184,11 +184,21 @@ export class QueueKey {
    * Gives the place up as its holder: first marks the key, in one step with the check that it is there and unmarked,
    * then revokes the lease, which deletes it. `false` when it was gone. Rejects when the lease cannot be revoked.
    *
-   * The mark tells the next in the queue that nobody works under the key any more (see `awaitTurn`), and ends the fence.
+   * The mark tells the next in the queue that nobody works under the key any more, nor under one before it, and ends
+   * the fence. A waiter that leaves says something else, since there is a holder before it.
    */
-  async release(): Promise<boolean> {
+  release(): Promise<boolean> {
+    return this.#giveUp('released');
+  }
+
+  /** Gives the place up as a waiter; `false` when it was gone. */
+  leave(): Promise<boolean> {
+    return this.#giveUp('left');
+  }
+
+  async #giveUp(farewell: Farewell): Promise<boolean> {
     const key = base64(this.key);
-    const value = base64(releasedValue(this.#value));
+    const value = base64(withFarewell(this.#value, farewell));
     const marked = await this.#gateway
       .call<TxnResponse>('/v3/kv/txn', {
         compare: [{ key, target: 'CREATE', result: 'EQUAL', create_revision: this.revision.toString() }],
@@ -196,17 +206,8 @@ export class QueueKey {
       })
       .catch(() => undefined);
     // No successor's key can hang on this lease, so this hurts nobody; and if the lease was there, so was the key.
-    const existed = await this.leave();
+    const existed = await revokeLease(this.#gateway, this.#lease);
     return marked?.succeeded ?? existed;
-  }
-
-  /** Gives the place up as a waiter; `false` when it was gone. */
-  leave(): Promise<boolean> {
-    return revokeLease(this.#gateway, this.#lease);
-  }
-
-  get lease(): string {
-    return this.#lease;
   }
 
   #isMine(own: KeyValue | undefined): boolean {
@@ -239,7 +240,7 @@ async function grantLease(gateway: Gateway, lease: string, seconds: number): Pro
 }
 
 function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {
-  return ahead === undefined || isReleased(ahead.value) ? undefined : ahead;
+  return farewellOf(ahead?.value) === 'released' ? undefined : ahead;
 }
 
 function sameTerm(one: Header | undefined, other: Header): boolean {

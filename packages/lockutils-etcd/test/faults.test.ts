@@ -78,6 +78,36 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
     });
   });
 
+  // Some one in six of these finds an old leader that answers; with the check of terms taken out, the test fails.
+  test.runIf(process.env.SOAK)(
+    'a stopped leader answers, when it wakes, a renewal sent after the election: it does not count',
+    async () => {
+      for (let round = 0; round < rounds; round++) {
+        const leader = await cluster.leader();
+        await using driver = etcdLeaseDriver({ endpoints: leader.url });
+        const { signal } = new AbortController();
+        const request = {
+          name: `stale-${round}`,
+          ttl: 3000,
+          label: undefined,
+          now: () => performance.now(),
+          waiting() {},
+        };
+        const grant = await driver.acquire(request, signal);
+        leader.kill('SIGSTOP');
+        await pass(2500);
+        const renewal = grant.renew(signal).catch(() => undefined);
+        await pass(150);
+        leader.kill('SIGCONT');
+        const validUntil = (await renewal) ?? grant.validUntil;
+        const other = cluster.members.find((member) => member !== leader) as Member;
+        await cluster.until(async () => (await cluster.etcdctl('--endpoints', other.url, 'get', grant.key)) === '');
+        expect(performance.now()).toBeGreaterThanOrEqual(validUntil);
+        await cluster.healthy();
+      }
+    },
+  );
+
   test('a minority is stopped', async () => {
     await contendThrough(async (contenders) => {
       const leader = await cluster.leader();

@@ -60,7 +60,7 @@ describe.skipIf(etcdMissing)(`withFence${withEtcd}`, () => {
   test('writes nothing once the key is marked as released, though it is still there', async () => {
     const held = await lease('job', { driver, ttl });
     const { key } = held.grant as unknown as { key: string };
-    await cluster.etcdctl('put', '--ignore-lease', key, '{"released":true}');
+    await cluster.etcdctl('put', '--ignore-lease', key, '{"farewell":"released"}');
     await expect(withFence(held, [{ put: 'a', value: 'late' }])).rejects.toSatisfy((error: { code?: string }) =>
       ['ERR_FENCED_OUT', 'ERR_LEASE_LOST'].includes(error.code ?? ''),
     );
