@@ -91,30 +91,62 @@ export async function obtain(
   const place = joined;
   let grant: Grant | undefined;
   try {
-    if (place !== undefined) {
-      const first = await poll(
-        {
-          attempt: () => whenTrue(place.isFirst()),
-          subscribe: (wake) => place.onTurn(wake),
-          giveBack: () => {},
-        },
-        patience,
-      );
-      if (first === undefined) return undefined;
-    }
-    grant = await poll(
-      {
-        attempt: () => driver.tryAcquire(request),
-        subscribe: driver.onRelease && ((wake) => driver.onRelease?.(request, wake) ?? (() => {})),
-        giveBack: returnGrant,
-      },
-      patience,
-    );
+    grant = await poll(attemptFrom(driver, request, place, taken !== undefined), patience);
     return grant && settled(request, grant, place);
   } finally {
     if (grant === undefined) place?.leave();
   }
 }
+
+/**
+ * One attempt is both questions, whether it is our turn and whether the lock is free: for the next in line they mostly
+ * become true together. Hints come from the line while it is not our turn, and from the lock from then on.
+ */
+function attemptFrom(
+  driver: LockDriver,
+  request: LockRequest,
+  place: Place | undefined,
+  tried: boolean,
+): Attempt<Grant> {
+  let first = place === undefined;
+  let stop = (): void => {};
+  let hint = (): void => {};
+  const tryLock = (): Grant | undefined | Promise<Grant | undefined> => driver.tryAcquire(request);
+  const listenToLock = (): void => {
+    stop();
+    stop = driver.onRelease?.(request, hint) ?? nothing;
+  };
+  const onTurn = (turn: boolean): Grant | undefined | Promise<Grant | undefined> => {
+    if (!turn) return undefined;
+    const grant = tryLock();
+    if (isThenable(grant)) return Promise.resolve(grant).then((value) => value ?? onRefusal());
+    return grant ?? onRefusal();
+  };
+  // First in line, but the lock is held by one without a place. Tried again, as it may be free since.
+  const onRefusal = (): Grant | undefined | Promise<Grant | undefined> => {
+    if (first) return undefined;
+    first = true;
+    listenToLock();
+    return tryLock();
+  };
+  return {
+    attempt: () => {
+      if (place === undefined || first) return tryLock();
+      const turn = place.isFirst();
+      return isThenable(turn) ? Promise.resolve(turn).then(onTurn) : onTurn(turn);
+    },
+    subscribe: (wake) => {
+      hint = wake;
+      if (first) listenToLock();
+      else stop = place?.onTurn(wake) ?? nothing;
+      return () => stop();
+    },
+    tried,
+    giveBack: returnGrant,
+  };
+}
+
+const nothing = (): void => {};
 
 /** `fair` forbids barging. Readers and permit holders always queue: a reader that barges starves a waiting writer. */
 export function mustQueue(request: LockRequest, fair: boolean): boolean {
@@ -143,10 +175,6 @@ async function join(
     if (mustQueue(request, fair) || patience.signal?.aborted) throw error;
     return undefined;
   }
-}
-
-function whenTrue(answer: boolean | Promise<boolean>): true | undefined | Promise<true | undefined> {
-  return isThenable(answer) ? Promise.resolve(answer).then((value) => value || undefined) : answer || undefined;
 }
 
 async function returnGrant(grant: Grant): Promise<void> {

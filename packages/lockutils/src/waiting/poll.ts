@@ -10,6 +10,8 @@ export interface Attempt<T> {
   attempt(): T | undefined | Promise<T | undefined>;
   /** Calls `wake` when a try may be worth it; returns how to stop. */
   subscribe?: ((wake: () => void) => () => void) | undefined;
+  /** `true` when a try has just failed: the first one here comes after the subscription. */
+  readonly tried?: boolean;
   /** Takes back a value that came after the abort. */
   giveBack(value: T): void | Promise<void>;
 }
@@ -35,9 +37,10 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
       settled = true;
       cancelTimer();
       cancelDeadline();
-      unsubscribe?.();
       signal?.removeEventListener('abort', onAbort);
       settle();
+      // Closing a watcher takes longer than all the rest of a hand-over; the one who waited goes on first.
+      if (unsubscribe !== undefined) setImmediate(unsubscribe);
     };
     const onAbort = (): void => finish(() => reject(signal?.reason));
     const onHint = (): void => {
@@ -97,17 +100,18 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
       });
     }
     signal?.addEventListener('abort', onAbort, { once: true });
-    step();
+    if (what.tried !== true) step();
     // Subscribed after the first try and tried again: a release between the two would go unheard.
-    if (!settled && what.subscribe !== undefined) {
+    if (settled) return;
+    if (what.subscribe !== undefined) {
       try {
         unsubscribe = what.subscribe(onHint);
       } catch (error) {
         fail(error);
         return;
       }
-      if (trying) hinted = true;
-      else step();
     }
+    if (trying) hinted = true;
+    else if (what.subscribe !== undefined || what.tried === true) step();
   });
 }

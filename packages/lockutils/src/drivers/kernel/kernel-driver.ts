@@ -14,8 +14,8 @@ import { explained, openLockFile } from './lock-file.js';
 import { LockFiles } from './lock-files.js';
 import { type Mark, readMark } from './owner-mark.js';
 import { takenSeats } from './seats.js';
+import { SharedWatchers } from './shared-watchers.js';
 import { drawTicket } from './ticket-line.js';
-import { watchFile } from './wake-files.js';
 
 /** Options of {@link kernelDriver}. */
 export interface KernelDriverOptions {
@@ -38,20 +38,28 @@ export interface KernelDriverOptions {
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
   const files = new LockFiles(system, (path) => prepareLockPath(system, path, allowNetworkFileSystem));
+  const watchers = new SharedWatchers(system);
   const ordered = process.platform === 'linux';
   return {
     name: 'kernel',
     tryAcquire: (request) => tryAcquire(system, files, request),
     // Byte ranges of one file are Linux's; elsewhere the lock file alone is locked, without order.
-    ...(ordered ? { joinQueue: (request: LockRequest) => joinQueue(system, request, allowNetworkFileSystem) } : {}),
-    onRelease: (request, wake) => watchFile(system, request.path, wake, false),
+    ...(ordered
+      ? { joinQueue: (request: LockRequest) => joinQueue(system, watchers, request, allowNetworkFileSystem) }
+      : {}),
+    onRelease: (request, wake) => watchers.subscribe(request.path, wake),
     holders: (request) => holders(system, request),
   };
 }
 
-function joinQueue(system: KernelSystem, request: LockRequest, allowNetwork: boolean): Place | undefined {
+function joinQueue(
+  system: KernelSystem,
+  watchers: SharedWatchers,
+  request: LockRequest,
+  allowNetwork: boolean,
+): Place | undefined {
   prepareLockPath(system, request.path, allowNetwork);
-  return drawTicket(system, request);
+  return drawTicket(system, watchers, request);
 }
 
 function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest): Grant | undefined {

@@ -15,7 +15,7 @@ export interface KernelSystem {
   readonly writeSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly unlinkSync: typeof fs.unlinkSync;
   readonly utimesSync: typeof fs.utimesSync;
-  readonly watch: (path: string, listener: () => void) => fs.FSWatcher;
+  readonly watch: (path: string, listener: (event: 'change' | 'rename') => void) => fs.FSWatcher;
   /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
   readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
   readonly unlock: (fd: number, offset: number, length: number) => void;
@@ -41,6 +41,22 @@ function loadAddOn(): AddOn {
   }
 }
 
+// The add-on answers a refusal by an error, and most of its cost is the stack that nobody reads.
+function tryLock(fd: number, offset: number, length: number, shared: boolean): boolean {
+  const locks = addOn ?? loadAddOn();
+  const limit = Error.stackTraceLimit;
+  if (!limitIsWritable) return locks.tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode);
+  Error.stackTraceLimit = 0;
+  try {
+    return locks.tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+// Not where the built-ins are frozen.
+const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
+
 /** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions. */
 export const defaultKernelSystem: KernelSystem = {
   openSync: fs.openSync,
@@ -51,8 +67,7 @@ export const defaultKernelSystem: KernelSystem = {
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,
   utimesSync: fs.utimesSync,
-  watch: (path, listener) => fs.watch(path, listener),
-  tryLock: (fd, offset, length, shared) =>
-    (addOn ?? loadAddOn()).tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode),
+  watch: (path, listener) => fs.watch(path, { persistent: false }, listener),
+  tryLock,
   unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),
 };

@@ -3,8 +3,9 @@ import type { LockRequest, Place } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
-import { onlyStoppedBefore, stoppedPatience, writeTicketOwner } from './ticket-owner.js';
-import { touch, wakeFile, watchFile } from './wake-files.js';
+import type { SharedWatchers } from './shared-watchers.js';
+import { eraseTicketOwner, onlyStoppedBefore, stoppedPatience, wakeFileOf, writeTicketOwner } from './ticket-owner.js';
+import { giveHint, listen } from './wake-files.js';
 
 /**
  * FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
@@ -38,7 +39,7 @@ const counter = Buffer.alloc(8);
  *
  * @throws LockFileSystemError, LockFileAccessError ... when the queue file cannot be written; no place is taken then.
  */
-export function drawTicket(system: KernelSystem, request: LockRequest): Place | undefined {
+export function drawTicket(system: KernelSystem, watchers: SharedWatchers, request: LockRequest): Place | undefined {
   const path = hiddenPath(request.path, 'queue');
   for (;;) {
     const fd = openHidden(system, path);
@@ -53,7 +54,7 @@ export function drawTicket(system: KernelSystem, request: LockRequest): Place | 
       }
       const ticket = drawUnderGuard(system, fd);
       system.unlock(fd, guardByte, 1);
-      return placeOf(system, request, fd, ticket);
+      return placeOf(system, watchers, request, fd, ticket);
     } catch (error) {
       system.closeSync(fd);
       throw explained(system, path, 'write', error);
@@ -83,7 +84,13 @@ export function readCounter(system: KernelSystem, fd: number): number {
   return value < guardByte / 2 ? value : 0;
 }
 
-function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket: number): Place {
+function placeOf(
+  system: KernelSystem,
+  watchers: SharedWatchers,
+  request: LockRequest,
+  fd: number,
+  ticket: number,
+): Place {
   let first = ticket === 0;
   let left = false;
   let nextLook = performance.now() + stoppedPatience;
@@ -104,15 +111,17 @@ function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket:
       system.unlock(fd, upgradeByte, 1);
       return true;
     },
-    onTurn: (wake) => watchFile(system, wakeFile(request.path, ticket), wake, true),
+    onTurn: (wake) => listen(system, watchers, request.path, wake),
     leave() {
       if (left) return;
       left = true;
       try {
+        if (!first) eraseTicketOwner(system, fd, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
         system.unlock(fd, ticket, 1);
-        const next = nextInLine(system, fd, ticket + 1);
-        if (next !== undefined) touch(system, wakeFile(request.path, next));
+        hintNext(system, request.path, fd, ticket);
+      } catch {
+        // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
       } finally {
         system.closeSync(fd);
       }
@@ -120,12 +129,14 @@ function placeOf(system: KernelSystem, request: LockRequest, fd: number, ticket:
   };
 }
 
-// Waiters that were killed or abandoned their wait left gaps, and a hint into a gap wakes nobody.
-function nextInLine(system: KernelSystem, fd: number, from: number): number | undefined {
+// Waiters that abandoned their wait have erased their entry, and a hint to one that was killed is lost: its follower
+// sees the gap at its guard poll.
+function hintNext(system: KernelSystem, lockFile: string, fd: number, ticket: number): void {
   const end = readCounter(system, fd);
-  for (let ticket = from; ticket < end; ticket += 1) {
-    if (!system.tryLock(fd, ticket, 1, true)) return ticket;
-    system.unlock(fd, ticket, 1);
+  for (let next = ticket + 1; next < end; next += 1) {
+    const file = wakeFileOf(system, fd, next);
+    if (file === undefined) continue;
+    giveHint(system, lockFile, file);
+    return;
   }
-  return undefined;
 }

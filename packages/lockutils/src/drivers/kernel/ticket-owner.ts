@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { readProcStat } from '../../owner/proc-stat.js';
 import { ownIdentity } from '../../owner/process-identity.js';
 import type { KernelSystem } from './kernel-system.js';
+import { ownWakeFile } from './wake-files.js';
 
 /** Milliseconds until a waiter asks whether those before it can act at all. */
 export const stoppedPatience = 200;
@@ -9,7 +10,7 @@ export const stoppedPatience = 200;
 // A ring behind the counter: whose the latest tickets are. Older ones are taken for running.
 const ringStart = 64;
 const ringSize = 1024;
-const entryBytes = 24;
+const entryBytes = 32;
 const entry = Buffer.alloc(entryBytes);
 
 /** Notes who drew `ticket`. Called under the guard. */
@@ -19,7 +20,21 @@ export function writeTicketOwner(system: KernelSystem, fd: number, ticket: numbe
   entry.writeUInt32LE(pidNamespace, 4);
   entry.writeBigUInt64LE(BigInt(startTime), 8);
   entry.writeBigUInt64LE(BigInt(ticket), 16);
+  entry.writeUInt32LE(ownWakeFile, 24);
   system.writeSync(fd, entry, 0, entryBytes, positionOf(ticket));
+}
+
+/** Notes that the owner of `ticket` has left, so that hints go to the one behind it. */
+export function eraseTicketOwner(system: KernelSystem, fd: number, ticket: number): void {
+  // A later ticket may have taken the place in the ring.
+  if (!readEntry(system, fd, ticket)) return;
+  entry.fill(0);
+  system.writeSync(fd, entry, 0, entryBytes, positionOf(ticket));
+}
+
+/** The wake file the owner of `ticket` listens to; `undefined` when it is not known any more. */
+export function wakeFileOf(system: KernelSystem, fd: number, ticket: number): number | undefined {
+  return readEntry(system, fd, ticket) ? entry.readUInt32LE(24) : undefined;
 }
 
 /**
@@ -38,8 +53,7 @@ export function onlyStoppedBefore(system: KernelSystem, fd: number, ticket: numb
 }
 
 function isStopped(system: KernelSystem, fd: number, ticket: number): boolean {
-  const read = system.readSync(fd, entry, 0, entryBytes, positionOf(ticket));
-  if (read < entryBytes || entry.readBigUInt64LE(16) !== BigInt(ticket)) return false;
+  if (!readEntry(system, fd, ticket)) return false;
   const self = ownIdentity();
   if (self.pidNamespace === undefined || entry.readUInt32LE(4) !== self.pidNamespace) return false;
   try {
@@ -49,6 +63,11 @@ function isStopped(system: KernelSystem, fd: number, ticket: number): boolean {
     // Ended in this moment: its byte is free at the next look.
     return false;
   }
+}
+
+function readEntry(system: KernelSystem, fd: number, ticket: number): boolean {
+  const read = system.readSync(fd, entry, 0, entryBytes, positionOf(ticket));
+  return read === entryBytes && entry.readBigUInt64LE(16) === BigInt(ticket);
 }
 
 function positionOf(ticket: number): number {

@@ -1,25 +1,29 @@
 import { Buffer } from 'node:buffer';
-import { basename } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
+import type { SharedWatchers } from './shared-watchers.js';
 
 // Enough that a release seldom wakes anybody but the next, few enough to be forgotten about in a directory.
 const wakeFiles = 64;
 
+/** The number of the one wake file this thread listens to in every lock path; its tickets carry it. */
+export const ownWakeFile = (process.pid + threadId * 7) % wakeFiles;
+
 let stamp = 0;
 
-/**
- * The file whose change tells the waiter with `ticket` that its turn may have come. All names of a lock path share the
- * 64 files; a hint meant for another costs one try.
- */
-export function wakeFile(lockFile: string, ticket: number): string {
-  let hash = 0;
-  for (const character of basename(lockFile)) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 1_000_003;
-  return hiddenPath(lockFile, 'wake', String((hash + ticket) % wakeFiles));
+/** Calls `wake` when somebody gives this thread a hint in the lock path of `lockFile`. Returns how to stop. */
+export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile: string, wake: () => void): () => void {
+  const create = (path: string): void => system.closeSync(openHidden(system, path));
+  return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile)), wake, create);
 }
 
-/** Changes a wake file. A hint only: when it cannot be changed, the guard poll of the waiter sees the release. */
-export function touch(system: KernelSystem, path: string): void {
+/**
+ * Gives a hint to whoever listens to wake file `number`. When it cannot be given, the guard poll of the waiter sees the
+ * release.
+ */
+export function giveHint(system: KernelSystem, lockFile: string, number: number): void {
+  const path = hiddenPath(lockFile, 'wake', String(number % wakeFiles));
   stamp = (stamp + 1) % 1_000_000;
   try {
     system.utimesSync(path, stamp, stamp);
@@ -39,17 +43,5 @@ function write(system: KernelSystem, path: string): void {
     }
   } catch {
     // The guard poll sees it.
-  }
-}
-
-/** Calls `wake` at each change of `path`; without watches left (128 inotify instances a user) it never does. */
-export function watchFile(system: KernelSystem, path: string, wake: () => void, create: boolean): () => void {
-  try {
-    if (create) system.closeSync(openHidden(system, path));
-    const watcher = system.watch(path, wake);
-    watcher.on('error', () => watcher.close());
-    return () => watcher.close();
-  } catch {
-    return () => {};
   }
 }

@@ -1,0 +1,71 @@
+import type { FSWatcher } from 'node:fs';
+import type { KernelSystem } from './kernel-system.js';
+
+interface Watched {
+  readonly watcher: FSWatcher;
+  readonly wakes: Set<() => void>;
+  closing: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Watches files for all waits of this thread: one watcher a file, kept for a second after its last wait, since making
+ * and closing one costs more than the rest of a hand-over.
+ *
+ * Hints only, and never in the way: a watcher does not keep the process alive (the guard poll of the wait does), and
+ * where there is none to be had (128 inotify instances a user) no hint comes and the guard poll serves alone.
+ */
+export class SharedWatchers {
+  readonly #system: KernelSystem;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(system: KernelSystem) {
+    this.#system = system;
+  }
+
+  /** Calls `wake` at each change of `path`, which `prepare` makes when it must be watched anew. Returns how to stop. */
+  subscribe(path: string, wake: () => void, prepare?: (path: string) => void): () => void {
+    let watched = this.#watched.get(path);
+    if (watched === undefined) {
+      try {
+        prepare?.(path);
+        watched = this.#watch(path);
+      } catch {
+        return () => {};
+      }
+    }
+    const { wakes } = watched;
+    clearTimeout(watched.closing);
+    wakes.add(wake);
+    return () => {
+      wakes.delete(wake);
+      if (wakes.size === 0) this.#closeSoon(path, watched);
+    };
+  }
+
+  #watch(path: string): Watched {
+    const wakes = new Set<() => void>();
+    const watcher = this.#system.watch(path, (event) => {
+      // It was removed or replaced, and this watcher hears of no later file under the name.
+      if (event === 'rename') this.#close(path, watched);
+      for (const wake of [...wakes]) wake();
+    });
+    watcher.on('error', () => this.#close(path, watched));
+    const watched: Watched = { watcher, wakes, closing: undefined };
+    this.#watched.set(path, watched);
+    return watched;
+  }
+
+  #closeSoon(path: string, watched: Watched): void {
+    clearTimeout(watched.closing);
+    watched.closing = setTimeout(() => this.#close(path, watched), keptFor).unref();
+  }
+
+  #close(path: string, watched: Watched): void {
+    clearTimeout(watched.closing);
+    watched.watcher.close();
+    if (this.#watched.get(path) === watched) this.#watched.delete(path);
+  }
+}
+
+// Milliseconds.
+const keptFor = 1000;
