@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 /** Debian's python, where its packages are; another one may stand first in PATH. */
 export const python = '/usr/bin/python3';
 
+// Far above what anything takes that is asked here; what hangs must not hang the run.
+const patience = 90;
+
 const running = new Set();
 
 /** Starts one program of `contestants/` and asks it things over its stdin. */
@@ -25,7 +28,7 @@ export class Contestant {
     this.ended = new Promise((resolve) => {
       this.#child.once('close', () => {
         running.delete(this);
-        for (const { reject } of this.#asked.values()) reject(new Error(`${program} ended`));
+        for (const id of this.#asked.keys()) this.#answered({ id, error: `${program} ended` });
         resolve();
       });
     });
@@ -40,7 +43,11 @@ export class Contestant {
     this.#last += 1;
     const id = this.#last;
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
+      const late = setTimeout(
+        () => this.#answered({ id, error: `no answer to ${op} within ${patience} s` }),
+        patience * 1000,
+      );
+      this.#asked.set(id, { resolve, reject, late });
       this.#child.stdin.write(`${JSON.stringify({ id, op, ...request })}\n`);
     });
   }
@@ -51,7 +58,11 @@ export class Contestant {
   }
 
   #answered({ id, value, error }) {
-    const { resolve, reject } = this.#asked.get(id);
+    const asked = this.#asked.get(id);
+    // An answer that comes after its time is nobody's.
+    if (asked === undefined) return;
+    const { resolve, reject, late } = asked;
+    clearTimeout(late);
     this.#asked.delete(id);
     if (error === undefined) resolve(value);
     else reject(new Error(error));

@@ -61,6 +61,21 @@ const goals = [
     ...atLeast(1.5),
     of: (run) => run.fastest('locks.uncontended.internal', 'ours internal', ['async-mutex', 'async-lock', 'p-limit']),
   },
+  {
+    text: 'Run a command, to bare execa (time)',
+    ...atMost(1.1),
+    of: (run) => run.ratio('processes.commands.one', 'ours execute', 'execa'),
+  },
+  {
+    text: 'Run a command with limits, to oslo.concurrency (time)',
+    ...atMost(0.3),
+    of: (run) => run.ratio('processes.commands.limits', 'ours execute limited', 'oslo execute limited'),
+  },
+  {
+    text: 'Capture 200 MB, to child_process.spawn (time)',
+    ...atMost(1),
+    of: (run) => run.ratio('processes.output', 'ours execute', 'spawn', { bytes: 200_000_000 }),
+  },
 ];
 
 /** Each goal with its value in this run, and whether it was `reached`, `missed` or not `measured`. */

@@ -11,10 +11,13 @@ import { takeover } from './locks/takeover.mjs';
 import { uncontended } from './locks/uncontended.mjs';
 import { commit, load, machine, versions } from './machine.mjs';
 import { chosen, readOptions, usage } from './options.mjs';
+import { commands } from './processes/commands.mjs';
+import { killTree } from './processes/kill-tree.mjs';
+import { output, streamed } from './processes/output.mjs';
 import { openProgress } from './progress.mjs';
 import { figureTable, goalTable } from './table.mjs';
 
-const benches = [uncontended, contended, handover, takeover];
+const benches = [uncontended, contended, handover, takeover, commands, output, streamed, killTree];
 
 async function main() {
   const options = readOptions(process.argv.slice(2));

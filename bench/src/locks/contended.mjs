@@ -1,7 +1,7 @@
 import { Contestant } from '../contestant.mjs';
 import { interleave } from '../interleave.mjs';
 import { jain, max, sum } from '../statistics.mjs';
-import { present, rowsOf, subjects } from './subjects.mjs';
+import { present, rowsOf, subjects } from '../subjects.mjs';
 
 const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
 const quickNames = ['ours', 'ours fair', 'oslo', 'proper-lockfile'];

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { interleave } from '../interleave.mjs';
-import { lockProcess, present, rowsOf } from './subjects.mjs';
+import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
 const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
 const quickNames = ['ours', 'ours fair', 'oslo'];
@@ -15,7 +15,7 @@ export const handover = {
     const pairs = new Map();
     try {
       for (const subject of found) {
-        const pair = [lockProcess(context, subject), lockProcess(context, subject)];
+        const pair = [contestantOf(context, subject), contestantOf(context, subject)];
         await pair[0].ask('take');
         pairs.set(subject, pair);
       }

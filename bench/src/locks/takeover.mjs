@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { interleave } from '../interleave.mjs';
-import { lockProcess, present, rowsOf } from './subjects.mjs';
+import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
 // proper-lockfile takes a dead holder's lock after 10 s, by its default `stale`; that needs no measuring.
 const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock'];
@@ -14,7 +14,7 @@ export const takeover = {
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
     const rounds = context.quick ? 15 : 40;
-    const waiters = new Map(found.map((subject) => [subject, lockProcess(context, subject)]));
+    const waiters = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
     try {
       const samples = await interleave(
         found,
@@ -37,7 +37,7 @@ export const takeover = {
 };
 
 async function takeOver(context, subject, waiter) {
-  const holder = lockProcess(context, subject);
+  const holder = contestantOf(context, subject);
   await holder.ask('take');
   const granted = waiter.ask('take');
   await pause(25 + 100 * Math.random());

@@ -1,5 +1,5 @@
 import { interleave } from '../interleave.mjs';
-import { lockProcess, present, rowsOf } from './subjects.mjs';
+import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
 const external = [
   'floor',
@@ -59,7 +59,7 @@ export const uncontended = {
 
 async function measure(context, names, batch, from, to) {
   const found = await present(context, names);
-  const processes = new Map(found.map((subject) => [subject, lockProcess(context, subject)]));
+  const processes = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
   const { rounds, ms } = context.quick ? { rounds: 6, ms: 60 } : { rounds: 15, ms: 150 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {

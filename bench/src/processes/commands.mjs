@@ -1,0 +1,59 @@
+import { interleave } from '../interleave.mjs';
+import { contestantOf, present, rowsOf, subjects } from '../subjects.mjs';
+
+const plain = ['spawn', 'ours execute', 'execa', 'execFile', 'tinyexec', 'subprocess', 'oslo execute'];
+const limited = ['spawn', 'ours execute', 'ours execute limited', 'oslo execute', 'oslo execute limited'];
+const retried = ['spawn', 'ours execute retried', 'oslo execute retried'];
+
+/** The shortest command there is: what running any command costs. */
+export const commands = {
+  id: 'processes.commands',
+  group: 'processes',
+  seconds: { full: 60, quick: 16 },
+  async run(context) {
+    const cells = [
+      { key: 'one', title: 'Run `true`', names: plain, file: 'true', atOnce: 1 },
+      { key: 'eight', title: 'Run `true`, eight at once (time a command)', names: plain, file: 'true', atOnce: 8 },
+      { key: 'limits', title: 'Run `true` under resource limits', names: limited, file: 'true', atOnce: 1 },
+      { key: 'retries', title: 'Run `false` three times, as one call', names: retried, file: 'false', atOnce: 1 },
+    ];
+    for (const [index, cell] of cells.entries()) {
+      const progress = (part) => context.progress((index + part) / cells.length);
+      const { key, title } = cell;
+      const rows = rowsOf(await measure(context, cell, progress));
+      context.record({ id: `processes.commands.${key}`, title, unit: 'ms', better: 'less', reference: 'spawn', rows });
+    }
+  },
+};
+
+async function measure(context, { names, file, atOnce }, progress) {
+  const found = await present(context, names);
+  const { rounds, times } = context.quick ? { rounds: 5, times: 16 } : { rounds: 15, times: 32 };
+  const crews = new Map();
+  try {
+    for (const name of found) crews.set(name, crewOf(context, name, atOnce));
+    const ask = (subject) => crews.get(subject).run(file, times);
+    // The first commands compile; they are not counted.
+    for (const subject of found) await ask(subject);
+    return await interleave(found, rounds, ask, progress);
+  } finally {
+    await Promise.all([...crews.values()].map((crew) => crew.end()));
+  }
+}
+
+/**
+ * Who runs `atOnce` commands at a time: in Node one process; in Python as many, since commands in threads hang now
+ * and then there (a fork with `preexec_fn` beside other threads).
+ */
+function crewOf(context, subject, atOnce) {
+  const many = subjects[subject].program.endsWith('.py') ? atOnce : 1;
+  const crew = Array.from({ length: many }, () => contestantOf(context, subject));
+  return {
+    async run(file, times) {
+      const start = performance.now();
+      await Promise.all(crew.map(({ ask }) => ask('commands', { file, times: times / many, atOnce: atOnce / many })));
+      return (performance.now() - start) / times;
+    },
+    end: () => Promise.all(crew.map(({ contestant }) => contestant.kill())),
+  };
+}

@@ -1,0 +1,98 @@
+import { Contestant } from './contestant.mjs';
+
+const npm = 'npm';
+const debian = (name) => `Debian package ${name}`;
+const fromOslo = debian('python3-oslo.concurrency');
+const fromFasteners = debian('python3-fasteners');
+
+const floor = (program, from) => ({ side: 'floor', program, from });
+const ours = (program, from) => ({ side: 'ours', program, from });
+const peer = (program, from) => ({ side: 'peer', program, from });
+
+/**
+ * All that is compared: `side` says whose it is, `program` which contestant runs it, `from` where it comes from. A
+ * subject that cannot run is named as missing, with this origin.
+ */
+export const subjects = {
+  floor: floor('locks.mjs', 'open, fcntl(F_OFD_SETLK), close by fs-native-extensions'),
+  ours: ours('locks.mjs', 'external, driver kernel'),
+  'ours fair': ours('locks.mjs', 'external, fair'),
+  'ours shared': ours('locks.mjs', 'external, shared'),
+  'ours permits': ours('locks.mjs', 'external, permits: 4'),
+  'ours sync': ours('locks.mjs', 'external, lockSync'),
+  'ours lockfile': ours('locks.mjs', 'external, driver lockfile'),
+  'ours internal': ours('locks.mjs', 'internal'),
+  'ours internal fair': ours('locks.mjs', 'internal, fair'),
+  'ours internal shared': ours('locks.mjs', 'internal, shared'),
+  'ours internal undetected': ours('locks.mjs', "internal, deadlock: 'off'"),
+  'ours internal sync': ours('locks.mjs', 'internal, lockSync'),
+  'proper-lockfile': peer('locks.mjs', npm),
+  'async-mutex': peer('locks.mjs', npm),
+  'async-lock': peer('locks.mjs', npm),
+  'p-limit': peer('locks.mjs', npm),
+  oslo: peer('locks.py', fromOslo),
+  'oslo fair': peer('locks.py', fromOslo),
+  'oslo internal': peer('locks.py', fromOslo),
+  'oslo internal fair': peer('locks.py', fromOslo),
+  fasteners: peer('locks.py', fromFasteners),
+  'fasteners writer': peer('locks.py', fromFasteners),
+  'fasteners reader': peer('locks.py', fromFasteners),
+  'fasteners internal': peer('locks.py', fromFasteners),
+  filelock: peer('locks.py', debian('python3-filelock')),
+  spawn: floor('processes.mjs', 'child_process.spawn of Node'),
+  execFile: peer('processes.mjs', 'child_process.execFile of Node'),
+  execa: peer('processes.mjs', npm),
+  tinyexec: peer('processes.mjs', npm),
+  'ours execute': ours('processes.mjs', 'execute'),
+  'ours execute limited': ours('processes.mjs', 'execute with prlimit'),
+  'ours execute retried': ours('processes.mjs', 'execute with attempts: 3'),
+  'oslo execute': peer('processes.py', fromOslo),
+  'oslo execute limited': peer('processes.py', fromOslo),
+  'oslo execute retried': peer('processes.py', fromOslo),
+  subprocess: peer('processes.py', 'subprocess.run of Python'),
+};
+
+/** Starts a contestant for `subject`; where it comes from and a folder of its own go with every question. */
+export function contestantOf(context, subject, flags) {
+  const contestant = new Contestant(subjects[subject].program, flags);
+  return {
+    contestant,
+    ask: (op, request) => contestant.ask(op, { subject, directory: context.folder(subject), ...request }),
+  };
+}
+
+/** One contestant for each of `names`, handed to `use`, and ended when that settles. */
+export async function withContestants(context, names, use, flags) {
+  const contestants = new Map();
+  try {
+    for (const name of names) contestants.set(name, contestantOf(context, name, flags));
+    return await use(contestants);
+  } finally {
+    await Promise.all([...contestants.values()].map(({ contestant }) => contestant.kill()));
+  }
+}
+
+/** Those of `names` that can run here; the others are noted as missing, each with the reason. */
+export async function present(context, names) {
+  const found = [];
+  for (const name of names) {
+    const { side, from } = subjects[name];
+    try {
+      await withContestants(context, [name], (contestants) => contestants.get(name).ask('probe'));
+      found.push(name);
+    } catch (error) {
+      context.missing({ subject: name, side, from, reason: error.message });
+    }
+  }
+  return found;
+}
+
+/** The rows of a figure, one a subject, from a map of samples. */
+export function rowsOf(samples, parameters) {
+  return [...samples].map(([subject, values]) => ({
+    subject,
+    side: subjects[subject].side,
+    ...(parameters === undefined ? {} : { with: parameters }),
+    samples: values,
+  }));
+}
