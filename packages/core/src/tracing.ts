@@ -42,7 +42,7 @@ const commandChannel = (event: string): Channel => channel(`oslo-concurrency:com
  * The `diagnostics_channel` channels of locks, named `oslo-concurrency:lock:<event>`; messages are {@link LockEvent}s.
  *
  * `acquire`: a call was made · `wait`: it could not be granted at once · `grant` · `release` · `lost`: a lease or lock
- * ended under its holder. Nothing is computed while nobody subscribes.
+ * ended under its holder · `overdue`: a wait or a hold lasts longer than its `warnAfter`; `detail` says which. Nothing is computed while nobody subscribes.
  */
 export const lockChannels = {
   acquire: lockChannel('acquire'),
@@ -50,6 +50,7 @@ export const lockChannels = {
   grant: lockChannel('grant'),
   release: lockChannel('release'),
   lost: lockChannel('lost'),
+  overdue: lockChannel('overdue'),
 } as const;
 
 /** The channels of commands, `oslo-concurrency:command:start` and `:end`; messages are {@link CommandEvent}s. */

@@ -8,6 +8,8 @@ export interface WatchOptions {
   readonly level?: LogLevel;
   /** Milliseconds until the message; 5000 by default. */
   readonly after?: number;
+  /** Called with the message, once, with the milliseconds that have passed. */
+  readonly onOverdue?: (elapsed: number) => void;
   /** The clock, for tests. */
   readonly clock?: Clock;
 }
@@ -40,7 +42,9 @@ export async function watch<T>(
   if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const start = clock.now();
   const cancel = clock.schedule(after, () => {
-    logger[level](`${action} not completed after ${((clock.now() - start) / 1000).toFixed(3)}s`);
+    const elapsed = clock.now() - start;
+    logger[level](`${action} not completed after ${(elapsed / 1000).toFixed(3)}s`);
+    options.onOverdue?.(elapsed);
   });
   try {
     return await fn();

@@ -1,22 +1,41 @@
-import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
+import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
 import { acquire } from './acquire.js';
-import type { Acquisition } from './acquisition.js';
+import { type Acquisition, eventOf } from './acquisition.js';
 import type { GrantedLock } from './granted-lock.js';
 import type { HeldLock } from './held-lock.js';
 import { type Body, newBody, runBody } from './local/wait-graph.js';
 import { checkWaitOptions, type WaitOptions } from './wait-options.js';
+import { isThenable } from './waiting/thenable.js';
 
 /** What runs under a lock; it gets the handle. */
 export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
 
 /** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */
 export async function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
-  if (fn === undefined) return (await acquire(call)) as GrantedLock & HeldLock;
+  if (fn === undefined) return (await acquireWatched(call)) as GrantedLock & HeldLock;
   if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
+  const acquired = acquireWatched(call);
+  const held = (isThenable(acquired) ? await acquired : acquired) as GrantedLock & HeldLock;
+  if (call.options.warnAfter === undefined) return holdAround(held, call.body, fn);
+  return holdAround(held, call.body, () => watchOver(call, 'holding', () => fn(held)));
+}
+
+function acquireWatched(call: Acquisition): GrantedLock | Promise<GrantedLock> {
   const acquired = acquire(call);
-  const held = (acquired instanceof Promise ? await acquired : acquired) as GrantedLock & HeldLock;
-  return holdAround(held, call.body, fn);
+  if (call.options.warnAfter === undefined || !isThenable(acquired)) return acquired;
+  return watchOver(call, 'waiting for', () => acquired);
+}
+
+function watchOver<T>(call: Acquisition, phase: 'waiting for' | 'holding', fn: () => T | PromiseLike<T>): Promise<T> {
+  const { warnAfter = 0 } = call.options;
+  const onOverdue = (elapsed: number): void => {
+    if (!lockChannels.overdue.hasSubscribers) return;
+    const time = phase === 'holding' ? { heldMs: elapsed } : { waitedMs: elapsed };
+    lockChannels.overdue.publish({ ...eventOf(call), ...time, detail: phase });
+  };
+  const options = { level: 'warn', after: warnAfter, clock: call.clock, onOverdue } as const;
+  return watch(getLogger(), `${phase} lock "${call.name}"`, options, fn);
 }
 
 /**

@@ -40,6 +40,11 @@ export interface LockOptions {
   readonly doLog?: boolean;
   /** Called once when the lock is not free and the call starts to wait. */
   readonly onWait?: (info: WaitInfo) => void;
+  /**
+   * Say in the log, at level `warn`, and on the channel `overdue`, when the wait lasts longer than this, and when `fn`
+   * holds the lock longer than this. Not by default.
+   */
+  readonly warnAfter?: number;
   /** `off` waits even where that looks like a deadlock inside this process; `detect` (default) throws. */
   readonly deadlock?: 'detect' | 'off';
   /** The clock, for tests. */
@@ -80,6 +85,7 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   removeOnRelease: boolean,
   doLog: boolean,
   onWait: ['a function', isFunction],
+  warnAfter: ['a number of milliseconds, 0 or more', (value) => typeof value === 'number' && value >= 0],
   deadlock: ["'detect' or 'off'", (value) => value === 'detect' || value === 'off'],
   clock: ['an object with now and schedule', (value) => isFunction((value as Clock | null)?.now)],
 };

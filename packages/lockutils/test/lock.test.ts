@@ -212,3 +212,28 @@ it('permits admit so many and no more, within this process', async () => {
   await (await lock('x', { permits: 2, blocking: false })).release();
   await two.release();
 });
+
+it('G18 warnAfter says once in the log and on a channel that a wait, and a hold, lasts too long', async () => {
+  const lines: string[] = [];
+  const events: unknown[] = [];
+  const before = getLogger();
+  const ignore = () => {};
+  setLogger({ debug: ignore, info: ignore, warn: (line) => lines.push(line), error: ignore });
+  const listener = (message: unknown) => events.push((message as { detail: string }).detail);
+  lockChannels.overdue.subscribe(listener);
+  try {
+    const held = await lock('x');
+    const overdue = new Promise<void>((resolve) => lockChannels.overdue.subscribe(() => resolve()));
+    const waiter = lock('x', { warnAfter: 5 }, () => new Promise((resolve) => setTimeout(resolve, 20)));
+    await overdue;
+    await held.release();
+    await waiter;
+  } finally {
+    setLogger(before);
+    lockChannels.overdue.unsubscribe(listener);
+  }
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toMatch(/^waiting for lock "x" not completed after \d\.\d{3}s$/);
+  expect(lines[1]).toMatch(/^holding lock "x" not completed after/);
+  expect(events).toEqual(['waiting for', 'holding']);
+});
