@@ -1,19 +1,5 @@
-import { isConcurrencyError } from '@oslo-concurrency/core';
-import { repeatAttempts } from './attempts.js';
-import { checkCommand } from './check-command.js';
-import type { Command, CommandArgument, ExecuteOptions } from './command.js';
-import { observeRun } from './command-events.js';
-import {
-  type EndedCommandFacts,
-  type Output,
-  ProcessAbortedError,
-  ProcessExecutionError,
-  ProcessTimeoutError,
-} from './errors.js';
-import { probablyHit } from './hit-limit.js';
-import { logEnd, logStart } from './log-policy.js';
-import type { OutputCapture } from './output-capture.js';
-import { type Outcome, runCommand } from './run-command.js';
+import type { CommandArgument, ExecuteOptions } from './command.js';
+import type { Output } from './errors.js';
 
 /** What {@link execute} resolves to. */
 export interface ExecuteResult<Written extends Output = string> {
@@ -67,80 +53,7 @@ export async function execute(
   args: readonly CommandArgument[] = [],
   options: ExecuteOptions = {},
 ): Promise<ExecuteResult<Output>> {
-  const command = checkCommand(file, args, options);
-  return repeatAttempts(command, (attempt) => attemptCommand(command, attempt));
-}
-
-async function attemptCommand(command: Command, attempt: number): Promise<ExecuteResult<Output>> {
-  const { signal } = command;
-  if (signal?.aborted) throw new ProcessAbortedError(notStarted(command), signal.reason);
-  logStart(command);
-  const outcome = await runCommand(command, attempt, observeRun(command)).catch((error: unknown) => {
-    throw isConcurrencyError(error, 'ERR_PROCESS_EXECUTION') ? withAttempts(error, attempt) : error;
-  });
-  const { stdout, stderr, durationMs } = outcome;
-  if (outcome.stopped !== undefined) throw stoppedError(command, outcome, outcome.stopped);
-  const exitCode = outcome.exitCode ?? 0;
-  logEnd(command, `returned: ${exitCode}`, durationMs);
-  if (!command.accepts(exitCode)) throw failure(command, outcome, exitCode, attempt);
-  return {
-    stdout: output(stdout, command),
-    stderr: output(stderr, command),
-    stdoutTruncated: stdout.leftOut,
-    stderrTruncated: stderr.leftOut,
-    exitCode,
-    durationMs,
-    attempts: attempt,
-    command: command.shown,
-  };
-}
-
-function output(capture: OutputCapture, { binary }: Command): Output {
-  return binary ? capture.bytes() : capture.text();
-}
-
-function failure(command: Command, outcome: Outcome, exitCode: number, attempts: number): ProcessExecutionError {
-  const { signal, durationMs } = outcome;
-  const stdout = outcome.stdout.shown(command.mask);
-  const stderr = outcome.stderr.shown(command.mask);
-  const limit = command.limits && probablyHit(command.limits, { exitCode, stderr, durationMs });
-  const description = limit && `The command probably hit its limit ${limit} = ${command.limits[limit]}.`;
-  return new ProcessExecutionError({
-    stdout,
-    stderr,
-    exitCode,
-    cmd: command.shown,
-    description,
-    signal,
-    attempts,
-    durationMs,
-    limit,
-  });
-}
-
-function withAttempts(error: unknown, attempts: number): ProcessExecutionError {
-  const failed = error as ProcessExecutionError;
-  return new ProcessExecutionError({ ...failed.toJSON(), attempts }, { cause: failed.cause });
-}
-
-function stoppedError(command: Command, outcome: Outcome, stopped: NonNullable<Outcome['stopped']>): unknown {
-  const { pid, durationMs } = outcome;
-  const { reason, endedBy, remaining } = stopped;
-  if (reason.why === 'failure') return reason.error;
-  logEnd(command, reason.why === 'timeout' ? 'reached timeout' : 'was aborted', durationMs);
-  const facts: EndedCommandFacts = {
-    cmd: command.shown,
-    stdout: outcome.stdout.shown(command.mask),
-    stderr: outcome.stderr.shown(command.mask),
-    pid,
-    endedBy,
-    remaining,
-    durationMs,
-  };
-  if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
-  return new ProcessTimeoutError({ ...facts, timeout: command.timeout });
-}
-
-function notStarted({ shown }: Command): EndedCommandFacts {
-  return { cmd: shown, stdout: '', stderr: '', pid: undefined, endedBy: undefined, remaining: [], durationMs: 0 };
+  // What runs commands is loaded when there is one: whoever imports this package may only want an error class.
+  const { runExecute } = await import('./execution.js');
+  return runExecute(file, args, options);
 }

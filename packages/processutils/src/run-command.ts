@@ -3,8 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Readable } from 'node:stream';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { execa } from 'execa';
 import type { Command, OutputPlan, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
+
 import { feedInput } from './feed-input.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
@@ -45,7 +47,6 @@ const settlingTime = 40;
  * started. When it is to be stopped, its whole tree is ended first.
  */
 export async function runCommand(command: Command, attempt: number, observer: RunObserver): Promise<Outcome> {
-  const { execa } = await import('execa');
   const mark = mayBeEnded(command) ? createMark() : undefined;
   const plan = planSpawn(command, mark);
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.

@@ -60,14 +60,14 @@ export async function terminateTree(
   const graceEnds = performance.now() + grace;
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
     const looked = performance.now();
-    if (hunt.signalMembers('SIGTERM') === 0) return { endedBy: 'SIGTERM', remaining: [] };
+    if (hunt.signalMembers('SIGTERM') === 'done') return { endedBy: 'SIGTERM', remaining: [] };
     const now = performance.now();
     if (now >= graceEnds) break;
     // On a machine with very many processes a look takes long; it shall not take more than a fifth of the time.
     await pause(Math.min(Math.max(wait, (now - looked) * 4), graceEnds - now));
   }
   const killingEnds = performance.now() + killingTime;
-  while (hunt.signalMembers('SIGKILL') > 0 && performance.now() < killingEnds) await pause(3);
+  while (hunt.signalMembers('SIGKILL') === 'more' && performance.now() < killingEnds) await pause(3);
   return { endedBy: 'SIGKILL', remaining: hunt.survivors() };
 }
 
@@ -83,6 +83,8 @@ class TreeHunt {
   readonly #refused = new Set<number>();
   #members: readonly ProcessEntry[] = [];
   #groupIsOurs = false;
+  #groupKilled = false;
+  #zombiesInGroup = false;
 
   constructor(tree: CommandTree, signalAsRoot: PrivilegedSignal | undefined) {
     this.#tree = tree;
@@ -90,11 +92,17 @@ class TreeHunt {
     if (tree.root !== undefined) this.#known.set(tree.root.pid, tree.root.start);
   }
 
-  /** Looks for members and signals each that did not get this signal yet; SIGKILL is repeated. Says how many live. */
-  signalMembers(signal: EndingSignal): number {
+  /**
+   * Looks for members and signals each that did not get this signal yet; SIGKILL is repeated. Says whether that was all:
+   * nobody is left, or nobody but those whom an earlier SIGKILL has ended.
+   */
+  signalMembers(signal: EndingSignal): 'done' | 'more' {
     this.#look();
     const refused: number[] = [];
-    if (this.#groupIsOurs && this.#tree.root !== undefined && signal === 'SIGKILL') send(-this.#tree.root.pid, signal);
+    const left = this.#left();
+    if (this.#groupIsOurs && this.#tree.root !== undefined && signal === 'SIGKILL') {
+      this.#groupKilled = send(-this.#tree.root.pid, signal) === 'sent';
+    }
     for (const { pid, start } of this.#members) {
       const before = this.#asked.get(pid);
       if (signal === 'SIGTERM' && before !== undefined) continue;
@@ -108,21 +116,24 @@ class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
-    return this.#members.length;
+    return left.length === 0 ? 'done' : 'more';
+  }
+
+  /** The members of the last look, but for the dead. */
+  survivors(): SurvivingProcess[] {
+    return this.#left().map(({ pid, name, uninterruptible }) => {
+      const running = uninterruptible ? 'hangs in the kernel' : 'still running';
+      return { pid, name, reason: this.#refused.has(pid) ? 'not permitted' : running };
+    });
   }
 
   /**
    * Who is left. A process that has been sent SIGKILL is not: it executes no instruction of its program any more, even
    * if a busy machine takes its time to clear it away; unless it hangs in the kernel, where nobody can tell.
    */
-  survivors(): SurvivingProcess[] {
-    this.#look();
-    const left = this.#members.filter(({ pid, start, uninterruptible }) => {
+  #left(): ProcessEntry[] {
+    return this.#members.filter(({ pid, start, uninterruptible }) => {
       return uninterruptible || !this.#killed.has(`${pid} ${start}`);
-    });
-    return left.map(({ pid, name, uninterruptible }) => {
-      const running = uninterruptible ? 'hangs in the kernel' : 'still running';
-      return { pid, name, reason: this.#refused.has(pid) ? 'not permitted' : running };
     });
   }
 
@@ -136,8 +147,9 @@ class TreeHunt {
         return;
       }
     }
-    // Processes that live for less than a look takes: the group, as long as it is ours, can still be hit as a whole.
-    if (this.#groupIsOurs) this.#lookBlindly();
+    // Processes that live for less than a look takes: the group can still be hit as a whole, unless it was already,
+    // after which all in it are dead, or all that is left in it are zombies.
+    if (this.#groupIsOurs && !this.#groupKilled && !this.#zombiesInGroup) this.#lookBlindly();
   }
 
   /** Finds the members among all processes; says whether one ended before it could be asked for its mark. */
@@ -152,6 +164,7 @@ class TreeHunt {
       members.add(entry);
       pids.add(entry.pid);
     };
+    this.#zombiesInGroup = candidates.some(({ group, zombie }) => zombie && group === root?.pid);
     let disturbed = false;
     for (const entry of candidates) {
       const marked =

@@ -32,6 +32,20 @@ export function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)/m.exec(readOf(pid, 'status'))?.[1] ?? 0);
 }
 
+/**
+ * Milliseconds that go on only while this thread has a processor or has nothing to do: what a loaded machine adds to a
+ * measurement, by letting the thread wait for its turn, is left out. Linux counts that.
+ */
+export function unloadedNow(): number {
+  let waited = 0;
+  try {
+    waited = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[1]) / 1e6;
+  } catch {
+    // No such figure here: the wall clock has to do.
+  }
+  return performance.now() - waited;
+}
+
 /** Waits until `condition` holds; says how many ms that took, or throws after `limit` ms. */
 export async function until(condition: () => boolean, limit: number): Promise<number> {
   const start = performance.now();

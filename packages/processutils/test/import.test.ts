@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as processutils from '@oslo-concurrency/processutils';
+import { describe, expect, it } from 'vitest';
+import { fixture } from './processes.js';
+
+interface Effects {
+  readonly took: number;
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly resources: readonly string[];
+}
+
+const importOnce = (): Effects =>
+  JSON.parse(execFileSync(process.execPath, [fixture('import-effects.mjs')], { encoding: 'utf8' })) as Effects;
+
+describe('importing the package', () => {
+  it('G22 adds no listener, patches nothing and leaves nothing open', () => {
+    expect(importOnce()).toMatchObject({ added: [], changed: [], resources: [] });
+  });
+
+  it('G22 takes less than 15 ms', () => {
+    // The quickest of some: the machine has other things to do, the import has not.
+    const quickest = Math.min(...Array.from({ length: 7 }, () => importOnce().took));
+    expect(quickest).toBeLessThan(15);
+  });
+
+  it('gives these names and no others', () => {
+    expect(Object.keys(processutils).sort()).toEqual([
+      'InvalidArgumentError',
+      'LogErrors',
+      'NoRootWrapSpecifiedError',
+      'ProcessAbortedError',
+      'ProcessExecutionError',
+      'ProcessLimits',
+      'ProcessLimitsUnavailableError',
+      'ProcessTimeoutError',
+      'SshOutcomeUnknownError',
+      'UnknownArgumentError',
+      'execute',
+      'getWorkerCount',
+      'isSecretArgument',
+      'maskPassword',
+      'secret',
+      'sshExecute',
+      'trycmd',
+    ]);
+  });
+
+  it('does not need ssh2, which is an optional peer', () => {
+    const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+      peerDependenciesMeta: unknown;
+      dependencies: Readonly<Record<string, string>>;
+    };
+    expect(manifest.peerDependenciesMeta).toEqual({ ssh2: { optional: true } });
+    expect(Object.keys(manifest.dependencies).sort()).toEqual(['@oslo-concurrency/core', 'execa', 'shlex']);
+  });
+});
