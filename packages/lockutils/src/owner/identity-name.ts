@@ -9,10 +9,12 @@ let count = 0;
 /**
  * A new file name that carries the identity of the calling thread, at most 255 bytes long.
  *
+ * `host` may only consist of letters, digits, `_`, `.` and `-`.
+ *
  * In the name rather than in the file, because a name is there as a whole or not at all, also after a power failure.
  */
-export function newIdentityName(): string {
-  const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine, host } = ownIdentity();
+export function newIdentityName(host = ownIdentity().host): string {
+  const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine } = ownIdentity();
   count += 1;
   const unique = `${run}-${count.toString(36)}`;
   const fields = [

@@ -4,7 +4,11 @@ import { forgetLockPath } from '../../lock-path.js';
 import { forgetLockPaths } from './lock-paths.js';
 
 /** Turns the system's error at the files of a lock into ours; any other error stays as it is. */
-export function explained(lockFile: string, operation: 'mark' | 'lock' | 'queue' | 'release', error: unknown): unknown {
+export function explained(
+  lockFile: string,
+  operation: 'mark' | 'lock' | 'queue' | 'renew' | 'release',
+  error: unknown,
+): unknown {
   const cause = error as NodeJS.ErrnoException;
   // Ours, or a mistake in the program.
   if (cause?.code === undefined || cause.code.startsWith('ERR_')) return error;

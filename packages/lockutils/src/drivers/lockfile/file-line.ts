@@ -23,7 +23,7 @@ export function joinLine(fs: LockfileFs, request: LockRequest, synchronous: bool
 }
 
 function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Place {
-  const { queue } = lockPathsOf(path);
+  const { extra: queue } = lockPathsOf(path);
   let left = false;
   return {
     ticket: ticket.number,

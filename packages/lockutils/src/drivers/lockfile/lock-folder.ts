@@ -1,12 +1,24 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
-import { type Liveness, liveness } from '../../owner/liveness.js';
-import type { ProcessIdentity } from '../../owner/process-identity.js';
+import { liveness } from '../../owner/liveness.js';
 import { LockLostError } from './lock-lost-error.js';
-import { type LockPaths, lockPathsOf } from './lock-paths.js';
+import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
+import type { OwnedFolder } from './owned-fs.js';
 import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
 import { type Steps, step } from './steps.js';
+
+/** Options of {@link LockFolder}. */
+export interface LockFolderOptions {
+  readonly area?: LockArea;
+  readonly label?: string | undefined;
+  /** The name of the owner file; never used before. */
+  readonly own?: string;
+  /** Whether the owner of that name is to be put out; by default when its process is certainly dead. */
+  readonly isOver?: (name: string) => Steps<boolean>;
+  /** Whether an owner file that was listed is really there; by default the listing is believed. */
+  readonly isThere?: (name: string) => Steps<boolean>;
+}
 
 /**
  * One attempt at a lock, and the lock when it succeeds.
@@ -26,42 +38,41 @@ import { type Steps, step } from './steps.js';
  * A crash leaves, at each point: before the rename a folder in `new/` that no one looks at (swept later); from the rename
  * on a held lock with a dead owner, which rule 2 ends; after 2 or after half of 3 an empty folder, which is free.
  */
-export class LockFolder {
+export class LockFolder implements OwnedFolder {
   /** Whether the holder before ended without releasing. Known after {@link take}. */
   previousOwnerDied = false;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
+  readonly #area: LockArea;
   readonly #label: string | undefined;
   readonly #paths: LockPaths;
-  readonly #livenessOf: (identity: ProcessIdentity) => Liveness;
-  readonly #own: string;
+  readonly #isOver: (name: string) => Steps<boolean>;
+  readonly #isThere: (name: string) => Steps<boolean>;
+  /** The name of our owner file. */
+  readonly own: string;
   readonly #prepared: string;
   #judgedDead: string | undefined;
   #mayBeReleased = false;
 
-  /** `own` and `livenessOf` are for tests of the protocol. */
-  constructor(
-    fs: LockfileFs,
-    lockFile: string,
-    label: string | undefined,
-    own = newIdentityName(),
-    livenessOf: (identity: ProcessIdentity) => Liveness = liveness,
-  ) {
+  constructor(fs: LockfileFs, lockFile: string, options: LockFolderOptions = {}) {
+    const { area = 'lockfile', label, own = newIdentityName(), isOver = isDead, isThere = isListed } = options;
     this.#fs = fs;
     this.#lockFile = lockFile;
+    this.#area = area;
     this.#label = label;
-    this.#livenessOf = livenessOf;
-    this.#own = own;
-    this.#paths = lockPathsOf(lockFile);
-    this.#prepared = join(this.#paths.prepared, this.#own);
+    this.#paths = lockPathsOf(lockFile, area);
+    this.#isOver = isOver;
+    this.#isThere = isThere;
+    this.own = own;
+    this.#prepared = join(this.#paths.prepared, this.own);
   }
 
   /** Takes the lock if it is free. */
   *take(): Steps<boolean> {
     // Only to spare the work below while somebody is in; what decides is the rename.
-    if ((yield* this.#names()).length > 0) return false;
+    for (const name of yield* this.#names()) if (yield* this.#isThere(name)) return false;
     try {
-      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, this.#label);
+      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, this.#label, this.#area);
       if (!(yield* this.#moveIn())) {
         yield* this.#discard();
         return false;
@@ -77,11 +88,12 @@ export class LockFolder {
   /** Who is in: nobody, somebody whose death is certain, or somebody else. */
   *judge(): Steps<'free' | 'dead' | 'held'> {
     const names = yield* this.#names();
-    this.#judgedDead = names.find((name) => {
-      const identity = parseIdentityName(name);
-      return identity !== undefined && this.#livenessOf(identity) === 'dead';
-    });
-    if (this.#judgedDead !== undefined) return 'dead';
+    for (const name of names) {
+      if (!(yield* this.#isOver(name))) continue;
+      this.#judgedDead = name;
+      return 'dead';
+    }
+    this.#judgedDead = undefined;
     return names.length === 0 ? 'free' : 'held';
   }
 
@@ -99,7 +111,7 @@ export class LockFolder {
   /** Gives the lock back. @throws LockLostError when our owner file is gone; then nothing is removed. */
   *release(): Steps<void> {
     try {
-      yield* step(this.#fs.unlink(join(this.#paths.held, this.#own)));
+      yield* step(this.#fs.unlink(join(this.#paths.held, this.own)));
     } catch (error) {
       const gone = isCode(error, 'ENOENT');
       this.#mayBeReleased ||= !gone;
@@ -120,19 +132,32 @@ export class LockFolder {
         if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
         // Windows and some servers say EPERM for "not empty" and for "exists" too, and a server's answer may be lost.
         const names = yield* this.#names();
-        if (names.includes(this.#own)) return true;
+        if (names.includes(this.own)) return true;
         if (names.length > 0) return false;
-        if (round === 3) throw error;
+        if (round === 3) return yield* this.#deniedToAll(error);
         // Empty is free (rule 1), so removing it takes nothing from anybody; it fails if somebody has moved in.
         yield* quietly(() => this.#fs.rmdir(this.#paths.held));
       }
     }
   }
 
+  // The folder looks empty, and can neither be replaced nor removed: either a cache says so and somebody is in, or we may
+  // not change anything here. A free name beside it tells.
+  *#deniedToAll(error: unknown): Steps<false> {
+    const aside = join(dirname(this.#paths.held), this.own);
+    try {
+      yield* step(this.#fs.rename(this.#prepared, aside));
+    } catch {
+      throw error;
+    }
+    yield* step(this.#fs.rename(aside, this.#prepared));
+    return false;
+  }
+
   // Leaves nothing of ours behind, also where it is not known how far we got: every path here is ours alone.
   *#discard(): Steps<void> {
-    yield* discardOwnerFile(this.#fs, this.#prepared, this.#own);
-    yield* quietly(() => this.#fs.unlink(join(this.#paths.held, this.#own)));
+    yield* discardOwnerFile(this.#fs, this.#prepared, this.own);
+    yield* quietly(() => this.#fs.unlink(join(this.#paths.held, this.own)));
   }
 
   *#names(): Steps<string[]> {
@@ -148,4 +173,15 @@ export class LockFolder {
       throw error;
     }
   }
+}
+
+// biome-ignore lint/correctness/useYield: what leases ask here needs the file system.
+function* isDead(name: string): Steps<boolean> {
+  const identity = parseIdentityName(name);
+  return identity !== undefined && liveness(identity) === 'dead';
+}
+
+// biome-ignore lint/correctness/useYield: as above.
+function* isListed(): Steps<boolean> {
+  return true;
 }

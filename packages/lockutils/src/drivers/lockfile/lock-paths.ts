@@ -10,46 +10,54 @@ export interface LockPaths {
   readonly died: string;
   /** `new/`: owner files in folders of their own, being prepared. */
   readonly prepared: string;
-  /** `queue/NAME`: the tickets of those who wait in line. */
-  readonly queue: string;
+  /** `queue/NAME`: the tickets of those who wait in line. Of a lease: `token/NAME`, with the last token in it. */
+  readonly extra: string;
 }
 
-const kinds = ['held', 'died', 'new', 'queue'] as const;
+/** Strict locks and leases never meet, though they have one lock path. */
+export type LockArea = 'lockfile' | 'lease';
+
+const extraKind: Record<LockArea, string> = { lockfile: 'queue', lease: 'token' };
 const made = new Map<string, { readonly paths: readonly string[]; readonly mode: number | undefined }>();
 
 /** The paths of the lock at `lockFile`. */
-export function lockPathsOf(lockFile: string): LockPaths {
+export function lockPathsOf(lockFile: string, area: LockArea = 'lockfile'): LockPaths {
   const name = basename(lockFile);
-  const [held = '', died = '', prepared = '', queue = ''] = foldersOf(dirname(lockFile)).paths;
-  return { held: join(held, name), died: join(died, name), prepared, queue: join(queue, name) };
+  const [held = '', died = '', prepared = '', extra = ''] = foldersOf(dirname(lockFile), area).paths;
+  return { held: join(held, name), died: join(died, name), prepared, extra: join(extra, name) };
 }
 
 /** The folder of all held locks of a lock path. */
-export function heldFolderOf(directory: string): string {
-  return foldersOf(directory).paths[0] ?? '';
+export function heldFolderOf(directory: string, area: LockArea = 'lockfile'): string {
+  return foldersOf(directory, area).paths[0] ?? '';
 }
 
 /**
  * The mode that folders inside must be given for others to take part; `undefined` while only we can write to the lock
  * path, when whatever our umask makes of them is right.
  */
-export function sharedModeOf(lockFile: string): number | undefined {
-  return foldersOf(dirname(lockFile)).mode;
+export function sharedModeOf(lockFile: string, area: LockArea = 'lockfile'): number | undefined {
+  return foldersOf(dirname(lockFile), area).mode;
 }
 
 /** Makes {@link lockPathsOf} look again whether the folders are there. */
 export function forgetLockPaths(lockFile: string): void {
-  made.delete(dirname(lockFile));
+  for (const area of Object.keys(extraKind)) made.delete(keyOf(dirname(lockFile), area as LockArea));
 }
 
-function foldersOf(directory: string): { readonly paths: readonly string[]; readonly mode: number | undefined } {
-  let folders = made.get(directory);
+const keyOf = (directory: string, area: LockArea): string => `${directory}\0${area}`;
+
+function foldersOf(
+  directory: string,
+  area: LockArea,
+): { readonly paths: readonly string[]; readonly mode: number | undefined } {
+  let folders = made.get(keyOf(directory, area));
   if (folders === undefined) {
-    const paths = kinds.map((kind) => makeHiddenFolder(directory, 'lockfile', kind));
+    const paths = ['held', 'died', 'new', extraKind[area]].map((kind) => makeHiddenFolder(directory, area, kind));
     const mode = statSync(directory).mode & 0o7777;
     folders = { paths, mode: (mode & 0o022) === 0 ? undefined : mode };
     if (made.size >= 1000) made.clear();
-    made.set(directory, folders);
+    made.set(keyOf(directory, area), folders);
   }
   return folders;
 }

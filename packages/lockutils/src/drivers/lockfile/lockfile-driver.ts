@@ -10,11 +10,11 @@ import { claimLockPath } from '../lock-path-marker.js';
 import { explained } from './explained.js';
 import { joinLine } from './file-line.js';
 import { onEntryChange } from './folder-watch.js';
+import { lockCall } from './lock-call.js';
 import { LockFolder } from './lock-folder.js';
 import { heldFolderOf, lockPathsOf } from './lock-paths.js';
 import { type Answer, type LockfileFs, promisedFs, synchronousFs } from './lockfile-fs.js';
-import { ownedFs } from './owned-fs.js';
-import { loadProperLockfile, type ProperLockfileOptions } from './proper-lockfile.js';
+import { loadProperLockfile } from './proper-lockfile.js';
 import { run, runSync, type Steps, step } from './steps.js';
 import { sweepOnce } from './sweep.js';
 
@@ -62,7 +62,7 @@ async function acquire(fs: LockfileFs, request: LockRequest): Promise<Grant | un
   const folder = prepare(fs, request);
   try {
     await run(sweepOnce(fs, path));
-    let release: (() => Promise<void>) | undefined = await loadProperLockfile().lock(path, lockOptions(path, folder));
+    let release: (() => Promise<void>) | undefined = await loadProperLockfile().lock(...lockCall(path, folder));
     return {
       previousOwnerDied: folder.previousOwnerDied,
       async release() {
@@ -86,7 +86,7 @@ function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
   const folder = prepare(fs, request);
   try {
     runSync(sweepOnce(fs, path));
-    let release: (() => void) | undefined = loadProperLockfile().lockSync(path, lockOptions(path, folder));
+    let release: (() => void) | undefined = loadProperLockfile().lockSync(...lockCall(path, folder));
     return {
       previousOwnerDied: folder.previousOwnerDied,
       release() {
@@ -110,7 +110,7 @@ function takenOrThrow(path: string, error: unknown): undefined {
 
 function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
   check(request);
-  return new LockFolder(fs, request.path, request.label);
+  return new LockFolder(fs, request.path, { label: request.label });
 }
 
 function check({ path, shared, permits }: LockRequest): void {
@@ -125,18 +125,6 @@ function check({ path, shared, permits }: LockRequest): void {
   } catch (error) {
     throw explained(path, 'mark', error);
   }
-}
-
-function lockOptions(path: string, folder: LockFolder): ProperLockfileOptions {
-  return {
-    lockfilePath: lockPathsOf(path).held,
-    fs: ownedFs(folder),
-    realpath: false,
-    // Nothing goes stale by age (owned-fs.ts), so the heartbeat has nothing to do: the longest a timer can be set to.
-    stale: 2 ** 31 - 1,
-    update: 2 ** 30 - 1,
-    onCompromised: () => {},
-  };
 }
 
 function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {

@@ -1,4 +1,3 @@
-import type { LockFolder } from './lock-folder.js';
 import type { ProperLockfileFs } from './proper-lockfile.js';
 import { run, runSync, type Steps } from './steps.js';
 
@@ -6,13 +5,21 @@ import { run, runSync, type Steps } from './steps.js';
 const stale = new Date(-8.64e15);
 const fresh = new Date(8.64e15);
 
+/** One attempt at a lock or lease, and the lock when it succeeds; what each must do, `LockFolder` says. */
+export interface OwnedFolder {
+  take(): Steps<boolean>;
+  judge(): Steps<'free' | 'dead' | 'held'>;
+  breakDead(): Steps<void>;
+  release(): Steps<void>;
+}
+
 /**
  * The file system proper-lockfile sees for one attempt at a lock. Its `mkdir` takes the lock, its `stat` judges whoever
  * is in, its `rmdir` puts out the one judged dead or, once the lock is held, releases it.
  *
  * Once held, `stat` and `utimes` answer from memory: the lock is lost by no age, no slow disk and no stopped clock.
  */
-export function ownedFs(folder: LockFolder): ProperLockfileFs {
+export function ownedFs(folder: OwnedFolder): ProperLockfileFs {
   let held = false;
   let mtime = new Date();
   const mkdir = function* (path: string): Steps<void> {

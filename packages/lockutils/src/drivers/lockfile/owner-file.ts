@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
-import { forgetLockPaths, lockPathsOf, sharedModeOf } from './lock-paths.js';
+import { forgetLockPaths, type LockArea, lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { type Steps, step } from './steps.js';
 
@@ -13,18 +13,19 @@ export function* prepareOwnerFile(
   lockFile: string,
   own: string,
   label: string | undefined,
+  area: LockArea = 'lockfile',
 ): Steps<void> {
-  const prepared = join(lockPathsOf(lockFile).prepared, own);
+  const prepared = join(lockPathsOf(lockFile, area).prepared, own);
   try {
     yield* step(fs.mkdir(prepared));
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
     // Somebody cleaned up by hand.
     forgetLockPaths(lockFile);
-    lockPathsOf(lockFile);
+    lockPathsOf(lockFile, area);
     yield* step(fs.mkdir(prepared));
   }
-  const mode = sharedModeOf(lockFile);
+  const mode = sharedModeOf(lockFile, area);
   if (mode !== undefined) yield* step(fs.chmod(prepared, mode));
   yield* step(fs.create(join(prepared, own), encodeOwnerRecord(label, Date.now())));
 }

@@ -1,7 +1,7 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
-import { lockPathsOf } from './lock-paths.js';
+import { type LockArea, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { type Steps, step } from './steps.js';
 
@@ -11,12 +11,11 @@ const swept = new Set<string>();
  * Removes what processes left in `new/` that died between preparing an owner file and moving it in. Once per lock path
  * and process. Nobody ever takes such a folder for a lock, so this is cleanliness only, and fails silently.
  */
-export function* sweepOnce(fs: LockfileFs, lockFile: string): Steps<void> {
-  const directory = dirname(lockFile);
-  if (swept.has(directory)) return;
+export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'lockfile'): Steps<void> {
+  const { prepared } = lockPathsOf(lockFile, area);
+  if (swept.has(prepared)) return;
   if (swept.size >= 1000) swept.clear();
-  swept.add(directory);
-  const { prepared } = lockPathsOf(lockFile);
+  swept.add(prepared);
   try {
     for (const name of yield* step(fs.readdir(prepared))) {
       const identity = parseIdentityName(name);

@@ -44,10 +44,10 @@ export class TicketFolder {
     own = newIdentityName(),
     livenessOf: (identity: ProcessIdentity) => Liveness = liveness,
   ) {
-    const { queue, prepared } = lockPathsOf(lockFile);
+    const { extra, prepared } = lockPathsOf(lockFile);
     this.#fs = fs;
     this.#lockFile = lockFile;
-    this.#line = queue;
+    this.#line = extra;
     this.#prepared = join(prepared, own);
     this.#own = own;
     this.#livenessOf = livenessOf;

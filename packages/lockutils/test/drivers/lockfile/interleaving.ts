@@ -5,6 +5,7 @@ import { makeHiddenFolder } from '../../../dist/drivers/hidden-folder.js';
 import { LockFolder } from '../../../dist/drivers/lockfile/lock-folder.js';
 import { type LockfileFs, synchronousFs } from '../../../dist/drivers/lockfile/lockfile-fs.js';
 import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
+import { parseIdentityName } from '../../../dist/owner/identity-name.js';
 
 // A memory file system where there is one: tens of thousands of runs on a real file system, each call for real.
 export function makeLockPath(): string {
@@ -71,9 +72,14 @@ export class Scene {
   /** Adds one that tries, and unless it is to keep the lock, releases it afterwards. */
   add(keep = false): number {
     this.#pids += 1;
-    const folder = new LockFolder(steppedFs, this.lockFile, undefined, nameOf(this.#pids), (identity) =>
-      this.#dead.has(identity.pid) ? 'dead' : 'alive',
-    );
+    const isDead = (name: string): boolean => this.#dead.has(parseIdentityName(name)?.pid ?? 0);
+    const folder = new LockFolder(steppedFs, this.lockFile, {
+      own: nameOf(this.#pids),
+      // biome-ignore lint/correctness/useYield: no call is needed here
+      *isOver(name) {
+        return isDead(name);
+      },
+    });
     const index = this.#actors.length;
     this.#actors.push({
       steps: this.#act(folder, index, keep),

@@ -19,7 +19,8 @@ import { fc, test as propertyTest } from '@fast-check/vitest';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
 import { type Grant, lock } from '../../../dist/index.js';
-import { Contender, endContenders } from './contender.js';
+import { Contender } from './contender.js';
+import { endChildren } from './obedient-child.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/${name}.mjs`, import.meta.url));
 const run = (name: string, ...args: string[]): string =>
@@ -32,7 +33,7 @@ beforeEach(() => {
   path = join(directory, 'job');
 });
 afterEach(() => {
-  endContenders();
+  endChildren();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -117,7 +118,7 @@ describe('a holder keeps it while it lives', () => {
     mkdirSync(`${path}.lock`);
     utimesSync(`${path}.lock`, 1, 1);
     // mkdir, stat, then the removal of what it found stale.
-    await slow.fail('try', path, { call: 3, signal: 'SIGSTOP' });
+    await slow.fail({ do: 'try', path }, { call: 3, signal: 'SIGSTOP' });
     expect(await quick.try(path)).toMatchObject({ granted: true });
     expect(await slow.resume()).toMatchObject({ granted: true });
   });

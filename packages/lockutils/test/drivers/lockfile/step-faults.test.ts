@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../dist/drivers/driver.js';
 import { lockfileDriver } from '../../../dist/drivers/lockfile/lockfile-driver.js';
-import { Contender, endContenders } from './contender.js';
+import { Contender } from './contender.js';
+import { endChildren } from './obedient-child.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
-afterEach(endContenders);
+afterEach(endChildren);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const driver = lockfileDriver();
@@ -73,7 +74,7 @@ describe.runIf(process.platform === 'linux').each(cases)('the lockfile driver, %
     const check = async (point: Point, path: string): Promise<void> => {
       const contender = await Contender.start(kind);
       if (point.order === 'release') await contender.try(path);
-      await contender.fail(point.order, path, { call: point.call, signal: 'SIGKILL' });
+      await contender.fail({ do: point.order, path }, { call: point.call, signal: 'SIGKILL' });
       const grant = await attempt(path);
       const notToldYet = died && point.order === 'try';
       expect({ ...point, told: grant?.previousOwnerDied }).toEqual({ ...point, told: point.holds || notToldYet });
@@ -99,7 +100,7 @@ describe.runIf(process.platform === 'linux').each(cases)('the lockfile driver, %
     for (const [index, point] of points.entries()) {
       const path = paths[index] ?? '';
       if (point.order === 'release') await contender.try(path);
-      await contender.fail(point.order, path, { call: point.call, signal: 'SIGSTOP' });
+      await contender.fail({ do: point.order, path }, { call: point.call, signal: 'SIGSTOP' });
       const grant = await attempt(path);
       expect({ ...point, free: grant !== undefined }).toEqual({ ...point, free: !point.holds });
       const outcome = await contender.resume();

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { newIdentityName } from '../../owner/identity-name.js';
+import type { LockPaths } from './lock-paths.js';
+import type { LockfileFs } from './lockfile-fs.js';
+import { discardOwnerFile, isCode, namesIn } from './owner-file.js';
+import { type Steps, step } from './steps.js';
+
+/**
+ * The next fencing token: one more than the last.
+ *
+ * The last one is the name of the only file in `token/NAME`; to draw the next is to rename it. A rename from a name that is
+ * gone fails, so whoever looks at an old listing, and a holder that was stopped here and goes on when others have long
+ * followed, cannot set it back. The folder is moved in with its first file, so that it is never without one.
+ *
+ * @returns `undefined` when others were quicker, or the listing stays old: then nothing was drawn.
+ */
+export function* nextToken(fs: LockfileFs, { extra: folder, prepared }: LockPaths): Steps<bigint | undefined> {
+  for (let round = 1; round <= 5; round += 1) {
+    const names = yield* namesIn(fs, folder);
+    const last = names.filter((name) => /^\d{1,40}$/.test(name)).reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
+    const next = String(BigInt(last) + 1n);
+    try {
+      if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next);
+      else yield* step(fs.rename(join(folder, last), join(folder, next)));
+      return BigInt(next);
+    } catch (error) {
+      if (!isCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM') || (round === 5 && isCode(error, 'EPERM')))
+        throw error;
+    }
+  }
+  return undefined;
+}
+
+function* begin(fs: LockfileFs, made: string, folder: string, first: string): Steps<void> {
+  try {
+    yield* step(fs.mkdir(made));
+    yield* step(fs.create(join(made, first), new Uint8Array()));
+    yield* step(fs.rename(made, folder));
+  } catch (error) {
+    yield* discardOwnerFile(fs, made, first);
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** A signal that the child sends to itself before the file system call of that number, from 1. */
+export interface Fault {
+  readonly call: number;
+  readonly signal: 'SIGKILL' | 'SIGSTOP';
+}
+
+const running = new Set<ChildProcess>();
+
+/** A program of `test/fixtures` that answers each message with one. */
+export class ObedientChild<Order extends object, Outcome> {
+  readonly child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+  }
+
+  protected static async fork(
+    program: string,
+    args: readonly string[],
+    options: ForkOptions = {},
+  ): Promise<ChildProcess> {
+    const path = fileURLToPath(new URL(`../../fixtures/${program}.mjs`, import.meta.url));
+    const child = fork(path, args, options);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    await once(child, 'message');
+    return child;
+  }
+
+  async order(order: Order): Promise<Outcome> {
+    const answer = once(this.child, 'message');
+    this.child.send(order);
+    return ((await answer) as [Outcome])[0];
+  }
+
+  /** Sends an order, and waits until the fault has happened instead of for an answer. */
+  async fail(order: Order, fault: Fault): Promise<void> {
+    const gone = fault.signal === 'SIGKILL' ? once(this.child, 'exit') : undefined;
+    this.child.send({ ...order, fault });
+    await (gone ?? this.#stopped());
+  }
+
+  /** Lets a stopped one go on, and tells what came of its order. */
+  async resume(): Promise<Outcome> {
+    const answer = once(this.child, 'message');
+    this.child.kill('SIGCONT');
+    return ((await answer) as [Outcome])[0];
+  }
+
+  async kill(): Promise<void> {
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await gone;
+  }
+
+  // No event tells of it; it takes microseconds.
+  async #stopped(): Promise<void> {
+    const state = (): string => / ([A-Zt]) /.exec(readFileSync(`/proc/${this.child.pid}/stat`, 'utf8'))?.[1] ?? '';
+    while (state() !== 'T') await new Promise(setImmediate);
+  }
+}
+
+/** Ends all that still run. */
+export function endChildren(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
