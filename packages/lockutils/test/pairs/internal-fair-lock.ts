@@ -1,0 +1,5 @@
+import { internalFairLock } from '@oslo-concurrency/lockutils';
+
+await internalFairLock('cache').writeLock(() => {
+  console.log(internalFairLock('cache').owner);
+});

@@ -1,0 +1,5 @@
+import { lockWithPrefix } from '@oslo-concurrency/lockutils';
+import { work } from './work.js';
+
+const lock = lockWithPrefix('nova');
+await lock('ledger', { external: true }, work);

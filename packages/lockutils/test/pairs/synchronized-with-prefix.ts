@@ -1,0 +1,6 @@
+import { synchronizedWithPrefix } from '@oslo-concurrency/lockutils';
+import { work } from './work.js';
+
+const synchronized = synchronizedWithPrefix('nova-');
+const append = synchronized('ledger', { external: true })(() => work());
+await append();
