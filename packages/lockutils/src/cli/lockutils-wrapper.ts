@@ -49,7 +49,7 @@ async function runWithLockPath(file: string, args: readonly string[]): Promise<n
     const { status, signal, problem } = await child.ended;
     if (problem !== undefined) complain(problem);
     remove(directory);
-    if (signal === 'SIGINT' && relay.received.has('SIGINT')) return endBySignal(relay, 'SIGINT');
+    if (await relay.gotInterruptToo(signal)) return endBySignal(relay, 'SIGINT');
     return status;
   } catch (error) {
     complain((error as Error).message);

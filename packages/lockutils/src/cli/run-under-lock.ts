@@ -42,7 +42,7 @@ export async function runUnderLock(
     await held.release();
     if (end.problem !== undefined) complain(end.problem);
     // As if we had not been there: a shell stops its loop when a Ctrl-C ended the command, not when it exits with 130.
-    if (end.signal === 'SIGINT' && relay.received.has('SIGINT')) endBySignal(relay, 'SIGINT');
+    if (await relay.gotInterruptToo(end.signal)) endBySignal(relay, 'SIGINT');
     return end.status;
   } catch (error) {
     if (relay.endedWait !== undefined) return endBySignal(relay, relay.endedWait);

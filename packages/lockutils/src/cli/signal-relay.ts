@@ -3,11 +3,11 @@ import { signalStatus } from './exit-status.js';
 
 /** Takes the signals this process gets, for a command that is to get them instead, or for the wait before it. */
 export class SignalRelay {
-  /** The signals that came. */
-  readonly received = new Set<NodeJS.Signals>();
   /** The signal that ended the wait, if one did. */
   endedWait: NodeJS.Signals | undefined;
   readonly #abort = new AbortController();
+  readonly #received = new Set<NodeJS.Signals>();
+  #onReceived = (): void => {};
   #child: RunningChild | undefined;
 
   constructor() {
@@ -26,13 +26,32 @@ export class SignalRelay {
     this.endedWait = undefined;
   }
 
+  /**
+   * Whether the command was ended by a Ctrl-C that the terminal gave to us too. The news of its end can overtake the
+   * signal, so this waits for it a little.
+   */
+  async gotInterruptToo(signal: NodeJS.Signals | undefined): Promise<boolean> {
+    if (signal !== 'SIGINT' || !cameToGroup(signal)) return false;
+    if (!this.#received.has(signal)) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 100);
+        this.#onReceived = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.#received.has(signal);
+  }
+
   /** Lets signals do again what they do by default. */
   end(): void {
     for (const signal of forwardedSignals) process.off(signal, this.#onSignal);
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    this.received.add(signal);
+    this.#received.add(signal);
+    this.#onReceived();
     if (this.#child === undefined) {
       this.endedWait ??= signal;
       this.#abort.abort(new Error(`ended by ${signal}`));

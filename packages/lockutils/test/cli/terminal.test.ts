@@ -34,15 +34,30 @@ describe.runIf(present)('lockutils run on a terminal', () => {
     expect(held.released).toBe(false);
   });
 
-  it('gives Ctrl-C to the command once, and outlives it', async () => {
+  it('leaves Ctrl-C to the terminal, which gives it to the command itself, and passes other signals on', async () => {
     using directory = lockDirectory();
-    const script = `trap 'count=$((count + 1))' INT; echo ready
-      until [ "$count" ]; do sleep 0.02; done; sleep 0.3; echo "got $count"; exit 4`;
+    // Out of reach of the terminal: what it gets comes from lockutils.
+    const script = `trap 'echo got INT' INT; trap 'echo got USR1; exit 4' USR1; echo "ready $PPID"
+      while :; do sleep 0.02; done`;
+    await using command = startOnTerminal(['run', 'x', '--', 'setsid', 'sh', '-c', script], {
+      OSLO_LOCK_PATH: directory.path,
+    });
+    const pid = Number((await command.says(/ready (\d+)/))[1]);
+    command.process.stdin?.write(ctrlC);
+    // The terminal echoes it when it has sent the signal.
+    await command.says(/\^C/);
+    process.kill(pid, 'SIGUSR1');
+    const { stdout } = await command.ended;
+    expect(stdout).toMatch(/\^Cgot USR1\r\n\nended 4\n$/);
+  });
+
+  it('outlives Ctrl-C until the command has ended', async () => {
+    using directory = lockDirectory();
+    const script = `trap 'sleep 0.1; echo got INT; exit 4' INT; echo ready; while :; do sleep 0.02; done`;
     await using command = startOnTerminal(['run', 'x', '--', 'sh', '-c', script], { OSLO_LOCK_PATH: directory.path });
     await command.says(/ready/);
     command.process.stdin?.write(ctrlC);
-    const { stdout } = await command.ended;
-    expect(stdout).toMatch(/got 1\r\n\nended 4\n$/);
+    expect((await command.ended).stdout).toMatch(/got INT\r\n\nended 4\n$/);
     expect(await listLocks({ lockPath: directory.path })).toMatchObject([{ state: 'free', abandonedBy: undefined }]);
   });
 
