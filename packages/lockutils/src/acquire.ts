@@ -70,10 +70,7 @@ async function acquireSlowly(
 ): Promise<GrantedLock> {
   const { request, options } = call;
   try {
-    if (options.blocking === false) {
-      place?.leave();
-      throw new AcquireLockFailedError(call.name);
-    }
+    if (options.blocking === false) throw new AcquireLockFailedError(call.name);
     const patience: Patience = {
       clock: call.clock,
       deadline: options.timeout === undefined ? Number.POSITIVE_INFINITY : call.start + options.timeout,
@@ -89,6 +86,8 @@ async function acquireSlowly(
     if (obtained === undefined) throw await timedOut(call);
     return granted(call, obtained);
   } catch (error) {
+    // Taken by the first try, and perhaps not handed on yet: onWait may have thrown.
+    place?.leave();
     return giveUp(call, error);
   }
 }
@@ -106,10 +105,7 @@ async function obtainWatched(
   if (call.inside === undefined || !endless || request.permits !== undefined) {
     return obtain(driver, request, fair, patience, place);
   }
-  const { watchForDeadlock } = await import('./deadlock/deadlock-watch.js').catch((error: unknown) => {
-    place?.leave();
-    throw error;
-  });
+  const { watchForDeadlock } = await import('./deadlock/deadlock-watch.js');
   const controller = new AbortController();
   const wants = { path: request.path, shared: request.shared };
   const stop = watchForDeadlock(call.name, wants, call.inside, call.clock, (error) => controller.abort(error));

@@ -15,7 +15,7 @@ export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'p
  * the file they wait for is still the lock: remove when no Python process can be waiting for it.
  *
  * oslo's counterpart: `lockutils.remove_external_lock_file`, which takes the file away from under other processes.
- * @throws what `lock()` throws. oslo's logs a warning when it fails.
+ * @throws what `lock()` throws. A file that cannot be removed is a warning in the log, as in oslo.
  */
 export async function removeExternalLockFile(name: string, options: RemoveLockFileOptions = {}): Promise<void> {
   checkLockOptions(name, options);

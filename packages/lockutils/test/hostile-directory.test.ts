@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { type LockOptions, lock, Semaphores } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it, vi } from 'vitest';
 import { lockDirectory } from './lock-directory.js';
@@ -46,6 +46,16 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     await waiting;
     expect(fs.existsSync(join(directory.path, 'elsewhere'))).toBe(false);
     await held.release();
+  });
+
+  it('a symbolic link in place of a hidden folder is an error, and no file is made behind it', async () => {
+    using directory = lockDirectory();
+    using elsewhere = lockDirectory();
+    await (await lock('x', { external: true, lockPath: directory.path })).release();
+    fs.symlinkSync(elsewhere.path, join(directory.path, '.oslo-concurrency', 'queue'));
+    const fairly = lock('x', { external: true, fair: true, lockPath: directory.path });
+    await expect(fairly).rejects.toMatchObject({ code: 'ERR_LOCK_PATH', problem: 'not-a-directory' });
+    expect(fs.readdirSync(elsewhere.path)).toEqual([]);
   });
 
   it('what another program wrote into the lock file stays as it is', async () => {
@@ -111,6 +121,36 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     await expect(lock('x', options)).rejects.toMatchObject({ code: 'ERR_LOCK_UNSUPPORTED' });
     expect(openDescriptors()).toBe(before);
   });
+});
+
+it('G14 a lock file that cannot be removed is released all the same', async () => {
+  using directory = lockDirectory();
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    unlinkSync: () => {
+      throw failing('EPERM');
+    },
+  };
+  const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }) };
+  await lock('x', { ...options, removeOnRelease: true }, () => {});
+  await lock('x', { ...options, blocking: false }, () => {});
+});
+
+it('a throwing onWait rejects the call and leaves no place in line', async () => {
+  using directory = lockDirectory();
+  const options = { external: true, fair: true, lockPath: directory.path };
+  const held = await lock('x', options);
+  const broken = new Error('broken');
+  const other = { ...options, driver: kernelDriver(), semaphores: new Semaphores() };
+  const throwing = lock('x', {
+    ...other,
+    onWait: () => {
+      throw broken;
+    },
+  });
+  await expect(throwing).rejects.toBe(broken);
+  await held.release();
+  await lock('x', { ...options, blocking: false }, () => {});
 });
 
 it('G16 without room for the owner record a lock is granted all the same, and without room for a queue it waits', async () => {

@@ -14,18 +14,30 @@ export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(l
   return join(dirname(lockFile), hiddenFolder, kind, name);
 }
 
+// Folders that were seen to be folders, not links laid there to have us make files elsewhere. Who can change one later
+// owns the lock path, or was the first to use it where everybody may write.
+const seen = new Set<string>();
+
 /** Opens a hidden file for reading and writing, and makes its folder and itself when there are none. */
 export function openHidden(system: KernelSystem, path: string): number {
+  const folder = dirname(path);
   try {
+    if (!seen.has(folder)) makeFolder(folder);
     return system.openSync(path, openOrCreate, 0o666);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
   }
+  // Somebody has emptied the lock path since.
   try {
-    const folder = dirname(path);
-    makeHiddenFolder(dirname(dirname(folder)), basename(folder));
+    makeFolder(folder);
     return system.openSync(path, openOrCreate, 0o666);
   } catch (error) {
     throw explained(system, path, 'create', error);
   }
+}
+
+function makeFolder(folder: string): void {
+  makeHiddenFolder(dirname(dirname(folder)), basename(folder));
+  if (seen.size >= 1000) seen.clear();
+  seen.add(folder);
 }

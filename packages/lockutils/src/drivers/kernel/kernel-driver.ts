@@ -75,7 +75,7 @@ function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest
     return grant;
   } catch (error) {
     files.close(file);
-    throw error;
+    throw explained(system, request.path, 'read', error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { getLogger } from '@oslo-concurrency/core';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
@@ -39,7 +40,7 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       try {
         if (marked) clearMark(system, fd, 0);
         seat?.leave();
-        if (options?.remove === true && seat === undefined) removeLockFiles(system, request.path, fd);
+        if (options?.remove === true && seat === undefined) removeOrWarn(system, request.path, fd);
       } finally {
         files.release(file);
       }
@@ -49,9 +50,27 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       marked = false;
       // One fcntl on a range this description holds: there is no moment at which it holds nothing.
       system.tryLock(fd, 0, 0, true);
-      seat = takeSeat(system, { ...request, shared: true });
+      seat = seatForReader(system, { ...request, shared: true });
     },
   };
+}
+
+// The lock is released whether its file can be removed or not, so a failure is no failure of the release.
+function removeOrWarn(system: KernelSystem, path: string, fd: number): void {
+  try {
+    removeLockFiles(system, path, fd);
+  } catch (error) {
+    getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
+  }
+}
+
+// A reader needs its seat for its record only: it holds without one too.
+function seatForReader(system: KernelSystem, request: LockRequest): Seat | undefined {
+  try {
+    return takeSeat(system, request);
+  } catch {
+    return undefined;
+  }
 }
 
 function seatedGrant(
@@ -63,13 +82,7 @@ function seatedGrant(
   const { fd } = file;
   // A dead writer's record: whoever gets here is first in line and shares the file, so no other clears it too.
   const writerDied = readMark(system, fd, 0).state === 'left';
-  let seat: Seat | undefined;
-  try {
-    seat = takeSeat(system, request);
-  } catch (error) {
-    // Readers need no seat but for their record.
-    if (request.permits !== undefined) throw error;
-  }
+  const seat = request.permits === undefined ? seatForReader(system, request) : takeSeat(system, request);
   if (seat === undefined && request.permits !== undefined) return undefined;
   if (writerDied) clearMark(system, fd, 0);
   let upgraded = false;

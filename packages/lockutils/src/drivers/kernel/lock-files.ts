@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import { getLogger } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
 import type { KernelSystem } from './kernel-system.js';
 import { checkPlainFile, explained, openLockFile } from './lock-file.js';
@@ -68,9 +69,13 @@ export class LockFiles {
     this.#keep(file);
   }
 
-  /** Closes the file, which unlocks it. */
+  /** Closes the file, which unlocks it. Never throws: what close(2) reports does not keep the descriptor open. */
   close(file: OpenLockFile): void {
-    this.#system.closeSync(file.fd);
+    try {
+      this.#system.closeSync(file.fd);
+    } catch (error) {
+      getLogger().warn(`Closing ${file.path} failed: ${(error as Error).message}`);
+    }
   }
 
   #open(path: string): OpenLockFile {
