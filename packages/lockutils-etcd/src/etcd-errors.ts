@@ -89,6 +89,18 @@ export class EtcdTooOldError extends EtcdEndpointError {
   }
 }
 
+/** This endpoint belongs to another cluster than the one before: two holders would meet in two places. */
+export class EtcdClusterMismatchError extends EtcdEndpointError {
+  readonly code = 'ERR_ETCD_CLUSTER_MISMATCH';
+
+  constructor(endpoint: string, expected: string, found: string) {
+    super(endpoint, `it belongs to cluster ${found}, and the cluster that answered before is ${expected}`, {
+      tryElsewhere: false,
+      maybeApplied: true,
+    });
+  }
+}
+
 /** etcd does not accept the user, the password or the token, or the user lacks a permission. */
 export class EtcdAuthError extends EtcdEndpointError {
   readonly code = 'ERR_ETCD_AUTH';

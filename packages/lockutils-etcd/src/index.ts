@@ -1,6 +1,7 @@
 export {
   EtcdAuthError,
   EtcdClosedError,
+  EtcdClusterMismatchError,
   EtcdEndpointError,
   EtcdNoLeaderError,
   EtcdRequestError,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import type { LeaseRequest } from '@oslo-concurrency/lockutils';
+import { type LeaseRequest, LeaseTtlTooShortError } from '@oslo-concurrency/lockutils';
 import { EtcdNoLeaderError } from './etcd-errors.js';
 import {
   base64,
@@ -118,7 +118,8 @@ export class QueueKey {
       return { place, view: { ...view, revision: answer.header.revision ?? '0' } };
     } catch (error) {
       leave(lease);
-      throw error;
+      // It expired between two requests.
+      throw isLeaseNotFound(error) ? new LeaseTtlTooShortError(request.name, request.ttl) : error;
     }
   }
 
@@ -221,8 +222,7 @@ export async function revokeLease(gateway: Gateway, lease: string): Promise<bool
     await gateway.call('/v3/lease/revoke', { ID: lease });
     return true;
   } catch (error) {
-    const notFound = isConcurrencyError(error, 'ERR_ETCD_REQUEST') && (error as { grpcCode?: number }).grpcCode === 5;
-    if (!notFound) throw error;
+    if (!isLeaseNotFound(error)) throw error;
     return false;
   }
 }
@@ -237,6 +237,10 @@ async function grantLease(gateway: Gateway, lease: string, seconds: number): Pro
     if (!repeated) throw error;
     return seconds;
   }
+}
+
+function isLeaseNotFound(error: unknown): boolean {
+  return isConcurrencyError(error, 'ERR_ETCD_REQUEST') && /lease not found/.test(error.message);
 }
 
 function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {

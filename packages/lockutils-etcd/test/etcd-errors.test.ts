@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdOptions, etcdLeaseDriver, withFence } from '../src/index.js';
 import { makeCertificates } from './cluster/certificates.js';
 import { EtcdCluster, etcdMissing, freePorts, type TlsFiles, withEtcd } from './cluster/etcd-cluster.js';
+import { SlowProxy } from './cluster/slow-proxy.js';
 
 const ttl = 2000;
 
@@ -94,6 +95,35 @@ describe('what is wrong with an endpoint has an error of its own, which names it
     const refused = (): unknown => etcdLeaseDriver(options as EtcdOptions);
     expect(refused).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
     expect(refused).not.toThrow(/secret/);
+  });
+});
+
+describe.skipIf(etcdMissing)(`etcd as it is not expected${withEtcd}`, () => {
+  test.each([150, 900])(
+    'a ttl too small for the way to it, %i ms each way: nothing is held, nothing is left',
+    async (delay) => {
+      await using cluster = await EtcdCluster.start(1);
+      await using proxy = await SlowProxy.start(cluster.endpoints[0] as string, delay);
+      await using driver = etcdLeaseDriver({ endpoints: proxy.url, requestTimeout: 5000 });
+      await expect(lease('job', { driver, ttl: 1000 })).rejects.toMatchObject({
+        code: 'ERR_LEASE_TTL_TOO_SHORT',
+        ttl: 1000,
+      });
+      proxy.delay = 0;
+      await cluster.until(async () => (await cluster.leftovers()) === '');
+    },
+  );
+
+  test('endpoints of two clusters: the second is refused, though the first is down', async () => {
+    await using one = await EtcdCluster.start(1);
+    await using other = await EtcdCluster.start(1);
+    await using driver = etcdLeaseDriver({ endpoints: [...one.endpoints, ...other.endpoints] });
+    await lease('job', { driver, ttl }, () => {});
+    await one.members[0]?.crash();
+    await expect(lease('job', { driver, ttl })).rejects.toMatchObject({
+      code: 'ERR_ETCD_CLUSTER_MISMATCH',
+      endpoint: other.endpoints[0],
+    });
   });
 });
 

@@ -37,7 +37,8 @@ export class Gateway {
     this.#options = options;
     const transport = transportFor(options.tls);
     this.#transport = transport;
-    this.#members = options.endpoints.map((endpoint) => new Member(endpoint, transport));
+    const cluster = {};
+    this.#members = options.endpoints.map((endpoint) => new Member(endpoint, transport, cluster));
   }
 
   /** The member that is asked now. */

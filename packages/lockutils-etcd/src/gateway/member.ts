@@ -1,5 +1,5 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { EtcdTimeoutError, EtcdTooOldError, NotEtcdError } from '../etcd-errors.js';
+import { EtcdClusterMismatchError, EtcdTimeoutError, EtcdTooOldError, NotEtcdError } from '../etcd-errors.js';
 import { answerFailure, connectionFailure, rpcFailure } from './endpoint-failure.js';
 import type { Header, KeepAliveResponse, WatchMessage } from './etcd-api.js';
 import { stopAfter } from './stop-after.js';
@@ -19,18 +19,27 @@ export class Member {
   /** The header of the newest answer. */
   lastHeader: Header | undefined;
   readonly #transport: Transport;
+  readonly #cluster: { id?: string };
   #versionChecked: Promise<void> | undefined;
 
-  constructor(endpoint: string, transport: Transport) {
+  /** `cluster` is shared by the members: the first that answers says which cluster it is. */
+  constructor(endpoint: string, transport: Transport, cluster: { id?: string }) {
     this.endpoint = endpoint;
     this.#transport = transport;
+    this.#cluster = cluster;
   }
 
   async call<Response>(path: string, body: object, settings: RequestSettings): Promise<Response> {
     await this.#checkVersion(settings);
     const text = await this.#send(path, body, settings);
     const answer = this.#parse(text) as Response & { readonly header?: Header };
-    if (answer.header !== undefined) this.lastHeader = answer.header;
+    if (answer.header === undefined) return answer;
+    const { cluster_id: found } = answer.header;
+    if (found !== undefined) {
+      this.#cluster.id ??= found;
+      if (found !== this.#cluster.id) throw new EtcdClusterMismatchError(this.endpoint, this.#cluster.id, found);
+    }
+    this.lastHeader = answer.header;
     return answer;
   }
 

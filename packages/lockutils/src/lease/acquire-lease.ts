@@ -6,6 +6,7 @@ import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease-errors.js';
 import { leaseMargin } from './lease-margin.js';
 import type { LeaseSettings } from './lease-options.js';
+import { onAbort } from './on-abort.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
@@ -47,8 +48,7 @@ export async function acquireLease(
       }
     },
   };
-  const onAbort = (): void => giveUp.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const stopListening = signal && onAbort(signal, () => giveUp.abort(signal.reason));
   const stopTimer =
     timeout === 0 || timeout === Number.POSITIVE_INFINITY
       ? () => {}
@@ -75,7 +75,7 @@ export async function acquireLease(
     });
   } finally {
     stopTimer();
-    signal?.removeEventListener('abort', onAbort);
+    stopListening?.();
   }
 
   /** Settles at once when `stop` aborts, though the driver takes its time; what it grants after that is given back. */

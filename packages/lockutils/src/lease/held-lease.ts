@@ -112,7 +112,15 @@ export class HeldLease implements AsyncDisposable {
   /** Renews now. Rejects with the driver's error when that fails: the lease is still held then, until it is lost. */
   async renew(): Promise<void> {
     this.assertHeld();
-    await this.#renew();
+    const { signal } = this.#abort;
+    await new Promise<void>((resolve, reject) => {
+      // A driver that never answers does not hold up who waits for it.
+      const onLost = (): void => reject(this.#lost);
+      signal.addEventListener('abort', onLost, { once: true });
+      this.#renew()
+        .finally(() => signal.removeEventListener('abort', onLost))
+        .then(resolve, reject);
+    });
     this.assertHeld();
   }
 

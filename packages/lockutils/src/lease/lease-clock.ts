@@ -27,23 +27,28 @@ export function sleepAwareClock(base: Clock, witnesses: readonly (() => number)[
   const offsets: number[] = [];
   let skipped = 0;
   const now = (): number => {
-    const monotonic = base.now();
+    let before = base.now();
     let jump = 0;
-    witnesses.forEach((read, index) => {
-      const offset = read() - monotonic;
-      const ahead = offset - (offsets[index] ?? offset);
-      jump = Math.max(jump, ahead);
-      // A drift too small to count stays in the difference until it is large enough.
-      if (ahead < 0 || offsets[index] === undefined) offsets[index] = offset;
+    const leasts = witnesses.map((read, index) => {
+      const seen = read();
+      const after = base.now();
+      // Read somewhere between `before` and `after`; when this process was not running in between, they lie far apart.
+      const [least, most] = [seen - after, seen - before];
+      before = after;
+      const believed = offsets[index] ?? least;
+      jump = Math.max(jump, least - believed);
+      // A drift ahead that is too small to count stays in the difference until it is large enough.
+      offsets[index] = Math.min(believed, most);
+      return least;
     });
     if (jump > tolerance) {
       skipped += jump;
       // One sleep is seen by every witness and must count once.
-      witnesses.forEach((read, index) => {
-        offsets[index] = Math.max(offsets[index] ?? 0, read() - monotonic);
+      leasts.forEach((least, index) => {
+        offsets[index] = Math.max(offsets[index] ?? least, least);
       });
     }
-    return monotonic + skipped;
+    return before + skipped;
   };
   now();
   return {

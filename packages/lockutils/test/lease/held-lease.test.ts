@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import { acquireLease } from '../../src/lease/acquire-lease.js';
+import { leaseSettings } from '../../src/lease/lease-options.js';
+import { ManualMachine, settled } from './manual-clock.js';
+import { MemoryLeaseDriver } from './memory-lease-driver.js';
+
+const ttl = 10_000;
+const margin = 1000;
+
+async function held(driver = new MemoryLeaseDriver(), machine = new ManualMachine()) {
+  const lease = await acquireLease('job', leaseSettings('job', { driver, ttl }), machine.clock);
+  return { driver, machine, lease };
+}
+const never = (): Promise<never> => new Promise(() => {});
+
+describe('a held lease', () => {
+  test('is renewed every third of its ttl, and lasts', async () => {
+    const { driver, machine, lease } = await held();
+    await machine.pass(100_000);
+    expect(driver.renewals).toBe(30);
+    expect(lease.signal.aborted).toBe(false);
+    expect(lease.remaining).toBeGreaterThan(ttl / 2);
+    await lease.release();
+    expect(machine.timers).toBe(0);
+    expect(driver.listeners).toBe(0);
+  });
+
+  test('aborts a margin before it can be granted elsewhere when no renewal comes through, and says why', async () => {
+    const { driver, machine, lease } = await held();
+    const broken = new Error('the line is cut');
+    driver.onTheWay = () => Promise.reject(broken);
+    let aborted = 0;
+    lease.signal.addEventListener('abort', () => {
+      aborted = machine.clock.now();
+    });
+    const granted = machine.clock.now();
+    await machine.pass(ttl);
+    expect(aborted - granted).toBe(ttl - margin);
+    expect(lease.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'unreachable', cause: broken });
+    expect(driver.renewals).toBeGreaterThan(2);
+    expect(machine.timers).toBe(0);
+  });
+
+  test('counts a renewal from before its request was sent, not from its answer', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = () => new Promise((answer) => machine.clock.schedule(2000, answer));
+    await machine.pass(ttl / 3 + 2000);
+    expect(lease.remaining).toBeCloseTo(ttl - margin - 2000);
+    driver.onTheWay = async () => {};
+    await lease.release();
+  });
+
+  test('an answer that comes after the deadline brings nothing back', async () => {
+    const { driver, machine, lease } = await held();
+    let answer = (): void => {};
+    driver.onTheWay = () => new Promise((done) => (answer = done));
+    await machine.pass(ttl - margin);
+    expect(lease.signal.aborted).toBe(true);
+    answer();
+    await settled();
+    expect(() => lease.assertHeld()).toThrow('Lost the lease job (token 1)');
+    expect(lease.remaining).toBe(0);
+  });
+
+  test.each(['aborted', 'reason', 'throwIfAborted', 'assertHeld', 'signal of the handle', 'remaining'])(
+    'knows after a blocked loop, before any timer has run: %s',
+    async (what) => {
+      const { machine, lease } = await held();
+      const { signal } = lease;
+      machine.block(ttl - margin);
+      if (what === 'aborted') expect(signal.aborted).toBe(true);
+      if (what === 'reason') expect(signal.reason).toMatchObject({ reason: 'blocked' });
+      if (what === 'throwIfAborted') expect(() => signal.throwIfAborted()).toThrow('the event loop was blocked');
+      if (what === 'assertHeld') expect(() => lease.assertHeld()).toThrow('the event loop was blocked');
+      if (what === 'signal of the handle') expect(lease.signal.aborted).toBe(true);
+      if (what === 'remaining') expect(lease.remaining).toBe(0);
+    },
+  );
+
+  test('knows after a sleep of the machine when it is asked, and tells listeners soon after', async () => {
+    const { machine, lease } = await held();
+    machine.sleep(ttl);
+    expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ reason: 'slept' });
+
+    const other = await held();
+    let told = false;
+    other.lease.signal.addEventListener('abort', () => {
+      told = true;
+    });
+    other.machine.sleep(ttl);
+    await other.machine.pass(250);
+    expect(told).toBe(true);
+  });
+
+  test('one millisecond less of blocking or sleep loses nothing', async () => {
+    const { machine, lease } = await held();
+    machine.block(4000);
+    machine.sleep(4999);
+    expect(lease.signal.aborted).toBe(false);
+    await machine.pass(0);
+    await settled();
+    expect(lease.remaining).toBe(ttl - margin);
+    await lease.release();
+  });
+
+  test('is lost at once when the driver hears that it is gone', async () => {
+    const { driver, lease } = await held();
+    driver.revoke('job');
+    expect(lease.signal.reason).toMatchObject({ reason: 'gone' });
+  });
+
+  test('G4 a release after loss rejects, and hurts no successor', async () => {
+    const { driver, machine, lease } = await held();
+    machine.block(ttl);
+    const successor = await acquireLease('job', leaseSettings('job', { driver, ttl }), machine.clock);
+    expect(successor.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await expect(lease.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', fencingToken: 1n });
+    expect(driver.held.get('job')?.token).toBe(successor.fencingToken);
+    await successor.renew();
+    await successor.release();
+  });
+
+  test('G4 a release that finds it gone rejects, though the clock had not told yet', async () => {
+    const { driver, lease } = await held();
+    driver.held.delete('job');
+    await expect(lease.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone' });
+  });
+
+  test('releases once, however often it is asked; then it is not held, and the signal has not aborted', async () => {
+    const { driver, machine, lease } = await held();
+    await Promise.all([lease.release(), lease.release()]);
+    await lease[Symbol.asyncDispose]();
+    expect(driver.releases).toBe(1);
+    expect(lease.released).toBe(true);
+    await machine.pass(ttl * 2);
+    expect(lease.signal.aborted).toBe(false);
+    expect(() => lease.assertHeld()).toThrow('this holder has released it');
+    await expect(lease.renew()).rejects.toMatchObject({ reason: 'released' });
+  });
+
+  test('a release that cannot be told to the server rejects with its error', async () => {
+    const { driver, lease } = await held();
+    driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
+    await expect(lease.release()).rejects.toThrow('the line is cut');
+  });
+
+  test('renew() renews at once, joins one under way, and rejects with the driver error while still held', async () => {
+    const { driver, machine, lease } = await held();
+    await machine.pass(2000);
+    await Promise.all([lease.renew(), lease.renew()]);
+    expect(driver.renewals).toBe(1);
+    expect(lease.remaining).toBe(ttl - margin);
+    driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
+    await expect(lease.renew()).rejects.toThrow('the line is cut');
+    expect(lease.signal.aborted).toBe(false);
+    driver.onTheWay = never;
+    const pending = expect(lease.renew()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    machine.block(ttl);
+    expect(lease.signal.aborted).toBe(true);
+    await pending;
+  });
+
+  test('expiresAt is a wall clock time', async () => {
+    const { lease } = await held();
+    expect(Math.abs(lease.expiresAt - (Date.now() + ttl - margin))).toBeLessThan(1000);
+    await lease.release();
+  });
+});

@@ -1,0 +1,219 @@
+import { lockChannels } from '@oslo-concurrency/core';
+import { describe, expect, test } from 'vitest';
+import { type LeaseDriver, LeaseLostError, lease } from '../../src/index.js';
+import { MemoryLeaseDriver } from './memory-lease-driver.js';
+
+const ttl = 5000;
+
+describe('lease()', () => {
+  test('holds around fn, gives it the handle, and answers its value', async () => {
+    const driver = new MemoryLeaseDriver();
+    const value = await lease('job', { driver, ttl }, (held) => {
+      expect(driver.held.get('job')?.token).toBe(held.fencingToken);
+      expect(held.name).toBe('job');
+      return 7;
+    });
+    expect(value).toBe(7);
+    expect(driver.held.size).toBe(0);
+  });
+
+  test('a handle is released by await using', async () => {
+    const driver = new MemoryLeaseDriver();
+    {
+      await using held = await lease('job', { driver, ttl });
+      held.assertHeld();
+    }
+    expect(driver.held.size).toBe(0);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('mine'))],
+  ])('G14 a body that %s releases, and its error comes through', async (_, body) => {
+    const driver = new MemoryLeaseDriver();
+    await expect(lease('job', { driver, ttl }, body)).rejects.toThrow('mine');
+    expect(driver.held.size).toBe(0);
+  });
+
+  test('G14 a release that fails does not hide the error of the body', async () => {
+    const driver = new MemoryLeaseDriver();
+    const body = (): never => {
+      driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
+      throw new Error('mine');
+    };
+    await expect(lease('job', { driver, ttl }, body)).rejects.toThrow('mine');
+  });
+
+  test('lost meanwhile: rejects with LeaseLostError, whose cause is the error of the body', async () => {
+    const driver = new MemoryLeaseDriver();
+    const mine = new Error('mine');
+    const lost = lease('job', { driver, ttl }, () => {
+      driver.revoke('job');
+      throw mine;
+    });
+    await expect(lost).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone', cause: mine });
+  });
+
+  test('lost meanwhile: rejects though the body succeeded, and with the same error when it threw the reason', async () => {
+    const driver = new MemoryLeaseDriver();
+    await expect(lease('job', { driver, ttl }, () => driver.revoke('job'))).rejects.toBeInstanceOf(LeaseLostError);
+    let reason: unknown;
+    const obeyed = lease('job', { driver, ttl }, ({ signal }) => {
+      driver.revoke('job');
+      reason = signal.reason;
+      signal.throwIfAborted();
+    });
+    await expect(obeyed).rejects.toSatisfy((error) => error === reason);
+  });
+
+  test('waits by polling when the driver has no line of its own, and tells once whom it waits for', async () => {
+    const driver = new MemoryLeaseDriver();
+    const first = await lease('job', { driver, ttl });
+    let waits = 0;
+    let release: Promise<void> | undefined;
+    const second = await lease('job', {
+      driver,
+      ttl,
+      onWait: (info) => {
+        waits++;
+        expect(info.name).toBe('job');
+        release = info.holders().then((holders) => {
+          expect(holders).toEqual([{ pid: 4242 }]);
+          return first.release();
+        });
+      },
+    });
+    await release;
+    expect(waits).toBe(1);
+    expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
+    expect(second.waitedMs).toBeGreaterThan(0);
+    await second.release();
+  });
+
+  test('timeout names the holder; blocking: false and timeout: 0 make one attempt', async () => {
+    const driver = new MemoryLeaseDriver();
+    const first = await lease('job', { driver, ttl });
+    await expect(lease('job', { driver, ttl, timeout: 30 })).rejects.toMatchObject({
+      code: 'ERR_LEASE_TIMEOUT',
+      message: expect.stringContaining('held by pid 4242'),
+    });
+    await expect(lease('job', { driver, ttl, timeout: 0 })).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT' });
+    await expect(lease('job', { driver, ttl, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    await first.release();
+    await lease('job', { driver, ttl, timeout: 0 }, () => {});
+  });
+
+  test('an abort rejects with its reason, before anything is done when it came first', async () => {
+    const driver = new MemoryLeaseDriver();
+    const reason = new Error('changed my mind');
+    await expect(lease('job', { driver, ttl, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(driver.held.size).toBe(0);
+    const first = await lease('job', { driver, ttl });
+    const controller = new AbortController();
+    const onWait = (): void => controller.abort(reason);
+    await expect(lease('job', { driver, ttl, signal: controller.signal, onWait })).rejects.toBe(reason);
+    await first.release();
+  });
+
+  test('any number of waits with one signal end by it, and Node does not warn of a leak', async () => {
+    const driver = new MemoryLeaseDriver();
+    const first = await lease('job', { driver, ttl });
+    const warnings: Error[] = [];
+    const note = (warning: Error): number => warnings.push(warning);
+    process.on('warning', note);
+    const controller = new AbortController();
+    const reason = new Error('shutting down');
+    const waits = Array.from({ length: 30 }, () => lease('job', { driver, ttl, signal: controller.signal }));
+    const ends = Promise.allSettled(waits);
+    controller.abort(reason);
+    expect((await ends).every((end) => end.status === 'rejected' && end.reason === reason)).toBe(true);
+    await new Promise(setImmediate);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+    await first.release();
+  });
+
+  test('a grant that comes after the abort is given back', async () => {
+    const driver = new MemoryLeaseDriver();
+    const controller = new AbortController();
+    let answer = (): void => {};
+    driver.onTheWay = (what) => (what === 'acquire' ? new Promise((done) => (answer = done)) : Promise.resolve());
+    const call = lease('job', { driver, ttl, signal: controller.signal });
+    const refused = expect(call).rejects.toMatchObject({ name: 'AbortError' });
+    controller.abort();
+    await refused;
+    expect(driver.held.size).toBe(1);
+    answer();
+    await expect.poll(() => driver.held.size).toBe(0);
+  });
+
+  test('a grant whose time is over when it comes is given back, and the error says to raise ttl', async () => {
+    const driver = new MemoryLeaseDriver();
+    const late: LeaseDriver = {
+      kind: 'lease',
+      name: 'late',
+      async tryAcquire(request) {
+        const grant = await driver.tryAcquire(request);
+        return grant && { ...grant, validUntil: request.now() + 50 };
+      },
+    };
+    await expect(lease('job', { driver: late, ttl })).rejects.toMatchObject({ code: 'ERR_LEASE_TTL_TOO_SHORT', ttl });
+    expect(driver.releases).toBe(1);
+  });
+
+  test('what onWait throws ends the wait', async () => {
+    const driver = new MemoryLeaseDriver();
+    const first = await lease('job', { driver, ttl });
+    const onWait = (): void => {
+      throw new Error('mine');
+    };
+    await expect(lease('job', { driver, ttl, onWait })).rejects.toThrow('mine');
+    await first.release();
+  });
+
+  test('tells the lock channels', async () => {
+    const driver = new MemoryLeaseDriver();
+    const heard: string[] = [];
+    const listeners = Object.entries(lockChannels).map(([what, channel]) => {
+      const listener = (): unknown => heard.push(what);
+      channel.subscribe(listener);
+      return () => channel.unsubscribe(listener);
+    });
+    await lease('job', { driver, ttl }, () => {});
+    await lease('job', { driver, ttl }, () => driver.revoke('job')).catch(() => {});
+    for (const unsubscribe of listeners) unsubscribe();
+    expect(heard).toEqual(['acquire', 'grant', 'release', 'acquire', 'grant', 'lost']);
+  });
+
+  const good = { driver: new MemoryLeaseDriver(), ttl };
+  test.each([
+    ['name', '', good],
+    ['name', 'a\0b', good],
+    ['options', 'job', undefined],
+    ['options', 'job', { ...good, tll: 5 }],
+    ['driver', 'job', { ttl }],
+    ['driver', 'job', { ...good, driver: 'kernel' }],
+    ['driver', 'job', { ...good, driver: { tryAcquire() {}, holders() {} } }],
+    ['ttl', 'job', { driver: good.driver }],
+    ['ttl', 'job', { ...good, ttl: 199 }],
+    ['ttl', 'job', { ...good, ttl: Number.NaN }],
+    ['renewEvery', 'job', { ...good, renewEvery: 4500 }],
+    ['renewEvery', 'job', { ...good, renewEvery: 0 }],
+    ['timeout', 'job', { ...good, timeout: -1 }],
+    ['timeout', 'job', { ...good, timeout: 10, blocking: false }],
+    ['blocking', 'job', { ...good, blocking: 1 }],
+    ['signal', 'job', { ...good, signal: {} }],
+    ['onWait', 'job', { ...good, onWait: 'me' }],
+    ['label', 'job', { ...good, label: 1 }],
+  ])('misuse of %s is refused before anything is done (%#)', async (option, name, options) => {
+    await expect(lease(name, options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option });
+    expect(good.driver.held.size).toBe(0);
+  });
+});
