@@ -62,6 +62,16 @@ const goals = [
     of: (run) => run.fastest('locks.uncontended.internal', 'ours internal', ['async-mutex', 'async-lock', 'p-limit']),
   },
   {
+    text: '500 waiters for a lock held elsewhere (% of a core)',
+    ...atMost(1),
+    of: (run) => run.value('locks.idle.core', 'ours', { waiters: 500 }),
+  },
+  {
+    text: '500 waiters for a lock held elsewhere: extra threads',
+    ...atMost(0),
+    of: (run) => run.value('locks.idle.threads', 'ours', { waiters: 500 }),
+  },
+  {
     text: 'Run a command, to bare execa (time)',
     ...atMost(1.1),
     of: (run) => run.ratio('processes.commands.one', 'ours execute', 'execa'),

@@ -5,10 +5,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endContestants } from './contestant.mjs';
 import { judge } from './goals.mjs';
+import { imports } from './imports.mjs';
+import { command } from './locks/command.mjs';
 import { contended } from './locks/contended.mjs';
 import { handover } from './locks/handover.mjs';
+import { idle } from './locks/idle.mjs';
+import { names } from './locks/names.mjs';
 import { takeover } from './locks/takeover.mjs';
 import { uncontended } from './locks/uncontended.mjs';
+import { waiters } from './locks/waiters.mjs';
 import { commit, load, machine, versions } from './machine.mjs';
 import { chosen, readOptions, usage } from './options.mjs';
 import { commands } from './processes/commands.mjs';
@@ -17,7 +22,21 @@ import { output, streamed } from './processes/output.mjs';
 import { openProgress } from './progress.mjs';
 import { figureTable, goalTable } from './table.mjs';
 
-const benches = [uncontended, contended, handover, takeover, commands, output, streamed, killTree];
+const benches = [
+  uncontended,
+  contended,
+  handover,
+  takeover,
+  waiters,
+  idle,
+  names,
+  command,
+  commands,
+  output,
+  streamed,
+  killTree,
+  imports,
+];
 
 async function main() {
   const options = readOptions(process.argv.slice(2));

@@ -11,8 +11,7 @@ const nothing = () => {};
  * body as a user would write it, and where it can be held across messages `take`, which resolves to its release.
  */
 export const lockSubjects = {
-  floor: floor,
-  'floor, found locked': foundLocked,
+  floor,
   ours: (directory, name) => ours(directory, name, { external: true }),
   'ours fair': (directory, name) => ours(directory, name, { external: true, fair: true }),
   'ours shared': (directory, name) => ours(directory, name, { external: true, shared: true }),
@@ -23,7 +22,7 @@ export const lockSubjects = {
   'ours internal fair': (directory, name) => ours(directory, name, { fair: true }),
   'ours internal shared': (directory, name) => ours(directory, name, { shared: true }),
   'ours internal undetected': (directory, name) => ours(directory, name, { deadlock: 'off' }),
-  'ours internal sync': (directory, name) => oursSync(directory, name, {}),
+  'ours internal sync': (directory, name) => oursSync(directory, name, { external: false }),
   'proper-lockfile': properLockfile,
   'async-mutex': asyncMutex,
   'async-lock': asyncLock,
@@ -46,7 +45,13 @@ async function oursSync(directory, name, options = { external: true }) {
   const { lockSync } = await import('@oslo-concurrency/lockutils');
   if (lockSync === undefined) throw new Error('lockSync is not there yet');
   const all = { ...options, ...(options.external ? { lockPath: directory } : {}) };
-  return { cycle: () => lockSync(name, all, nothing) };
+  return {
+    cycle: () => lockSync(name, all, nothing),
+    take() {
+      const held = lockSync(name, all);
+      return () => held.release();
+    },
+  };
 }
 
 // The least that any such lock does: three system calls. It creates no file, since the file is there.
@@ -61,14 +66,6 @@ function floor(directory, name) {
       closeSync(fd);
     },
   };
-}
-
-// What one poll of a waiter costs: the same calls, refused because another description of this process has the lock.
-function foundLocked(directory, name) {
-  const { tryLock } = require('fs-native-extensions');
-  const path = join(directory, name);
-  tryLock(openSync(path, constants.O_RDWR | constants.O_CREAT), 0, 0);
-  return floor(directory, name);
 }
 
 function properLockfile(directory, name) {

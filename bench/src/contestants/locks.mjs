@@ -1,4 +1,6 @@
 // A process that takes locks, asked over stdin. `locks.py` answers the same questions for Python.
+import { readdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import { answer } from './answer.mjs';
 import { lockSubjects } from './lock-subjects.mjs';
@@ -7,7 +9,7 @@ const opened = new Map();
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let release;
 
-answer({ probe, uncontended, contend, take, drop, pid: () => process.pid });
+answer({ probe, uncontended, contend, take, drop, crowd, idle, names });
 
 async function open({ subject, directory, name = 'bench' }) {
   const key = JSON.stringify([subject, directory, name]);
@@ -41,7 +43,7 @@ async function uncontended({ ms, batch, ...which }) {
 /** Takes the lock again and again from `startAt` (ms since 1970) for `ms`, holding it `holdMs` each time. */
 async function contend({ startAt, ms, holdMs, ...which }) {
   const lock = await open(which);
-  pause(startAt - Date.now());
+  stop(startAt - Date.now());
   const end = performance.now() + ms;
   const cpu = process.cpuUsage();
   let [grants, longestMs, heldMs] = [0, 0, 0];
@@ -51,7 +53,7 @@ async function contend({ startAt, ms, holdMs, ...which }) {
     longestMs = Math.max(longestMs, granted - now);
     if (granted < end) grants += 1;
     // The thread sleeps, as Python's time.sleep does: a timer of the event loop holds longer than it was told.
-    pause(holdMs);
+    stop(holdMs);
     if (granted < end) heldMs += Math.min(performance.now(), end) - granted;
     await drop();
     now = performance.now();
@@ -60,7 +62,7 @@ async function contend({ startAt, ms, holdMs, ...which }) {
   return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000 };
 }
 
-function pause(ms) {
+function stop(ms) {
   if (ms > 0) Atomics.wait(cell, 0, 0, ms);
 }
 
@@ -76,4 +78,57 @@ async function drop() {
   const at = Number(process.hrtime.bigint());
   await release();
   return { at };
+}
+
+/** `count` tasks of this process wait for one lock and pass it on; us a grant, from joining to the last release. */
+async function crowd({ count, ...which }) {
+  const lock = await open(which);
+  const first = await lock.take();
+  const start = performance.now();
+  const tasks = Array.from({ length: count }, async () => {
+    const drop = await lock.take();
+    await drop();
+  });
+  await first();
+  await Promise.all(tasks);
+  return ((performance.now() - start) * 1000) / count;
+}
+
+/** `count` tasks wait in vain for `ms`: the part of a core they take, and the threads that were started for them. */
+async function idle({ count, ms, ...which }) {
+  const lock = await open(which);
+  const threads = readdirSync('/proc/self/task').length;
+  // They are ended with this process.
+  for (let i = 0; i < count; i += 1) Promise.resolve(lock.take()).catch(() => {});
+  await pause(500);
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  await pause(ms);
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    core: ((user + system) / 1000 / (performance.now() - start)) * 100,
+    threads: readdirSync('/proc/self/task').length - threads,
+  };
+}
+
+/** Takes `count` locks of different names, all held at one time; what they cost, and what is left of them. */
+async function names({ count, ...which }) {
+  const locks = [];
+  for (let i = 0; i < count; i += 1) locks.push(await open({ ...which, name: `name-${i}` }));
+  const before = heap();
+  const start = performance.now();
+  const drops = [];
+  for (const lock of locks) drops.push(await lock.take());
+  const taken = performance.now() - start;
+  const held = heap() - before;
+  const again = performance.now();
+  for (const drop of drops.splice(0)) await drop();
+  const us = ((taken + performance.now() - again) * 1000) / count;
+  return { us, heldBytes: held / count, leftKb: (heap() - before) / 1024 };
+}
+
+function heap() {
+  globalThis.gc();
+  globalThis.gc();
+  return process.memoryUsage().heapUsed;
 }

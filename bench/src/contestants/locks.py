@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 
 opened = {}
@@ -126,13 +127,31 @@ def drop(request):
     return {"at": at}
 
 
+def idle(request):
+    """As many threads wait in vain: the part of a core they take, and how many threads that is."""
+    make = open_subject(request)
+
+    def wait():
+        with make():
+            pass
+
+    before = threading.active_count()
+    for _ in range(request["count"]):
+        threading.Thread(target=wait, daemon=True).start()
+    time.sleep(0.5)
+    cpu, start = time.process_time(), time.perf_counter()
+    time.sleep(request["ms"] / 1000)
+    core = (time.process_time() - cpu) / (time.perf_counter() - start) * 100
+    return {"core": core, "threads": threading.active_count() - before}
+
+
 handlers = {
     "probe": probe,
     "uncontended": uncontended,
     "contend": contend,
     "take": take,
     "drop": drop,
-    "pid": lambda request: os.getpid(),
+    "idle": idle,
 }
 
 for line in sys.stdin:

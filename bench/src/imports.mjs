@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { python } from './contestant.mjs';
+import { interleave } from './interleave.mjs';
+
+const run = promisify(execFile);
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+const modules = [
+  { subject: 'core', side: 'ours', name: '@oslo-concurrency/core' },
+  { subject: 'lockutils', side: 'ours', name: '@oslo-concurrency/lockutils' },
+  { subject: 'processutils', side: 'ours', name: '@oslo-concurrency/processutils' },
+  ...['proper-lockfile', 'async-mutex', 'async-lock', 'p-limit', 'execa', 'tinyexec'].map((name) => ({
+    subject: name,
+    side: 'peer',
+    name,
+  })),
+  { subject: 'oslo lockutils', side: 'peer', name: 'oslo_concurrency.lockutils', python: true },
+  { subject: 'oslo processutils', side: 'peer', name: 'oslo_concurrency.processutils', python: true },
+  { subject: 'fasteners', side: 'peer', name: 'fasteners', python: true },
+  { subject: 'filelock', side: 'peer', name: 'filelock', python: true },
+];
+
+/** How long the first import of each package takes in a fresh process. */
+export const imports = {
+  id: 'imports',
+  group: 'imports',
+  seconds: { full: 40, quick: 10 },
+  async run(context) {
+    const found = [];
+    for (const module of modules) {
+      try {
+        await importOnce(module);
+        found.push(module);
+      } catch (error) {
+        const from = module.python ? 'Debian' : 'npm';
+        context.missing({ ...module, from, reason: error.stderr?.trim().split('\n').at(-1) ?? error.message });
+      }
+    }
+    const samples = await interleave(found, context.quick ? 3 : 12, importOnce, context.progress);
+    context.record({
+      id: 'imports',
+      title: 'Import a package for the first time in a process',
+      unit: 'ms',
+      better: 'less',
+      rows: [...samples].map(([{ subject, side }, values]) => ({ subject, side, samples: values })),
+    });
+  },
+};
+
+async function importOnce({ name, python: isPython = false }) {
+  const [file, args] = isPython ? [python, ['-c', pythonSource(name)]] : [process.execPath, nodeArguments(name)];
+  const { stdout } = await run(file, args, { cwd: here });
+  return Number(stdout);
+}
+
+function nodeArguments(name) {
+  const source = `const start = performance.now(); await import(${JSON.stringify(name)});
+    process.stdout.write(String(performance.now() - start));`;
+  return ['--input-type=module', '--eval', source];
+}
+
+function pythonSource(name) {
+  return `import time\nstart = time.perf_counter()\nimport ${name}\nprint((time.perf_counter() - start) * 1000)`;
+}

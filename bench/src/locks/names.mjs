@@ -1,0 +1,47 @@
+import { interleave } from '../interleave.mjs';
+import { present, rowsOf, withContestants } from '../subjects.mjs';
+
+const keyed = ['ours internal', 'async-lock'];
+
+/** Many names, all held at one time and then released: what is left in memory must not grow with their number. */
+export const names = {
+  id: 'locks.names',
+  group: 'locks',
+  seconds: { full: 20, quick: 5 },
+  async run(context) {
+    const found = await present(context, keyed);
+    const sizes = context.quick ? [1000, 100_000] : [1, 100, 10_000, 100_000];
+    const rows = { us: [], heldBytes: [], leftKb: [] };
+    for (const [index, count] of sizes.entries()) {
+      const results = await interleave(
+        found,
+        context.quick ? 1 : 4,
+        (subject) => withNames(context, subject, count),
+        (part) => context.progress((index + part) / sizes.length),
+      );
+      for (const key of Object.keys(rows)) {
+        const samples = new Map([...results].map(([subject, all]) => [subject, all.map((one) => one[key])]));
+        rows[key].push(...rowsOf(samples, { names: count }));
+      }
+    }
+    const figure = (key, unit, title) =>
+      context.record({ id: `locks.names.${key}`, title, unit, better: 'less', rows: rows[key] });
+    figure('us', 'us', 'Take and release a name, with all of them held at one time');
+    figure('heldBytes', 'bytes', 'Memory of a name that is held');
+    figure('leftKb', 'kB', 'Memory left after all names were released');
+  },
+};
+
+// What the first use of the library and of this program leaves in memory is no name's fault.
+function withNames(context, subject, count) {
+  return withContestants(
+    context,
+    [subject],
+    async (contestants) => {
+      const { ask } = contestants.get(subject);
+      await ask('names', { count: 1000 });
+      return ask('names', { count });
+    },
+    ['--expose-gc'],
+  );
+}
