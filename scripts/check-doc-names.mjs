@@ -23,11 +23,12 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 for (const { path, text } of documents) {
   for (const [index, line] of prose(text).split('\n').entries()) {
-    for (const [, code] of line.matchAll(/`([^`]+)`/g)) {
+    // In a table of a migration guide, all but the last cell are the other library's.
+    const ours = path.startsWith('docs/migrate/') && line.startsWith('|') ? line.split(' | ').at(-1) : line;
+    for (const [, code] of ours.matchAll(/`([^`]+)`/g)) {
       // camelCase, PascalCase with an inner capital, and error codes; with or without a call's parentheses.
       const name = /^([a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|ERR_\w+)(\(.*\))?$/.exec(code)?.[1];
       if (name === undefined || known.has(name) || foreign.has(name)) continue;
-      if (/\bnot ours\b|<!-- foreign -->/.test(line)) continue;
       console.log(`${path}:${index + 1}: \`${name}\` is nowhere in the sources`);
       process.exitCode = 1;
     }

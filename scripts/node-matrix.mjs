@@ -65,8 +65,9 @@ function run(cwd, program, args, env = {}, stderr = 'pipe') {
 
 function tested({ program }, folder) {
   const scratch = mkdtempSync(join(tmpdir(), 'node-matrix-'));
-  const report = join(scratch, 'report.json');
-  const args = ['run', '--config', '../../vitest.config.ts', '--root', '.', `--outputFile.json=${report}`];
+  const report = join(folder, 'test-report.json');
+  rmSync(report, { force: true });
+  const args = ['run', '--config', '../../vitest.config.ts', '--root', '.'];
   if (!asked.all) args.push('--testNamePattern', '\\bG\\d+\\b');
   const warnings = join(scratch, 'warnings.txt');
   const { status, stdout, stderr } = run(folder, join(root, 'node_modules/.bin/vitest'), args, {

@@ -13,7 +13,7 @@ const silent: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignor
 const state = processState('core/logger', 1, (): { current: Logger } => ({ current: silent }));
 
 /**
- * Sends the messages of all @oslo-concurrency packages in this process to `logger`; `undefined` silences them again.
+ * Sends the messages of all `@oslo-concurrency` packages here to `logger`; `undefined` silences them again.
  *
  * Silent by default. The logger must not throw. What processutils logs is masked before it gets here.
  *

@@ -1,0 +1,78 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig } from 'vitepress';
+
+const site = join(import.meta.dirname, '.site');
+const page = (text, link) => ({ text, link });
+const reference = existsSync(join(site, 'reference'))
+  ? readdirSync(join(site, 'reference'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => page(name, `/reference/${name}/`))
+  : [];
+
+export default defineConfig({
+  title: 'oslo-concurrency',
+  description: 'Locks between tasks, threads, processes and machines; commands that always end',
+  cleanUrls: true,
+  lastUpdated: false,
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: 'deep',
+    nav: [
+      page('Tutorial', '/tutorial'),
+      page('Concepts', '/concepts/what-a-lock-promises'),
+      page('Reference', '/reference/'),
+    ],
+    sidebar: [
+      { text: 'Start', items: [page('Tutorial', '/tutorial')] },
+      {
+        text: 'How to',
+        items: [
+          page('Run one at a time', '/how-to/run-one-at-a-time'),
+          page('Limit how many', '/how-to/limit-how-many'),
+          page('Share locks with Python', '/how-to/share-locks-with-python'),
+          page('Hold between machines', '/how-to/hold-between-machines'),
+          page('Test code that locks', '/how-to/test-code-that-locks'),
+        ],
+      },
+      {
+        text: 'Concepts',
+        items: [
+          page('What a lock promises', '/concepts/what-a-lock-promises'),
+          page('Fairness', '/concepts/fairness'),
+          page('Leases and fencing', '/concepts/leases-and-fencing'),
+          page('Deadlocks', '/concepts/deadlocks'),
+          page('Ending processes', '/concepts/ending-processes'),
+          page('Masking', '/concepts/masking'),
+        ],
+      },
+      {
+        text: 'Come from',
+        items: [
+          page('oslo.concurrency', '/migrate/oslo-concurrency'),
+          page('proper-lockfile', '/migrate/proper-lockfile'),
+          page('async-mutex', '/migrate/async-mutex'),
+          page('execa', '/migrate/execa'),
+        ],
+      },
+      {
+        text: 'Run',
+        items: [
+          page('For administrators', '/administration'),
+          page('Security', '/security'),
+          page('Support and deprecation', '/support'),
+          page('Tested on', '/tested-on'),
+          page('Decisions', '/decisions'),
+        ],
+      },
+      { text: 'Packages', items: readme() },
+      { text: 'Reference', items: reference },
+    ],
+  },
+});
+
+function readme() {
+  const folder = join(site, 'packages');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).map((file) => page(file.replace(/\.md$/, ''), `/packages/${file.replace(/\.md$/, '')}`));
+}
