@@ -52,6 +52,8 @@ export class LeaseFolder implements OwnedFolder {
   readonly #paths: LockPaths;
   readonly #lock: LockFolder;
   #renewals = 0;
+  // By this machine's wall clock, for people.
+  #grantedAt = 0;
 
   constructor(fs: LeaseFs, lockFile: string, request: LeaseFolderRequest) {
     this.own = `${newIdentityName(request.host)}~${Math.ceil(request.ttl)}`;
@@ -70,6 +72,7 @@ export class LeaseFolder implements OwnedFolder {
 
   *take(): Steps<boolean> {
     const since = this.#request.now();
+    this.#grantedAt = Date.now();
     if (!(yield* this.#lock.take())) return false;
     try {
       const token = yield* nextToken(this.#fs, this.#paths);
@@ -98,13 +101,13 @@ export class LeaseFolder implements OwnedFolder {
   *renew(): Steps<boolean> {
     const since = this.#request.now();
     try {
-      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, Date.now())));
+      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, this.#grantedAt)));
     } catch (error) {
       if (isCode(error, 'ENOENT') && !(yield* this.#isThere(this.#next()))) return false;
       if (!isCode(error, 'ENOENT')) throw error;
       // The renewal before came through, only its answer did not: go on from there.
       this.#renewals += 1;
-      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, Date.now())));
+      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, this.#grantedAt)));
     }
     if (!(yield* this.#moveOn())) return false;
     this.since = since;

@@ -144,6 +144,7 @@ export class LockFolder implements OwnedFolder {
   // The folder looks empty, and can neither be replaced nor removed: either a cache says so and somebody is in, or we may
   // not change anything here. A free name beside it tells.
   *#deniedToAll(error: unknown): Steps<false> {
+    if (!isCode(error, 'EPERM', 'EACCES')) throw error;
     const aside = join(dirname(this.#paths.held), this.own);
     try {
       yield* step(this.#fs.rename(this.#prepared, aside));

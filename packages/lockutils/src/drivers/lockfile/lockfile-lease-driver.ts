@@ -135,9 +135,9 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, late: (value: T
 }
 
 async function holdersOf(fs: LeaseFs, path: string): Promise<Holder[]> {
-  const { held } = lockPathsOf(path, 'lease');
   const holders: Holder[] = [];
   try {
+    const { held } = lockPathsOf(path, 'lease');
     for (const name of await run(namesIn(fs, held))) {
       const record = decodeOwnerRecord(await fs.readFile(join(held, name)));
       const host = parseIdentityName(name.replace(/~.*$/, ''))?.host;

@@ -59,14 +59,15 @@ export class TicketFolder {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, label);
       for (let round = 1; ; round += 1) {
         const number = highest(yield* this.#numbers()) + 1;
-        if (!(yield* this.#take(number, round))) continue;
+        // Before it is taken: should the answer get lost, the ticket must not stay behind.
         this.number = number;
+        if (!(yield* this.#take(number, round))) continue;
         if (highest(yield* this.#numbers()) <= number) return;
         yield* step(this.#fs.rename(this.#folder(number), this.#prepared));
       }
     } catch (error) {
       yield* discardOwnerFile(this.#fs, this.#prepared, this.#own);
-      yield* this.leave();
+      yield* discardOwnerFile(this.#fs, this.#folder(this.number), this.#own);
       throw error;
     }
   }

@@ -1,6 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -274,6 +276,40 @@ describe('slow and failing file systems', () => {
   });
 });
 
+describe('the line for a lock', () => {
+  propertyTest.prop(
+    [fc.integer({ min: 1, max: 9 }), fc.constantFrom('EIO', 'ENOSPC', 'EACCES'), fc.boolean(), fc.boolean()],
+    {
+      numRuns: 60,
+    },
+  )('G10 a join that fails leaves no ticket behind', async (at, code, done, synchronous) => {
+    let calls = 0;
+    const failing = Object.fromEntries(
+      Object.entries(synchronousFs).map(([name, call]) => [
+        name,
+        (...args: unknown[]) => {
+          calls += 1;
+          if (calls !== at) return (call as (...args: unknown[]) => unknown)(...args);
+          if (done) (call as (...args: unknown[]) => unknown)(...args);
+          throw Object.assign(new Error(`${code}: ${name}`), { code });
+        },
+      ]),
+    ) as unknown as typeof promisedFs;
+    const faulty = lockfileDriver({ fs: failing, synchronous });
+    try {
+      const place = await faulty.joinQueue?.(request());
+      calls = 10;
+      place?.leave();
+    } catch (error) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_FILE_(ACCESS|SYSTEM)$/) });
+    }
+    const next = await driver.joinQueue?.(request());
+    await expect.poll(() => next?.isFirst(), { interval: 1 }).toBe(true);
+    next?.leave();
+    await expect.poll(() => readdirSync(inFolder('queue')), { interval: 1 }).toEqual([]);
+  });
+});
+
 // The owner file name of a process that is certainly dead.
 async function deadName(): Promise<string | undefined> {
   const other = join(directory, 'other');
@@ -318,10 +354,43 @@ describe('hostile directories', () => {
   });
 });
 
+const asOther = ['setpriv', '--reuid', '65534', '--regid', '65533', '--clear-groups'] as const;
+
+describe('users of one group', () => {
+  test.skipIf(process.getuid?.() !== 0)(
+    'take over from each other in a directory of the group, whatever their umask',
+    async () => {
+      chmodSync(directory, 0o2775);
+      chownSync(directory, 0, 65533);
+      // Another user, of the group, with a umask that keeps everything to himself, dies holding the lock.
+      const die = `umask 077; exec "$@"`;
+      const [command, ...options] = ['sh', '-c', die, 'sh', ...asOther, process.execPath, fixture('die-holding'), path];
+      expect(spawnSync(command ?? '', options).signal).toBe('SIGKILL');
+      const { stdout } = spawnSync(asOther[0], [
+        ...asOther.slice(1),
+        process.execPath,
+        fixture('die-holding'),
+        path,
+        'not',
+      ]);
+      expect(stdout.toString()).toBe('previous owner died\n');
+      await attempt().then((grant) => grant?.release());
+    },
+  );
+});
+
 describe('without the add-on', () => {
   test('G21 the lockfile driver works, and the kernel driver says what to do', () => {
     for (const name of ['lockfile', 'kernel']) mkdirSync(join(directory, name));
     expect(run('lock-without-add-on', directory)).toBe('lockfile held\nkernel ERR_ADDON_UNAVAILABLE\n');
+  });
+
+  test('G21 it works under the permission model, which admits no add-on', () => {
+    for (const name of ['lockfile', 'kernel']) mkdirSync(join(directory, name));
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
+    const flags = [flag, '--no-warnings', '--allow-fs-read=*', `--allow-fs-write=${directory}`];
+    const said = execFileSync(process.execPath, [...flags, fixture('lock-without-add-on'), directory]).toString();
+    expect(said).toBe('lockfile held\nkernel ERR_ADDON_UNAVAILABLE\n');
   });
 
   test('G22 neither importing nor using it hooks or patches anything; the program’s own proper-lockfile stays whole', () => {

@@ -17,16 +17,24 @@ export function localDirectory(): SharedDirectory {
   return { views: [directory, directory], close: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** Why there can be no {@link sshfsDirectory} here, or `undefined`. On CI that is an error. */
+/** Why there can be no {@link sshfsDirectory} here, or `undefined`. On CI a missing package is an error. */
 export function sshfsMissing(): string | undefined {
   const missing = [
-    spawnSync('sshfs', ['--version']).error === undefined ? '' : 'the Debian package sshfs',
-    existsSync(sftpServer) ? '' : 'the Debian package openssh-sftp-server',
-    existsSync('/dev/fuse') ? '' : 'a system that permits FUSE',
-  ].filter((what) => what !== '');
-  if (missing.length === 0) return undefined;
-  if (process.env.CI) throw new Error(`CI must have ${missing.join(' and ')}`);
-  return `needs ${missing.join(' and ')}`;
+    spawnSync('sshfs', ['--version']).error === undefined ? '' : 'sshfs',
+    existsSync(sftpServer) ? '' : 'openssh-sftp-server',
+  ].filter((name) => name !== '');
+  if (missing.length > 0) {
+    const need = `needs the Debian package ${missing.join(' and ')}`;
+    if (process.env.CI) throw new Error(`CI ${need}`);
+    return need;
+  }
+  if (!existsSync('/dev/fuse')) return 'needs a system that permits FUSE';
+  try {
+    sshfsDirectory().close();
+    return undefined;
+  } catch (error) {
+    return `needs a system that permits FUSE: ${(error as Error).message}`;
+  }
 }
 
 /** Each machine has a mount of its own, by SFTP, with sshfs's caches as they come. */
