@@ -5,14 +5,17 @@ import { execute } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
 
+// Of bsdutils, which no Debian is without: gives a program a terminal.
+const script = '/usr/bin/script';
+
 let token = 'none';
 afterEach(() => killAll(token));
 
 describe('a command finds what a plain shell would give it', () => {
   it('the soft limit on open files that Node has raised is put back', () => {
     const hard = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }));
-    const script = `ulimit -Sn 512; "$0" "$1"; true`;
-    const args = ['-c', script, process.execPath, fixture('reports-soft-limit.mjs')];
+    const limited = `ulimit -Sn 512; "$0" "$1"; true`;
+    const args = ['-c', limited, process.execPath, fixture('reports-soft-limit.mjs')];
     const { command, own } = JSON.parse(execFileSync('sh', args, { encoding: 'utf8' })) as Record<string, number[]>;
     expect(own).toEqual([hard, hard]);
     expect(command).toEqual([512, hard]);
@@ -21,7 +24,7 @@ describe('a command finds what a plain shell would give it', () => {
   it('Ctrl-C at a terminal reaches it, also when it could be ended by a timeout', async () => {
     token = uniqueSleep();
     const command = `${process.execPath} ${fixture('runs-at-terminal.mjs')} ${token}`;
-    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const terminal = spawn(script, ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     let shown = '';
     terminal.stdout.on('data', (chunk: Buffer) => {
       shown += chunk;
@@ -39,7 +42,7 @@ describe('a command finds what a plain shell would give it', () => {
       const error = await execute('${fixture('double-forks.sh')}', ['${token}'], { timeout: 500, killGrace: 300 }).catch((e) => e);
       console.log(error.name + ' ' + error.remaining.length);`;
     const inner = `${process.execPath} --input-type=module -e "${program.replaceAll('\n', ' ')}"`;
-    const { stdout } = await execute('script', ['-qec', inner, '/dev/null'], { cwd: fixture('.') });
+    const { stdout } = await execute(script, ['-qec', inner, '/dev/null'], { cwd: fixture('.') });
     expect(stdout).toContain('ProcessTimeoutError 0');
     await until(() => processesWith(`sleep\0${token}`).length === 0, 5000);
   });

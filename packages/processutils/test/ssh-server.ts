@@ -20,11 +20,13 @@ export interface SshServer {
 /** The server's program, or `undefined` where the Debian package openssh-server is not installed. */
 export const sshd = ['/usr/sbin/sshd', '/usr/bin/sshd'].find((path) => existsSync(path));
 
+const keygen = '/usr/bin/ssh-keygen';
+
 export async function startSshServer(): Promise<SshServer> {
   const directory = mkdtempSync(join(tmpdir(), 'sshd-'));
   const key = (name: string): string => {
     const path = join(directory, name);
-    spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+    spawnSync(keygen, ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
     return path;
   };
   const hostKey = key('host');
