@@ -1,11 +1,10 @@
 import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { acquire } from './acquire.js';
 import { type Acquisition, planIn } from './acquisition.js';
 import type { GrantedLock } from './granted-lock.js';
 import { HeldLocks, releaseAll } from './held-locks.js';
-import { holdAround } from './hold.js';
+import { acquireWatched, holdAround, watchOver } from './hold.js';
 import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
-import { currentBody, newBody } from './local/wait-graph.js';
+import { type Body, currentBody, newBody } from './local/wait-graph.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFilePath } from './lock-path.js';
 
@@ -33,10 +32,25 @@ export async function acquireAll<T>(
   const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const calls = planAll(names, options);
-  const body = fn === undefined || options.deadlock === 'off' ? undefined : newBody(names.join(' + '), currentBody());
-  const owned = body === undefined ? calls : calls.map((call) => ({ ...call, body, inside: body }));
-  const held = await takeInTurn(owned, options);
-  return fn === undefined ? held : holdAround(held, body, fn);
+  if (fn === undefined) return takeInTurn(calls, options);
+  const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));
+  const held = await takeInTurn(nested, options);
+  const body = nested.at(-1)?.body;
+  const [first] = nested;
+  if (options.warnAfter === undefined || first === undefined) return holdAround(held, body, fn);
+  const all = { ...first, name: held.names.join(' + ') };
+  return holdAround(held, body, () => watchOver(all, 'holding', () => fn(held)));
+}
+
+/** Makes each call one inside the one before, as nested `lock(name, fn)` would be: the deadlock checks see what is held. */
+function nestIn(outer: Body | undefined): (call: Acquisition) => Acquisition {
+  let inside = outer;
+  return (call) => {
+    const body = newBody(call.name, inside);
+    const nested = { ...call, inside, body };
+    inside = body;
+    return nested;
+  };
 }
 
 /**
@@ -77,7 +91,7 @@ async function takeInTurn(calls: readonly Acquisition[], options: LockOptions): 
   const granted: GrantedLock[] = [];
   try {
     for (const call of calls) {
-      granted.push(await acquire(call));
+      granted.push(await acquireWatched(call));
       if (call.request !== undefined && options.doLog !== false) {
         getLogger().debug(`Acquired external semaphore "${call.name}"`);
       }

@@ -21,13 +21,19 @@ export async function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): P
   return holdAround(held, call.body, () => watchOver(call, 'holding', () => fn(held)));
 }
 
-function acquireWatched(call: Acquisition): GrantedLock | Promise<GrantedLock> {
+/** Acquires, and warns of a wait that lasts longer than `warnAfter`. */
+export function acquireWatched(call: Acquisition): GrantedLock | Promise<GrantedLock> {
   const acquired = acquire(call);
   if (call.options.warnAfter === undefined || !isThenable(acquired)) return acquired;
   return watchOver(call, 'waiting for', () => acquired);
 }
 
-function watchOver<T>(call: Acquisition, phase: 'waiting for' | 'holding', fn: () => T | PromiseLike<T>): Promise<T> {
+/** Runs `fn`, and warns if it takes longer than `warnAfter`. */
+export function watchOver<T>(
+  call: Acquisition,
+  phase: 'waiting for' | 'holding',
+  fn: () => T | PromiseLike<T>,
+): Promise<T> {
   const { warnAfter = 0 } = call.options;
   const onOverdue = (elapsed: number): void => {
     if (!lockChannels.overdue.hasSubscribers) return;

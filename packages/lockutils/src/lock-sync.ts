@@ -14,8 +14,8 @@ import { blockThread } from './waiting/block-thread.js';
 import { obtainSync } from './waiting/obtain-sync.js';
 import { isThenable } from './waiting/thenable.js';
 
-/** Options of {@link lockSync}: those of `lock`, but `external` is `true` unless said otherwise, and no `signal`. */
-export type LockSyncOptions = Omit<LockOptions, 'signal' | 'deadlock'>;
+/** Options of {@link lockSync}: those of `lock`, but `external` is `true` unless said otherwise, and nothing that needs timers. */
+export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
 
 /** What runs under a lock that {@link lockSync} took; it must not return a promise. */
 export type LockSyncBody<T> = (held: SyncHeldLock) => T;
@@ -53,9 +53,11 @@ function planSync(name: string, options: LockSyncOptions): Acquisition {
 /** Throws for options that a synchronous lock cannot have. */
 export function checkSyncOptions(name: string, options: LockSyncOptions): void {
   checkLockOptions(name, options);
-  const { signal } = options as LockOptions;
-  if (signal !== undefined)
-    throw new InvalidOptionError('signal', 'absent: nothing can abort a stopped thread', signal);
+  const { signal, warnAfter } = options as LockOptions;
+  if (signal !== undefined) throw new InvalidOptionError('signal', 'absent: nothing aborts a stopped thread', signal);
+  if (warnAfter !== undefined) {
+    throw new InvalidOptionError('warnAfter', 'absent: a stopped thread warns nobody', warnAfter);
+  }
 }
 
 function acquireSync(call: Acquisition): GrantedLock {

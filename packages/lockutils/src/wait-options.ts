@@ -4,7 +4,7 @@ import type { LockOptions } from './lock-options.js';
 /** How one call of a lock object waits; times are milliseconds. What the lock is, its constructor was told. */
 export type WaitOptions = Pick<
   LockOptions,
-  'blocking' | 'timeout' | 'signal' | 'delay' | 'fair' | 'onWait' | 'deadlock' | 'doLog' | 'clock'
+  'blocking' | 'timeout' | 'signal' | 'delay' | 'fair' | 'onWait' | 'warnAfter' | 'deadlock' | 'doLog' | 'clock'
 >;
 
 const names: ReadonlySet<string> = new Set<keyof WaitOptions>([
@@ -14,6 +14,7 @@ const names: ReadonlySet<string> = new Set<keyof WaitOptions>([
   'delay',
   'fair',
   'onWait',
+  'warnAfter',
   'deadlock',
   'doLog',
   'clock',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { configure } from '@oslo-concurrency/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acquireAll, type HeldLock, lock, Semaphores } from '../dist/index.js';
@@ -124,6 +125,35 @@ describe('acquireAll', () => {
     const taking = ['a', 'b'].flatMap((name) => [`Acquiring lock "${name}"`, `Acquired lock "${name}"`]);
     const files = ['a', 'b'].map((name) => `Acquired external semaphore "${name}"`);
     expect(messages).toEqual([...taking, ...files, 'Releasing lock "b"', 'Releasing lock "a"']);
+  });
+
+  test('with disableProcessLocking holds within the process', async () => {
+    const lockPath = lockDirectory();
+    using _ = configure({ disableProcessLocking: true });
+    await acquireAll(['a', 'b'], { external: true, lockPath }, (held) => expect(held.lockFiles).toEqual([]));
+    expect(readdirSync(lockPath)).toEqual([]);
+  });
+
+  test('warnAfter warns of a wait and of a hold that last too long', async () => {
+    const messages = recordedLog('warn');
+    const timers: (() => void)[] = [];
+    const clock = {
+      now: () => timers.length * 10,
+      schedule: (_: number, action: () => void) => {
+        timers.push(action);
+        return () => {};
+      },
+    };
+    const held = await lock('b', { doLog: false });
+    const all = acquireAll(['a', 'b'], { warnAfter: 10, clock }, () => timers.at(-1)?.());
+    await new Promise(setImmediate);
+    timers.at(-1)?.();
+    await held.release();
+    await all;
+    expect(messages).toEqual([
+      expect.stringMatching(/^waiting for lock "b" not completed after/),
+      expect.stringMatching(/^holding lock "a \+ b" not completed after/),
+    ]);
   });
 
   test('what is wrong is refused before anything is taken', async () => {

@@ -72,6 +72,7 @@ describe('lockSync', () => {
     const lockPath = lockDirectory();
     const signal = new AbortController().signal;
     expect(() => lockSync('x', { lockPath, signal } as object)).toThrow('signal must be absent');
+    expect(() => lockSync('x', { lockPath, warnAfter: 5 } as object)).toThrow('warnAfter must be absent');
     expect(() => lockSync('x', null as never)).toThrow('options must be');
     expect(() => lockSync('x', { lockPath }, 'fn' as never)).toThrow('fn must be a function');
     expect(() => lockSync('', { lockPath })).toThrow('must not be empty');

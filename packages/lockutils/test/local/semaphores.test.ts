@@ -29,10 +29,11 @@ describe.each([
     expect(locks.size).toBe(0);
   });
 
-  test('G25 is empty again after 100,000 names were used, some abandoned', async () => {
+  test('G25 is empty again after many names were used, some abandoned', async () => {
+    const names = Collection === Semaphores ? 100_000 : 10_000;
     const locks = new Collection();
     const aborted = AbortSignal.abort(new Error('no'));
-    for (let i = 0; i < 100_000; i += 1) {
+    for (let i = 0; i < names; i += 1) {
       const held = await lock(`name-${i}`, { semaphores: locks });
       if (i % 100 === 0) await lock(`name-${i}`, { semaphores: locks, signal: aborted }).catch(() => {});
       if (i % 100 === 1) await lock(`name-${i}`, { semaphores: locks, timeout: 0 }).catch(() => {});
