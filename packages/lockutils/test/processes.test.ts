@@ -16,8 +16,15 @@ afterAll(async () => {
 });
 const contender = (index: number): Contender => pool[index] as Contender;
 
-describe.each([[false], [true]])('the external lock between processes, fair: %s', (fair) => {
-  const optionsIn = (lockPath: string): LockOptions => ({ external: true, fair, lockPath });
+const variants = [
+  { driver: 'kernel', fair: false },
+  { driver: 'kernel', fair: true },
+  { driver: 'lockfile', fair: false },
+  { driver: 'lockfile', fair: true },
+] as const;
+
+describe.each(variants)('the external lock of driver $driver between processes, fair: $fair', ({ driver, fair }) => {
+  const optionsIn = (lockPath: string): LockOptions => ({ external: true, driver, fair, lockPath });
 
   it('G9 a lock held by one process is refused to another and to this one', async () => {
     using directory = lockDirectory();
@@ -162,21 +169,27 @@ describe.each([[false], [true]])('the external lock between processes, fair: %s'
 
 it('G2 a holder stopped for 10 s is not robbed, and goes on as if nothing had been', async () => {
   using directory = lockDirectory();
+  using other = lockDirectory();
   const options: LockOptions = { external: true, lockPath: directory.path };
+  const byFiles: LockOptions = { external: true, lockPath: other.path, driver: 'lockfile' };
   await using holder = await Contender.start();
   await holder.acquire('plain', options);
   await holder.acquire('fair', { ...options, fair: true });
+  await holder.acquire('by files', byFiles);
   holder.process.kill('SIGSTOP');
   const robberies = [
     contender(0).acquire('plain', { ...options, timeout: 10_000 }),
     contender(1).acquire('fair', { ...options, fair: true, timeout: 10_000 }),
+    contender(2).acquire('by files', { ...byFiles, timeout: 10_000 }),
   ];
   await Promise.all(robberies.map((robbery) => expect(robbery).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' })));
   holder.process.kill('SIGCONT');
   await holder.release('plain');
   await holder.release('fair');
+  await holder.release('by files');
   await (await lock('plain', { ...options, timeout: 1000 })).release();
   await (await lock('fair', { ...options, fair: true, timeout: 1000 })).release();
+  await (await lock('by files', { ...byFiles, timeout: 1000 })).release();
 }, 20_000);
 
 describe('fair locks', () => {
