@@ -91,10 +91,10 @@ const goals = [
 /** Each goal with its value in this run, and whether it was `reached`, `missed` or not `measured`. */
 export function judge(figures) {
   const run = reader(figures);
-  return goals.map(({ text, relation, target, reached, of }) => {
+  return goals.map(({ text, relation, target, reached, cause, of }) => {
     const value = of(run);
     const verdict = value === undefined ? 'not measured' : reached(value.median) ? 'reached' : 'missed';
-    return { text, relation, target, verdict, ...value };
+    return { text, relation, target, verdict, ...value, ...(verdict === 'missed' ? { cause } : {}) };
   });
 }
 

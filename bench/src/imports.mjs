@@ -26,7 +26,7 @@ const modules = [
 export const imports = {
   id: 'imports',
   group: 'imports',
-  seconds: { full: 40, quick: 10 },
+  seconds: { full: 22, quick: 8 },
   async run(context) {
     const found = [];
     for (const module of modules) {
@@ -38,7 +38,7 @@ export const imports = {
         context.missing({ ...module, from, reason: error.stderr?.trim().split('\n').at(-1) ?? error.message });
       }
     }
-    const samples = await interleave(found, context.quick ? 3 : 12, importOnce, context.progress);
+    const samples = await interleave(found, context.quick ? 3 : 8, importOnce, context.progress);
     context.record({
       id: 'imports',
       title: 'Import a package for the first time in a process',

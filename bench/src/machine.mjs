@@ -14,7 +14,7 @@ export function machine(directory) {
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()} ${arch()}`,
-    fileSystem: said('stat', ['--file-system', '--format=%T', directory]),
+    fileSystem: said('df', ['--output=fstype', directory]).split('\n').at(-1),
   };
 }
 

@@ -1,10 +1,9 @@
 // `npm run bench`: every benchmark in one run; see `--help`.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { endContestants } from './contestant.mjs';
-import { judge } from './goals.mjs';
+import { compare, readResult } from './compare.mjs';
+import { writeDocument } from './document.mjs';
 import { imports } from './imports.mjs';
 import { command } from './locks/command.mjs';
 import { contended } from './locks/contended.mjs';
@@ -14,13 +13,15 @@ import { names } from './locks/names.mjs';
 import { takeover } from './locks/takeover.mjs';
 import { uncontended } from './locks/uncontended.mjs';
 import { waiters } from './locks/waiters.mjs';
-import { commit, load, machine, versions } from './machine.mjs';
+import { measure } from './measure.mjs';
+import { Misuse } from './misuse.mjs';
 import { chosen, readOptions, usage } from './options.mjs';
 import { commands } from './processes/commands.mjs';
 import { killTree } from './processes/kill-tree.mjs';
 import { output, streamed } from './processes/output.mjs';
-import { openProgress } from './progress.mjs';
-import { figureTable, goalTable } from './table.mjs';
+import { changeTable, figureTable, goalTable } from './table.mjs';
+
+const documents = fileURLToPath(new URL('../../docs/', import.meta.url));
 
 const benches = [
   uncontended,
@@ -41,69 +42,28 @@ const benches = [
 async function main() {
   const options = readOptions(process.argv.slice(2));
   if (options.help) return console.log(usage);
-  const work = mkdtempSync(join(tmpdir(), 'oslo-concurrency-bench-'));
-  const start = new Date();
-  const result = {
-    schema: 1,
-    date: start.toISOString(),
-    ...commit(),
-    quick: options.quick,
-    machine: { ...machine(work), loadBefore: load() },
-    versions: versions(),
-    missing: [],
-    figures: [],
-  };
-  try {
-    await run(chosen(benches, options.only), options.quick, work, result);
-  } finally {
-    await endContestants();
-    rmSync(work, { recursive: true, force: true });
-  }
-  result.seconds = Math.round((Date.now() - start.getTime()) / 1000);
-  result.machine.loadAfter = load();
-  result.goals = judge(result.figures);
+  if (options.document !== undefined) return writeDocument(readResult(options.document), documents);
+  const older = options.compare === undefined ? undefined : readResult(options.compare);
+  const wanted = chosen(benches, options.only);
+  const result = await measure(wanted, options.quick);
   for (const figure of result.figures) console.log(`\n${figureTable(figure)}`);
-  console.log(`\n${goalTable(result.goals)}`);
+  console.log(`\n${goalTable(result.goals.filter(({ verdict }) => verdict !== 'not measured'))}`);
   for (const { subject, from, reason } of result.missing) console.log(`missing: ${subject} (${from}): ${reason}`);
   const file = options.output ?? defaultFile(result);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);
-  console.log(
-    `\n${result.seconds} s, load ${result.machine.loadBefore} before and ${result.machine.loadAfter} after: ${file}`,
-  );
+  const { loadBefore, loadAfter } = result.machine;
+  console.log(`\n${result.seconds} s, load ${loadBefore} before and ${loadAfter} after: ${file}`);
+  // What is published rests on a whole run.
+  if (!options.quick && wanted.length === benches.length) await writeDocument(result, documents);
+  if (older !== undefined) tellChanges(compare(older, result), options.compare);
 }
 
-async function run(wanted, quick, work, result) {
-  const seconds = wanted.map((bench) => bench.seconds[quick ? 'quick' : 'full']);
-  const progress = openProgress(seconds.reduce((a, b) => a + b, 0));
-  let before = 0;
-  try {
-    for (const [index, bench] of wanted.entries()) {
-      const expected = seconds[index];
-      progress.at(before, bench.id);
-      await bench.run(contextOf(quick, work, result, (part) => progress.at(before + part * expected, bench.id)));
-      before += expected;
-    }
-  } finally {
-    progress.close();
-  }
-}
-
-/** What a benchmark is given: where it may write, how it tells what it found and how far it is. */
-function contextOf(quick, work, result, progress) {
-  return {
-    quick,
-    progress,
-    folder(subject) {
-      const folder = join(work, subject.replaceAll(/\W+/g, '-'));
-      mkdirSync(folder, { recursive: true });
-      return folder;
-    },
-    record: (figure) => result.figures.push(figure),
-    missing(gap) {
-      if (!result.missing.some(({ subject }) => subject === gap.subject)) result.missing.push(gap);
-    },
-  };
+function tellChanges(changes, file) {
+  const worse = changes.filter((change) => change.worse);
+  if (changes.length > 0) console.log(`\n${changeTable([...worse, ...changes.filter((change) => !change.worse)])}`);
+  console.log(`\n${worse.length} of our figures got worse than in ${file} by more than the spread`);
+  if (worse.length > 0) process.exitCode = 1;
 }
 
 function defaultFile({ date, quick }) {
@@ -112,6 +72,8 @@ function defaultFile({ date, quick }) {
 }
 
 main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
+  // What was asked for wrongly needs no stack.
+  const misuse = error instanceof Misuse || error.code?.startsWith('ERR_PARSE_ARGS');
+  console.error(misuse ? `${error.message}\n\n${usage}` : error);
+  process.exitCode = misuse ? 2 : 1;
 });

@@ -1,4 +1,4 @@
-import { max, median, quantile, sum } from 'simple-statistics';
+import { max, median, min, quantile, sum } from 'simple-statistics';
 
 /** Median and the middle half of samples: what a noisy neighbour pushes around least. */
 export function summary(samples) {
@@ -26,4 +26,4 @@ export function jain(shares) {
   return squares === 0 ? 0 : sum(shares) ** 2 / (shares.length * squares);
 }
 
-export { max, median, quantile, sum };
+export { max, median, min, quantile, sum };

@@ -74,17 +74,28 @@ export async function withContestants(context, names, use, flags) {
 
 /** Those of `names` that can run here; the others are noted as missing, each with the reason. */
 export async function present(context, names) {
-  const found = [];
-  for (const name of names) {
+  const reasons = await Promise.all(names.map((name) => reasonAgainst(context, name)));
+  return names.filter((name, index) => {
     const { side, from } = subjects[name];
-    try {
-      await withContestants(context, [name], (contestants) => contestants.get(name).ask('probe'));
-      found.push(name);
-    } catch (error) {
-      context.missing({ subject: name, side, from, reason: error.message });
-    }
+    const reason = reasons[index];
+    if (reason !== undefined) context.missing({ subject: name, side, from, reason });
+    return reason === undefined;
+  });
+}
+
+const reasonsKnown = new Map();
+
+/** Why `name` cannot run here; asked once. */
+function reasonAgainst(context, name) {
+  if (!reasonsKnown.has(name)) {
+    const probe = withContestants(context, [name], (contestants) => contestants.get(name).ask('probe'));
+    const reason = probe.then(
+      () => undefined,
+      (error) => error.message,
+    );
+    reasonsKnown.set(name, reason);
   }
-  return found;
+  return reasonsKnown.get(name);
 }
 
 /** The rows of a figure, one a subject, from a map of samples. */

@@ -1,4 +1,6 @@
 import Table from 'cli-table3';
+import { findRow } from './compare.mjs';
+import { labelOf, shown } from './labels.mjs';
 import { quantile, ratio, summary } from './statistics.mjs';
 
 const bare = { 'top-mid': '', 'bottom-mid': '', 'mid-mid': '', middle: ' ', left: '', right: '' };
@@ -46,22 +48,18 @@ export function goalTable(goals) {
   return table.toString();
 }
 
-export function labelOf({ subject, with: parameters }) {
-  const values = Object.entries(parameters ?? {}).map(([name, value]) => `${name} ${value}`);
-  return [subject, ...values].join(', ');
-}
-
-export function shown(value) {
-  if (value === 0) return '0';
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toFixed(Math.min(digits, 4));
-}
-
 function ratioOf(figure, row) {
-  const reference = figure.rows.find(
-    ({ subject, with: parameters }) =>
-      subject === figure.reference && JSON.stringify(parameters) === JSON.stringify(row.with),
-  );
+  const reference = figure.reference && findRow(figure, figure.reference, row.with);
   const found = reference && ratio(row.samples, reference.samples);
   return found === undefined ? '' : shown(found.median);
+}
+
+/** What {@link compare} found, worst first. */
+export function changeTable(changes) {
+  const table = new Table({ chars, style, head: ['', 'figure', 'of', 'before', 'now', ''] });
+  for (const { worse, figure, row, before, after, to, unit } of changes) {
+    const scale = to === undefined ? unit : `x ${to}`;
+    table.push([worse ? 'WORSE' : 'better', figure, row, shown(before), shown(after), scale]);
+  }
+  return table.toString();
 }

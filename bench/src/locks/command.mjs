@@ -25,7 +25,7 @@ const commands = {
 export const command = {
   id: 'locks.command',
   group: 'locks',
-  seconds: { full: 30, quick: 6 },
+  seconds: { full: 25, quick: 4 },
   async run(context) {
     const runOnce = async (subject) => {
       const [file, ...args] = commands[subject].argv(context.folder(subject));

@@ -9,7 +9,7 @@ const quickNames = ['ours', 'ours fair', 'oslo'];
 export const handover = {
   id: 'locks.handover',
   group: 'locks',
-  seconds: { full: 70, quick: 8 },
+  seconds: { full: 45, quick: 6 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
     const pairs = new Map();
@@ -19,7 +19,7 @@ export const handover = {
         await pair[0].ask('take');
         pairs.set(subject, pair);
       }
-      const rounds = context.quick ? 40 : 120;
+      const rounds = context.quick ? 30 : 100;
       const samples = await interleave(found, rounds, (subject) => handOver(pairs.get(subject)), context.progress);
       context.record({
         id: 'locks.handover',

@@ -7,7 +7,7 @@ const keyed = ['ours internal', 'async-lock'];
 export const names = {
   id: 'locks.names',
   group: 'locks',
-  seconds: { full: 20, quick: 5 },
+  seconds: { full: 15, quick: 4 },
   async run(context) {
     const found = await present(context, keyed);
     const sizes = context.quick ? [1000, 100_000] : [1, 100, 10_000, 100_000];

@@ -10,10 +10,10 @@ const quickNames = ['ours', 'ours fair', 'oslo'];
 export const takeover = {
   id: 'locks.takeover',
   group: 'locks',
-  seconds: { full: 60, quick: 10 },
+  seconds: { full: 60, quick: 8 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
-    const rounds = context.quick ? 15 : 40;
+    const rounds = context.quick ? 10 : 40;
     const waiters = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
     try {
       const samples = await interleave(

@@ -35,7 +35,7 @@ const internal = [
 export const uncontended = {
   id: 'locks.uncontended',
   group: 'locks',
-  seconds: { full: 60, quick: 14 },
+  seconds: { full: 55, quick: 9 },
   run: async (context) => {
     const uncontendedOf = (names, batch, from, to) => measure(context, names, batch, from, to);
     context.record({
@@ -60,7 +60,7 @@ export const uncontended = {
 async function measure(context, names, batch, from, to) {
   const found = await present(context, names);
   const processes = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
-  const { rounds, ms } = context.quick ? { rounds: 6, ms: 60 } : { rounds: 15, ms: 150 };
+  const { rounds, ms } = context.quick ? { rounds: 4, ms: 50 } : { rounds: 15, ms: 120 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {
     // The first slices compile; they are not counted.

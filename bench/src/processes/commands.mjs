@@ -9,7 +9,7 @@ const retried = ['spawn', 'ours execute retried', 'oslo execute retried'];
 export const commands = {
   id: 'processes.commands',
   group: 'processes',
-  seconds: { full: 60, quick: 16 },
+  seconds: { full: 55, quick: 10 },
   async run(context) {
     const cells = [
       { key: 'one', title: 'Run `true`', names: plain, file: 'true', atOnce: 1 },
@@ -28,7 +28,7 @@ export const commands = {
 
 async function measure(context, { names, file, atOnce }, progress) {
   const found = await present(context, names);
-  const { rounds, times } = context.quick ? { rounds: 5, times: 16 } : { rounds: 15, times: 32 };
+  const { rounds, times } = context.quick ? { rounds: 3, times: 16 } : { rounds: 15, times: 32 };
   const crews = new Map();
   try {
     for (const name of found) crews.set(name, crewOf(context, name, atOnce));

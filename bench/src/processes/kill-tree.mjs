@@ -7,7 +7,7 @@ const names = ['ours execute', 'spawn', 'execa', 'tinyexec'];
 export const killTree = {
   id: 'processes.kill',
   group: 'processes',
-  seconds: { full: 60, quick: 8 },
+  seconds: { full: 40, quick: 8 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [10] : [1, 10, 100];
@@ -16,7 +16,7 @@ export const killTree = {
       const results = await withContestants(context, found, (contestants) =>
         interleave(
           found,
-          context.quick ? 2 : 4,
+          context.quick ? 2 : 3,
           (subject) => contestants.get(subject).ask('killTree', { count }),
           (part) => context.progress((index + part) / sizes.length),
         ),

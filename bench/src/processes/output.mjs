@@ -9,13 +9,13 @@ const million = 1_000_000;
 export const output = {
   id: 'processes.output',
   group: 'processes',
-  seconds: { full: 110, quick: 12 },
+  seconds: { full: 60, quick: 8 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [1000, 20 * million] : [1000, 100_000, million, 20 * million, 200 * million];
     const rows = [];
     for (const [index, bytes] of sizes.entries()) {
-      const rounds = context.quick ? 3 : bytes > million ? 5 : 12;
+      const rounds = context.quick ? 3 : bytes > million ? 4 : 8;
       // Each sample in a process of its own: what one leaves in memory makes the next fork slower.
       const samples = await interleave(
         found,
@@ -40,7 +40,7 @@ export const output = {
 export const streamed = {
   id: 'processes.stream',
   group: 'processes',
-  seconds: { full: 60, quick: 8 },
+  seconds: { full: 36, quick: 6 },
   async run(context) {
     const found = await present(context, streaming);
     const bytes = context.quick ? 200 * million : 2000 * million;

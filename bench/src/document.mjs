@@ -1,0 +1,96 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findRow } from './compare.mjs';
+import { labelOf, shown } from './labels.mjs';
+import { drawPlots } from './plots.mjs';
+import { quantile, ratio, summary } from './statistics.mjs';
+
+/** Writes `performance.md` and its plots into `folder`, from one run and from nothing else. */
+export async function writeDocument(result, folder) {
+  const plots = await drawPlots(result.figures);
+  mkdirSync(join(folder, 'plots'), { recursive: true });
+  for (const { name, svg } of plots) writeFileSync(join(folder, 'plots', `${name}.svg`), svg);
+  writeFileSync(join(folder, 'performance.md'), `${text(result, plots).trimEnd()}\n`);
+}
+
+function text(result, plots) {
+  return [
+    '# Performance',
+    '<!-- Written by `npm run bench`; what is changed here by hand is lost at the next run. -->',
+    introduction(result),
+    '## Goals',
+    goalsOf(result.goals),
+    ...missedOf(result.goals),
+    '## Figures',
+    howToRead,
+    ...result.figures.flatMap((figure) => sectionOf(figure, plots)),
+    '## What was compared',
+    versionsOf(result),
+    ...gapsOf(result.missing),
+  ].join('\n\n');
+}
+
+function introduction({ date, commit, changed, machine, seconds, versions }) {
+  const state = changed ? `${commit.slice(0, 12)} with changes not committed` : commit.slice(0, 12);
+  return `Measured on ${date.slice(0, 10)} at ${date.slice(11, 16)} UTC, commit ${state}, in one run of ${seconds} s:
+${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.system}, lock files on ${machine.fileSystem}, Node ${versions.node}, Python ${versions.python}.
+The load of the last minute was ${machine.loadBefore} before and ${machine.loadAfter} after; above ${machine.cores}, others were using the machine too.
+Repeat it with \`npm run bench\`; \`npm run bench -- --help\` tells more.`;
+}
+
+const howToRead = `Every subject is measured once a round, one after the other, in an order that turns; a figure is the median over the
+rounds, and beside it the middle half of them. A ratio is taken within each round, where both met the same conditions,
+and its median is shown: ratios hold on another machine, the figures themselves do not. Processes are real ones, in
+Node and in Python; in-process figures are taken by tinybench. A hold stops the thread in both languages, because a timer of the event
+loop would hold longer than it was told. The floor of a lock is \`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a
+command \`child_process.spawn\`.`;
+
+function goalsOf(goals) {
+  const rows = goals.map(({ text: goal, relation, target, median, low, high, verdict }) => {
+    const spread = low === undefined ? '' : ` (${shown(low)} to ${shown(high)})`;
+    const measured = median === undefined ? '' : `${shown(median)}${spread}`;
+    return `| ${goal} | ${relation} ${target} | ${measured} | ${verdict === 'missed' ? '**missed**' : verdict} |`;
+  });
+  return ['| goal | wanted | measured | |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function missedOf(goals) {
+  const missed = goals.filter(({ verdict }) => verdict === 'missed');
+  if (missed.length === 0) return [];
+  const causes = missed.map(({ text: goal, cause }) => `- **${goal}.** ${cause ?? 'The cause is not known yet.'}`);
+  return ['## Why goals are missed', causes.join('\n')];
+}
+
+function sectionOf(figure, plots) {
+  const plot = plots.find(({ id }) => id === figure.id);
+  const unit = figure.unit === '' ? '' : `, ${figure.unit}`;
+  const picture = plot === undefined ? [] : [`![${plot.title}](plots/${plot.name}.svg)`];
+  return [`### ${figure.title}`, ...picture, tableOf(figure, `${figure.better} is better${unit}`)];
+}
+
+function tableOf(figure, note) {
+  const relative = figure.reference === undefined ? '' : `to ${figure.reference}`;
+  const rows = figure.rows.map((row) => {
+    const { median, low, high } = summary(row.samples);
+    const reference = figure.reference && findRow(figure, figure.reference, row.with);
+    const found = reference && ratio(row.samples, reference.samples);
+    const cells = [labelOf(row), shown(median), `${shown(low)} to ${shown(high)}`, shown(quantile(row.samples, 0.99))];
+    return `| ${cells.join(' | ')} | ${found === undefined ? '' : shown(found.median)} |`;
+  });
+  return [
+    `| ${note} | median | middle half | p99 | ${relative} |`,
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...rows,
+  ].join('\n');
+}
+
+function versionsOf({ versions }) {
+  const rows = Object.entries(versions).map(([name, version]) => `| ${name} | ${version} |`);
+  return ['| what | version |', '| --- | --- |', ...rows].join('\n');
+}
+
+function gapsOf(missing) {
+  if (missing.length === 0) return [];
+  const lines = missing.map(({ subject, from, reason }) => `- ${subject} (${from}): ${reason}`);
+  return ['Missing in this run:', lines.join('\n')];
+}
