@@ -83,50 +83,54 @@ class TextCapture implements OutputCapture {
 }
 
 /**
- * The first and the last half of `limit` bytes. The tail is a list of pieces, of which whole ones are dropped from the
- * front: it holds less than one piece too much, and never copies what it keeps.
+ * The first and the last half of `limit` bytes. The tail is a ring into which pieces are copied: were they kept, each
+ * would outlive the young generation, and a long stream would fill the memory with garbage that is collected late.
  */
 class BoundedCapture implements OutputCapture {
-  leftOut = 0;
   readonly #headSize: number;
   readonly #tailSize: number;
-  #head: Buffer[] = [];
+  readonly #head: Buffer[] = [];
   #headLength = 0;
-  #tail: Buffer[] = [];
-  #tailLength = 0;
+  #ring: Buffer | undefined;
+  /** How many bytes came after the head; the next one goes to this position, modulo the size. */
+  #afterHead = 0;
 
   constructor(limit: number) {
     this.#headSize = Math.ceil(limit / 2);
     this.#tailSize = limit - this.#headSize;
   }
 
+  get leftOut(): number {
+    return Math.max(0, this.#afterHead - this.#tailSize);
+  }
+
   add(chunk: Buffer): void {
     const room = this.#headSize - this.#headLength;
     if (room > 0) {
       const first = chunk.subarray(0, room);
-      this.#head.push(first);
+      pushMerged(this.#head, first);
       this.#headLength += first.length;
     }
-    if (chunk.length <= room) return;
-    const rest = room > 0 ? chunk.subarray(room) : chunk;
-    pushMerged(this.#tail, rest);
-    this.#tailLength += rest.length;
-    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
-      if (this.#tailLength - first.length < this.#tailSize) break;
-      this.#tail.shift();
-      this.#tailLength -= first.length;
-      this.leftOut += first.length;
-    }
+    if (chunk.length > room) this.#addToRing(room > 0 ? chunk.subarray(room) : chunk);
+  }
+
+  #addToRing(piece: Buffer): void {
+    const size = this.#tailSize;
+    this.#ring ??= Buffer.allocUnsafeSlow(size);
+    // What would be overwritten at once need not be written.
+    const last = piece.subarray(Math.max(0, piece.length - size));
+    const at = size === 0 ? 0 : (this.#afterHead + piece.length - last.length) % size;
+    const copied = last.copy(this.#ring, at);
+    last.copy(this.#ring, 0, copied);
+    this.#afterHead += piece.length;
   }
 
   #parts(): [Buffer, Buffer] {
     const head = Buffer.concat(this.#head);
-    const joined = Buffer.concat(this.#tail);
-    const tail = joined.subarray(Math.max(0, joined.length - this.#tailSize));
-    this.leftOut += joined.length - tail.length;
-    this.#tail = [tail];
-    this.#tailLength = tail.length;
-    return [head, tail];
+    const ring = this.#ring ?? Buffer.alloc(0);
+    if (this.#afterHead <= this.#tailSize) return [head, ring.subarray(0, this.#afterHead)];
+    const oldest = this.#tailSize === 0 ? 0 : this.#afterHead % this.#tailSize;
+    return [head, Buffer.concat([ring.subarray(oldest), ring.subarray(0, oldest)])];
   }
 
   bytes(): Buffer {
