@@ -1,4 +1,4 @@
-import { parse } from 'ini';
+import { createRequire } from 'node:module';
 
 /** The text of an option, or `undefined` when the file does not set it. Section names are in lower case but `DEFAULT`. */
 export type IniLookup = (section: string, key: string) => string | undefined;
@@ -47,6 +47,8 @@ export function parseOsloIni(text: string): IniLookup {
     }
   }
   finishEntry();
+  // Loaded here: few who import this package read a file, and it takes as long to load as all the rest (G22).
+  const { parse } = createRequire(import.meta.url)('ini') as typeof import('ini');
   const sections = parse(lines.join('\n')) as {
     readonly [name: string]: { readonly [key: string]: string } | undefined;
   };
