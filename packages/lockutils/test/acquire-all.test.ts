@@ -186,36 +186,24 @@ const step = fc.record({
 });
 
 describe('G13 never deadlocks', () => {
-  test('in one process: any names, orders, prefixes and collections, external and internal, beside single locks', async () => {
+  test('in one process: any names, orders, prefixes, collections and modes, external and internal, beside single locks', async () => {
     const lockPath = lockDirectory();
     const collections = [{}, { semaphores: new Semaphores() }];
+    const mode = fc.record({ shared: fc.boolean(), fair: fc.boolean() });
     const kind = fc.constantFrom<'all' | 'internal' | 'single'>('all', 'internal', 'single');
     let contended = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(step, kind), { minLength: 2, maxLength: 10 }), async (steps) => {
+      fc.asyncProperty(fc.array(fc.tuple(step, kind, mode), { minLength: 2, maxLength: 10 }), async (steps) => {
         const onWait = (): void => {
           contended += 1;
         };
-        const calls = steps.map(
-          ([
-            {
-              names: [first = 'a', ...more],
-              prefix,
-              collection,
-            },
-            how,
-          ]) => {
-            const options = {
-              external: how !== 'internal',
-              lockPath,
-              lockFilePrefix: prefix,
-              onWait,
-              ...collections[collection],
-            };
-            const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
-            return how === 'single' ? lock(first, options, pause) : acquireAll([first, ...more], options, pause);
-          },
-        );
+        const calls = steps.map(([{ names, prefix, collection }, how, chosen]) => {
+          const external = how !== 'internal';
+          const where = { external, lockPath, lockFilePrefix: prefix, ...collections[collection] };
+          const options = { ...where, ...chosen, onWait };
+          const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+          return how === 'single' ? lock(names[0] ?? 'a', options, pause) : acquireAll(names, options, pause);
+        });
         await withoutDeadlock(Promise.all(calls));
       }),
       { numRuns: 200 },

@@ -129,6 +129,17 @@ describe('InterProcessLock', () => {
     expect(await second.line()).toBe('held');
   });
 
+  test('G21 works on the lockfile driver, which leaves no file of the name', async () => {
+    const path = join(lockDirectory(), 'x');
+    const mine = new InterProcessLock(path, { driver: 'lockfile' });
+    const other = new InterProcessLock(path, { driver: 'lockfile' });
+    await mine.acquire();
+    expect(await other.tryAcquire()).toBeUndefined();
+    await mine.release();
+    await other.acquire(() => expect(other.exists()).toBe(false));
+    await expect(new InterProcessLock(path).acquire()).rejects.toMatchObject({ code: 'ERR_LOCK_DRIVER_MISMATCH' });
+  });
+
   test.skipIf(!hasOslo)('G9 it excludes Python’s InterProcessLock, and is excluded by it', async () => {
     const path = join(lockDirectory(), 'x');
     const mine = new InterProcessLock(path);

@@ -177,15 +177,18 @@ describe('lockSync', () => {
   });
 
   describe('refuses at once to wait for this very thread', () => {
+    // With a timeout, so that what is not refused fails instead of stopping the test for ever.
+    const timeout = 5000;
+
     test('that holds the name or the file, by lockSync or lock', async () => {
       const lockPath = lockDirectory();
-      lockSync('x', { lockPath }, () => expect(() => lockSync('x', { lockPath })).toThrow(refused));
+      lockSync('x', { lockPath }, () => expect(() => lockSync('x', { lockPath, timeout })).toThrow(refused));
       const internal = await lock('x');
-      expect(() => lockSync('x', { lockPath, timeout: 60_000 })).toThrow(refused);
+      expect(() => lockSync('x', { lockPath, timeout })).toThrow(refused);
       await internal.release();
       const file = await lock('a/b', { lockPath, external: true });
-      expect(() => lockSync('a_b', { lockPath })).toThrow(refused);
-      expect(() => lockSync('a_b', { lockPath, shared: true })).toThrow(refused);
+      expect(() => lockSync('a_b', { lockPath, timeout })).toThrow(refused);
+      expect(() => lockSync('a_b', { lockPath, shared: true, timeout })).toThrow(refused);
       expect(() => lockSync('a_b', { lockPath, blocking: false })).toThrow(notFree);
       await file.release();
       lockSync('a_b', { lockPath }, () => {});
@@ -196,7 +199,7 @@ describe('lockSync', () => {
       const holder = await asking('x', { lockPath });
       expect(await holder.line()).toBe('held exclusive false');
       const waiting = lock('x', { lockPath, external: true, ...options });
-      expect(() => lockSync('x', { lockPath, ...options })).toThrow(refused);
+      expect(() => lockSync('x', { lockPath, ...options, timeout })).toThrow(refused);
       holder.tell('go on');
       await (await waiting).release();
       lockSync('x', { lockPath, ...options }, () => {});
@@ -208,7 +211,7 @@ describe('lockSync', () => {
       lockSync('x', { lockPath, shared: true }, () => {});
       const writer = await asking('x', { lockPath, fair: true });
       expect(await writer.line()).toBe('waiting');
-      expect(() => lockSync('x', { lockPath, shared: true })).toThrow(refused);
+      expect(() => lockSync('x', { lockPath, shared: true, timeout })).toThrow(refused);
       await reader.release();
       expect(await writer.line()).toBe('held exclusive false');
     });
