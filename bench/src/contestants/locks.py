@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import statistics
 import sys
 import threading
 import time
@@ -75,17 +76,16 @@ def probe(request):
 def uncontended(request):
     make, batch = open_subject(request), request["batch"]
     end = time.perf_counter() + request["ms"] / 1000
-    spent, rounds = 0.0, 0
+    times = []
     while True:
         start = time.perf_counter()
         for _ in range(batch):
             with make():
                 pass
         now = time.perf_counter()
-        spent += now - start
-        rounds += 1
+        times.append(now - start)
         if now >= end:
-            return spent / rounds / batch * 1e6
+            return statistics.median(times) / batch * 1e6
 
 
 def contend(request):
@@ -152,6 +152,7 @@ handlers = {
     "take": take,
     "drop": drop,
     "idle": idle,
+    "warm": probe,
 }
 
 for line in sys.stdin:

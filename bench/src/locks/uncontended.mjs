@@ -63,8 +63,7 @@ async function measure(context, names, batch, from, to) {
   const { rounds, ms } = context.quick ? { rounds: 4, ms: 50 } : { rounds: 15, ms: 120 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {
-    // The first slices compile; they are not counted.
-    for (const subject of found) await ask(subject);
+    await Promise.all(found.map((subject) => processes.get(subject).ask('warm')));
     return await interleave(found, rounds, ask, (part) => context.progress(from + part * (to - from)));
   } finally {
     await Promise.all([...processes.values()].map(({ contestant }) => contestant.kill()));
