@@ -9,7 +9,7 @@ const all = [
 
 it('has the documented channels', () => {
   expect(all.map(([name]) => name)).toEqual([
-    ...['acquire', 'wait', 'grant', 'release', 'lost'].map((event) => `oslo-concurrency:lock:${event}`),
+    ...['acquire', 'wait', 'grant', 'release', 'lost', 'overdue'].map((event) => `oslo-concurrency:lock:${event}`),
     ...['start', 'end'].map((event) => `oslo-concurrency:command:${event}`),
   ]);
 });
