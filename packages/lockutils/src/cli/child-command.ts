@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { withDescendants } from './descendants.js';
 import { exitStatus, signalStatus } from './exit-status.js';
 import { findProgram } from './find-program.js';
 
@@ -26,6 +27,8 @@ export interface ChildEnd {
 export interface RunningChild {
   readonly ended: Promise<ChildEnd>;
   kill(signal: NodeJS.Signals): void;
+  /** To the command and its descendants. */
+  killTree(signal: NodeJS.Signals): void;
 }
 
 /** Starts the command; it has only the streams 0 to 2 of ours, and `descriptors`. Never throws. */
@@ -36,7 +39,7 @@ export function startChild(command: ChildCommand): RunningChild {
     const missing = found.problem === 'not-found';
     const status = missing ? exitStatus.notFound : exitStatus.notExecutable;
     const problem = `cannot run ${file}: ${missing ? 'no such program' : 'it is not executable'}`;
-    return { ended: Promise.resolve({ status, problem }), kill() {} };
+    return { ended: Promise.resolve({ status, problem }), kill() {}, killTree() {} };
   }
   const [program = file, ...rest] = [...launcher, file, ...args];
   const child = spawn(program, rest, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env });
@@ -48,7 +51,22 @@ export function startChild(command: ChildCommand): RunningChild {
       resolve(signal === null ? { status: code ?? 0 } : { status: signalStatus(signal), signal }),
     );
   });
-  return { ended, kill: (signal) => void child.kill(signal) };
+  return {
+    ended,
+    kill: (signal) => void child.kill(signal),
+    killTree(signal) {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      for (const pid of withDescendants(child.pid)) sendQuietly(pid, signal);
+    },
+  };
+}
+
+function sendQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Ended meanwhile, or not ours to end: a set-user-id program.
+  }
 }
 
 /** The signals that are passed on. Those that stop and continue reach the command through its process group. */

@@ -7,12 +7,14 @@ export function complain(problem: string): void {
   process.stderr.write(`lockutils: ${printable(problem)}\n`);
 }
 
+/** The arguments do not go together, or ask for what is not here. Its message is for the user of the command. */
+export class UsageError extends Error {}
+
 /** Complains of an error that ended a command, and tells with what status to exit. */
 export function statusOfFailure(error: unknown): number {
   complain(messageOf(error));
-  return isConcurrencyError(error, 'ERR_INVALID_OPTION') || isConcurrencyError(error, 'ERR_INVALID_LOCK_NAME')
-    ? exitStatus.usage
-    : exitStatus.failure;
+  const misuse = ['ERR_INVALID_OPTION', 'ERR_INVALID_LOCK_NAME'].some((code) => isConcurrencyError(error, code));
+  return misuse || error instanceof UsageError ? exitStatus.usage : exitStatus.failure;
 }
 
 function messageOf(error: unknown): string {

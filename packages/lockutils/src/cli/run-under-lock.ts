@@ -1,52 +1,41 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { getOption, isConcurrencyError, loadConfigFile } from '@oslo-concurrency/core';
-import type { LockDriver } from '../drivers/driver.js';
-import { kernelDriver } from '../drivers/kernel/kernel-driver.js';
-import type { HeldLock } from '../held-lock.js';
-import { lock } from '../lock.js';
+import { isConcurrencyError, loadConfigFile } from '@oslo-concurrency/core';
 import { type ChildEnd, startChild } from './child-command.js';
+import type { Claim } from './claim.js';
+import { claimLock } from './claim-lock.js';
 import { deathWatch } from './death-watch.js';
+import { endWhenLost } from './end-when-lost.js';
 import { exitStatus } from './exit-status.js';
-import { complain, statusOfFailure } from './failure.js';
-import { type RememberedDescriptors, rememberDescriptors } from './lock-descriptors.js';
+import { complain, statusOfFailure, UsageError } from './failure.js';
 import type { RunOptions } from './run.js';
 import { endBySignal, SignalRelay } from './signal-relay.js';
-import { showWait } from './wait-notice.js';
 
 /**
- * Takes the lock, runs the command, releases the lock; tells the exit status.
+ * Takes the lock or lease, runs the command, gives it back; tells the exit status.
  *
  * Who holds what, and after a crash: while waiting, a place in line, which the kernel frees. From the grant until the end
  * of the command the lock, by a descriptor that no child gets; SIGKILL frees it, and `--if-killed` deals with the command
  * (see death-watch and lock-descriptors). A signal while waiting ends the wait and then us; one that comes after the
- * grant goes to the command, and we stay until it has ended.
+ * grant goes to the command, and we stay until it has ended. A lease ends by its ttl when we are killed, and the command
+ * when it is lost (see end-when-lost).
  */
-export async function runUnderLock(
-  name: string,
-  file: string,
-  args: readonly string[],
-  options: RunOptions,
-): Promise<number> {
-  if (options.shared === true && options.permits !== undefined)
-    return wrongUsage('--permits and --shared exclude each other');
-  if (!options.wait && options.timeout !== undefined) return wrongUsage('--no-wait and --timeout exclude each other');
+export async function runUnderLock(name: string, command: readonly string[], options: RunOptions): Promise<number> {
   const relay = new SignalRelay();
   try {
+    checkTogether(options);
     if (options.configFile !== undefined) loadConfigFile(options.configFile);
     const launcher = launcherFor(options);
-    if (launcher === undefined) return wrongUsage('--if-killed kill needs setpriv of util-linux, which is not here');
-    const descriptors = options.ifKilled === 'hold' ? rememberDescriptors() : undefined;
-    const held = await take(name, [file, ...args], options, relay, descriptors);
-    const end = await runHolding(held, file, args, launcher, relay, descriptors);
-    await held.release();
+    const claim = await take(name, options.label ?? labelOf(command), options, relay.waitSignal);
+    const end = await runHolding(claim, command, launcher, relay);
+    const lost = await giveBack(claim);
     if (end.problem !== undefined) complain(end.problem);
     // As if we had not been there: a shell stops its loop when a Ctrl-C ended the command, not when it exits with 130.
     if (await relay.gotInterruptToo(end.signal)) endBySignal(relay, 'SIGINT');
-    return end.status;
+    return lost ? exitStatus.leaseLost : end.status;
   } catch (error) {
     if (relay.endedWait !== undefined) return endBySignal(relay, relay.endedWait);
-    if (isConcurrencyError(error, 'ERR_LOCK_TIMEOUT') || isConcurrencyError(error, 'ERR_LOCK_NOT_ACQUIRED')) {
+    if (isConflict(error)) {
       if (options.quiet !== true) complain(error.message);
       return options.conflictExitCode;
     }
@@ -56,60 +45,62 @@ export async function runUnderLock(
   }
 }
 
-async function take(
-  name: string,
-  command: readonly string[],
-  options: RunOptions,
-  relay: SignalRelay,
-  descriptors: RememberedDescriptors | undefined,
-): Promise<HeldLock> {
-  if (getOption('disableProcessLocking')) {
-    complain('process locking is disabled by configuration, so the command runs without a lock');
+function checkTogether(options: RunOptions): void {
+  const given = new Set(Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name])));
+  const refuse = (one: keyof RunOptions, other: keyof RunOptions, text: string): void => {
+    if (given.has(one) && given.has(other)) throw new UsageError(text);
+  };
+  refuse('permits', 'shared', '--permits and --shared exclude each other');
+  if (!options.wait) refuse('timeout', 'wait', '--no-wait and --timeout exclude each other');
+  for (const option of ['shared', 'permits', 'fair', 'prefix', 'lockPath'] as const) {
+    refuse('lease', option, `--${option === 'lockPath' ? 'lock-path' : option} is for locks, not for a --lease`);
   }
-  const driver: LockDriver | undefined = descriptors && kernelDriver({ system: descriptors.system });
-  let endNotice = (): void => {};
-  try {
-    return await lock(name, {
-      external: true,
-      label: options.label ?? labelOf(command),
-      blocking: options.wait,
-      signal: relay.waitSignal,
-      onWait: (info) => {
-        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), process.stderr);
-      },
-      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-      ...(options.shared === undefined ? {} : { shared: options.shared }),
-      ...(options.fair === undefined ? {} : { fair: options.fair }),
-      ...(options.permits === undefined ? {} : { permits: options.permits }),
-      ...(options.prefix === undefined ? {} : { lockFilePrefix: options.prefix }),
-      ...(options.lockPath === undefined ? {} : { lockPath: options.lockPath }),
-      ...(driver === undefined ? {} : { driver }),
-    });
-  } finally {
-    endNotice();
-  }
+  if (options.ifKilled === 'hold') refuse('lease', 'ifKilled', '--if-killed hold is for locks, not for a --lease');
 }
 
-function runHolding(
-  held: HeldLock,
-  file: string,
-  args: readonly string[],
+async function take(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {
+  if (options.lease === undefined) return claimLock(name, label, options, signal);
+  const { claimLease } = await import('./claim-lease.js');
+  return claimLease(name, label, options.lease, options, signal);
+}
+
+async function runHolding(
+  claim: Claim,
+  [file = '', ...args]: readonly string[],
   launcher: readonly string[],
   relay: SignalRelay,
-  descriptors: RememberedDescriptors | undefined,
 ): Promise<ChildEnd> {
-  const { OSLO_PREVIOUS_OWNER_DIED: _, ...env } = process.env;
-  if (held.previousOwnerDied) env.OSLO_PREVIOUS_OWNER_DIED = '1';
-  const inherited = held.lockFile === undefined ? undefined : descriptors?.handOver(held.lockFile);
-  const child = startChild({ file, args, env, launcher, descriptors: inherited ?? [] });
+  // Of a lockutils around us; those words were about its lock.
+  const { OSLO_PREVIOUS_OWNER_DIED: _, OSLO_FENCING_TOKEN: __, ...inherited } = process.env;
+  const env = { ...inherited, ...claim.env };
+  const child = startChild({ file, args, env, launcher, descriptors: claim.descriptors });
   relay.passTo(child);
-  return child.ended;
+  const stopWatching = endWhenLost(claim, child);
+  try {
+    return await child.ended;
+  } finally {
+    stopWatching();
+  }
 }
 
-/** What the command is started through; `undefined` when it was asked for and cannot be had. */
-function launcherFor({ ifKilled }: RunOptions): readonly string[] | undefined {
+/** Whether it had been lost before. What could not be given back otherwise ends with us, or by its ttl. */
+async function giveBack(claim: Claim): Promise<boolean> {
+  try {
+    await claim.release();
+    return false;
+  } catch (error) {
+    complain((error as Error).message);
+    return isConcurrencyError(error, 'ERR_LEASE_LOST');
+  }
+}
+
+/** What the command is started through. @throws UsageError when it was asked for and cannot be had. */
+function launcherFor({ ifKilled }: RunOptions): readonly string[] {
   if (ifKilled === 'hold' || ifKilled === 'leave') return [];
-  return deathWatch() ?? (ifKilled === 'kill' ? undefined : []);
+  const launcher = deathWatch();
+  if (launcher !== undefined) return launcher;
+  if (ifKilled === 'kill') throw new UsageError('--if-killed kill needs setpriv of util-linux, which is not here');
+  return [];
 }
 
 // As in the owner record: the program and its script, and no other argument, which may be a secret.
@@ -118,7 +109,8 @@ function labelOf([file = '', first]: readonly string[]): string {
   return `${basename(file)}${script}`;
 }
 
-function wrongUsage(problem: string): number {
-  complain(problem);
-  return exitStatus.usage;
+const conflicts = ['ERR_LOCK_TIMEOUT', 'ERR_LOCK_NOT_ACQUIRED', 'ERR_LEASE_TIMEOUT', 'ERR_LEASE_NOT_ACQUIRED'];
+
+function isConflict(error: unknown): error is Error {
+  return conflicts.some((code) => isConcurrencyError(error, code));
 }

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly conflictExitCode: number;
   readonly ifKilled?: 'kill' | 'hold' | 'leave';
   readonly quiet?: boolean;
+  readonly lease?: string;
+  readonly ttl: number;
 }
 
 const help = `
@@ -29,11 +31,18 @@ COMMAND: "kill" ends it too (its own children go on), "hold" lets it, and whoeve
 they end, as flock(1) does, "leave" lets it go on without. The default is kill where setpriv of util-linux is there,
 else leave.
 
+With --lease it is a lease between machines, and NAME is its name there. It is renewed while COMMAND runs; if it is lost
+all the same, COMMAND and its descendants get SIGTERM, and SIGKILL after a fifteenth of --ttl, which is before anybody
+else can hold it. OSLO_FENCING_TOKEN in the environment grows with every grant: have it checked where you write. When
+lockutils is killed, others get in after --ttl. etcd needs the package @oslo-concurrency/lockutils-etcd; user and
+certificates come from ETCDCTL_USER, ETCDCTL_PASSWORD, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY.
+
 Exit status:
   that of COMMAND, or 128+n when signal n ended it
   1        the lock was not free, or not in time (another one by --conflict-exit-code)
   64       wrong usage
-  71       the lock path or the system failed; COMMAND was not run
+  71       the lock path, the server or the system failed; COMMAND was not run
+  75       the lease was lost while COMMAND ran
   126,127  COMMAND cannot be executed, was not found
 
 Examples:
@@ -41,6 +50,7 @@ Examples:
   lockutils run deploy --timeout 5m --label "deploy $USER" -- make deploy
   lockutils run nightly --no-wait -E 0 -- ./nightly.sh      # skip it when it runs already
   lockutils run gpu --permits 4 -- python3 train.py         # at most four at a time
+  lockutils run report --lease etcd://10.0.0.1:2379,10.0.0.2:2379/jobs -- ./report.sh
   lockutils run cache --shared -- ./read-cache && lockutils run cache -- ./rebuild-cache`;
 
 /** The command `lockutils run`; `exit` is told its status. */
@@ -66,11 +76,15 @@ export function runCommand(exit: (status: number) => void): Command {
         .default(1),
     )
     .addOption(new Option('--if-killed <what>', 'see below').choices(['kill', 'hold', 'leave']))
+    .option('--lease <url>', 'hold a lease instead: etcd://host:port[,host:port...][/prefix], etcds://, file:///dir')
+    .addOption(
+      new Option('--ttl <time>', 'how long the lease lasts without renewal')
+        .argParser(toMilliseconds)
+        .default(15_000, '15s'),
+    )
     .option('-q, --quiet', 'say nothing while waiting');
   for (const option of placeOptions()) command.addOption(option);
-  return command
-    .addHelpText('after', help)
-    .action(async (name: string, [file = '', ...args]: string[], options: RunOptions) => {
-      exit(await runUnderLock(name, file, args, options));
-    });
+  return command.addHelpText('after', help).action(async (name: string, words: string[], options: RunOptions) => {
+    exit(await runUnderLock(name, words, options));
+  });
 }

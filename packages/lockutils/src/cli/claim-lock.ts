@@ -1,0 +1,49 @@
+import { getOption } from '@oslo-concurrency/core';
+import { lock } from '../lock.js';
+import type { Claim } from './claim.js';
+import { complain } from './failure.js';
+import type { RunOptions } from './run.js';
+import { showWait } from './wait-notice.js';
+
+/** Waits for the lock that the options of `lockutils run` ask for. */
+export async function claimLock(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {
+  if (getOption('disableProcessLocking')) {
+    complain('process locking is disabled by configuration, so the command runs without a lock');
+  }
+  const descriptors = options.ifKilled === 'hold' ? await remember() : undefined;
+  let endNotice = (): void => {};
+  try {
+    const held = await lock(name, {
+      external: true,
+      label,
+      blocking: options.wait,
+      signal,
+      onWait: (info) => {
+        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), process.stderr);
+      },
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      ...(options.shared === undefined ? {} : { shared: options.shared }),
+      ...(options.fair === undefined ? {} : { fair: options.fair }),
+      ...(options.permits === undefined ? {} : { permits: options.permits }),
+      ...(options.prefix === undefined ? {} : { lockFilePrefix: options.prefix }),
+      ...(options.lockPath === undefined ? {} : { lockPath: options.lockPath }),
+      ...(descriptors === undefined ? {} : { driver: descriptors.driver }),
+    });
+    return {
+      env: held.previousOwnerDied ? { OSLO_PREVIOUS_OWNER_DIED: '1' } : {},
+      descriptors: held.lockFile === undefined ? [] : (descriptors?.handOver(held.lockFile) ?? []),
+      release: () => held.release(),
+    };
+  } finally {
+    endNotice();
+  }
+}
+
+async function remember() {
+  const [{ rememberDescriptors }, { kernelDriver }] = await Promise.all([
+    import('./lock-descriptors.js'),
+    import('../drivers/kernel/kernel-driver.js'),
+  ]);
+  const { system, handOver } = rememberDescriptors();
+  return { driver: kernelDriver({ system }), handOver };
+}
