@@ -136,6 +136,32 @@ it('G14 a lock file that cannot be removed is released all the same', async () =
   await lock('x', { ...options, blocking: false }, () => {});
 });
 
+it.each([[false], [true]])(
+  'G6 without an inotify instance left every wait is granted all the same, fair: %s',
+  async (fair) => {
+    using directory = lockDirectory();
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      watch: () => {
+        throw failing('EMFILE');
+      },
+    };
+    const options = { external: true, fair, lockPath: directory.path };
+    for (let round = 0; round < 3; round += 1) {
+      const held = await lock('x', options);
+      const started = new Promise<void>((resolve) => {
+        const other = { ...options, driver: kernelDriver({ system }), semaphores: new Semaphores() };
+        const waiting = lock('x', { ...other, onWait: () => resolve() });
+        granted = waiting.then((late) => late.release());
+      });
+      await started;
+      await held.release();
+      await granted;
+    }
+  },
+);
+let granted: Promise<void>;
+
 it('a throwing onWait rejects the call and leaves no place in line', async () => {
   using directory = lockDirectory();
   const options = { external: true, fair: true, lockPath: directory.path };
