@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { lease, lock } from '@oslo-concurrency/lockutils';
+import { lockfileLeaseDriver } from '@oslo-concurrency/lockutils/drivers';
 import { etcdLeaseDriver } from '@oslo-concurrency/lockutils-etcd';
 
 const { values } = parseArgs({
@@ -18,19 +19,22 @@ const { values } = parseArgs({
 });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'ladder-'));
 const driver = values.etcd === undefined ? undefined : etcdLeaseDriver({ endpoints: values.etcd });
-const external = (name) => ({ external: true, driver: name, lockPath: mkdtempSync(join(folder, `${name}-`)) });
 
 /** Of each rung: how to hold, and how often in one round. */
 const rungs = {
   internal: { times: 2000, hold: (name, fn) => lock(name, {}, fn) },
-  kernel: { times: 500, path: join(folder, 'k') },
-  lockfile: { times: 100, path: join(folder, 'l') },
+  kernel: { times: 500 },
+  lockfile: { times: 100 },
+  'shared files': { times: 20, ttl: 5000 },
   ...(driver === undefined ? {} : { etcd: { times: 20, hold: (name, fn) => lease(name, { driver, ttl: 5000 }, fn) } }),
 };
 for (const rung of ['kernel', 'lockfile']) {
-  const options = { ...external(rung) };
-  rungs[rung].hold = (name, fn) => lock(name, { ...options, lockPath: rungs[rung].lockPath ?? options.lockPath }, fn);
+  rungs[rung].lockPath = mkdtempSync(join(folder, `${rung}-`));
+  rungs[rung].hold = (name, fn) => lock(name, { external: true, driver: rung, lockPath: rungs[rung].lockPath }, fn);
 }
+rungs['shared files'].lockPath = mkdtempSync(join(folder, 'shared-files-'));
+rungs['shared files'].hold = (name, fn) =>
+  lease(name, { driver: lockfileLeaseDriver({ lockPath: rungs['shared files'].lockPath }), ttl: 5000 }, fn);
 
 if (values.holder !== undefined) {
   // The other process: takes the lock at each request, tells so, and releases when told, noting when.

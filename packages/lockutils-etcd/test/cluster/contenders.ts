@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +43,8 @@ export class Contenders implements AsyncDisposable {
       const living = this.processes.filter((child) => child.connected);
       if (living.length === 0) throw new Error('all contenders have ended');
       const stop = new AbortController();
+      // Two listeners for each contender.
+      setMaxListeners(0, stop.signal);
       await Promise.race(
         living.flatMap((child) => [
           once(child, 'message', { signal: stop.signal }),
