@@ -9,9 +9,9 @@ import type { QueueKey, View } from './queue-key.js';
 
 /**
  * How long to stay back when the key ahead went without its holder having given it up. As a rule it expired, and its
- * holder stopped long before. But etcd can also end a lease early under a living holder: a leader that was paused, up to
- * 3.4.30 and 3.5.12, revokes when it wakes what was renewed at its successor (etcd issue 12528); an operator deletes a
- * key. That holder hears of it by its own watch within milliseconds. This is the time for it. Milliseconds.
+ * holder stopped long before. But etcd can also end a lease early under a living holder: a leader that was paused
+ * revokes, when it wakes, what was renewed at its successor (etcd issue 12528, mitigated in 3.4.31 and 3.5.13), or an
+ * operator deletes a key. That holder hears of it by its own watch within milliseconds. This is the time for it. Milliseconds.
  */
 export const stayBack = 500;
 

@@ -40,7 +40,7 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   /** What goes on behind a call that has settled: places being taken back. */
   const cleaning = new Set<Promise<unknown>>();
   /** What is under way; a set and not one signal, which warns of a leak when more than ten listen to it. */
-  const calls = new Set<AbortController>();
+  const calls = new Map<AbortController, Promise<unknown>>();
   let closed: EtcdClosedError | undefined;
 
   const queueOf = (name: string): string => `${prefix}${name.replace(/[%/]/g, encodeURIComponent)}/`;
@@ -96,9 +96,10 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     const onAbort = (): void => call.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
-    calls.add(call);
+    const working = work(call.signal);
+    calls.set(call, working);
     try {
-      return await work(call.signal);
+      return await working;
     } finally {
       calls.delete(call);
       signal.removeEventListener('abort', onAbort);
@@ -137,7 +138,9 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
 
   const close = async (): Promise<void> => {
     closed ??= new EtcdClosedError();
-    for (const call of calls) call.abort(closed);
+    for (const call of calls.keys()) call.abort(closed);
+    // Only when they have settled is it known what they leave to be cleaned.
+    await Promise.allSettled(calls.values());
     for (const grant of grants) {
       grant.reportLost();
       inBackground(grant.release());

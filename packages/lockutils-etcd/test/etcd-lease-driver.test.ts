@@ -128,6 +128,26 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
     await expect(lease(name, { driver: other, ttl: 2000 })).rejects.toMatchObject({ code: 'ERR_ETCD_CLOSED' });
   });
 
+  test('close leaves nothing of a mere waiter, nor of one that is just joining', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 5000 });
+    const before = await cluster.leftovers();
+    for (const joining of [false, true]) {
+      const other = etcdLeaseDriver({ endpoints: cluster.endpoints });
+      const refused = (wait?: () => void) =>
+        expect(lease(name, { driver: other, ttl: 5000, ...(wait && { onWait: wait }) })).rejects.toMatchObject({
+          code: 'ERR_ETCD_CLOSED',
+        });
+      let refusal: Promise<void> | undefined;
+      if (joining) refusal = refused();
+      else await new Promise<void>((waits) => (refusal = refused(waits)));
+      await other.close();
+      await refusal;
+      expect(await cluster.leftovers()).toBe(before);
+    }
+    await held.release();
+  });
+
   test('renews itself: held for longer than its ttl, with the same token', async () => {
     const held = await lease(freshName(), { driver, ttl: 1000 });
     const start = performance.now();

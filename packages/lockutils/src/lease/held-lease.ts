@@ -73,8 +73,8 @@ export class HeldLease implements AsyncDisposable {
     this.waitedMs = options.waitedMs;
     this.#options = options;
     this.#signal = readingThrough(this.#abort.signal, () => this.#check());
-    this.#deadline = grant.validUntil - leaseMargin(options.ttl);
     this.#renewalBegun = options.clock.now();
+    this.#deadline = this.#deadlineOf(grant.validUntil);
     this.#skippedBefore = options.clock.skipped;
     const stop = grant.onLost?.(() => this.#lose('gone'));
     if (stop !== undefined) this.#cancel.set('driver', stop);
@@ -221,6 +221,11 @@ export class HeldLease implements AsyncDisposable {
     if (this.#lost === undefined && this.#released === undefined) this.#armRenewal(delay);
   }
 
+  /** A margin before `validUntil`; of what the driver gave, which may be more than was asked for. */
+  #deadlineOf(validUntil: number): number {
+    return validUntil - leaseMargin(Math.max(this.#options.ttl, validUntil - this.#renewalBegun));
+  }
+
   /** One renewal; who comes while one is under way shares it. */
   #renew(): Promise<void> {
     this.#renewal ??= this.#attemptRenewal().finally(() => {
@@ -230,7 +235,7 @@ export class HeldLease implements AsyncDisposable {
   }
 
   async #attemptRenewal(): Promise<void> {
-    const { clock, ttl } = this.#options;
+    const { clock } = this.#options;
     this.#renewalBegun = clock.now();
     this.#skippedBefore = clock.skipped;
     const tooLate = new AbortController();
@@ -242,7 +247,7 @@ export class HeldLease implements AsyncDisposable {
       if (this.#released !== undefined || !this.#check()) return;
       if (validUntil === undefined) return this.#lose('gone');
       this.#renewalFailure = undefined;
-      const deadline = validUntil - leaseMargin(ttl);
+      const deadline = this.#deadlineOf(validUntil);
       if (deadline > this.#deadline) {
         this.#deadline = deadline;
         this.#armDeadline();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { acquireLease } from '../../src/lease/acquire-lease.js';
+import type { LeaseDriver } from '../../src/lease/lease-driver.js';
 import { leaseSettings } from '../../src/lease/lease-options.js';
 import { ManualMachine, settled } from './manual-clock.js';
 import { MemoryLeaseDriver } from './memory-lease-driver.js';
@@ -47,6 +48,21 @@ describe('a held lease', () => {
     await machine.pass(ttl / 3 + 2000);
     expect(lease.remaining).toBeCloseTo(ttl - margin - 2000);
     driver.onTheWay = async () => {};
+    await lease.release();
+  });
+
+  test('a driver that gives more than was asked for: the margin is a tenth of what it gave', async () => {
+    const driver = new MemoryLeaseDriver();
+    const machine = new ManualMachine();
+    const generous: LeaseDriver = {
+      kind: 'lease',
+      name: 'generous',
+      tryAcquire: (request) => driver.tryAcquire({ ...request, ttl: ttl * 5 }),
+    };
+    const lease = await acquireLease('job', leaseSettings('job', { driver: generous, ttl }), machine.clock);
+    expect(lease.remaining).toBe(ttl * 5 - margin * 5);
+    await machine.pass(ttl);
+    expect(lease.remaining).toBeCloseTo(ttl * 5 - margin * 5 - (ttl % (ttl / 3)));
     await lease.release();
   });
 
