@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { documents, prose } from './documents.mjs';
-import { packages, root } from './workspaces.mjs';
+import { packages, root, workspaces } from './workspaces.mjs';
 
 /** Names of others that the documents speak of. */
 const foreign = new Set(
@@ -38,4 +38,20 @@ for (const { path, text } of documents) {
     console.log(`${path}: there is no script ${script}`);
     process.exitCode = 1;
   }
+}
+
+// Each dependency has its line in docs/decisions.md.
+const decisions = documents.find(({ path }) => path === 'docs/decisions.md')?.text ?? '';
+const manifests = [
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')),
+  ...workspaces.map((it) => it.manifest),
+];
+const wanted = manifests.flatMap((it) =>
+  Object.keys({ ...it.dependencies, ...it.peerDependencies, ...it.devDependencies }),
+);
+for (const name of new Set(wanted)) {
+  if (name.startsWith('@types/') || name.startsWith('@oslo-concurrency/')) continue;
+  if (decisions.includes(`\`${name}\``)) continue;
+  console.log(`docs/decisions.md does not say why ${name} is there`);
+  process.exitCode = 1;
 }
