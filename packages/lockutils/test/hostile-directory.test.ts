@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type LockOptions, lock, Semaphores } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it, vi } from 'vitest';
+import { Contender } from './contender.js';
 import { lockDirectory } from './lock-directory.js';
 
 const openDescriptors = (): number => fs.readdirSync('/proc/self/fd').length;
@@ -147,20 +148,20 @@ it.each([[false], [true]])(
       },
     };
     const options = { external: true, fair, lockPath: directory.path };
+    await using holder = await Contender.start();
     for (let round = 0; round < 3; round += 1) {
-      const held = await lock('x', options);
+      await holder.acquire('x', options);
+      let waits = (): void => {};
       const started = new Promise<void>((resolve) => {
-        const other = { ...options, driver: kernelDriver({ system }), semaphores: new Semaphores() };
-        const waiting = lock('x', { ...other, onWait: () => resolve() });
-        granted = waiting.then((late) => late.release());
+        waits = resolve;
       });
+      const waiting = lock('x', { ...options, driver: kernelDriver({ system }), onWait: () => waits() });
       await started;
-      await held.release();
-      await granted;
+      await holder.release('x');
+      await (await waiting).release();
     }
   },
 );
-let granted: Promise<void>;
 
 it('a throwing onWait rejects the call and leaves no place in line', async () => {
   using directory = lockDirectory();
