@@ -78,6 +78,17 @@ describe('a held lease', () => {
     expect(lease.remaining).toBe(0);
   });
 
+  test('nor one that is read before the timer of the deadline could run, since the loop was blocked', async () => {
+    const { driver, machine, lease } = await held();
+    let answer = (): void => {};
+    driver.onTheWay = () => new Promise((done) => (answer = done));
+    await machine.pass(ttl / 3);
+    machine.block(ttl - ttl / 3 - margin);
+    answer();
+    await settled();
+    expect(lease.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST' });
+  });
+
   test.each(['aborted', 'reason', 'throwIfAborted', 'assertHeld', 'signal of the handle', 'remaining'])(
     'knows after a blocked loop, before any timer has run: %s',
     async (what) => {
