@@ -10,6 +10,7 @@ import { acquireAll, type HeldLock, lock, Semaphores } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, startPeer } from './fixtures/peer.js';
 import { recordedLog } from './fixtures/recorded-log.js';
+import { releaseFailsOnce } from './fixtures/release-fails-once.js';
 
 const notFree = expect.objectContaining({ code: 'ERR_LOCK_NOT_ACQUIRED' });
 
@@ -89,6 +90,18 @@ describe('acquireAll', () => {
     const failure = new Error('the body failed');
     await expect(acquireAll(['a', 'b'], () => Promise.reject(failure))).rejects.toBe(failure);
     await acquireAll(['a', 'b'], { blocking: false }, () => {});
+  });
+
+  test('G14 when the system fails to release one, the others are released, and release may be called again', async () => {
+    const lockPath = lockDirectory();
+    const held = await acquireAll(['a', 'b'], { external: true, lockPath, driver: releaseFailsOnce() });
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LOCK_RELEASE', lockName: 'b' });
+    expect(held.released).toBe(false);
+    await lock('a', { external: true, lockPath, blocking: false }, () => {});
+    await expect(lock('b', { external: true, lockPath, blocking: false })).rejects.toEqual(notFree);
+    await held.release();
+    expect(held.released).toBe(true);
+    await lock('b', { external: true, lockPath, blocking: false }, () => {});
   });
 
   test('G12 in the body of one of them it is refused at once, and a circle with a nested lock is named', async () => {
@@ -206,7 +219,7 @@ describe('G13 never deadlocks', () => {
         });
         await withoutDeadlock(Promise.all(calls));
       }),
-      { numRuns: 200 },
+      { numRuns: Number(process.env.FC_RUNS ?? 200) },
     );
     expect(contended).toBeGreaterThan(50);
   });
@@ -232,7 +245,7 @@ describe('G13 never deadlocks', () => {
           const seen = await withoutDeadlock(Promise.all(answers));
           expect(seen.map(([wrong]) => wrong)).toEqual([[], [], []]);
         }),
-        { numRuns: 40 },
+        { numRuns: Number(process.env.FC_RUNS ?? 40) },
       );
     });
   });
