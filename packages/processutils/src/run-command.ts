@@ -121,11 +121,11 @@ async function followCommand(
     ending = await terminateTree(tree, command.killGrace, asRoot);
     const never = { exitCode: undefined, signal: undefined };
     exit = await Promise.race([exited, pause(settlingTime, never)]);
-    await drainOutput(readers, 0);
+    await drainOutput(readers, 0, false);
   } else {
     exit = first;
     stop.onlyFailures();
-    await drainOutput(readers, command.drainTimeout);
+    await drainOutput(readers, command.drainTimeout, true);
   }
   stopFeeding();
   for (const reader of readers) reader.close();
@@ -181,8 +181,9 @@ const pipeful = 4 * 1024 * 1024;
  *
  * Whatever the command wrote before it ended is in the pipe when its end is reported, and is read before what others
  * who hold the pipe write later: a turn of the event loop that brings nothing, or a pipeful, proves that it has come.
+ * A stream that takes the output slowly is waited for, unless the command had to be ended and its time is up.
  */
-async function drainOutput(readers: readonly OutputReader[], patience: number): Promise<void> {
+async function drainOutput(readers: readonly OutputReader[], patience: number, heldToo: boolean): Promise<void> {
   const allClosed = Promise.all(readers.map(({ closed }) => closed)).then(() => 'closed');
   const timer = new AbortController();
   const waited = pause(patience, 'waited', { signal: timer.signal }).catch(() => 'waited');
@@ -191,9 +192,8 @@ async function drainOutput(readers: readonly OutputReader[], patience: number): 
   if (early === 'closed') return;
   const received = (): number => readers.reduce((sum, reader) => sum + reader.received, 0);
   const before = received();
-  const hurry = patience === 0;
   for (let last = -1, quiet = 0; quiet < 2 && received() - before < pipeful; ) {
-    const held = !hurry && readers.some((reader) => reader.held);
+    const held = heldToo && readers.some((reader) => reader.held);
     await (held ? pause(5) : turn());
     quiet = received() === last && !held ? quiet + 1 : 0;
     last = received();

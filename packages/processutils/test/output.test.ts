@@ -22,6 +22,25 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
 let token = '';
 afterEach(() => killAll(token || 'none'));
 
+/** A stream that takes a piece only after so many turns of the event loop, and knows how much it ever had to hold. */
+function slowStream(turns: number): { stream: Writable; most(): number; taken(): number } {
+  let most = 0;
+  let taken = 0;
+  const stream: Writable = new Writable({
+    highWaterMark: 16_384,
+    write(chunk: Buffer, _encoding, done) {
+      most = Math.max(most, stream.writableLength);
+      const wait = (left: number): unknown => (left > 0 ? setImmediate(() => wait(left - 1)) : finish());
+      const finish = (): void => {
+        taken += chunk.length;
+        done();
+      };
+      wait(turns);
+    },
+  });
+  return { stream, most: () => most, taken: () => taken };
+}
+
 describe('line callbacks', () => {
   it('get each line without its end, the last one without one too', async () => {
     const lines: string[] = [];
@@ -77,21 +96,10 @@ describe('stdout and stderr', () => {
   });
 
   it('G24 hold the command up, not the memory, when the stream is slow', async () => {
-    let pending = 0;
-    let most = 0;
-    const slow = new Writable({
-      highWaterMark: 65536,
-      write(chunk: Buffer, _encoding, done) {
-        pending += chunk.length;
-        most = Math.max(most, pending);
-        setImmediate(() => {
-          pending -= chunk.length;
-          done();
-        });
-      },
-    });
-    await execute('head', ['-c', '20000000', '/dev/zero'], { stdout: slow });
-    expect(slow.writableLength + most).toBeLessThan(1_000_000);
+    const { stream, most } = slowStream(1);
+    await execute('head', ['-c', '20000000', '/dev/zero'], { stdout: stream });
+    expect(most()).toBeGreaterThan(0);
+    expect(most()).toBeLessThan(500_000);
   });
 
   it('end the command when the stream fails, and the failure is what execute rejects with', async () => {
@@ -203,6 +211,13 @@ describe('a pipe that others hold', () => {
     expect(stdout.length).toBe(3_000_000);
     expect(performance.now() - start).toBeLessThan(2000);
     expect(processesWith(token)).toHaveLength(1);
+  });
+
+  it('loses nothing either when the stream it goes to is slower than the command', async () => {
+    token = uniqueSleep();
+    const { stream, taken } = slowStream(300);
+    await execute('sh', ['-c', `sleep ${token} & exec head -c 150000 /dev/zero`], { stdout: stream, drainTimeout: 0 });
+    expect(taken() + stream.writableLength).toBe(150_000);
   });
 
   it('is read until drainTimeout, so that what a quick successor writes is there', async () => {

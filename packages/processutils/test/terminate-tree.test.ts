@@ -79,19 +79,29 @@ describe('ending a command', () => {
     await nothingIsLeft();
   });
 
-  it('G23 does not touch processes of other commands, nor of this one', async () => {
+  it('G23 does not touch processes of other commands, nor of this one, that started later', async () => {
     const other = uniqueSleep();
-    const bystander = spawn('sleep', [other]);
-    await once(bystander, 'spawn');
     const sibling = new AbortController();
-    const running = execute('sleep', [`${other}9`], { signal: sibling.signal, killGrace: grace });
+    let bystander: ChildProcess | undefined;
+    let running: Promise<unknown> | undefined;
+    const abort = new AbortController();
+    token = uniqueSleep();
+    const ended = execute(fixture('double-forks.sh'), [token], {
+      signal: abort.signal,
+      onStdoutLine: () => {
+        bystander = spawn('sleep', [other]);
+        running = execute('sleep', [`${other}9`], { signal: sibling.signal }).catch((error: unknown) => error);
+      },
+    }).catch((error: unknown) => error);
     await until(() => processesWith(other).length === 2, 5000);
-    await endWhenReady('double-forks.sh');
+    abort.abort();
+    expect(await ended).toBeInstanceOf(ProcessAbortedError);
+    await nothingIsLeft();
     expect(processesWith(other)).toHaveLength(2);
     sibling.abort();
-    await expect(running).rejects.toBeInstanceOf(ProcessAbortedError);
-    expect(processesWith(other)).toEqual([bystander.pid]);
-    bystander.kill();
+    expect(await running).toBeInstanceOf(ProcessAbortedError);
+    expect(processesWith(other)).toEqual([bystander?.pid]);
+    bystander?.kill();
   });
 
   it('gives the reason of the abort as cause', async () => {
