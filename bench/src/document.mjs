@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findRow } from './compare.mjs';
+import { judge } from './goals.mjs';
 import { labelOf, shown } from './labels.mjs';
 import { drawPlots } from './plots.mjs';
 import { quantile, ratio, summary } from './statistics.mjs';
@@ -14,13 +15,15 @@ export async function writeDocument(result, folder) {
 }
 
 function text(result, plots) {
+  // Again, since the causes may have been found after the run.
+  const goals = judge(result.figures);
   return [
     '# Performance',
     '<!-- Written by `npm run bench`; what is changed here by hand is lost at the next run. -->',
     introduction(result),
     '## Goals',
-    goalsOf(result.goals),
-    ...missedOf(result.goals),
+    goalsOf(goals),
+    ...missedOf(goals),
     '## Figures',
     howToRead,
     ...result.figures.flatMap((figure) => sectionOf(figure, plots)),
@@ -33,7 +36,7 @@ function text(result, plots) {
 function introduction({ date, commit, changed, machine, seconds, versions }) {
   const state = changed ? `${commit.slice(0, 12)} with changes not committed` : commit.slice(0, 12);
   return `Measured on ${date.slice(0, 10)} at ${date.slice(11, 16)} UTC, commit ${state}, in one run of ${seconds} s:
-${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.system}, lock files on ${machine.fileSystem}, Node ${versions.node}, Python ${versions.python}.
+${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.system}, lock files on ${machine.fileSystem} unless said otherwise, Node ${versions.node}, Python ${versions.python}.
 The load of the last minute was ${machine.loadBefore} before and ${machine.loadAfter} after; above ${machine.cores}, others were using the machine too.
 Repeat it with \`npm run bench\`; \`npm run bench -- --help\` tells more.`;
 }

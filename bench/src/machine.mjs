@@ -7,15 +7,20 @@ import { python } from './contestant.mjs';
 const require = createRequire(import.meta.url);
 
 /** Where a run was made: what its figures depend on, and nothing that names the machine. */
-export function machine(directory) {
+export function machine(work, disk) {
   const [cpu] = cpus();
   return {
     cpu: cpu?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()} ${arch()}`,
-    fileSystem: said('df', ['--output=fstype', directory]).split('\n').at(-1),
+    fileSystem: fileSystemOf(work),
+    diskFileSystem: fileSystemOf(disk),
   };
+}
+
+function fileSystemOf(folder) {
+  return said('df', ['--output=fstype', folder]).split('\n').at(-1);
 }
 
 /** The load of the last minute: what others did meanwhile makes figures worse. */

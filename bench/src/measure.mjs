@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endContestants } from './contestant.mjs';
@@ -8,27 +8,27 @@ import { openProgress } from './progress.mjs';
 
 /** Runs the benchmarks one after the other; all they found, where and when, and which goals that reaches. */
 export async function measure(wanted, quick) {
-  const work = mkdtempSync(join(tmpdir(), 'oslo-concurrency-bench-'));
+  const [work, disk] = [inMemory(), tmpdir()].map((folder) => mkdtempSync(join(folder, 'oslo-concurrency-bench-')));
   const start = new Date();
   const result = {
     schema: 1,
     date: start.toISOString(),
     ...commit(),
     quick,
-    machine: { ...machine(work), loadBefore: load() },
+    machine: { ...machine(work, disk), loadBefore: load() },
     versions: versions(),
     missing: [],
     figures: [],
   };
   const cleanUp = async () => {
     await endContestants();
-    rmSync(work, { recursive: true, force: true });
+    for (const folder of [work, disk]) rmSync(folder, { recursive: true, force: true });
   };
   const stop = (signal) => cleanUp().finally(() => process.exit(128 + constants.signals[signal]));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.once(signal, stop);
   try {
-    await run(wanted, quick, work, result);
+    await run(wanted, quick, { work, disk }, result);
   } finally {
     for (const signal of signals) process.removeListener(signal, stop);
     await cleanUp();
@@ -39,7 +39,7 @@ export async function measure(wanted, quick) {
   return result;
 }
 
-async function run(wanted, quick, work, result) {
+async function run(wanted, quick, folders, result) {
   const seconds = wanted.map((bench) => bench.seconds[quick ? 'quick' : 'full']);
   const progress = openProgress(seconds.reduce((a, b) => a + b, 0));
   let before = 0;
@@ -47,7 +47,7 @@ async function run(wanted, quick, work, result) {
     for (const [index, bench] of wanted.entries()) {
       const expected = seconds[index];
       progress.at(before, bench.id);
-      await bench.run(contextOf(quick, work, result, (part) => progress.at(before + part * expected, bench.id)));
+      await bench.run(contextOf(quick, folders, result, (part) => progress.at(before + part * expected, bench.id)));
       before += expected;
     }
   } finally {
@@ -56,18 +56,26 @@ async function run(wanted, quick, work, result) {
 }
 
 /** What a benchmark is given: where it may write, how it tells what it found and how far it is. */
-function contextOf(quick, work, result, progress) {
+function contextOf(quick, { work, disk }, result, progress) {
   return {
     quick,
     progress,
-    folder(subject) {
-      const folder = join(work, subject.replaceAll(/\W+/g, '-'));
-      mkdirSync(folder, { recursive: true });
-      return folder;
-    },
+    folder: (subject) => folderIn(work, subject),
+    diskFolder: (subject) => folderIn(disk, subject),
     record: (figure) => result.figures.push(figure),
     missing(gap) {
       if (!result.missing.some(({ subject }) => subject === gap.subject)) result.missing.push(gap);
     },
   };
+}
+
+// Locks are written to, and what others write to a disk meanwhile would be measured with them.
+function inMemory() {
+  return process.env.TMPDIR === undefined && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+}
+
+function folderIn(parent, subject) {
+  const folder = join(parent, subject.replaceAll(/\W+/g, '-'));
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
