@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
+import { isStopped } from '../../owner/stopped.js';
 import { lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
 import { type Steps, step } from './steps.js';
+
+// Milliseconds in line after which one looks past those that are stopped.
+const stoppedPatience = 200;
 
 // Each means that others joined or left meanwhile; so many, that the folders themselves are being removed.
 const maxRounds = 1000;
@@ -23,13 +27,15 @@ const maxRounds = 1000;
  * the owner file's unique name, so nobody else's is hit. An empty folder is nobody's.
  *
  * A crash leaves, before the rename, a folder in `new/` to be swept; after it a ticket of somebody dead; in the middle of
- * leaving an empty folder. Who is stopped in the line keeps those behind waiting, as first come, first served demands.
+ * leaving an empty folder. Those behind one that is stopped (SIGSTOP) pass it after {@link stoppedPatience} ms, as it
+ * could not take the lock if offered; when it goes on it competes with who passed it. Only order rests on the line.
  */
 export class TicketFolder {
   /** Our number, after {@link join}. */
   number = 0;
   /** The one before us when {@link isFirst} looked last: whose going is worth another look. */
   before: string | undefined;
+  #nextLook = performance.now() + stoppedPatience;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #line: string;
@@ -74,9 +80,11 @@ export class TicketFolder {
 
   /** Whether everybody who came before has gone; removes the tickets of those who died. */
   *isFirst(): Steps<boolean> {
+    const pastStopped = performance.now() > this.#nextLook;
+    if (pastStopped) this.#nextLook = performance.now() + stoppedPatience;
     const earlier = (yield* this.#numbers()).filter((number) => number < this.number).sort((a, b) => a - b);
     this.before = earlier.length === 0 ? undefined : String(earlier.at(-1));
-    for (const number of earlier) if (yield* this.#isTaken(number)) return false;
+    for (const number of earlier) if (yield* this.#isTaken(number, pastStopped)) return false;
     return true;
   }
 
@@ -117,16 +125,18 @@ export class TicketFolder {
     }
   }
 
-  *#isTaken(number: number): Steps<boolean> {
+  *#isTaken(number: number, pastStopped: boolean): Steps<boolean> {
     const folder = this.#folder(number);
     let taken = false;
+    let stopped = false;
     for (const name of yield* namesIn(this.#fs, folder)) {
       const identity = parseIdentityName(name);
       if (identity !== undefined && this.#livenessOf(identity) === 'dead') {
         yield* quietly(() => this.#fs.unlink(join(folder, name)));
-      } else taken = true;
+      } else if (pastStopped && identity !== undefined && isStopped(identity)) stopped = true;
+      else taken = true;
     }
-    if (!taken) yield* quietly(() => this.#fs.rmdir(folder));
+    if (!taken && !stopped) yield* quietly(() => this.#fs.rmdir(folder));
     return taken;
   }
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -277,6 +277,31 @@ describe('slow and failing file systems', () => {
 });
 
 describe('the line for a lock', () => {
+  test.runIf(process.platform === 'linux')(
+    'G10 passes a waiter that is stopped, and serves it when it goes on',
+    async () => {
+      const first = await driver.joinQueue?.(request());
+      const held = await attempt();
+      const witnesses = mkdtempSync(join(directory, 'witnesses-'));
+      const waiter = fork(fixture('lock-again-and-again'), [directory, witnesses, 'fair']);
+      try {
+        // It is the second, so its ticket is number 2.
+        await expect.poll(() => readdirSync(inFolder('queue', 'job')), { interval: 1 }).toContain('2');
+        const third = await driver.joinQueue?.(request());
+        waiter.kill('SIGSTOP');
+        await held?.release();
+        first?.leave();
+        await expect.poll(() => third?.isFirst(), { interval: 5 }).toBe(true);
+        third?.leave();
+        const granted = once(waiter, 'message');
+        waiter.kill('SIGCONT');
+        expect(await granted).toContain('granted');
+      } finally {
+        waiter.kill('SIGKILL');
+      }
+    },
+  );
+
   propertyTest.prop(
     [fc.integer({ min: 1, max: 9 }), fc.constantFrom('EIO', 'ENOSPC', 'EACCES'), fc.boolean(), fc.boolean()],
     {
