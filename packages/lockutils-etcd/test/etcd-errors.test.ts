@@ -16,7 +16,7 @@ const ttl = 2000;
 
 /** What `lease` rejects with; fails when it is granted. */
 async function refusal(options: EtcdOptions, name = 'job'): Promise<Error & { code?: string }> {
-  await using driver = etcdLeaseDriver({ requestTimeout: 500, ...options });
+  await using driver = etcdLeaseDriver({ requestTimeout: 10_000, ...options });
   return await lease(name, { driver, ttl }).then(
     () => expect.fail('it was granted'),
     (error: Error) => error,
