@@ -35,7 +35,9 @@ for (const file of readdirSync(site, { recursive: true }).filter((name) => name.
     .replaceAll(/\]\(\.\.\/([\w-]+)(?:\/README\.md)?\)/g, (whole, name) =>
       packages.includes(name) ? `](/packages/${name})` : whole,
     );
-  writeFileSync(path, text);
+  // A link to a file of the repository that is no page keeps its text only.
+  const repositoryFile = /(?<!!)\[([^\]]+)\]\((?!https?:|#|\/|[^)]*\.md[)#])[^)]*\)/g;
+  writeFileSync(path, file.startsWith('packages/') ? text.replaceAll(repositoryFile, '$1') : text);
 }
 
 for (const name of packages) {

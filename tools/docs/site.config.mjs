@@ -39,6 +39,7 @@ export default defineConfig({
         text: 'Concepts',
         items: [
           page('What a lock promises', '/concepts/what-a-lock-promises'),
+          page('Which lock', '/choosing'),
           page('Fairness', '/concepts/fairness'),
           page('Leases and fencing', '/concepts/leases-and-fencing'),
           page('Deadlocks', '/concepts/deadlocks'),
@@ -59,6 +60,7 @@ export default defineConfig({
         text: 'Run',
         items: [
           page('For administrators', '/administration'),
+          page('On disk', '/on-disk'),
           page('Security', '/security'),
           page('Support and deprecation', '/support'),
           page('Tested on', '/tested-on'),
