@@ -106,7 +106,7 @@ export interface EndedCommandFacts {
   readonly stderr: string;
   /** The process id, when it was started. */
   readonly pid: number | undefined;
-  /** The last signal that was needed to end it; `undefined` when it had not been started. */
+  /** The last signal that was needed to end it; `undefined` when it had not been started, or had ended by itself. */
   readonly endedBy: 'SIGTERM' | 'SIGKILL' | undefined;
   /** What could not be ended: still running processes of the command, and why. Empty when all is gone. */
   readonly remaining: readonly SurvivingProcess[];
@@ -192,8 +192,9 @@ export class SshOutcomeUnknownError extends ConcurrencyError {
   }
 }
 
-function endedMessage(what: string, { endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
-  const how = endedBy === undefined ? 'before it was started' : `and was ended by ${endedBy}`;
+function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
+  const notEnded = pid === undefined ? 'before it was started' : 'before the given stream had taken its output';
+  const how = endedBy === undefined ? notEnded : `and was ended by ${endedBy}`;
   const left = remaining.map(({ pid, name, reason }) => `${pid} (${name}: ${reason})`).join(', ');
   return [
     `${what} ${how}.${left === '' ? '' : ` Still running: ${left}.`}`,

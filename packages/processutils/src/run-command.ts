@@ -28,7 +28,13 @@ export interface Outcome {
   readonly stderr: OutputCapture;
   readonly durationMs: number;
   /** Why and how it was ended, when it did not end by itself. */
-  readonly stopped: ({ readonly reason: StopReason } & Ending) | undefined;
+  readonly stopped:
+    | {
+        readonly reason: StopReason;
+        readonly endedBy: Ending['endedBy'] | undefined;
+        readonly remaining: Ending['remaining'];
+      }
+    | undefined;
 }
 
 type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
@@ -124,22 +130,25 @@ async function followCommand(
     await drainOutput(readers, 0, false);
   } else {
     exit = first;
-    stop.onlyFailures();
-    await drainOutput(readers, command.drainTimeout, true);
+    const enough = stop.requested.then(() => 'enough' as const);
+    await Promise.race([enough, drainOutput(readers, command.drainTimeout, true)]);
+    // It has ended by itself: a timeout or an abort only cuts short the waiting for its output.
+    await drainOutput(readers, 0, false);
   }
   stopFeeding();
   for (const reader of readers) reader.close();
   child.unref();
   const durationMs = performance.now() - start;
   attemptOr(fail, () => observer.ended(running, exit, durationMs));
-  const reason = stop.reason;
+  const overdue = exit === first && stop.reason?.why !== 'failure' && !readers.some(({ held }) => held);
+  const reason = overdue ? undefined : stop.reason;
   return {
     pid,
     ...exit,
     stdout: readers[0].capture,
     stderr: readers[1].capture,
     durationMs,
-    stopped: reason && { reason, ...(ending ?? { endedBy: 'SIGTERM', remaining: [] }) },
+    stopped: reason && { reason, endedBy: ending?.endedBy, remaining: ending?.remaining ?? [] },
   };
 }
 

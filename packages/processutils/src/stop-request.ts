@@ -37,14 +37,10 @@ export class StopRequest {
     this.#resolve(reason);
   }
 
-  /** The command has ended by itself: a timeout or an abort comes too late. */
-  onlyFailures(): void {
+  /** Stops waiting for timeout and abort. */
+  dispose(): void {
     this.#cancelTimer();
     this.#signal?.removeEventListener('abort', this.#onAbort);
-  }
-
-  dispose(): void {
-    this.onlyFailures();
   }
 
   readonly #onAbort = (): void => this.request({ why: 'abort', reason: this.#signal?.reason });

@@ -112,7 +112,7 @@ class TreeHunt {
         if (before !== signal) refused.push(pid);
       }
       if (sent === 'sent' && signal === 'SIGTERM') send(pid, 'SIGCONT');
-      if (sent === 'sent' && signal === 'SIGKILL') this.#killed.add(`${pid} ${start}`);
+      if (sent !== 'refused' && signal === 'SIGKILL') this.#killed.add(`${pid} ${start}`);
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);

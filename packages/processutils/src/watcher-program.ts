@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import type { WatchedTree, WatchMessage } from './parent-exit-watch.js';
 import { terminateTree } from './terminate-tree.js';
 
-// Together with the 130 ms of killing well within the second that G23 gives.
-const grace = 400;
+// Together with the 130 ms of killing well within the second that G23 gives, on a busy machine too.
+const grace = 250;
 
 const first = JSON.parse(process.env.WATCHED_TREES ?? '[]') as WatchedTree[];
 const trees = new Map(first.map((tree) => [tree.mark, tree]));

@@ -220,6 +220,22 @@ describe('a pipe that others hold', () => {
     expect(taken() + stream.writableLength).toBe(150_000);
   });
 
+  it('G23 ends at the timeout though the stream it goes to takes nothing any more', async () => {
+    const stuck = new Writable({ write: () => {} });
+    const error = await rejection(execute('head', ['-c', '100000', '/dev/zero'], { stdout: stuck, timeout: 300 }));
+    expect(error).toBeInstanceOf(ProcessTimeoutError);
+    expect((error as Error).message).toMatch(
+      /^The command did not end within 300 ms before the given stream had taken/,
+    );
+  });
+
+  it('does not make a timeout of a command that ended in time', async () => {
+    token = uniqueSleep();
+    const run = execute('sh', ['-c', `sleep ${token} & echo done`], { timeout: 200, drainTimeout: 60_000 });
+    expect((await run).stdout).toBe('done\n');
+    expect(processesWith(token)).toHaveLength(1);
+  });
+
   it('is read until drainTimeout, so that what a quick successor writes is there', async () => {
     const { stdout } = await execute('sh', ['-c', '(sleep 0.05; echo late) & echo early'], { drainTimeout: 10_000 });
     expect(stdout).toBe('early\nlate\n');

@@ -46,14 +46,15 @@ export function unloadedNow(): number {
   return performance.now() - waited;
 }
 
-/** Waits until `condition` holds; says how many ms that took, or throws after `limit` ms. */
+/** Waits until `condition` holds; says how many unloaded ms that took, or throws after `limit` ms. */
 export async function until(condition: () => boolean, limit: number): Promise<number> {
   const start = performance.now();
+  const unloaded = unloadedNow();
   while (!condition()) {
     if (performance.now() - start > limit) throw new Error(`not within ${limit} ms: ${condition}`);
     await pause(5);
   }
-  return performance.now() - start;
+  return unloadedNow() - unloaded;
 }
 
 /** Ends what a test left on purpose. */
