@@ -14,7 +14,7 @@ import { blockThread } from './waiting/block-thread.js';
 import { obtainSync } from './waiting/obtain-sync.js';
 import { isThenable } from './waiting/thenable.js';
 
-/** Options of {@link lockSync}: those of `lock`, but `external` is `true` unless said otherwise, and nothing that needs timers. */
+/** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless said otherwise. */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
 
 /** What runs under a lock that {@link lockSync} took; it must not return a promise. */

@@ -10,8 +10,8 @@ import { TurnRegistry } from './turn-registry.js';
 const origins = new WeakMap<HeldLock, { readonly registry: TurnRegistry; readonly name: string }>();
 
 /**
- * Many readers or one writer, within this process. Writers are served in order of arrival, and before readers that
- * wait; so readers must leave gaps, or writers of one another's heels can keep them out.
+ * Many readers or one writer, within this process. Writers are served in order of arrival, and before all readers that
+ * wait; a stream of writers can keep readers out. `lock(name, { shared: true })` serves both in order of arrival.
  *
  * A reader does not become a writer: `writeLock` inside a reader's `fn`, which could never be granted, rejects with
  * `DeadlockError`, and so does `upgrade()` of its handle, with `LockUnsupportedError`. Not reentrant: Python's lets
