@@ -1,14 +1,12 @@
 import { getLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
+import { announce, tellWait, timedOut } from './acquisition-report.js';
+import { giveUp, hasDoor, takeDoor, takeTurn, waitFor, waitForDoor } from './acquisition-turns.js';
 import type { LockDriver, LockRequest, Place } from './drivers/driver.js';
-import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
+import { AcquireLockFailedError } from './errors.js';
 import { GrantedLock } from './granted-lock.js';
 import { leaveTurn } from './local/held-turn.js';
-import type { TurnMode } from './local/turn-queue.js';
-import { pathRegistry, type TurnRegistry } from './local/turn-registry.js';
-import { type Asker, waitTurn } from './local/wait-turn.js';
-import { ownCommand } from './owner/command-line.js';
-import type { Holder } from './owner/holder.js';
+import { pathRegistry } from './local/turn-registry.js';
 import { type FirstTry, type Obtained, obtain, tryOnce } from './waiting/obtain.js';
 import type { Patience } from './waiting/patience.js';
 import { isThenable } from './waiting/thenable.js';
@@ -81,7 +79,7 @@ async function acquireSlowly(
     if (from === 'name') await waitFor(call, call.registry, call.name, call.mode, patience);
     if (request === undefined || driver === undefined) return granted(call, undefined);
     if (from === 'name' || from === 'path') await waitFor(call, pathRegistry, request.path, call.mode, patience);
-    if (from !== 'driver' && hasDoor(request)) await waitFor(call, pathRegistry, doorOf(request), alone, patience);
+    if (from !== 'driver') await waitForDoor(call, request, patience);
     const obtained = await obtainWatched(call, driver, request, patience, place);
     if (obtained === undefined) throw await timedOut(call);
     return granted(call, obtained);
@@ -116,44 +114,6 @@ async function obtainWatched(
   }
 }
 
-const alone: TurnMode = { shared: false, permits: undefined };
-const nothing = (): void => {};
-
-/** Takes a turn if nobody is in the way. */
-export function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode = call.mode): boolean {
-  const queue = registry.open(key);
-  if (!queue.admits(mode)) return false;
-  call.turns.push({ registry, key, queue, turn: queue.join(mode, call.body, nothing) });
-  return true;
-}
-
-const hasDoor = (request: LockRequest): boolean => request.shared || request.permits !== undefined;
-const doorOf = (request: LockRequest): string => `${request.path}\0door`;
-
-/** Takes the door of a file that several may hold, if such a one is asked for; `false` when it is taken. */
-export function takeDoor(call: Acquisition, request: LockRequest): boolean {
-  return !hasDoor(request) || takeTurn(call, pathRegistry, doorOf(request), alone);
-}
-
-async function waitFor(
-  call: Acquisition,
-  registry: TurnRegistry,
-  key: string,
-  mode: TurnMode,
-  patience: Patience,
-): Promise<void> {
-  const queue = registry.open(key);
-  const asker: Asker = { name: call.name, inside: call.inside, body: call.body };
-  try {
-    const turn = await waitTurn(queue, mode, asker, patience);
-    if (turn === undefined) throw await timedOut(call);
-    call.turns.push({ registry, key, queue, turn });
-  } catch (error) {
-    registry.settle(key, queue);
-    throw error;
-  }
-}
-
 /** What a call that got everything resolves to. */
 export function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock {
   const { request } = call;
@@ -171,41 +131,4 @@ export function granted(call: Acquisition, obtained: Obtained | undefined): Gran
   }
   if (lockChannels.grant.hasSubscribers) lockChannels.grant.publish({ ...eventOf(call), waitedMs });
   return new GrantedLock(call, obtained, waitedMs);
-}
-
-/** Leaves all turns and throws. */
-export function giveUp(call: Acquisition, error: unknown): never {
-  for (const turn of call.turns.reverse()) leaveTurn(turn);
-  call.turns.length = 0;
-  throw error;
-}
-
-/** Tells log and subscribers of the call. */
-export function announce(call: Acquisition): void {
-  if (call.options.doLog !== false) getLogger().debug(`Acquiring lock "${call.name}"`);
-  if (lockChannels.acquire.hasSubscribers) lockChannels.acquire.publish(eventOf(call));
-}
-
-/** Tells `onWait` and subscribers that the call waits. */
-export function tellWait(call: Acquisition): void {
-  const { onWait } = call.options;
-  if (onWait === undefined && !lockChannels.wait.hasSubscribers) return;
-  const info = { name: call.name, lockFile: call.request?.path, holders: () => holdersOf(call) };
-  if (lockChannels.wait.hasSubscribers) lockChannels.wait.publish({ ...eventOf(call), detail: info });
-  onWait?.(info);
-}
-
-async function timedOut(call: Acquisition): Promise<LockTimeoutError> {
-  return new LockTimeoutError(call.name, call.options.timeout ?? 0, await holdersOf(call));
-}
-
-async function holdersOf({ driver: selected, request }: Acquisition): Promise<readonly Holder[]> {
-  const driver = await selected;
-  if (driver === undefined || request === undefined) return [{ pid: process.pid, command: ownCommand() }];
-  try {
-    return await driver.holders(request);
-  } catch {
-    // It is only for the message; the error that matters is the one being made.
-    return [];
-  }
 }

@@ -1,6 +1,8 @@
 import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
-import { announce, giveUp, granted, takeDoor, takeTurn, tellWait } from './acquire.js';
+import { granted } from './acquire.js';
 import { type Acquisition, plan } from './acquisition.js';
+import { announce, tellWait } from './acquisition-report.js';
+import { giveUp, takeDoor, takeTurn } from './acquisition-turns.js';
 import type { LockDriver } from './drivers/driver.js';
 import { selectDriverSync } from './drivers/select.js';
 import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
