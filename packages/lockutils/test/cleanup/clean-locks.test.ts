@@ -14,6 +14,8 @@ import {
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { removeUnusedLock } from '../../dist/cleanup/remove-unused-lock.js';
+import { defaultKernelSystem } from '../../dist/drivers/kernel/kernel-system.js';
 import { Contender } from '../contender.js';
 import { lockDirectory } from '../lock-directory.js';
 
@@ -71,6 +73,28 @@ describe('cleanLocks', () => {
       removed: [],
       kept: [{ name: 'x', reason: 'waited-for' }],
     });
+  });
+
+  it('is as careful where the lock table of the kernel cannot be read', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    await using holder = await Contender.start();
+    await using waiter = await Contender.start();
+    for (const name of ['unused', 'died']) await holder.acquire(name, options);
+    await holder.release('unused');
+    await holder.end();
+    await using held = await lock('held', options);
+    await using reader = await lock('read', { ...options, shared: true });
+    const waited = await lock('waited', options);
+    await waiter.queue('waited', options);
+    waiter.process.kill('SIGSTOP');
+    await waited.release();
+    const rule = { table: undefined, before: Number.POSITIVE_INFINITY, abandonedToo: false, emptyToo: true };
+    const verdicts = ['held', 'read', 'waited', 'died', 'unused', 'never'].map((name) =>
+      removeUnusedLock(defaultKernelSystem, join(directory.path, name), { ...rule, dryRun: false }),
+    );
+    expect(verdicts).toEqual(['held', 'held', 'waited-for', 'abandoned', 'removed', undefined]);
+    expect([held, reader].map(({ released }) => released)).toEqual([false, false]);
   });
 
   it('leaves what is not older than asked, by the last use of lock file, queue and seats', async () => {
