@@ -1,4 +1,5 @@
-// The public surface of each package as a file that a reviewer reads: packages/<name>/<name>.api.md.
+// The public surface of each package as a file that a reviewer reads: packages/<name>/<name>.api.md, and one for each
+// further entry point, packages/<name>/<name>.<entry>.api.md.
 // Without arguments it compares and fails on a difference; `npm run api` (--write) writes the files anew.
 import { readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -8,8 +9,17 @@ import { packages, root } from './workspaces.mjs';
 const write = process.argv.includes('--write');
 const quiet = { logLevel: 'none' };
 
-for (const { folder, manifest } of packages) {
-  const name = basename(folder);
+const entries = packages.flatMap(({ folder, manifest }) =>
+  Object.entries(manifest.exports)
+    .filter(([, target]) => target.types !== undefined)
+    .map(([key, { types }]) => ({
+      folder,
+      manifest,
+      name: `${basename(folder)}${key.slice(1).replace('/', '.')}`,
+      types,
+    })),
+);
+for (const { folder, manifest, name, types } of entries) {
   const messages = [];
   const extractorConfig = ExtractorConfig.prepare({
     packageJsonFullPath: join(folder, 'package.json'),
@@ -18,7 +28,7 @@ for (const { folder, manifest } of packages) {
     configObjectFullPath: undefined,
     configObject: {
       projectFolder: folder,
-      mainEntryPointFilePath: join(folder, 'dist/index.d.ts'),
+      mainEntryPointFilePath: join(folder, types),
       compiler: { tsconfigFilePath: join(folder, 'tsconfig.build.json') },
       apiReport: {
         enabled: true,

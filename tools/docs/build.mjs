@@ -42,10 +42,14 @@ for (const file of readdirSync(site, { recursive: true }).filter((name) => name.
 
 for (const name of packages) {
   const folder = join(root, 'packages', name);
+  const entryPoints = Object.values(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).exports)
+    .filter(({ types }) => types !== undefined)
+    .map(({ types }) => types.replace('./dist/', 'src/').replace('.d.ts', '.ts'));
   run(folder, process.execPath, [
     join(home, 'node_modules/typedoc/bin/typedoc'),
     ...['--plugin', join(home, 'node_modules/typedoc-plugin-markdown/dist/index.js')],
-    ...['--entryPoints', 'src/index.ts', '--tsconfig', 'tsconfig.build.json', '--out', join(site, 'reference', name)],
+    ...entryPoints.flatMap((file) => ['--entryPoints', file]),
+    ...['--tsconfig', 'tsconfig.build.json', '--out', join(site, 'reference', name)],
     ...['--name', name, '--readme', 'none', '--hideBreadcrumbs', '--hidePageHeader', '--entryFileName', 'index'],
     ...['--disableSources', '--excludePrivate', '--excludeInternal', '--githubPages', 'false', '--logLevel', 'Error'],
   ]);
