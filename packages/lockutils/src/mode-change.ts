@@ -2,6 +2,7 @@ import type { Acquisition } from './acquisition.js';
 import type { Grant, Upgrade } from './drivers/driver.js';
 import { LockTimeoutError, LockUnsupportedError, UpgradeConflictError } from './errors.js';
 import type { HeldTurn } from './local/held-turn.js';
+import { onAbort } from './waiting/on-abort.js';
 import type { Patience } from './waiting/patience.js';
 import { poll } from './waiting/poll.js';
 
@@ -57,12 +58,13 @@ function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patienc
   const { queue, turn } = held;
   return new Promise((resolve, reject) => {
     let cancelTimer: (() => void) | undefined;
+    let forgetSignal: (() => void) | undefined;
     const settle = (action: () => void): void => {
       cancelTimer?.();
-      patience.signal?.removeEventListener('abort', onAbort);
+      forgetSignal?.();
       action();
     };
-    const onAbort = (): void => {
+    const abandon = (): void => {
       queue.cancelUpgrade(turn);
       settle(() => reject(patience.signal?.reason));
     };
@@ -70,7 +72,7 @@ function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patienc
     if (answer === 'now') resolve();
     else if (answer === 'conflict') reject(new UpgradeConflictError(call.name));
     else {
-      patience.signal?.addEventListener('abort', onAbort, { once: true });
+      if (patience.signal !== undefined) forgetSignal = onAbort(patience.signal, abandon);
       if (patience.deadline !== Number.POSITIVE_INFINITY) {
         cancelTimer = patience.clock.schedule(patience.deadline - patience.clock.now(), () => {
           queue.cancelUpgrade(turn);

@@ -241,3 +241,40 @@ it('G18 warnAfter says once in the log and on a channel that a wait, and a hold,
   expect(lines[1]).toMatch(/^holding lock "x" not completed after/);
   expect(events).toEqual(['waiting for', 'holding']);
 });
+
+it('G7 one signal may be given to any number of waiting calls, and all of them end at its abort', async () => {
+  using directory = lockDirectory();
+  const warnings: string[] = [];
+  const listener = (warning: Error) => warnings.push(warning.message);
+  process.on('warning', listener);
+  try {
+    for (const options of [{}, { external: true, lockPath: directory.path }]) {
+      const held = await lock('x', options);
+      const controller = new AbortController();
+      const waits = Array.from({ length: 50 }, () => lock('x', { ...options, signal: controller.signal }));
+      const settled = Promise.allSettled(waits);
+      controller.abort();
+      expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+      await held.release();
+      await lock('x', { ...options, blocking: false }, () => {});
+    }
+    // Node warns in a later turn of the loop.
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('warning', listener);
+  }
+  expect(warnings).toEqual([]);
+});
+
+it('G9 of two that wait with one signal, neither holds the lock after the abort that lets the other go', async () => {
+  const held = await lock('x', { shared: true });
+  const controller = new AbortController();
+  const writer = lock('x', { signal: controller.signal });
+  const reader = lock('x', { shared: true, signal: controller.signal });
+  const outcomes = Promise.allSettled([writer, reader]);
+  // The writer leaves the line, which would let the reader in beside the holder in the midst of the same abort.
+  controller.abort();
+  for (const outcome of await outcomes) if (outcome.status === 'fulfilled') await outcome.value.release();
+  await held.release();
+  await lock('x', { blocking: false }, () => {});
+});

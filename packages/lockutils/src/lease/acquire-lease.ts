@@ -1,12 +1,12 @@
 import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
+import { onAbort } from '../waiting/on-abort.js';
 import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease-errors.js';
 import { leaseMargin } from './lease-margin.js';
 import type { LeaseSettings } from './lease-options.js';
-import { onAbort } from './on-abort.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 

@@ -1,4 +1,5 @@
 import { DeadlockError } from '../errors.js';
+import { onAbort } from '../waiting/on-abort.js';
 import type { Patience } from '../waiting/patience.js';
 import type { Turn, TurnMode, TurnQueue } from './turn-queue.js';
 import { type Body, findCycle, notePending, type PendingWait } from './wait-graph.js';
@@ -32,12 +33,13 @@ export function waitTurn(
     }
     let cancelTimer: (() => void) | undefined;
     let forget: (() => void) | undefined;
+    let forgetSignal: (() => void) | undefined;
     const stop = (): void => {
       cancelTimer?.();
       forget?.();
-      signal?.removeEventListener('abort', onAbort);
+      forgetSignal?.();
     };
-    const onAbort = (): void => {
+    const abandon = (): void => {
       stop();
       queue.leave(turn);
       reject(signal?.reason);
@@ -67,6 +69,6 @@ export function waitTurn(
         resolve(undefined);
       });
     }
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) forgetSignal = onAbort(signal, abandon);
   });
 }

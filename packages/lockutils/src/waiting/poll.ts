@@ -1,3 +1,4 @@
+import { onAbort } from './on-abort.js';
 import type { Patience } from './patience.js';
 import { isThenable } from './thenable.js';
 
@@ -37,12 +38,12 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
       settled = true;
       cancelTimer();
       cancelDeadline();
-      signal?.removeEventListener('abort', onAbort);
+      forgetSignal();
       settle();
       // Closing a watcher takes longer than all the rest of a hand-over; the one who waited goes on first.
       if (unsubscribe !== undefined) setImmediate(unsubscribe);
     };
-    const onAbort = (): void => finish(() => reject(signal?.reason));
+    const abandon = (): void => finish(() => reject(signal?.reason));
     const onHint = (): void => {
       eager = 0;
       if (trying) hinted = true;
@@ -89,6 +90,7 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
     };
 
     let cancelDeadline = (): void => {};
+    let forgetSignal = (): void => {};
     if (signal?.aborted) {
       settled = true;
       reject(signal.reason);
@@ -99,7 +101,7 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
         if (!settled) finish(() => resolve(undefined));
       });
     }
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) forgetSignal = onAbort(signal, abandon);
     if (what.tried !== true) step();
     // Subscribed after the first try and tried again: a release between the two would go unheard.
     if (settled) return;

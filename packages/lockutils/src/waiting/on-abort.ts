@@ -16,7 +16,8 @@ function listen(signal: AbortSignal): Set<() => void> {
   const actions = new Set<() => void>();
   actionsOf.set(signal, actions);
   const abort = (): void => {
-    for (const action of [...actions]) action();
+    // One action may end what another waits for: who has stopped meanwhile is not called, as with listeners.
+    for (const action of [...actions]) if (actions.has(action)) action();
   };
   signal.addEventListener('abort', abort, { once: true });
   return actions;
