@@ -41,7 +41,17 @@ export function kernelLockStatus(
   }
   const waiters = tickets.length + blocked;
   if (whole.length > 0) return status('shared', sharedHolders(system, table, entry, whole), { waiters, lastUsed });
-  return status('free', [], { waiters, lastUsed, abandonedBy: abandonedBy(system, entry.path, entry.mark) });
+  return status(table.complete || isOurs(system, entry) ? 'free' : 'unknown', [], {
+    waiters,
+    lastUsed,
+    abandonedBy: abandonedBy(system, entry.path, entry.mark),
+  });
+}
+
+// A file this library never used is one that Python locks, perhaps outside of this container.
+function isOurs(system: KernelSystem, { path, mark }: LockEntry): boolean {
+  if (mark?.state === 'left' || mark?.state === 'released') return true;
+  return (['queue', 'seats'] as const).some((kind) => system.lstatSync(hiddenPath(path, kind)) !== undefined);
 }
 
 /** A ticket that is held in a queue file. */

@@ -11,7 +11,7 @@ export interface ListLocksOptions {
  * Lists the locks of a lock path, sorted by name. Reads only: no lock is tried, so nobody's attempt fails because of it.
  *
  * Who holds is the kernel's word (`/proc/locks`), whatever the record in the lock file claims. Where that table cannot
- * be had the state is `unknown`. The answer is about moments ago, and about this machine.
+ * be had the state is `unknown`; so it is inside a container for files that only Python used. The answer is about moments ago, and about this machine.
  *
  * @throws LockPathRequiredError, LockPathError, or the system's error when the directory cannot be read.
  * @example

@@ -5,7 +5,7 @@ import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
 /** Every Linux kernel gives its first pid namespace this inode number; containers get others. */
-const firstPidNamespace = 4026531836;
+export const firstPidNamespace = 4026531836;
 
 /**
  * Tells whether the process (or worker thread) that `owner` names still runs.

@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { Contender } from '../contender.js';
@@ -117,6 +118,36 @@ describe.runIf(onLinux)('listLocks', () => {
     expect(await listLocks({ lockPath: directory.path })).toEqual([]);
   });
 
+  it('says unknown of what others may hold unseen, outside of the container it runs in', async (context) => {
+    if (!permits('unshare', '--pid', '--fork', '--mount-proc', 'true')) return context.skip('no pid namespaces here');
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    writeFileSync(join(directory.path, 'oslo'), '');
+    await (await lock('ours', options)).release();
+    await using held = await lock('held', options);
+    const bin = fileURLToPath(new URL('../../bin/lockutils.js', import.meta.url));
+    const args = [
+      '--pid',
+      '--fork',
+      '--mount-proc',
+      process.execPath,
+      bin,
+      'ls',
+      '--json',
+      '--lock-path',
+      directory.path,
+    ];
+    const found = JSON.parse(execFileSync('unshare', args, { encoding: 'utf8' })) as LockStatus[];
+    expect(found.map(({ name, state }) => [name, state])).toEqual([
+      ['held', 'held'],
+      ['oslo', 'unknown'],
+      ['ours', 'free'],
+    ]);
+    const inContainer = readlinkSync('/proc/self/ns/pid') !== 'pid:[4026531836]';
+    expect(await statusOf(directory.path, 'oslo')).toMatchObject({ state: inContainer ? 'unknown' : 'free' });
+    expect(held.released).toBe(false);
+  });
+
   it('lists nothing that is no lock file, follows no link, and changes nothing', async () => {
     using directory = lockDirectory();
     using elsewhere = lockDirectory();
@@ -183,6 +214,17 @@ it('lists the locks of the lockfile driver', async () => {
   ]);
   expect(held.released).toBe(false);
 });
+
+// What a system refuses (no root, no namespaces) is skipped, except where CI promises it.
+function permits(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    if (process.env.CI) throw new Error(`CI must permit: ${command} ${args.join(' ')} (util-linux)`, { cause: error });
+    return false;
+  }
+}
 
 function hasPython(): boolean {
   try {

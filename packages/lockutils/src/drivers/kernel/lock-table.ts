@@ -1,4 +1,6 @@
 import { constants, readdirSync, readFileSync } from 'node:fs';
+import { firstPidNamespace } from '../../owner/liveness.js';
+import { ownIdentity } from '../../owner/process-identity.js';
 import { networkFileSystemOf } from '../network-file-system.js';
 import type { KernelSystem } from './kernel-system.js';
 
@@ -35,6 +37,9 @@ export class LockTable {
     this.#device = device;
     this.#lines = lines;
   }
+
+  /** Whether POSIX locks, such as Python's, are all in it; seen from a container those of other containers are not. */
+  readonly complete = ownIdentity().pidNamespace === firstPidNamespace;
 
   /** The locks that are held on the file with this inode number. */
   held(inode: number): TableLock[] {
