@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ProcessEntry } from './process-table.js';
 
 /**
  * What every process of one command carries, wherever it goes, so that it can be found again.
@@ -38,12 +39,46 @@ export function createMark(): CommandMark {
   };
 }
 
+interface SeenMarks {
+  readonly start: number;
+  readonly marks: string;
+  readonly at: number;
+}
+
+// What was read of each process, for all who look at once. A mark is there from a process's birth, except between the
+// fork and the start of a command's first program; so that none is there counts for a moment only.
+const seen = new Map<number, SeenMarks>();
+const noneCountsFor = 100;
+
 /** Whether a process carries the mark; `undefined` when it ended before it could be asked. Linux only. */
-export function carriesMark(pid: number, id: string): boolean | undefined {
+export function carriesMark({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>, id: string): boolean | undefined {
+  const now = performance.now();
+  const before = seen.get(pid);
+  if (before !== undefined && before.start === start) {
+    if (before.marks.includes(id)) return true;
+    if (now - before.at < noneCountsFor) return false;
+  }
+  const marks = readMarks(pid);
+  if (marks === undefined) return undefined;
+  if (seen.size > 20_000) seen.clear();
+  seen.set(pid, { start, marks, at: now });
+  return marks.includes(id);
+}
+
+/** Forgets what was read of other processes; for when nobody looks any more. */
+export function forgetMarks(): void {
+  seen.clear();
+}
+
+function readMarks(pid: number): string | undefined {
   const limits = readOf(pid, 'limits');
   if (limits === undefined) return undefined;
+  const limit = /^Max realtime timeout +\d.*/m.exec(limits)?.[0] ?? '';
   // Who may not read the environment gets none; the limits are open to all.
-  return limits.includes(id) || (readOf(pid, 'environ')?.includes(id) ?? false);
+  const environment = readOf(pid, 'environ') ?? '';
+  const from = environment.indexOf(`${variable}=`);
+  const to = environment.indexOf('\0', from);
+  return from < 0 ? limit : `${limit} ${environment.slice(from, to < 0 ? undefined : to)}`;
 }
 
 function readOf(pid: number, file: string): string | undefined {

@@ -1,7 +1,7 @@
 import { ConcurrencyError, InvalidOptionError } from '@oslo-concurrency/core';
 import type { LimitName } from './process-limits.js';
 import { pythonRepr } from './python-repr.js';
-import type { SurvivingProcess } from './terminate-tree.js';
+import type { SurvivingProcess } from './tree-hunt.js';
 
 /** What a command wrote: text, or bytes when `binary` was asked for. */
 export type Output = string | Uint8Array;

@@ -20,6 +20,6 @@ export { maskPassword } from './mask-password.js';
 export { type LimitName, ProcessLimits, type ProcessLimitValues } from './process-limits.js';
 export { isSecretArgument, type SecretArgument, secret } from './secrets.js';
 export { type SshChannel, type SshClient, type SshExecuteResult, sshExecute } from './ssh-execute.js';
-export type { SurvivingProcess } from './terminate-tree.js';
+export type { SurvivingProcess } from './tree-hunt.js';
 export { type TrycmdOptions, type TrycmdResult, trycmd } from './trycmd.js';
 export { getWorkerCount, type WorkerCountExplanation } from './worker-count.js';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { processState } from '@oslo-concurrency/core';
-import type { CommandTree } from './terminate-tree.js';
+import type { CommandTree } from './tree-hunt.js';
 
 /** A tree that can be recognised by its mark alone, before it has a root. */
 export type WatchedTree = CommandTree & { readonly mark: string };

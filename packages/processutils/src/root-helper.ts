@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { split } from 'shlex';
 import { InvalidArgumentError, NoRootWrapSpecifiedError } from './errors.js';
-import type { PrivilegedSignal } from './terminate-tree.js';
+import type { PrivilegedSignal } from './tree-hunt.js';
 
 /** What goes in front of a command that needs root: as written, for a shell, and split into words. */
 export interface RootHelper {

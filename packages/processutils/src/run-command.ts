@@ -16,7 +16,8 @@ import { signalThrough } from './root-helper.js';
 import { spawnFailure } from './spawn-failure.js';
 import { planSpawn } from './spawn-plan.js';
 import { type StopReason, StopRequest } from './stop-request.js';
-import { type CommandTree, type Ending, terminateTree } from './terminate-tree.js';
+import { terminateTree } from './terminate-tree.js';
+import type { CommandTree, Ending } from './tree-hunt.js';
 
 /** How one run of a command ended. */
 export interface Outcome {

@@ -220,13 +220,16 @@ describe('a pipe that others hold', () => {
     expect(taken() + stream.writableLength).toBe(150_000);
   });
 
-  it('G23 ends at the timeout though the stream it goes to takes nothing any more', async () => {
+  it.each([
+    ['still runs', 10_000_000, 'SIGTERM', /^The command did not end within 300 ms and was ended by SIGTERM/],
+    ['has ended', 150_000, undefined, /^The command did not end within 300 ms before the given stream had taken/],
+  ])('G23 ends at the timeout though a stream takes nothing more of a command that %s', async (...given) => {
+    const [, bytes, endedBy, message] = given;
     const stuck = new Writable({ write: () => {} });
-    const error = await rejection(execute('head', ['-c', '100000', '/dev/zero'], { stdout: stuck, timeout: 300 }));
+    const run = execute('head', ['-c', String(bytes), '/dev/zero'], { stdout: stuck, timeout: 300 });
+    const error = await rejection(run);
     expect(error).toBeInstanceOf(ProcessTimeoutError);
-    expect((error as Error).message).toMatch(
-      /^The command did not end within 300 ms before the given stream had taken/,
-    );
+    expect(error).toMatchObject({ endedBy, message: expect.stringMatching(message) });
   });
 
   it('does not make a timeout of a command that ended in time', async () => {
