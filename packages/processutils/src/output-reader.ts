@@ -44,6 +44,7 @@ export class OutputReader {
       // A reset connection here means that the command's end is gone: the end of its output.
       stream.on('error', () => {});
       stream.once('close', () => {
+        this.held = false;
         this.#attempt(() => this.#lines?.end());
         writable?.off('error', this.#fail).off('drain', this.#resume).off('close', this.#writableClosed);
         resolve();

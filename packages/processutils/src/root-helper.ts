@@ -26,7 +26,11 @@ function splitWords(text: string): string[] {
   try {
     return split(text);
   } catch {
-    throw new InvalidArgumentError('rootHelper', 'words as a shell would split them, quotes closed', text);
+    throw new InvalidArgumentError(
+      'rootHelper',
+      'words as a shell would split them, quotes closed',
+      '[a text, not shown]',
+    );
   }
 }
 

@@ -24,6 +24,7 @@ export class StopRequest {
       this.#cancelTimer = systemClock.schedule(timeout, () => this.request({ why: 'timeout' }));
     }
     signal?.addEventListener('abort', this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
   }
 
   /** The first reason, when there was one. */

@@ -232,6 +232,17 @@ describe('a pipe that others hold', () => {
     expect(error).toMatchObject({ endedBy, message: expect.stringMatching(message) });
   });
 
+  it('leaves nothing behind that would keep this process from ending, whatever became of the stream', async () => {
+    const program = `
+      import { Writable } from 'node:stream';
+      import { execute } from '@oslo-concurrency/processutils';
+      const stdout = new Writable({ write: () => {} });
+      await execute('head', ['-c', '150000', '/dev/zero'], { stdout, timeout: 100, drainTimeout: 0 }).catch((e) => console.log(e.name));`;
+    const args = ['--input-type=module', '-e', program];
+    const { stdout } = await execute(process.execPath, args, { cwd: fixture('.'), timeout: 20_000 });
+    expect(stdout).toBe('ProcessTimeoutError\n');
+  });
+
   it('does not make a timeout of a command that ended in time', async () => {
     token = uniqueSleep();
     const run = execute('sh', ['-c', `sleep ${token} & echo done`], { timeout: 200, drainTimeout: 60_000 });
