@@ -9,7 +9,7 @@ const colours = {
   ours: '#1f4e9c',
   'ours fair': '#4f8ff0',
   'ours lockfile': '#9cc2f5',
-  'ours internal': '#1f4e9c',
+  'ours internal': '#7048e8',
   'ours execute': '#1f4e9c',
   oslo: '#d9480f',
   'oslo execute': '#d9480f',
@@ -103,8 +103,11 @@ function span(figure, field) {
 }
 
 function overProcesses(name, title, id, scale = 'log') {
-  const draw = (figure) => ({
-    data: { values: points(figure).filter((point) => point.subject !== 'fasteners' && point.subject !== 'filelock') },
+  // Those that were measured with one number of processes make no line.
+  const lined = ({ rows }) => rows.filter(({ subject }) => subject !== 'fasteners' && subject !== 'filelock');
+  const draw = (all) => drawLines({ ...all, rows: lined(all) });
+  const drawLines = (figure) => ({
+    data: { values: points(figure) },
     facet: { column: { field: 'holdMs', type: 'ordinal', title: 'held each time, ms' } },
     spec: {
       width: 190,
