@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { LineSplitter } from './line-splitter.js';
 import type { OutputCapture } from './output-capture.js';
+import { listenShared } from './shared-listener.js';
 
 /** Where the output of a stream of a command goes besides the capture. */
 export interface OutputConsumers {
@@ -40,16 +41,16 @@ export class OutputReader {
     this.#onFailure = onFailure;
     this.closed = new Promise((resolve) => {
       if (stream === null) return resolve();
+      const stops = writable === undefined ? [] : this.#listenTo(writable);
       stream.on('data', (chunk: Buffer) => this.#consume(chunk));
       // A reset connection here means that the command's end is gone: the end of its output.
       stream.on('error', () => {});
       stream.once('close', () => {
         this.held = false;
         this.#attempt(() => this.#lines?.end());
-        writable?.off('error', this.#fail).off('drain', this.#resume).off('close', this.#writableClosed);
+        for (const stop of stops) stop();
         resolve();
       });
-      writable?.on('error', this.#fail).on('drain', this.#resume).on('close', this.#writableClosed);
       return undefined;
     });
   }
@@ -68,6 +69,15 @@ export class OutputReader {
       this.held = true;
       this.#stream?.pause();
     });
+  }
+
+  #listenTo(writable: Writable): (() => void)[] {
+    const listen = (event: string, listener: (argument?: unknown) => void): (() => void) =>
+      listenShared(writable, event, listener, (shared) => {
+        writable.on(event, shared);
+        return () => writable.off(event, shared);
+      });
+    return [listen('error', this.#fail), listen('drain', this.#resume), listen('close', this.#writableClosed)];
   }
 
   readonly #resume = (): void => {

@@ -1,4 +1,5 @@
 import { systemClock } from '@oslo-concurrency/core';
+import { listenShared } from './shared-listener.js';
 
 /** Why a command is to be ended. */
 export type StopReason =
@@ -13,6 +14,7 @@ export class StopRequest {
   #resolve: (reason: StopReason) => void = () => {};
   #reason: StopReason | undefined;
   #cancelTimer: () => void = () => {};
+  #stopListening: () => void = () => {};
   readonly #signal: AbortSignal | undefined;
 
   constructor(timeout: number, signal: AbortSignal | undefined) {
@@ -23,8 +25,13 @@ export class StopRequest {
     if (timeout !== Number.POSITIVE_INFINITY) {
       this.#cancelTimer = systemClock.schedule(timeout, () => this.request({ why: 'timeout' }));
     }
-    signal?.addEventListener('abort', this.#onAbort);
-    if (signal?.aborted) this.#onAbort();
+    if (signal === undefined) return;
+    this.#stopListening = listenShared(signal, 'abort', this.#onAbort, (listener) => {
+      const onAbort = (): void => listener();
+      signal.addEventListener('abort', onAbort);
+      return () => signal.removeEventListener('abort', onAbort);
+    });
+    if (signal.aborted) this.#onAbort();
   }
 
   /** The first reason, when there was one. */
@@ -41,7 +48,7 @@ export class StopRequest {
   /** Stops waiting for timeout and abort. */
   dispose(): void {
     this.#cancelTimer();
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
   }
 
   readonly #onAbort = (): void => this.request({ why: 'abort', reason: this.#signal?.reason });

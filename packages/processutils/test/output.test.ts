@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createReadStream, createWriteStream, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,6 +128,22 @@ describe('stdout and stderr', () => {
     const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', program], { cwd: fixture('.') });
     expect(stdout).toBe('straight\n""\n');
   });
+});
+
+it('many commands share one signal and one stream without a warning of Node, and leave no listener', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  const all = new PassThrough();
+  all.resume();
+  const options = { signal, stdout: all, stderr: all };
+  await Promise.all(Array.from({ length: 16 }, () => execute('echo', ['x'], options)));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+  expect([all.listenerCount('error'), all.listenerCount('drain'), all.listenerCount('close')]).toEqual([0, 0, 0]);
 });
 
 describe('maxBuffer', () => {

@@ -127,7 +127,8 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     doomed.on('error', () => {});
     const run = rejection(sshExecute(doomed, `exec sleep ${token}`));
     await until(() => processesWith(token).length > 0, 5000);
-    const closed = once(doomed, 'close');
+    // Not `once`, which an error of the connection would reject.
+    const closed = new Promise((resolve) => doomed.once('close', resolve));
     for (const pid of sessionServersOf(token)) process.kill(pid, 'SIGKILL');
     await closed;
     const error = await run;
