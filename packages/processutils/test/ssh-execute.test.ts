@@ -128,7 +128,7 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const run = rejection(sshExecute(doomed, `exec sleep ${token}`));
     await until(() => processesWith(token).length > 0, 5000);
     // Not `once`, which an error of the connection would reject.
-    const closed = new Promise((resolve) => doomed.once('close', resolve));
+    const closed = new Promise<void>((resolve) => doomed.once('close', () => resolve()));
     for (const pid of sessionServersOf(token)) process.kill(pid, 'SIGKILL');
     await closed;
     const error = await run;
