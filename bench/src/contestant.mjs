@@ -19,7 +19,7 @@ export class Contestant {
 
   constructor(program, args = []) {
     const file = fileURLToPath(new URL(`contestants/${program}`, import.meta.url));
-    const [command, ...flags] = program.endsWith('.py') ? [python] : [process.execPath, ...args];
+    const [command, ...flags] = program.endsWith('.py') ? [python, '-B'] : [process.execPath, ...args];
     if (!existsSync(command)) throw new Error(`${command} is missing (Debian package python3)`);
     this.#child = spawn(command, [...flags, file], { stdio: ['pipe', 'pipe', 'inherit'] });
     // A contestant that was killed on purpose leaves a broken pipe behind.

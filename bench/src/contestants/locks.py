@@ -1,11 +1,11 @@
 """The counterpart of locks.mjs: a process that takes locks with Python's libraries, asked over stdin."""
 import contextlib
-import json
 import os
 import statistics
-import sys
 import threading
 import time
+
+from answer import answer
 
 opened = {}
 held = None
@@ -155,10 +155,4 @@ handlers = {
     "warm": probe,
 }
 
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        reply = {"id": asked["id"], "value": handlers[asked["op"]](asked)}
-    except Exception as error:  # The message is for people: it names what is missing.
-        reply = {"id": asked["id"], "error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(reply), flush=True)
+answer(handlers)

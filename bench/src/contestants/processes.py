@@ -1,9 +1,9 @@
 """The counterpart of processes.mjs: a process that runs commands with Python's libraries, asked over stdin."""
-import json
 import resource
 import subprocess
-import sys
 import time
+
+from answer import answer
 
 
 def oslo(command, binary=False, **options):
@@ -74,10 +74,4 @@ def stream(request):
 
 handlers = {"probe": probe, "commands": commands, "capture": capture, "stream": stream}
 
-for line in sys.stdin:
-    asked = json.loads(line)
-    try:
-        reply = {"id": asked["id"], "value": handlers[asked["op"]](asked)}
-    except Exception as error:  # The message is for people: it names what is missing.
-        reply = {"id": asked["id"], "error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(reply), flush=True)
+answer(handlers)
