@@ -113,7 +113,7 @@ describe('secrets', () => {
           expect(all).not.toContain('Zq7');
         },
       ),
-      seeded(Number(process.env.FC_RUNS ?? 240)),
+      seeded(Number(process.env.FC_RUNS ?? 150)),
     );
   });
 
