@@ -7,7 +7,7 @@ import { AcquireLockFailedError } from './errors.js';
 import { GrantedLock } from './granted-lock.js';
 import { leaveTurn } from './local/held-turn.js';
 import { pathRegistry } from './local/turn-registry.js';
-import { type FirstTry, type Obtained, obtain, tryOnce } from './waiting/obtain.js';
+import { type FirstTry, type Obtained, obtain, returnGrant, tryOnce } from './waiting/obtain.js';
 import type { Patience } from './waiting/patience.js';
 import { isThenable } from './waiting/thenable.js';
 
@@ -54,7 +54,8 @@ async function afterTry(call: Acquisition, driver: LockDriver, { obtained, place
   const { signal } = call.options;
   if (signal?.aborted !== true) return granted(call, obtained);
   // The abort came while the driver was trying: the grant is given back before anybody learns of it.
-  await granted(call, obtained).release();
+  await returnGrant(obtained.grant);
+  await obtained.place?.leave();
   throw signal.reason;
 }
 
@@ -85,7 +86,7 @@ async function acquireSlowly(
     return granted(call, obtained);
   } catch (error) {
     // Taken by the first try, and perhaps not handed on yet: onWait may have thrown.
-    place?.leave();
+    await place?.leave();
     return giveUp(call, error);
   }
 }

@@ -73,7 +73,7 @@ export class GrantedLock implements LockHandle {
   downgrade(): void {
     downgrade(this.#call, this.#grant());
     // Kept for an exclusive holder only: readers behind it in line may now come in.
-    this.#obtained?.place?.leave();
+    void this.#obtained?.place?.leave();
   }
 
   async upgrade(options: UpgradeOptions = {}): Promise<void> {
@@ -100,14 +100,13 @@ export class GrantedLock implements LockHandle {
     let done: void | Promise<void>;
     try {
       // With our own ticket still locked the queue would not look empty to the removal.
-      if (remove) this.#obtained?.place?.leave();
+      if (remove) void this.#obtained?.place?.leave();
       done = this.#obtained?.grant.release({ remove });
     } catch (error) {
       throw this.#failure(error);
     }
     if (isThenable(done)) return Promise.resolve(done).then(() => this.#finish(), this.#failed);
-    this.#finish();
-    return undefined;
+    return this.#finish();
   }
 
   readonly #failed = (error: unknown): never => {
@@ -121,10 +120,17 @@ export class GrantedLock implements LockHandle {
     return new LockReleaseError(this.name, error);
   }
 
-  #finish(): void {
-    const call = this.#call;
+  #finish(): Promise<void> | undefined {
     this.#state = 'released';
-    this.#obtained?.place?.leave();
+    const left = this.#obtained?.place?.leave();
+    // While our ticket is still in the line, the next caller here would not be first.
+    if (isThenable(left)) return Promise.resolve(left).then(() => this.#letOthersIn());
+    this.#letOthersIn();
+    return undefined;
+  }
+
+  #letOthersIn(): void {
+    const call = this.#call;
     if (call.body !== undefined) call.body.running = false;
     for (let i = call.turns.length - 1; i >= 0; i -= 1) leaveTurn(call.turns[i] as (typeof call.turns)[number]);
     if (call.options.doLog !== false) getLogger().debug(`Releasing lock "${this.name}"`);

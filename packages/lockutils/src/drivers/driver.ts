@@ -20,9 +20,10 @@ export interface Grant {
   readonly previousOwnerDied: boolean;
   /**
    * Gives the lock back. When it throws or rejects, the lock may still be held, and it may be called again. `remove`
-   * asks to delete the lock's files too, while still holding.
+   * asks to delete the lock's files too, while still holding. `unused`: the grant came too late and nobody learned of
+   * it, so a `previousOwnerDied` must be said to the next one instead.
    */
-  release(options?: { readonly remove?: boolean }): void | Promise<void>;
+  release(options?: { readonly remove?: boolean; readonly unused?: boolean }): void | Promise<void>;
   /** Exclusive to shared in one step, so that no other writer comes between. Absent where that cannot be had. */
   downgrade?(): void;
   /**
@@ -48,8 +49,8 @@ export interface Place {
   isFirst(): boolean | Promise<boolean>;
   /** Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop. */
   onTurn(wake: () => void): () => void;
-  /** Gives the place up and tells the next. Harmless when called twice. */
-  leave(): void;
+  /** Gives the place up and tells the next. Harmless when called twice; never throws or rejects. */
+  leave(): void | Promise<void>;
 }
 
 /**

@@ -58,7 +58,7 @@ function attempted(driver: LockDriver, request: LockRequest, place: Place | unde
 }
 
 function leaveAndThrow(place: Place, error: unknown): never {
-  place.leave();
+  void place.leave();
   throw error;
 }
 
@@ -69,7 +69,7 @@ function leaveAndThrow(place: Place, error: unknown): never {
  */
 export function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
   if (!request.shared && request.permits === undefined) return { grant, place };
-  place?.leave();
+  void place?.leave();
   return { grant, place: undefined };
 }
 
@@ -94,7 +94,7 @@ export async function obtain(
     grant = await poll(attemptFrom(driver, request, place, taken !== undefined), patience);
     return grant && settled(request, grant, place);
   } finally {
-    if (grant === undefined) place?.leave();
+    if (grant === undefined) await place?.leave();
   }
 }
 
@@ -177,9 +177,10 @@ async function join(
   }
 }
 
-async function returnGrant(grant: Grant): Promise<void> {
+/** Gives back a grant that came too late for anybody to learn of it. */
+export async function returnGrant(grant: Grant): Promise<void> {
   try {
-    await grant.release();
+    await grant.release({ unused: true });
   } catch {
     // It still counts as held; the kernel or the liveness check frees it when this process ends.
   }

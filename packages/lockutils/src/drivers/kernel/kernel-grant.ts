@@ -38,7 +38,9 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       if (closed) return;
       closed = true;
       try {
-        if (marked) clearMark(system, fd, 0);
+        // Left as it is, our record says to the next what the dead owner's would have said.
+        const passedOn = options?.unused === true && mark.state === 'left';
+        if (marked && !passedOn) clearMark(system, fd, 0);
         seat?.leave();
         if (options?.remove === true && seat === undefined) removeOrWarn(system, request.path, fd);
       } finally {

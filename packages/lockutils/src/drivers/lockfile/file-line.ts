@@ -33,10 +33,9 @@ function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Plac
         if (name === undefined || name === ticket.before) wake();
       }),
     leave() {
-      if (left) return;
+      if (left) return undefined;
       left = true;
-      if (synchronous) leaveSync(ticket);
-      else void leave(ticket);
+      return synchronous ? leaveSync(ticket) : leave(ticket);
     },
   };
 }
@@ -45,7 +44,16 @@ function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Plac
 const retryEvery = 100;
 const maxRetries = 600;
 
+// Done when the ticket is gone, or when it must be tried again, which nobody waits for.
 async function leave(ticket: TicketFolder): Promise<void> {
+  try {
+    await run(ticket.leave());
+  } catch {
+    void leaveAgain(ticket);
+  }
+}
+
+async function leaveAgain(ticket: TicketFolder): Promise<void> {
   for (let retry = 0; retry < maxRetries; retry += 1) {
     try {
       await run(ticket.leave());

@@ -41,6 +41,8 @@ export interface LockFolderOptions {
 export class LockFolder implements OwnedFolder {
   /** Whether the holder before ended without releasing. Known after {@link take}. */
   previousOwnerDied = false;
+  /** Whether nobody has learned of the lock, so that {@link release} must leave the news of a death to the next. */
+  unused = false;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #area: LockArea;
@@ -110,8 +112,11 @@ export class LockFolder implements OwnedFolder {
 
   /** Gives the lock back. @throws LockLostError when our owner file is gone; then nothing is removed. */
   *release(): Steps<void> {
+    const file = join(this.#paths.held, this.own);
     try {
-      yield* step(this.#fs.unlink(join(this.#paths.held, this.own)));
+      // In one step free again, and as if we had died like the one before us: the next holder is told of it.
+      if (this.unused && this.previousOwnerDied) yield* step(this.#fs.rename(file, this.#paths.died));
+      else yield* step(this.#fs.unlink(file));
     } catch (error) {
       const gone = isCode(error, 'ENOENT');
       this.#mayBeReleased ||= !gone;

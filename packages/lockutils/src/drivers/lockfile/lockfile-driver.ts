@@ -65,7 +65,8 @@ async function acquire(fs: LockfileFs, request: LockRequest): Promise<Grant | un
     let release: (() => Promise<void>) | undefined = await loadProperLockfile().lock(...lockCall(path, folder));
     return {
       previousOwnerDied: folder.previousOwnerDied,
-      async release() {
+      async release(options) {
+        folder.unused = options?.unused === true;
         // proper-lockfile forgets a lock before it gives it back, so a second call after a failure goes past it.
         const giveBack = release ?? (() => run(folder.release()));
         release = undefined;
@@ -89,7 +90,8 @@ function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
     let release: (() => void) | undefined = loadProperLockfile().lockSync(...lockCall(path, folder));
     return {
       previousOwnerDied: folder.previousOwnerDied,
-      release() {
+      release(options) {
+        folder.unused = options?.unused === true;
         const giveBack = release ?? (() => runSync(folder.release()));
         release = undefined;
         try {

@@ -1,0 +1,48 @@
+import type { LockDriver } from '@oslo-concurrency/lockutils';
+import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { kernelDriver, lockfileDriver } from '@oslo-concurrency/lockutils/drivers';
+import { describe, expect, it } from 'vitest';
+import { Contender } from './contender.js';
+import { lockDirectory } from './lock-directory.js';
+
+describe.each([
+  ['kernel', kernelDriver],
+  ['lockfile', lockfileDriver],
+] as const)('driver %s', (driver, make) => {
+  it('G19 a grant that comes after the abort leaves the news of a death to the next', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, driver, lockPath: directory.path };
+    const victim = await Contender.start();
+    await victim.acquire('x', options);
+    await victim.end('SIGKILL');
+    const controller = new AbortController();
+    const real = make();
+    const late: LockDriver = {
+      ...real,
+      async tryAcquire(request) {
+        const grant = await real.tryAcquire(request);
+        controller.abort(new Error('too late'));
+        return grant;
+      },
+    };
+    await expect(lock('x', { ...options, driver: late, signal: controller.signal })).rejects.toThrow('too late');
+    const next = await lock('x', { ...options, blocking: false });
+    expect(next.previousOwnerDied).toBe(true);
+    await next.release();
+    const last = await lock('x', { ...options, blocking: false });
+    expect(last.previousOwnerDied).toBe(false);
+    await last.release();
+  });
+
+  it('G10 a fair single try right after a release, or after a refusal, meets nobody of its own', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, driver, lockPath: directory.path };
+    await using other = await Contender.start();
+    for (let round = 0; round < 30; round += 1) {
+      await (await lock('x', { ...options, blocking: false })).release();
+      await other.acquire('x', options);
+      await expect(lock('x', { ...options, blocking: false })).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
+      await other.release('x');
+    }
+  });
+});
