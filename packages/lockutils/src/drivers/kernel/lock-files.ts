@@ -10,6 +10,8 @@ export interface OpenLockFile {
   readonly fd: number;
   readonly dev: number;
   readonly ino: number;
+  /** Until then a refused try does not look whether the name still leads here. */
+  lookAgain: number;
 }
 
 /**
@@ -42,6 +44,12 @@ export class LockFiles {
       let named: Stats | undefined;
       try {
         granted = system.tryLock(file.fd, 0, 0, shared);
+        // A refusal by a file that is no longer the lock is seen a moment later; a grant by one, never let through.
+        if (!granted && performance.now() < file.lookAgain) {
+          this.#keep(file);
+          return undefined;
+        }
+        file.lookAgain = performance.now() + lookInterval;
         named = system.lstatSync(path);
       } catch (error) {
         this.close(file);
@@ -84,7 +92,7 @@ export class LockFiles {
     try {
       const stats = this.#system.fstatSync(fd);
       checkPlainFile(path, stats);
-      return { path, fd, dev: stats.dev, ino: stats.ino };
+      return { path, fd, dev: stats.dev, ino: stats.ino, lookAgain: 0 };
     } catch (error) {
       this.#system.closeSync(fd);
       throw explained(this.#system, path, 'look at', error);
@@ -122,6 +130,7 @@ export class LockFiles {
 
 const keepsDescriptors = process.platform === 'linux';
 const maxIdle = 16;
-const sweepInterval = 50;
+const sweepInterval = 250;
+const lookInterval = 200;
 // A file that is removed again and again between open and lock; far above what 50 cleaners do.
 const maxRounds = 10_000;

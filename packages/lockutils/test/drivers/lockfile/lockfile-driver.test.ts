@@ -290,9 +290,9 @@ describe('the line for a lock', () => {
         const third = await driver.joinQueue?.(request());
         waiter.kill('SIGSTOP');
         await held?.release();
-        first?.leave();
+        await first?.leave();
         await expect.poll(() => third?.isFirst(), { interval: 5 }).toBe(true);
-        third?.leave();
+        await third?.leave();
         const granted = once(waiter, 'message');
         waiter.kill('SIGCONT');
         expect(await granted).toContain('granted');
@@ -324,13 +324,13 @@ describe('the line for a lock', () => {
     try {
       const place = await faulty.joinQueue?.(request());
       calls = 10;
-      place?.leave();
+      await place?.leave();
     } catch (error) {
       expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_FILE_(ACCESS|SYSTEM)$/) });
     }
     const next = await driver.joinQueue?.(request());
     await expect.poll(() => next?.isFirst(), { interval: 1 }).toBe(true);
-    next?.leave();
+    await next?.leave();
     await expect.poll(() => readdirSync(inFolder('queue')), { interval: 1 }).toEqual([]);
   });
 });
