@@ -20,7 +20,10 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 let token = '';
-afterEach(() => killAll(token || 'none'));
+afterEach(() => {
+  killAll(token || undefined);
+  token = '';
+});
 
 /** A stream that takes a piece only after so many turns of the event loop, and knows how much it ever had to hold. */
 function slowStream(turns: number): { stream: Writable; most(): number; taken(): number } {

@@ -8,8 +8,11 @@ import { fixture, killAll, processesWith, uniqueSleep, until } from './processes
 // Of bsdutils, which no Debian is without: gives a program a terminal.
 const script = '/usr/bin/script';
 
-let token = 'none';
-afterEach(() => killAll(token));
+let token = '';
+afterEach(() => {
+  killAll(token || undefined);
+  token = '';
+});
 
 describe('a command finds what a plain shell would give it', () => {
   it('the soft limit on open files that Node has raised is put back', () => {

@@ -8,11 +8,14 @@ export function fixture(name: string): string {
 }
 
 let tokens = 0;
+const given = new Set<string>();
 
 /** A duration for `sleep` that no other process of this machine has, so that its processes can be told apart. */
 export function uniqueSleep(): string {
   tokens += 1;
-  return `3600.${process.pid}${String(tokens).padStart(4, '0')}${Math.floor(Math.random() * 1e6)}`;
+  const token = `3600.${process.pid}${String(tokens).padStart(4, '0')}${Math.floor(Math.random() * 1e6)}`;
+  given.add(token);
+  return token;
 }
 
 /** The pids of the living processes that have `token` in their arguments: found without what the package uses. */
@@ -57,8 +60,15 @@ export async function until(condition: () => boolean, limit: number): Promise<nu
   return unloadedNow() - unloaded;
 }
 
-/** Ends what a test left on purpose. */
-export function killAll(token: string): void {
+/**
+ * Ends what a test left on purpose; nothing when it took no token.
+ *
+ * Only a token of {@link uniqueSleep} names processes of a test. Any other text, '' and 'none' above all, stands in the
+ * arguments of strangers: the shell that runs the tests, a service of the machine.
+ */
+export function killAll(token: string | undefined): void {
+  if (token === undefined) return;
+  if (!given.has(token)) throw new TypeError(`killAll takes what uniqueSleep gave; got '${token}'`);
   for (const pid of processesWith(token)) process.kill(pid, 'SIGKILL');
 }
 

@@ -26,8 +26,11 @@ function seenByPlainUser(...calls: readonly (readonly unknown[])[]): Seen[] {
     .map((line) => JSON.parse(line) as Seen);
 }
 
-let token = 'none';
-afterEach(() => killAll(token));
+let token = '';
+afterEach(() => {
+  killAll(token || undefined);
+  token = '';
+});
 
 describe.skipIf(process.getuid?.() !== 0)('runAsRoot as root', () => {
   it('needs no helper and uses none', async () => {
