@@ -5,8 +5,12 @@ import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from '
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.
 const killingTime = 130;
 
+// On a machine so busy that this was too little, the hunt goes on behind the caller's back for so many ms.
+const afterHunt = 5000;
+
 /**
- * Ends all processes of a command: SIGTERM, after `grace` ms SIGKILL, repeated until none is left or 130 ms have passed.
+ * Ends all processes of a command: SIGTERM, after `grace` ms SIGKILL, repeated until a look finds none. Resolves 130 ms
+ * after the first SIGKILL at the latest; what was forked in that time and not seen yet is still hunted, for 5 s.
  *
  * Why nobody escapes who could be found, and nobody else is hit:
  * - A member is the root, whoever is in the root's session or group, whoever carries the mark, whoever has a member as
@@ -24,16 +28,25 @@ export async function terminateTree(
   grace: number,
   signalAsRoot: PrivilegedSignal | undefined,
 ): Promise<Ending> {
+  const hunt = new TreeHunt(tree, signalAsRoot);
   hunts += 1;
+  let goesOn = false;
   try {
-    return await huntDown(new TreeHunt(tree, signalAsRoot), grace);
+    const ending = await huntDown(hunt, grace);
+    goesOn = !hunt.isOver;
+    return ending;
   } finally {
-    hunts -= 1;
-    if (hunts === 0) forgetMarks();
+    if (goesOn) void huntOn(hunt).finally(endHunt);
+    else endHunt();
   }
 }
 
 let hunts = 0;
+
+function endHunt(): void {
+  hunts -= 1;
+  if (hunts === 0) forgetMarks();
+}
 
 async function huntDown(hunt: TreeHunt, grace: number): Promise<Ending> {
   const graceEnds = performance.now() + grace;
@@ -48,4 +61,13 @@ async function huntDown(hunt: TreeHunt, grace: number): Promise<Ending> {
   const killingEnds = performance.now() + killingTime;
   while (hunt.signalMembers('SIGKILL') === 'more' && performance.now() < killingEnds) await pause(3);
   return { endedBy: 'SIGKILL', remaining: hunt.survivors() };
+}
+
+/** Keeps this process from ending by itself meanwhile: whoever is left would be left for good. */
+async function huntOn(hunt: TreeHunt): Promise<void> {
+  const end = performance.now() + afterHunt;
+  for (let wait = 10; !hunt.isOver && performance.now() < end; wait = Math.min(wait * 2, 200)) {
+    await pause(wait);
+    hunt.signalMembers('SIGKILL');
+  }
 }

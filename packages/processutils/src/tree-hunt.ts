@@ -49,6 +49,7 @@ export class TreeHunt {
   readonly #hanging = new Map<string, number>();
   readonly #refused = new Set<number>();
   #members: readonly ProcessEntry[] = [];
+  #over = false;
   #groupIsOurs = false;
   #groupKilled = false;
   #zombiesInGroup = false;
@@ -86,7 +87,13 @@ export class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
+    this.#over = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
     return left.length === 0 ? 'done' : 'more';
+  }
+
+  /** Whether the last look found nobody who could still be ended. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** The members of the last look, but for the dead. */
