@@ -88,7 +88,7 @@ describe('lockutils run', () => {
   it('G10 serves in order of arrival with --fair', async () => {
     using directory = lockDirectory();
     const log = join(directory.path, 'order.txt');
-    const held = await lock('x', { external: true, lockPath: directory.path, fair: true });
+    await using held = await lock('x', { external: true, lockPath: directory.path, fair: true });
     const started = [];
     for (let i = 0; i < 3; i += 1) {
       const command = startLockutils(
