@@ -125,6 +125,69 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
   });
 });
 
+it('G16 a symbolic link in place of a wake file is not followed: what it leads to keeps its times', async () => {
+  using directory = lockDirectory();
+  using elsewhere = lockDirectory();
+  const precious = join(elsewhere.path, 'precious');
+  fs.writeFileSync(precious, '');
+  const before = fs.statSync(precious).mtimeMs;
+  const wake = join(directory.path, '.oslo-concurrency', 'wake');
+  fs.mkdirSync(wake, { recursive: true });
+  for (let file = 0; file < 64; file += 1) fs.symlinkSync(precious, join(wake, String(file)));
+  await using waiter = await Contender.start();
+  const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+  const held = await lock('x', options);
+  const { granted } = await waiter.queue('x', options);
+  await held.release();
+  await granted;
+  expect(fs.statSync(precious).mtimeMs).toBe(before);
+});
+
+it.each<LockOptions>([{ fair: true }, { shared: true }, { permits: 2 }])(
+  "G16 in a sticky directory another user's files are used where the kernel refuses to create them: %o",
+  async (mode) => {
+    using directory = lockDirectory();
+    // What fs.protected_regular does to whoever is not the owner, root included.
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      openSync: ((path: string, flags: number, permissions: number) => {
+        const creates = (flags & fs.constants.O_CREAT) !== 0 && (flags & fs.constants.O_EXCL) === 0;
+        if (creates && fs.existsSync(path)) throw failing('EACCES');
+        return fs.openSync(path, flags, permissions);
+      }) as typeof fs.openSync,
+    };
+    const options: LockOptions = { external: true, lockPath: directory.path, ...mode };
+    await lock('x', options, () => {});
+    await lock('x', { ...options, driver: kernelDriver({ system }) }, () => {});
+  },
+);
+
+it('G16 a damaged ticket counter does not keep a release busy', async () => {
+  using directory = lockDirectory();
+  let reads = 0;
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    readSync: (...call) => {
+      reads += 1;
+      return defaultKernelSystem.readSync(...call);
+    },
+  };
+  const held = await lock('x', {
+    external: true,
+    fair: true,
+    lockPath: directory.path,
+    driver: kernelDriver({ system }),
+  });
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64LE(2n ** 20n);
+  const queue = fs.openSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'), 'r+');
+  fs.writeSync(queue, counter, 0, 8, 0);
+  fs.closeSync(queue);
+  reads = 0;
+  await held.release();
+  expect(reads).toBeLessThan(2000);
+});
+
 it('G14 a lock file that cannot be removed is released all the same', async () => {
   using directory = lockDirectory();
   const system: KernelSystem = {

@@ -1,3 +1,5 @@
+import { truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Contender, contenders } from './contender.js';
@@ -57,6 +59,29 @@ describe('G10 the line of waiting processes', () => {
     const quitter = contender(2);
     const abort = () => quitter.ask('abort', { key: 'x' });
     expect(await grantOrder(directory.path, [quitter, contender(0), contender(1)], abort)).toEqual([1, 2]);
+  });
+
+  it('G10 keeps its order when somebody empties the queue file: a newcomer is behind those who wait', async () => {
+    using directory = lockDirectory();
+    for (let round = 0; round < 10; round += 1) await lock('x', fairIn(directory.path), () => {});
+    const empty = () => truncateSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'));
+    const late = contender(2);
+    const held = await lock('x', fairIn(directory.path));
+    const waits = [
+      await contender(0).queue('x', fairIn(directory.path)),
+      await contender(1).queue('x', fairIn(directory.path)),
+    ];
+    empty();
+    waits.push(await late.queue('x', fairIn(directory.path)));
+    const order: number[] = [];
+    const served = waits.map(async ({ granted }, n) => {
+      await granted;
+      order.push(n);
+      await contender(n).release('x');
+    });
+    await held.release();
+    await Promise.all(served);
+    expect(order).toEqual([0, 1, 2]);
   });
 
   it('G10 passes a waiter that is stopped, and serves it when it goes on', async () => {

@@ -7,7 +7,8 @@ import { explained } from './lock-file.js';
 /** What the kernel driver keeps beside the lock files, one folder each inside the hidden one. */
 export type HiddenKind = 'queue' | 'seats' | 'wake';
 
-const openOrCreate = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
 
 /** Where the hidden file of this kind lies for a lock file. */
 export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
@@ -23,16 +24,33 @@ export function openHidden(system: KernelSystem, path: string): number {
   const folder = dirname(path);
   try {
     if (!seen.has(folder)) makeFolder(folder);
-    return system.openSync(path, openOrCreate, 0o666);
+    return openOrCreate(system, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
   }
   // Somebody has emptied the lock path since.
   try {
     makeFolder(folder);
-    return system.openSync(path, openOrCreate, 0o666);
+    return openOrCreate(system, path);
   } catch (error) {
     throw explained(system, path, 'create', error);
+  }
+}
+
+// As with lock files, never O_CREAT on what is there: in a sticky folder the kernel would refuse another user's file.
+function openOrCreate(system: KernelSystem, path: string): number {
+  for (let round = 0; ; round += 1) {
+    try {
+      return system.openSync(path, openExisting);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    try {
+      return system.openSync(path, createNew, 0o666);
+    } catch (error) {
+      // Made or removed between the two calls: look again.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;
+    }
   }
 }
 

@@ -14,7 +14,7 @@ export interface KernelSystem {
   readonly readSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly writeSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly unlinkSync: typeof fs.unlinkSync;
-  readonly utimesSync: typeof fs.utimesSync;
+  readonly lutimesSync: typeof fs.lutimesSync;
   readonly watch: (path: string, listener: (event: 'change' | 'rename') => void) => fs.FSWatcher;
   /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
   readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
@@ -66,7 +66,7 @@ export const defaultKernelSystem: KernelSystem = {
   readSync: fs.readSync,
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,
-  utimesSync: fs.utimesSync,
+  lutimesSync: fs.lutimesSync,
   watch: (path, listener) => fs.watch(path, { persistent: false }, listener),
   tryLock,
   unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),

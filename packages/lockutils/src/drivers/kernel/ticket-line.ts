@@ -4,7 +4,14 @@ import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import type { SharedWatchers } from './shared-watchers.js';
-import { eraseTicketOwner, onlyStoppedBefore, stoppedPatience, wakeFileOf, writeTicketOwner } from './ticket-owner.js';
+import {
+  eraseTicketOwner,
+  oldestKnown,
+  onlyStoppedBefore,
+  stoppedPatience,
+  wakeFileOf,
+  writeTicketOwner,
+} from './ticket-owner.js';
 import { giveHint, listen } from './wake-files.js';
 
 /**
@@ -69,7 +76,8 @@ function spinFor(system: KernelSystem, fd: number): boolean {
 
 function drawUnderGuard(system: KernelSystem, fd: number): number {
   let ticket = readCounter(system, fd);
-  // Only after somebody emptied or damaged the file is the byte taken; a number further on is free and still unique.
+  if (ticket === 0) ticket = afterHighest(system, fd);
+  // Only after somebody damaged the file is the byte taken; a number further on is free and still unique.
   while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
   writeTicketOwner(system, fd, ticket);
   counter.writeBigUInt64LE(BigInt(ticket + 1));
@@ -77,7 +85,27 @@ function drawUnderGuard(system: KernelSystem, fd: number): number {
   return ticket;
 }
 
-/** The number the next ticket gets. */
+/**
+ * The number after the highest ticket that is held: 0 in a new file. In one that was emptied or damaged, counting from 0
+ * again would put each newcomer before those who stand in line.
+ */
+function afterHighest(system: KernelSystem, fd: number): number {
+  let low = 0;
+  let high = guardByte;
+  for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
+    if (nobodyFrom(system, fd, from)) high = from;
+    else low = from + 1;
+  }
+  return low;
+}
+
+function nobodyFrom(system: KernelSystem, fd: number, ticket: number): boolean {
+  if (!system.tryLock(fd, ticket, guardByte - ticket, true)) return false;
+  system.unlock(fd, ticket, guardByte - ticket);
+  return true;
+}
+
+/** The number the next ticket gets; 0 as well when the file does not say. */
 export function readCounter(system: KernelSystem, fd: number): number {
   const read = system.readSync(fd, counter, 0, 8, 0);
   const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
@@ -133,7 +161,8 @@ function placeOf(
 // sees the gap at its guard poll.
 function hintNext(system: KernelSystem, lockFile: string, fd: number, ticket: number): void {
   const end = readCounter(system, fd);
-  for (let next = ticket + 1; next < end; next += 1) {
+  // Not further back than entries go: a counter that somebody damaged would keep us here for ever.
+  for (let next = Math.max(ticket + 1, oldestKnown(end)); next < end; next += 1) {
     const file = wakeFileOf(system, fd, next);
     if (file === undefined) continue;
     giveHint(system, lockFile, file);

@@ -32,6 +32,11 @@ export function eraseTicketOwner(system: KernelSystem, fd: number, ticket: numbe
   system.writeSync(fd, entry, 0, entryBytes, positionOf(ticket));
 }
 
+/** The lowest ticket of which the owner can still be known when `next` is the next to be drawn. */
+export function oldestKnown(next: number): number {
+  return Math.max(0, next - ringSize);
+}
+
 /** The wake file the owner of `ticket` listens to; `undefined` when it is not known any more. */
 export function wakeFileOf(system: KernelSystem, fd: number, ticket: number): number | undefined {
   return readEntry(system, fd, ticket) ? entry.readUInt32LE(24) : undefined;

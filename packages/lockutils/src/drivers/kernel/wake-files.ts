@@ -26,7 +26,8 @@ export function giveHint(system: KernelSystem, lockFile: string, number: number)
   const path = hiddenPath(lockFile, 'wake', String(number % wakeFiles));
   stamp = (stamp + 1) % 1_000_000;
   try {
-    system.utimesSync(path, stamp, stamp);
+    // Not through a link, which somebody may have laid there to have us set the times of a file of ours.
+    system.lutimesSync(path, stamp, stamp);
   } catch (error) {
     // Not there: nobody watches it. Another user's: only its owner may set times, but we may write to it.
     if ((error as NodeJS.ErrnoException).code === 'EPERM') write(system, path);
