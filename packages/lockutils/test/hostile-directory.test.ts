@@ -67,6 +67,16 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     expect(fs.readFileSync(join(directory.path, 'x'), 'utf8')).toBe('precious');
   });
 
+  it('what another program wrote into the lock file stays as it is when a reader becomes writer', async () => {
+    using directory = lockDirectory();
+    fs.writeFileSync(join(directory.path, 'x'), 'precious');
+    const held = await lock('x', { ...optionsIn(directory.path), shared: true });
+    await held.upgrade();
+    held.downgrade();
+    await held.release();
+    expect(fs.readFileSync(join(directory.path, 'x'), 'utf8')).toBe('precious');
+  });
+
   it('a missing lock path is an error, and is not created', async () => {
     using directory = lockDirectory();
     const missing = join(directory.path, 'missing');
@@ -186,6 +196,26 @@ it('G16 a damaged ticket counter does not keep a release busy', async () => {
   reads = 0;
   await held.release();
   expect(reads).toBeLessThan(2000);
+});
+
+it('G19 the death of an owner is told once, also when the disk takes no record of the next one', async () => {
+  using directory = lockDirectory();
+  const full: KernelSystem = {
+    ...defaultKernelSystem,
+    writeSync: (fd, buffer, offset, length, position) => {
+      if (length > 32) throw failing('ENOSPC');
+      return defaultKernelSystem.writeSync(fd, buffer, offset, length, position);
+    },
+  };
+  const options: LockOptions = { external: true, lockPath: directory.path };
+  const victim = await Contender.start();
+  await victim.acquire('x', options);
+  await victim.end('SIGKILL');
+  const told: boolean[] = [];
+  for (const driver of [kernelDriver({ system: full }), kernelDriver()]) {
+    await lock('x', { ...options, driver }, (held) => void told.push(held.previousOwnerDied));
+  }
+  expect(told).toEqual([true, false]);
 });
 
 it('G14 a lock file that cannot be removed is released all the same', async () => {

@@ -9,30 +9,39 @@ describe.each([
   ['kernel', kernelDriver],
   ['lockfile', lockfileDriver],
 ] as const)('driver %s', (driver, make) => {
-  it('G19 a grant that comes after the abort leaves the news of a death to the next', async () => {
-    using directory = lockDirectory();
-    const options: LockOptions = { external: true, driver, lockPath: directory.path };
-    const victim = await Contender.start();
-    await victim.acquire('x', options);
-    await victim.end('SIGKILL');
-    const controller = new AbortController();
-    const real = make();
-    const late: LockDriver = {
-      ...real,
-      async tryAcquire(request) {
-        const grant = await real.tryAcquire(request);
-        controller.abort(new Error('too late'));
-        return grant;
-      },
-    };
-    await expect(lock('x', { ...options, driver: late, signal: controller.signal })).rejects.toThrow('too late');
-    const next = await lock('x', { ...options, blocking: false });
-    expect(next.previousOwnerDied).toBe(true);
-    await next.release();
-    const last = await lock('x', { ...options, blocking: false });
-    expect(last.previousOwnerDied).toBe(false);
-    await last.release();
-  });
+  const modes: [title: string, died: LockOptions, next: LockOptions][] = [['alone', {}, {}]];
+  if (driver === 'kernel')
+    modes.push(['to readers', {}, { shared: true }], ['by permits', { permits: 2 }, { permits: 2 }]);
+
+  it.each(modes)(
+    'G19 a grant (%s) that comes after the abort leaves the news of a death to the next',
+    async (...row) => {
+      using directory = lockDirectory();
+      const [, died, mode] = row;
+      const common: LockOptions = { external: true, driver, lockPath: directory.path };
+      const options: LockOptions = { ...common, ...mode };
+      const victim = await Contender.start();
+      await victim.acquire('x', { ...common, ...died });
+      await victim.end('SIGKILL');
+      const controller = new AbortController();
+      const real = make();
+      const late: LockDriver = {
+        ...real,
+        async tryAcquire(request) {
+          const grant = await real.tryAcquire(request);
+          controller.abort(new Error('too late'));
+          return grant;
+        },
+      };
+      await expect(lock('x', { ...options, driver: late, signal: controller.signal })).rejects.toThrow('too late');
+      const next = await lock('x', { ...options, blocking: false });
+      expect(next.previousOwnerDied).toBe(true);
+      await next.release();
+      const last = await lock('x', { ...options, blocking: false });
+      expect(last.previousOwnerDied).toBe(false);
+      await last.release();
+    },
+  );
 
   it('G10 a fair single try right after a release, or after a refusal, meets nobody of its own', async () => {
     using directory = lockDirectory();

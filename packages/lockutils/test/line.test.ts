@@ -177,6 +177,23 @@ describe('G11 readers and writers between processes', () => {
     await contender(2).release('x');
   });
 
+  it('G11 who was downgraded can be upgraded again, alone as before, and is named in a timeout', async () => {
+    using directory = lockDirectory();
+    const options = plainIn(directory.path);
+    const held = await lock('x', { ...options, label: 'there and back' });
+    for (let round = 0; round < 2; round += 1) {
+      held.downgrade();
+      await contender(0).acquire('x', { ...options, ...shared, blocking: false });
+      await contender(0).release('x');
+      await held.upgrade();
+      const late = contender(0).acquire('x', { ...options, ...shared, timeout: 20 });
+      await expect(late).rejects.toMatchObject({ holders: [{ label: 'there and back' }] });
+    }
+    await held.release();
+    expect((await contender(0).acquire('x', { ...options, blocking: false })).previousOwnerDied).toBe(false);
+    await contender(0).release('x');
+  });
+
   it('G11 upgrade waits for the other readers, lets no writer between, and refuses a second one', async () => {
     using directory = lockDirectory();
     const options = { ...plainIn(directory.path), ...shared };

@@ -4,7 +4,7 @@ import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import type { LockFiles, OpenLockFile } from './lock-files.js';
-import { clearMark, readMark, writeMark } from './owner-mark.js';
+import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
 import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
 import { upgradeByte } from './ticket-line.js';
@@ -28,7 +28,7 @@ export function kernelGrant(
 function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockRequest, file: OpenLockFile): Grant {
   const { fd } = file;
   const mark = readMark(system, fd, 0);
-  let marked = mark.state !== 'foreign' && writeMark(system, fd, 0, request);
+  let marked = writeMark(system, fd, 0, request, mark.state);
   let seat: Seat | undefined;
   let closed = false;
   return {
@@ -54,7 +54,25 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       system.tryLock(fd, 0, 0, true);
       seat = seatForReader(system, { ...request, shared: true });
     },
+    // Of one that was downgraded before.
+    upgrade: () =>
+      beginUpgrade(system, request, () => {
+        if (!system.tryLock(fd, 0, 0, false)) return false;
+        seat?.leave();
+        seat = undefined;
+        marked = markAnew(system, fd, request);
+        return true;
+      }),
   };
+}
+
+// After an upgrade. It is exclusive already, with a record or without.
+function markAnew(system: KernelSystem, fd: number, request: LockRequest): boolean {
+  try {
+    return writeMark(system, fd, 0, request, readMark(system, fd, 0).state);
+  } catch {
+    return false;
+  }
 }
 
 // The lock is released whether its file can be removed or not, so a failure is no failure of the release.
@@ -92,12 +110,14 @@ function seatedGrant(
   let closed = false;
   return {
     previousOwnerDied: writerDied || seat?.previousOwnerDied === true,
-    release() {
+    release(options) {
       if (closed) return;
       closed = true;
+      const unused = options?.unused === true;
       try {
         if (marked) clearMark(system, fd, 0);
-        seat?.leave();
+        if (unused && writerDied) restoreMark(system, fd, 0);
+        seat?.leave(unused);
       } finally {
         files.release(file);
       }
@@ -108,7 +128,7 @@ function seatedGrant(
           upgrade() {
             return beginUpgrade(system, request, () => {
               upgraded ||= system.tryLock(fd, 0, 0, false);
-              if (upgraded && !marked) marked = writeMark(system, fd, 0, request);
+              if (upgraded && !marked) marked = markAnew(system, fd, request);
               return upgraded;
             });
           },

@@ -39,20 +39,24 @@ export function readMark(system: KernelSystem, fd: number, position: number): Ma
 }
 
 /**
- * Writes this process's record. Without room on the disk there is none, and no error: the lock is granted by the
- * kernel, not by what is written; only its name in messages is lost.
+ * Writes this process's record over what `found` says of the place; `true` when it is to be cleared at release. Without
+ * room on the disk there is none, and no error: the lock is granted by the kernel, not by what is written; only its name
+ * in messages is lost. A dead owner's record that could not be written over is ours to clear all the same: its news has
+ * been told (G19).
  */
 export function writeMark(
   system: KernelSystem,
   fd: number,
   position: number,
   { label, permits }: Pick<LockRequest, 'label' | 'permits'>,
+  found: Mark['state'] = 'none',
 ): boolean {
+  if (found === 'foreign') return false;
   const bytes = encodeOwnerRecord(label, Date.now(), permits);
   try {
-    return system.writeSync(fd, bytes, 0, bytes.length, position) === bytes.length;
+    return system.writeSync(fd, bytes, 0, bytes.length, position) > 0;
   } catch {
-    return false;
+    return found === 'left';
   }
 }
 
@@ -62,5 +66,14 @@ export function clearMark(system: KernelSystem, fd: number, position: number): v
     system.writeSync(fd, releasedByte, 0, 1, position);
   } catch {
     // The next holder is told of an owner that died: an alarm too many, not one too few.
+  }
+}
+
+/** Takes {@link clearMark} back: a dead owner's record says again what nobody has learned of. */
+export function restoreMark(system: KernelSystem, fd: number, position: number): void {
+  try {
+    system.writeSync(fd, magic, 0, 1, position);
+  } catch {
+    // The news is lost with the disk.
   }
 }

@@ -11,7 +11,8 @@ export const maxSharedSeats = 256;
 /** A place of one of several holders, kept until `leave` or the end of this process. */
 export interface Seat {
   readonly previousOwnerDied: boolean;
-  leave(): void;
+  /** `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
+  leave(unused?: boolean): void;
 }
 
 /**
@@ -41,12 +42,14 @@ export function takeSeat(system: KernelSystem, request: LockRequest): Seat | und
 
 function occupy(system: KernelSystem, request: LockRequest, fd: number, position: number): Seat {
   const mark = readMark(system, fd, position);
-  const marked = mark.state !== 'foreign' && writeMark(system, fd, position, request);
+  const marked = writeMark(system, fd, position, request, mark.state);
+  // A reader changes nothing, so its death is no news.
+  const previousOwnerDied = request.permits !== undefined && mark.state === 'left';
   return {
-    // A reader changes nothing, so its death is no news.
-    previousOwnerDied: request.permits !== undefined && mark.state === 'left',
-    leave() {
-      if (marked) clearMark(system, fd, position);
+    previousOwnerDied,
+    leave(unused = false) {
+      // Left as it is, our record says to the next what the dead holder's would have said.
+      if (marked && !(unused && previousOwnerDied)) clearMark(system, fd, position);
       system.closeSync(fd);
     },
   };
