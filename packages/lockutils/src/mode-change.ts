@@ -24,6 +24,7 @@ export function downgrade(call: Acquisition, grant: Grant | undefined): void {
     grant.downgrade();
   }
   for (const { queue, turn } of call.turns) queue.downgrade(turn);
+  noteMode(call, true);
 }
 
 /**
@@ -49,6 +50,12 @@ export async function upgrade(call: Acquisition, grant: Grant | undefined, optio
     for (const { queue, turn } of done) queue.downgrade(turn);
     throw error;
   }
+  noteMode(call, false);
+}
+
+// What is said to others who look for deadlocks.
+function noteMode({ body }: Acquisition, shared: boolean): void {
+  if (body?.holds !== undefined) body.holds = { ...body.holds, shared };
 }
 
 // Readers that leave tell nobody, so the guard poll is what sees it.
@@ -57,6 +64,8 @@ const upgradeGuard = 10;
 function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patience: Patience): Promise<void> {
   const { queue, turn } = held;
   return new Promise((resolve, reject) => {
+    // Aborted since the level before: its listeners have been called, and ours would wait for ever.
+    patience.signal?.throwIfAborted();
     let cancelTimer: (() => void) | undefined;
     let forgetSignal: (() => void) | undefined;
     const settle = (action: () => void): void => {

@@ -1,9 +1,8 @@
-import { dirname } from 'node:path';
 import { type Clock, getLogger } from '@oslo-concurrency/core';
 import { DeadlockError } from '../errors.js';
 import type { Body } from '../local/wait-graph.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';
-import { type LockUse, publishWait, type WaitRecord, withdrawWait } from './wait-record.js';
+import { type LockUse, newWait, publishWait, type WaitRecord, withdrawWait } from './wait-record.js';
 
 // Most waits are over before the first look, and cost nothing.
 const interval = 250;
@@ -22,17 +21,16 @@ export function watchForDeadlock(
   clock: Clock,
   found: (error: DeadlockError) => void,
 ): () => void {
-  const holds = heldBy(body);
-  if (holds.length === 0) return () => {};
-  const directories = new Set(holds.map(({ path }) => dirname(path)));
+  if (heldBy(body).length === 0) return () => {};
   const since = Date.now();
-  let record: WaitRecord | undefined;
+  let published: Published | undefined;
   let last = '';
   const look = (): void => {
     cancel = clock.schedule(interval, look);
     try {
-      record ??= publishWait({ name, wants, holds, since }, directories);
-      const cycle = findProcessCycle(record);
+      published = publishAnew(published?.record, { name, wants, since, holds: heldBy(body) });
+      const { record, at } = published;
+      const cycle = findProcessCycle(record, at);
       const seen = cycle?.map(({ id }) => id).join() ?? '';
       if (cycle !== undefined && seen === last && victimOf(cycle).id === record.id) found(errorOf(cycle));
       last = seen;
@@ -43,13 +41,30 @@ export function watchForDeadlock(
   let cancel = clock.schedule(interval, look);
   return () => {
     cancel();
-    if (record !== undefined) withdrawWait(record, directories);
+    if (published !== undefined) withdrawWait(published.record);
   };
+}
+
+interface Published {
+  readonly record: WaitRecord;
+  /** By the clock of the file system. */
+  readonly at: number;
+}
+
+/** Another record, with another id, when something was released meanwhile: the old one would accuse us of holding it. */
+function publishAnew(old: WaitRecord | undefined, wait: Omit<WaitRecord, 'id' | 'owner'>): Published {
+  const same = JSON.stringify(old?.holds) === JSON.stringify(wait.holds);
+  if (old !== undefined && !same) withdrawWait(old);
+  const record = old !== undefined && same ? old : newWait(wait);
+  return { record, at: publishWait(record) };
 }
 
 function heldBy(body: Body): LockUse[] {
   const uses: LockUse[] = [];
-  for (let b: Body | undefined = body; b !== undefined; b = b.parent) if (b.holds !== undefined) uses.push(b.holds);
+  for (let b: Body | undefined = body; b !== undefined; b = b.parent) {
+    // Released by its handle while what it started goes on: it is in nobody's way any more.
+    if (b.running && b.holds !== undefined) uses.push(b.holds);
+  }
   return uses;
 }
 

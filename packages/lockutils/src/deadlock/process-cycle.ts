@@ -6,11 +6,12 @@ import { readWaits, type WaitRecord } from './wait-record.js';
  *
  * Only waits without timeout and signal are published, each with what its body cannot release before the wait is over.
  * So who is on such a cycle waits for ever, unless a body does not await what it started (then `deadlock: 'off'`).
+ * `now` is the time by {@link readWaits}.
  */
-export function findProcessCycle(own: WaitRecord): WaitRecord[] | undefined {
+export function findProcessCycle(own: WaitRecord, now: number): WaitRecord[] | undefined {
   const seen = new Set<string>();
   const search = (at: WaitRecord, path: readonly WaitRecord[]): WaitRecord[] | undefined => {
-    for (const next of readWaits(dirname(at.wants.path))) {
+    for (const next of readWaits(dirname(at.wants.path), now)) {
       if (!blocks(next, at)) continue;
       if (next.id === own.id) return [...path, at];
       if (seen.has(next.id)) continue;

@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../drivers/hidden-folder.js';
 import { liveness } from '../owner/liveness.js';
 import { ownIdentity, type ProcessIdentity } from '../owner/process-identity.js';
@@ -23,32 +33,77 @@ export interface WaitRecord {
 }
 
 const folder = 'waits';
+// Milliseconds. A waiter writes its record anew four times a second.
+const freshFor = 2000;
+const keptFor = 3_600_000;
 
-/** Publishes a wait in the lock paths of all it holds; the returned function takes it back. Never throws. */
-export function publishWait(wait: Omit<WaitRecord, 'id' | 'owner'>, directories: ReadonlySet<string>): WaitRecord {
-  const record: WaitRecord = { ...wait, id: randomUUID(), owner: ownIdentity() };
-  for (const directory of directories) {
-    writeFileSync(join(makeHiddenFolder(directory, folder), record.id), JSON.stringify(record));
+// Not truncated: written again it is the same text, and nobody reads half of it.
+const write = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+// Somebody may have laid a FIFO there, at which a reader would wait for ever.
+const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/** A wait of this process, not published yet. */
+export function newWait(wait: Omit<WaitRecord, 'id' | 'owner'>): WaitRecord {
+  return { ...wait, id: randomUUID(), owner: ownIdentity() };
+}
+
+/**
+ * Publishes a wait in the lock paths of all it holds, or says again that it goes on. Returns the time of it by the clock
+ * of the file system, milliseconds since 1970.
+ */
+export function publishWait(record: WaitRecord): number {
+  const text = JSON.stringify(record);
+  let now = 0;
+  for (const directory of directoriesOf(record)) {
+    const path = join(makeHiddenFolder(directory, folder), record.id);
+    now = withFile(path, write, (fd) => {
+      writeSync(fd, text, 0);
+      return fstatSync(fd).mtimeMs;
+    });
   }
-  return record;
+  return now;
 }
 
 /** Takes a published wait back. */
-export function withdrawWait(record: WaitRecord, directories: ReadonlySet<string>): void {
-  for (const directory of directories) remove(join(directory, hiddenFolder, folder, record.id));
+export function withdrawWait(record: WaitRecord): void {
+  for (const directory of directoriesOf(record)) remove(join(directory, hiddenFolder, folder, record.id));
 }
 
-/** The waits published in `directory` by processes that live; what dead ones left is removed. */
-export function readWaits(directory: string): WaitRecord[] {
+function directoriesOf({ holds }: WaitRecord): ReadonlySet<string> {
+  return new Set(holds.map(({ path }) => dirname(path)));
+}
+
+/**
+ * The waits published in `directory` that go on at the time `now`, as {@link publishWait} tells it; what dead ones left
+ * is removed. Of whom it cannot be seen from here whether it lives, in another container, the record must be fresh:
+ * killed there, it would be taken for waiting here for ever.
+ */
+export function readWaits(directory: string, now: number): WaitRecord[] {
   const waits = join(directory, hiddenFolder, folder);
   const records: WaitRecord[] = [];
   for (const file of list(waits)) {
-    const record = read(join(waits, file));
+    const path = join(waits, file);
+    const record = read(path);
     if (record === undefined) continue;
-    if (liveness(record.owner) === 'dead') remove(join(waits, file));
-    else records.push(record);
+    const state = liveness(record.owner);
+    const age = state === 'unknown' ? now - modified(path) : 0;
+    if (state === 'dead' || age > keptFor) remove(path);
+    else if (age < freshFor) records.push(record);
   }
   return records;
+}
+
+function withFile<T>(path: string, flags: number, use: (fd: number) => T): T {
+  const fd = openSync(path, flags, 0o666);
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function list(path: string): string[] {
@@ -62,8 +117,9 @@ function list(path: string): string[] {
 // Half written, withdrawn in this moment, or not ours: no record.
 function read(path: string): WaitRecord | undefined {
   try {
-    const record = JSON.parse(readFileSync(path, 'utf8')) as WaitRecord;
-    return Array.isArray(record.holds) && typeof record.wants.path === 'string' ? record : undefined;
+    const record = JSON.parse(withFile(path, readOnly, (fd) => readFileSync(fd, 'utf8'))) as WaitRecord;
+    const uses = [record.wants, ...record.holds];
+    return uses.every(({ path }) => typeof path === 'string') && record.owner.pid > 0 ? record : undefined;
   } catch {
     return undefined;
   }
