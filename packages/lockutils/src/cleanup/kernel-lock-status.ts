@@ -4,7 +4,7 @@ import { holderBehind, isWholeFile, processHolder } from '../drivers/kernel/kern
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import type { LockTable, TableLock } from '../drivers/kernel/lock-table.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
-import { guardByte } from '../drivers/kernel/ticket-line.js';
+import { guardByte } from '../drivers/kernel/ticket-counter.js';
 import type { Holder } from '../owner/holder.js';
 import { liveness } from '../owner/liveness.js';
 import { holderOf, maxOwnerRecordBytes, type OwnerRecord } from '../owner/owner-record.js';

@@ -1,7 +1,7 @@
 import { getLogger } from '@oslo-concurrency/core';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import type { LockFiles, OpenLockFile } from './lock-files.js';
 import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
@@ -51,19 +51,27 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       if (marked) clearMark(system, fd, 0);
       marked = false;
       // One fcntl on a range this description holds: there is no moment at which it holds nothing.
-      system.tryLock(fd, 0, 0, true);
+      changeMode(system, request, fd, true);
       seat = seatForReader(system, { ...request, shared: true });
     },
     // Of one that was downgraded before.
     upgrade: () =>
       beginUpgrade(system, request, () => {
-        if (!system.tryLock(fd, 0, 0, false)) return false;
+        if (!changeMode(system, request, fd, false)) return false;
         seat?.leave();
         seat = undefined;
         marked = markAnew(system, fd, request);
         return true;
       }),
   };
+}
+
+function changeMode(system: KernelSystem, request: LockRequest, fd: number, shared: boolean): boolean {
+  try {
+    return system.tryLock(fd, 0, 0, shared);
+  } catch (error) {
+    throw explained(system, request.path, 'lock', error);
+  }
 }
 
 // After an upgrade. It is exclusive already, with a record or without.
@@ -127,7 +135,7 @@ function seatedGrant(
       : {
           upgrade() {
             return beginUpgrade(system, request, () => {
-              upgraded ||= system.tryLock(fd, 0, 0, false);
+              upgraded ||= changeMode(system, request, fd, false);
               if (upgraded && !marked) marked = markAnew(system, fd, request);
               return upgraded;
             });
@@ -136,8 +144,8 @@ function seatedGrant(
             if (!upgraded) return;
             if (marked) clearMark(system, fd, 0);
             marked = false;
+            changeMode(system, request, fd, true);
             upgraded = false;
-            system.tryLock(fd, 0, 0, true);
           },
         }),
   };
@@ -153,18 +161,18 @@ function beginUpgrade(system: KernelSystem, request: LockRequest, attempt: () =>
   const fd = openHidden(system, path);
   try {
     if (!system.tryLock(fd, upgradeByte, 1, false)) {
-      system.closeSync(fd);
+      closeQuietly(system, fd, path);
       return undefined;
     }
   } catch (error) {
-    system.closeSync(fd);
+    closeQuietly(system, fd, path);
     throw explained(system, path, 'lock', error);
   }
   let ended = false;
   return {
     attempt,
     end() {
-      if (!ended) system.closeSync(fd);
+      if (!ended) closeQuietly(system, fd, path);
       ended = true;
     },
   };

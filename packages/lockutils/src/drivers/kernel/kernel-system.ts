@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import { getLogger } from '@oslo-concurrency/core';
 import { AddOnUnavailableError } from '../../errors.js';
 
 /**
@@ -71,3 +72,15 @@ export const defaultKernelSystem: KernelSystem = {
   tryLock,
   unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),
 };
+
+/**
+ * Closes a descriptor of `path`, and never throws: whatever close(2) reports, the descriptor is gone and its locks with
+ * it, so a second one would hit somebody else's, and who gave his place back must not learn that he still has it.
+ */
+export function closeQuietly(system: KernelSystem, fd: number, path: string): void {
+  try {
+    system.closeSync(fd);
+  } catch (error) {
+    getLogger().warn(`Closing ${path} failed: ${(error as Error).message}`);
+  }
+}

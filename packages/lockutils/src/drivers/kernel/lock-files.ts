@@ -1,7 +1,6 @@
 import type { Stats } from 'node:fs';
-import { getLogger } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
-import type { KernelSystem } from './kernel-system.js';
+import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { checkPlainFile, explained, openLockFile } from './lock-file.js';
 
 /** An open lock file and its identity, which cannot pass to another file while it is open. */
@@ -79,11 +78,7 @@ export class LockFiles {
 
   /** Closes the file, which unlocks it. Never throws: what close(2) reports does not keep the descriptor open. */
   close(file: OpenLockFile): void {
-    try {
-      this.#system.closeSync(file.fd);
-    } catch (error) {
-      getLogger().warn(`Closing ${file.path} failed: ${(error as Error).message}`);
-    }
+    closeQuietly(this.#system, file.fd, file.path);
   }
 
   #open(path: string): OpenLockFile {
@@ -94,7 +89,7 @@ export class LockFiles {
       checkPlainFile(path, stats);
       return { path, fd, dev: stats.dev, ino: stats.ino, lookAgain: 0 };
     } catch (error) {
-      this.#system.closeSync(fd);
+      closeQuietly(this.#system, fd, path);
       throw explained(this.#system, path, 'look at', error);
     }
   }

@@ -1,6 +1,6 @@
 import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
-import { guardByte } from './ticket-line.js';
+import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import { guardByte } from './ticket-counter.js';
 
 /**
  * Removes a lock file, its seats and its queue, while the caller holds the lock file alone; true when it is gone.
@@ -33,7 +33,7 @@ function removeQueue(system: KernelSystem, queue: string): boolean {
     system.unlinkSync(queue);
     return true;
   } finally {
-    system.closeSync(fd);
+    closeQuietly(system, fd, queue);
   }
 }
 

@@ -1,7 +1,7 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
 
@@ -30,17 +30,17 @@ export function takeSeat(system: KernelSystem, request: LockRequest): Seat | und
   try {
     const seats = request.permits ?? maxSharedSeats;
     for (let seat = 0; seat < seats; seat += 1) {
-      if (system.tryLock(fd, seat, 1, false)) return occupy(system, request, fd, seat * maxOwnerRecordBytes);
+      if (system.tryLock(fd, seat, 1, false)) return occupy(system, request, path, fd, seat * maxOwnerRecordBytes);
     }
-    system.closeSync(fd);
+    closeQuietly(system, fd, path);
     return undefined;
   } catch (error) {
-    system.closeSync(fd);
+    closeQuietly(system, fd, path);
     throw explained(system, path, 'lock', error);
   }
 }
 
-function occupy(system: KernelSystem, request: LockRequest, fd: number, position: number): Seat {
+function occupy(system: KernelSystem, request: LockRequest, path: string, fd: number, position: number): Seat {
   const mark = readMark(system, fd, position);
   const marked = writeMark(system, fd, position, request, mark.state);
   // A reader changes nothing, so its death is no news.
@@ -50,7 +50,7 @@ function occupy(system: KernelSystem, request: LockRequest, fd: number, position
     leave(unused = false) {
       // Left as it is, our record says to the next what the dead holder's would have said.
       if (marked && !(unused && previousOwnerDied)) clearMark(system, fd, position);
-      system.closeSync(fd);
+      closeQuietly(system, fd, path);
     },
   };
 }
@@ -70,6 +70,6 @@ export function takenSeats(system: KernelSystem, request: LockRequest): Mark[] {
     }
     return marks;
   } finally {
-    system.closeSync(fd);
+    closeQuietly(system, fd, path);
   }
 }

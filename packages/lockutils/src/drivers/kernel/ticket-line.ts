@@ -1,9 +1,9 @@
-import { Buffer } from 'node:buffer';
 import type { LockRequest, Place } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import type { SharedWatchers } from './shared-watchers.js';
+import { guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
   eraseTicketOwner,
   oldestKnown,
@@ -14,32 +14,28 @@ import {
 } from './ticket-owner.js';
 import { giveHint, listen } from './wake-files.js';
 
-/**
- * FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
- * meaning nothing to its content, are the line:
- *
- * - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
- * - byte n is ticket n, locked by its owner's own description until it leaves;
- * - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody.
- *
- * The line is about order only; exclusion rests on the lock file. A crash at each step:
- * - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
- * - after the draw, waiting or holding: byte n is freed, those behind see it at their guard poll. No byte is left over,
- *   as it lives in the description and the description in the process.
- * - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order (see
- *   `obtain`) does without a ticket.
- * - stopped (SIGSTOP) while waiting: those behind pass it after {@link stoppedPatience} ms, since it cannot take the
- *   lock it is offered. When it goes on it competes with whoever passed it; the lock file decides.
- * A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
- * `nlink` under the guard: so all tickets held at one time are locks on one inode.
- */
-export const guardByte = 2 ** 40;
+// FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
+// meaning nothing to its content, are the line:
+//
+// - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
+// - byte n is ticket n, locked by its owner's own description until it leaves;
+// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody.
+//
+// The line is about order only; exclusion rests on the lock file. A crash at each step:
+// - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
+// - after the draw, waiting or holding: byte n is freed, those behind see it at their guard poll. No byte is left over,
+//   as it lives in the description and the description in the process.
+// - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order (see
+//   `obtain`) does without a ticket.
+// - stopped (SIGSTOP) while waiting: those behind pass it after `stoppedPatience` ms, since it cannot take the
+//   lock it is offered. When it goes on it competes with whoever passed it; the lock file decides.
+// A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
+// `nlink` under the guard: so all tickets held at one time are locks on one inode.
 
 /** Held by the one reader who waits to become writer; newcomers who would share with it wait meanwhile. */
 export const upgradeByte = guardByte + 1;
 
 const spins = 64;
-const counter = Buffer.alloc(8);
 
 /**
  * Draws a ticket; `undefined` when the guard is not to be had just now.
@@ -52,18 +48,18 @@ export function drawTicket(system: KernelSystem, watchers: SharedWatchers, reque
     const fd = openHidden(system, path);
     try {
       if (!spinFor(system, fd)) {
-        system.closeSync(fd);
+        closeQuietly(system, fd, path);
         return undefined;
       }
       if (system.fstatSync(fd).nlink === 0) {
-        system.closeSync(fd);
+        closeQuietly(system, fd, path);
         continue;
       }
       const ticket = drawUnderGuard(system, fd);
       system.unlock(fd, guardByte, 1);
-      return placeOf(system, watchers, request, fd, ticket);
+      return placeOf(system, watchers, request, path, fd, ticket);
     } catch (error) {
-      system.closeSync(fd);
+      closeQuietly(system, fd, path);
       throw explained(system, path, 'write', error);
     }
   }
@@ -75,69 +71,48 @@ function spinFor(system: KernelSystem, fd: number): boolean {
 }
 
 function drawUnderGuard(system: KernelSystem, fd: number): number {
-  let ticket = readCounter(system, fd);
-  if (ticket === 0) ticket = afterHighest(system, fd);
+  let ticket = nextTicket(system, fd);
   // Only after somebody damaged the file is the byte taken; a number further on is free and still unique.
   while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
   writeTicketOwner(system, fd, ticket);
-  counter.writeBigUInt64LE(BigInt(ticket + 1));
-  system.writeSync(fd, counter, 0, 8, 0);
+  writeCounter(system, fd, ticket + 1);
   return ticket;
-}
-
-/**
- * The number after the highest ticket that is held: 0 in a new file. In one that was emptied or damaged, counting from 0
- * again would put each newcomer before those who stand in line.
- */
-function afterHighest(system: KernelSystem, fd: number): number {
-  let low = 0;
-  let high = guardByte;
-  for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
-    if (nobodyFrom(system, fd, from)) high = from;
-    else low = from + 1;
-  }
-  return low;
-}
-
-function nobodyFrom(system: KernelSystem, fd: number, ticket: number): boolean {
-  if (!system.tryLock(fd, ticket, guardByte - ticket, true)) return false;
-  system.unlock(fd, ticket, guardByte - ticket);
-  return true;
-}
-
-/** The number the next ticket gets; 0 as well when the file does not say. */
-export function readCounter(system: KernelSystem, fd: number): number {
-  const read = system.readSync(fd, counter, 0, 8, 0);
-  const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
-  return value < guardByte / 2 ? value : 0;
 }
 
 function placeOf(
   system: KernelSystem,
   watchers: SharedWatchers,
   request: LockRequest,
+  path: string,
   fd: number,
   ticket: number,
 ): Place {
   let first = ticket === 0;
   let left = false;
   let nextLook = performance.now() + stoppedPatience;
+  const isFirst = (): boolean => {
+    if (!first && system.tryLock(fd, 0, ticket, true)) {
+      first = true;
+      // At once: what is locked shared here would keep a cleaner from seeing the line empty.
+      system.unlock(fd, 0, ticket);
+    }
+    if (!first && performance.now() > nextLook) {
+      first = onlyStoppedBefore(system, fd, ticket);
+      nextLook = performance.now() + stoppedPatience;
+    }
+    if (!first || (!request.shared && request.permits === undefined)) return first;
+    if (!system.tryLock(fd, upgradeByte, 1, true)) return false;
+    system.unlock(fd, upgradeByte, 1);
+    return true;
+  };
   return {
     ticket,
     isFirst() {
-      if (!first && system.tryLock(fd, 0, ticket, true)) {
-        first = true;
-        // At once: what is locked shared here would keep a cleaner from seeing the line empty.
-        system.unlock(fd, 0, ticket);
+      try {
+        return isFirst();
+      } catch (error) {
+        throw explained(system, path, 'lock', error);
       }
-      if (!first && performance.now() > nextLook) {
-        first = onlyStoppedBefore(system, fd, ticket);
-        nextLook = performance.now() + stoppedPatience;
-      }
-      if (!first || (!request.shared && request.permits === undefined)) return first;
-      if (!system.tryLock(fd, upgradeByte, 1, true)) return false;
-      system.unlock(fd, upgradeByte, 1);
-      return true;
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),
     leave() {
@@ -151,7 +126,7 @@ function placeOf(
       } catch {
         // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
       } finally {
-        system.closeSync(fd);
+        closeQuietly(system, fd, path);
       }
     },
   };

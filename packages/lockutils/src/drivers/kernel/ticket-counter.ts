@@ -1,0 +1,42 @@
+import { Buffer } from 'node:buffer';
+import type { KernelSystem } from './kernel-system.js';
+
+/** Held while a ticket is drawn. Tickets are the bytes before it. */
+export const guardByte = 2 ** 40;
+
+const counter = Buffer.alloc(8);
+
+/**
+ * The number the next ticket gets, under the guard. Where the file does not say, because it is new or was emptied or
+ * damaged, the one after the highest ticket that is held: counting from 0 again would put each newcomer before those who
+ * stand in line.
+ */
+export function nextTicket(system: KernelSystem, fd: number): number {
+  let low = readCounter(system, fd);
+  if (low > 0) return low;
+  let high = guardByte;
+  for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
+    if (nobodyFrom(system, fd, from)) high = from;
+    else low = from + 1;
+  }
+  return low;
+}
+
+function nobodyFrom(system: KernelSystem, fd: number, ticket: number): boolean {
+  if (!system.tryLock(fd, ticket, guardByte - ticket, true)) return false;
+  system.unlock(fd, ticket, guardByte - ticket);
+  return true;
+}
+
+/** What the file says the next ticket gets; 0 as well when it does not say. */
+export function readCounter(system: KernelSystem, fd: number): number {
+  const read = system.readSync(fd, counter, 0, 8, 0);
+  const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
+  return value < guardByte / 2 ? value : 0;
+}
+
+/** Has the next ticket get the number `next`, under the guard. */
+export function writeCounter(system: KernelSystem, fd: number, next: number): void {
+  counter.writeBigUInt64LE(BigInt(next));
+  system.writeSync(fd, counter, 0, 8, 0);
+}
