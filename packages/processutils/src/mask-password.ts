@@ -1,5 +1,5 @@
-import { foldCase } from './case-folding.js';
 import { passwordShapes, type Span } from './password-shapes.js';
+import { foldCase } from './text-scanning.js';
 
 /** oslo.utils' keys, in its order, which matters: each key's shapes are masked before the next key is looked for. */
 export const sanitizedKeys: readonly string[] = [

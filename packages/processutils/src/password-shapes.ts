@@ -1,3 +1,17 @@
+import {
+  afterColon,
+  afterComma,
+  bothQuotes,
+  find,
+  isOneOf,
+  isQuote,
+  previousQuote,
+  skipDigits,
+  skipLetters,
+  skipSpace,
+  skipUntil,
+} from './text-scanning.js';
+
 /** What to replace: the characters from `from` up to `to`; `erase` leaves nothing in their place. */
 export interface Span {
   readonly from: number;
@@ -166,8 +180,6 @@ const wildcard: PasswordShape = function* (text, key) {
   }
 };
 
-const bothQuotes = '\'"';
-
 /** The ways of writing, in oslo.utils' order. */
 export const passwordShapes: readonly PasswordShape[] = [
   quotedValue(bothQuotes, true),
@@ -183,76 +195,3 @@ export const passwordShapes: readonly PasswordShape[] = [
   assignment,
   wildcard,
 ];
-
-function isQuote(character: string | undefined): boolean {
-  return character === '"' || character === "'";
-}
-
-function isOneOf(character: string | undefined, set: string): boolean {
-  return character !== undefined && set.includes(character);
-}
-
-function find(text: string, from: number, set: string): number {
-  for (let at = from; at < text.length; at += 1) if (isOneOf(text[at], set)) return at;
-  return -1;
-}
-
-function skipDigits(text: string, from: number): number {
-  let at = from;
-  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) at += 1;
-  return at;
-}
-
-/** Past what `[A-z]` matches, which includes `[ \ ] ^ _` and the backtick. */
-function skipLetters(text: string, from: number): number {
-  let at = from;
-  for (let code = text.charCodeAt(at); code >= 0x41 && code <= 0x7a; code = text.charCodeAt(at)) at += 1;
-  return at;
-}
-
-// White space as Python's str.isspace has it, which is not JavaScript's: four separators more, U+FEFF not.
-const widerSpaces = /[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-
-function isSpace(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  if (code < 0x80) return code === 0x20 || (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x1f);
-  return at < text.length && widerSpaces.test(text[at] ?? '');
-}
-
-function skipSpace(text: string, from: number): number {
-  let at = from;
-  while (isSpace(text, at)) at += 1;
-  return at;
-}
-
-/** Past everything but white space and the characters of `stops`. */
-function skipUntil(text: string, from: number, stops: string): number {
-  let at = from;
-  while (at < text.length && !isSpace(text, at) && !isOneOf(text[at], stops)) at += 1;
-  return at;
-}
-
-/** From a closing quote over `: "`, to where the value begins; -1 when it is written otherwise. */
-function afterColon(text: string, quote: number, unicodePrefix: boolean): number {
-  if (!isQuote(text[quote])) return -1;
-  let at = skipSpace(text, quote + 1);
-  if (text[at] !== ':') return -1;
-  at = skipSpace(text, at + 1);
-  if (unicodePrefix && text[at] === 'u') at += 1;
-  return isQuote(text[at]) ? at + 1 : -1;
-}
-
-function afterComma(text: string, from: number): number {
-  const at = skipSpace(text, from);
-  return text[at] === ',' ? skipSpace(text, at + 1) : -1;
-}
-
-/** Asked with rising positions, says where the last quote before each is. One pass over the text in all. */
-function previousQuote(text: string): (before: number) => number {
-  let scanned = 0;
-  let last = -1;
-  return (before) => {
-    for (; scanned < before; scanned += 1) if (isQuote(text[scanned])) last = scanned;
-    return last;
-  };
-}
