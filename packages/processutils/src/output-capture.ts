@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import type { Masker } from './secrets.js';
 import { decodeText, encodeText, incompleteTail } from './text-decoding.js';
 
@@ -50,6 +51,13 @@ class BytesCapture implements OutputCapture {
 
 const decodeAt = 1024 * 1024;
 
+function tooLong(): RangeError {
+  return new RangeError(
+    `the command has written more text than a string can hold (${constants.MAX_STRING_LENGTH} characters): ` +
+      'give maxBuffer, binary, a stream or a line callback',
+  );
+}
+
 /** Everything, as text: decoded piece by piece, so that bytes and text of a large output are never both in memory. */
 class TextCapture implements OutputCapture {
   readonly leftOut = 0;
@@ -63,7 +71,10 @@ class TextCapture implements OutputCapture {
     if (this.#pending < decodeAt) return;
     const piece = Buffer.concat(this.#chunks);
     const cut = piece.length - incompleteTail(piece);
-    this.#text += decodeText(piece.subarray(0, cut));
+    const text = decodeText(piece.subarray(0, cut));
+    // What is decoded at the end has to find room too.
+    if (this.#text.length + text.length > constants.MAX_STRING_LENGTH - decodeAt) throw tooLong();
+    this.#text += text;
     const rest = Buffer.from(piece.subarray(cut));
     this.#chunks = [rest];
     this.#pending = rest.length;

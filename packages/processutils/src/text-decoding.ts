@@ -7,35 +7,79 @@ import { isUtf8 } from 'node:buffer';
 export function decodeText(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return buffer.toString('utf8');
+  // One unit of UTF-16 a byte is always enough. A piece of text for each wrong byte would take a hundred times as long.
+  const units = Buffer.allocUnsafe(2 * Math.min(buffer.length, pieceSize));
   const parts: string[] = [];
-  let start = 0;
+  let used = 0;
+  const put = (unit: number): void => {
+    units[used] = unit & 0xff;
+    units[used + 1] = unit >> 8;
+    used += 2;
+  };
   for (let at = 0; at < buffer.length; ) {
     const length = sequenceLength(buffer, at);
-    if (length > 0) {
-      at += length;
-      continue;
+    if (length < 2) put(length === 1 ? (buffer[at] ?? 0) : 0xdc00 + (buffer[at] ?? 0));
+    else {
+      const point = codePointAt(buffer, at, length);
+      if (point < 0x10000) put(point);
+      else {
+        put(0xd7c0 + (point >> 10));
+        put(0xdc00 + (point & 0x3ff));
+      }
     }
-    parts.push(buffer.toString('utf8', start, at), String.fromCharCode(0xdc00 + (buffer[at] ?? 0)));
-    at += 1;
-    start = at;
+    at += Math.max(1, length);
+    if (used > units.length - 4 || at >= buffer.length) {
+      parts.push(units.toString('utf16le', 0, used));
+      used = 0;
+    }
   }
-  parts.push(buffer.toString('utf8', start));
   return parts.join('');
+}
+
+// Decoded at once; even, so that a piece has room for both halves of a pair.
+const pieceSize = 64 * 1024;
+
+function codePointAt(bytes: Buffer, at: number, length: number): number {
+  let point = (bytes[at] ?? 0) & (0xff >> (length + 1));
+  for (let next = 1; next < length; next += 1) point = (point << 6) | ((bytes[at + next] ?? 0) & 0x3f);
+  return point;
 }
 
 /** The bytes of a text, the inverse of {@link decodeText}. Other lone surrogates become U+FFFD. */
 export function encodeText(text: string): Uint8Array {
   if (!/\p{Cs}/u.test(text)) return Buffer.from(text, 'utf8');
-  const parts: Buffer[] = [];
-  let start = 0;
-  for (const match of text.matchAll(/\p{Cs}/gu)) {
-    const value = match[0].charCodeAt(0);
-    if (value < 0xdc80 || value > 0xdcff) continue;
-    parts.push(Buffer.from(text.slice(start, match.index), 'utf8'), Buffer.of(value - 0xdc00));
-    start = match.index + 1;
+  const parts: Uint8Array[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + pieceSize, text.length);
+    // Not between the halves of a pair.
+    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
+    parts.push(encodePiece(text.slice(start, end)));
+    start = end;
   }
-  parts.push(Buffer.from(text.slice(start), 'utf8'));
   return Buffer.concat(parts);
+}
+
+function encodePiece(text: string): Uint8Array {
+  const bytes = Buffer.allocUnsafe(3 * text.length);
+  let used = 0;
+  let from = 0;
+  const copy = (to: number): void => {
+    if (to > from) used += bytes.write(text.slice(from, to), used, 'utf8');
+  };
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if ((unit & 0xf800) !== 0xd800) continue;
+    if (unit < 0xdc00 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) {
+      at += 1;
+    } else if (unit >= 0xdc80 && unit <= 0xdcff) {
+      copy(at);
+      bytes[used] = unit - 0xdc00;
+      used += 1;
+      from = at + 1;
+    }
+  }
+  copy(text.length);
+  return bytes.subarray(0, used);
 }
 
 // The length of the well-formed UTF-8 sequence at `at`, 0 when there is none (Unicode 15, table 3-7).
