@@ -41,7 +41,7 @@ export function createMark(): CommandMark {
 
 interface SeenMarks {
   readonly start: number;
-  readonly marks: string;
+  readonly marks: ReadonlySet<string>;
   readonly at: number;
 }
 
@@ -55,14 +55,14 @@ export function carriesMark({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>,
   const now = performance.now();
   const before = seen.get(pid);
   if (before !== undefined && before.start === start) {
-    if (before.marks.includes(id)) return true;
+    if (before.marks.has(id)) return true;
     if (now - before.at < noneCountsFor) return false;
   }
   const marks = readMarks(pid);
   if (marks === undefined) return undefined;
   if (seen.size > 20_000) seen.clear();
   seen.set(pid, { start, marks, at: now });
-  return marks.includes(id);
+  return marks.has(id);
 }
 
 /** Forgets what was read of other processes; for when nobody looks any more. */
@@ -70,15 +70,16 @@ export function forgetMarks(): void {
   seen.clear();
 }
 
-function readMarks(pid: number): string | undefined {
+// Whole numbers only: a mark that is contained in another, or none at all, would take strangers for members.
+function readMarks(pid: number): ReadonlySet<string> | undefined {
   const limits = readOf(pid, 'limits');
   if (limits === undefined) return undefined;
-  const limit = /^Max realtime timeout +\d.*/m.exec(limits)?.[0] ?? '';
+  const marks = /^Max realtime timeout +(\d+) +(\d+)/m.exec(limits)?.slice(1) ?? [];
   // Who may not read the environment gets none; the limits are open to all.
   const environment = readOf(pid, 'environ') ?? '';
-  const from = environment.indexOf(`${variable}=`);
-  const to = environment.indexOf('\0', from);
-  return from < 0 ? limit : `${limit} ${environment.slice(from, to < 0 ? undefined : to)}`;
+  const given = environment.split('\0').find((entry) => entry.startsWith(`${variable}=`));
+  if (given !== undefined) marks.push(...given.slice(variable.length + 1).split(','));
+  return new Set(marks.filter((id) => /^\d{18,}$/.test(id)));
 }
 
 function readOf(pid: number, file: string): string | undefined {

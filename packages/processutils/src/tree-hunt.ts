@@ -1,5 +1,7 @@
 import { carriesMark } from './command-mark.js';
 import { listProcesses, type ProcessEntry } from './process-table.js';
+import { mayBeSignalled, sendSignal } from './send-signal.js';
+import { withSpareDescriptor } from './spare-descriptors.js';
 
 /** A process of a command that could not be ended. */
 export interface SurvivingProcess {
@@ -67,22 +69,22 @@ export class TreeHunt {
    * nobody is left, or nobody but those whom an earlier SIGKILL has ended.
    */
   signalMembers(signal: EndingSignal): 'done' | 'more' {
-    this.#look();
+    withSpareDescriptor(() => this.#look());
     const refused: number[] = [];
     const left = this.#left();
     if (this.#groupIsOurs && this.#tree.root !== undefined && signal === 'SIGKILL') {
-      if (send(-this.#tree.root.pid, signal) === 'sent') this.#groupKilled = true;
+      if (sendSignal(-this.#tree.root.pid, signal) === 'sent') this.#groupKilled = true;
     }
     for (const entry of this.#members) {
       const { pid } = entry;
       const before = this.#asked.get(pid);
       if (signal === 'SIGTERM' && before !== undefined) continue;
-      const sent = send(pid, signal);
+      const sent = sendSignal(pid, signal, entry.start);
       if (sent === 'refused') {
         this.#refused.add(pid);
         if (before !== signal) refused.push(pid);
       }
-      if (sent === 'sent' && signal === 'SIGTERM') send(pid, 'SIGCONT');
+      if (sent === 'sent' && signal === 'SIGTERM') sendSignal(pid, 'SIGCONT', entry.start);
       if (sent !== 'refused' && signal === 'SIGKILL') this.#killed.add(keyOf(entry));
       this.#asked.set(pid, signal);
     }
@@ -137,8 +139,11 @@ export class TreeHunt {
   #lookAmong(entries: readonly ProcessEntry[]): boolean {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
-    // Nobody of the command is older than the command.
-    const candidates = entries.filter(({ pid, start }) => start >= since && pid !== process.pid);
+    // Nobody of the command is older than the command. The machine's first process and those that called for the command
+    // cannot be of it, whatever a table says that was read while they changed.
+    const candidates = entries.filter(({ pid, start }) => start >= since && mayBeSignalled(pid));
+    // The root has ended, and its number is somebody else's: so is the group of that number, should it have one.
+    if (candidates.some(({ pid, start }) => pid === root?.pid && start > since)) this.#groupIsOurs = false;
     const members = new Set<ProcessEntry>();
     const pids = new Set<number>();
     const join = (entry: ProcessEntry): void => {
@@ -177,7 +182,7 @@ export class TreeHunt {
   #lookBlindly(): boolean {
     const { root, ownGroup } = this.#tree;
     if (root === undefined) return false;
-    const alive = send(ownGroup ? -root.pid : root.pid, 0) !== 'gone';
+    const alive = sendSignal(ownGroup ? -root.pid : root.pid, 0) !== 'gone';
     this.#groupIsOurs = ownGroup && alive;
     const { pid, start } = root;
     const where = { pid: ownGroup ? -pid : pid, parent: 0, group: pid, session: pid };
@@ -188,13 +193,4 @@ export class TreeHunt {
 
 function keyOf({ pid, start }: ProcessEntry): string {
   return `${pid} ${start}`;
-}
-
-function send(pid: number, signal: NodeJS.Signals | 0): 'sent' | 'gone' | 'refused' {
-  try {
-    process.kill(pid, signal);
-    return 'sent';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'refused' : 'gone';
-  }
 }
