@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { Command } from './command.js';
-import type { ProcessExecutionError } from './errors.js';
+import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { logFailure } from './log-policy.js';
+import { patience } from './patience.js';
 
 /**
  * Calls `run` until it succeeds, as often as the command's `attempts` say, with its delay in between.
@@ -20,7 +20,7 @@ export async function repeatAttempts<T>(command: Command, run: (attempt: number)
       if (left === 0) throw error;
       const delay = command.retryDelay();
       // An abort ends the pause; the next attempt then finds the signal aborted and says so.
-      if (delay > 0) await pause(delay, undefined, { signal: command.signal }).catch(() => {});
+      if (delay > 0) await patience(delay, command.signal);
     }
   }
 }
@@ -28,4 +28,12 @@ export async function repeatAttempts<T>(command: Command, run: (attempt: number)
 /** oslo's delay between attempts: 200 to 2000 ms in steps of 10, so that many who fail together do not come together. */
 export function randomDelay(): number {
   return 200 + 10 * Math.floor(Math.random() * 181);
+}
+
+/** The delay between attempts from the option `delayOnRetry`. */
+export function checkDelay(value: unknown): () => number {
+  if (value === undefined || value === true) return randomDelay;
+  if (value === false) return () => 0;
+  if (typeof value === 'function') return value as () => number;
+  throw new InvalidArgumentError('delayOnRetry', 'a boolean or a function giving milliseconds', value);
 }

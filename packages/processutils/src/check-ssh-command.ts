@@ -1,6 +1,7 @@
 import { checkCommand } from './check-command.js';
 import type { ExecuteOptions } from './command.js';
 import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
+import { hidden } from './hidden-value.js';
 import type { Masker } from './secrets.js';
 import type { SshClient } from './ssh-execute.js';
 
@@ -39,6 +40,9 @@ const shared = ['checkExitCode', 'binary', 'timeout', 'killGrace', 'signal', 'se
 export function checkSshCommand(client: SshClient, text: string, options: SshExecuteOptions): SshCommand {
   if (typeof client !== 'object' || client === null || typeof client.exec !== 'function') {
     throw new InvalidArgumentError('client', 'a connected client of the ssh2 package', typeof client);
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('options', 'an object', hidden(options));
   }
   const { sanitizeStdout = true, ...rest } = options;
   if (typeof sanitizeStdout !== 'boolean') {

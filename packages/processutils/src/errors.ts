@@ -1,6 +1,6 @@
 import { ConcurrencyError, InvalidOptionError } from '@oslo-concurrency/core';
 import type { LimitName } from './process-limits.js';
-import { pythonRepr } from './python-repr.js';
+import { shortRepr } from './python-repr.js';
 import type { SurvivingProcess } from './tree-hunt.js';
 
 /** What a command wrote: text, or bytes when `binary` was asked for. */
@@ -20,9 +20,6 @@ export interface ProcessExecutionErrorFacts {
 }
 
 const unexpected = 'Unexpected error while running command.';
-
-// A message is for reading: of longer output it shows the beginning and the end, the fields hold all of it.
-const shownLength = 64 * 1024;
 
 /**
  * A command could not be started, or ended with an exit code that was not asked for.
@@ -83,17 +80,9 @@ function messageOf({ description, cmd, exitCode, stdout, stderr }: ProcessExecut
     description ?? unexpected,
     `Command: ${cmd ?? 'None'}`,
     `Exit code: ${exitCode ?? '-'}`,
-    `Stdout: ${quoted(stdout)}`,
-    `Stderr: ${quoted(stderr)}`,
+    `Stdout: ${shortRepr(stdout)}`,
+    `Stderr: ${shortRepr(stderr)}`,
   ].join('\n');
-}
-
-function quoted(text: string | undefined): string {
-  if (text === undefined) return 'None';
-  if (text.length <= shownLength) return pythonRepr(text);
-  const half = shownLength / 2;
-  const left = text.length - shownLength;
-  return `${pythonRepr(text.slice(0, half))} [${left} characters left out] ${pythonRepr(text.slice(-half))}`;
 }
 
 /** The facts that {@link ProcessTimeoutError} and {@link ProcessAbortedError} share. */
@@ -161,37 +150,6 @@ export class ProcessAbortedError extends CommandEndedError {
   }
 }
 
-/**
- * The SSH connection was lost before the server said how the command ended: it may not have run, may have, or may still
- * be running. Look before running it again. Carries what had arrived of its output, masked.
- */
-export class SshOutcomeUnknownError extends ConcurrencyError {
-  readonly code = 'ERR_SSH_OUTCOME_UNKNOWN';
-  /** The command, masked. */
-  readonly cmd: string;
-  /** What had arrived of stdout, masked. */
-  readonly stdout: string;
-  /** What had arrived of stderr, masked. */
-  readonly stderr: string;
-  /** How long it had been running, in ms. */
-  readonly durationMs: number;
-
-  constructor(facts: Pick<EndedCommandFacts, 'cmd' | 'stdout' | 'stderr' | 'durationMs'>) {
-    super(
-      [
-        'The SSH connection was lost before the server said how the command ended: whether it was done is unknown.',
-        `Command: ${facts.cmd}`,
-        `Stdout: ${quoted(facts.stdout)}`,
-        `Stderr: ${quoted(facts.stderr)}`,
-      ].join('\n'),
-    );
-    this.cmd = facts.cmd;
-    this.stdout = facts.stdout;
-    this.stderr = facts.stderr;
-    this.durationMs = facts.durationMs;
-  }
-}
-
 function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
   const notEnded = pid === undefined ? 'before it was started' : 'before the given stream had taken its output';
   const how = endedBy === undefined ? notEnded : `and was ended by ${endedBy}`;
@@ -199,14 +157,9 @@ function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stde
   return [
     `${what} ${how}.${left === '' ? '' : ` Still running: ${left}.`}`,
     `Command: ${cmd}`,
-    `Stdout: ${quoted(stdout)}`,
-    `Stderr: ${quoted(stderr)}`,
+    `Stdout: ${shortRepr(stdout)}`,
+    `Stderr: ${shortRepr(stderr)}`,
   ].join('\n');
-}
-
-/** The limits of a command cannot be set on this machine; the message says what is missing. Nothing was started. */
-export class ProcessLimitsUnavailableError extends ConcurrencyError {
-  readonly code = 'ERR_PROCESS_LIMITS_UNAVAILABLE';
 }
 
 /** An argument has a wrong type or value. Thrown before anything is started; never shows what may be a secret. */

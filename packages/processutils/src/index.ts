@@ -9,17 +9,26 @@ export {
   ProcessAbortedError,
   ProcessExecutionError,
   type ProcessExecutionErrorFacts,
-  ProcessLimitsUnavailableError,
   ProcessTimeoutError,
-  SshOutcomeUnknownError,
   UnknownArgumentError,
 } from './errors.js';
 export { type ExecuteResult, execute } from './execute.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
-export { type LimitName, ProcessLimits, type ProcessLimitValues } from './process-limits.js';
+export {
+  type LimitName,
+  ProcessLimits,
+  ProcessLimitsUnavailableError,
+  type ProcessLimitValues,
+} from './process-limits.js';
 export { isSecretArgument, type SecretArgument, secret } from './secrets.js';
-export { type SshChannel, type SshClient, type SshExecuteResult, sshExecute } from './ssh-execute.js';
+export {
+  type SshChannel,
+  type SshClient,
+  type SshExecuteResult,
+  SshOutcomeUnknownError,
+  sshExecute,
+} from './ssh-execute.js';
 export type { SurvivingProcess } from './tree-hunt.js';
 export { type TrycmdOptions, type TrycmdResult, trycmd } from './trycmd.js';
 export { getWorkerCount, type WorkerCountExplanation } from './worker-count.js';

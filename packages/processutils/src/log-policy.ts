@@ -1,6 +1,6 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { checkLogLevel, getLogger, type LogLevel } from '@oslo-concurrency/core';
 import type { Command } from './command.js';
-import type { ProcessExecutionError } from './errors.js';
+import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { pythonRepr } from './python-repr.js';
 
 /**
@@ -11,6 +11,22 @@ import { pythonRepr } from './python-repr.js';
 export const LogErrors = { DEFAULT: 0, ALL: 1, FINAL: 2 } as const;
 /** One of the values of {@link LogErrors}. */
 export type LogErrors = (typeof LogErrors)[keyof typeof LogErrors];
+
+/** The level from the option `logLevel`. */
+export function checkLogging(value: unknown = 'debug'): LogLevel {
+  try {
+    checkLogLevel('logLevel', value);
+    return value;
+  } catch (error) {
+    throw new InvalidArgumentError('logLevel', (error as InvalidArgumentError).expected, value);
+  }
+}
+
+/** The policy from the option `logErrors`. */
+export function checkLogErrors(value: unknown = LogErrors.DEFAULT): LogErrors {
+  if ((Object.values(LogErrors) as unknown[]).includes(value)) return value as LogErrors;
+  throw new InvalidArgumentError('logErrors', 'LogErrors.DEFAULT, LogErrors.ALL or LogErrors.FINAL', value);
+}
 
 /** Logs that a command is being started. */
 export function logStart({ logLevel, shown }: Command): void {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { processState } from '@oslo-concurrency/core';
+import { getLogger, processState } from '@oslo-concurrency/core';
 import type { CommandTree } from './tree-hunt.js';
 
 /** A tree that can be recognised by its mark alone, before it has a root. */
@@ -27,12 +27,13 @@ const state = processState(
  * a pipe whose only writing end is here, so the kernel tells it of our death, SIGKILL included, and nothing else can:
  * our children get no copy of that end. It has been told of a command before the command is started, so there
  * is no moment in which a command runs that the watcher does not know. Should the watcher die first, a
- * new one is started and told everything again.
+ * new one is started and told everything again. Answers `false` when none can be started.
  */
-export function watchTree(tree: WatchedTree): void {
+export function watchTree(tree: WatchedTree): boolean {
   state.trees.set(tree.mark, tree);
-  if (state.watcher === undefined) startWatcher();
-  else tell({ watch: tree.mark, tree });
+  if (state.watcher === undefined) return startWatcher();
+  tell({ watch: tree.mark, tree });
+  return true;
 }
 
 /** Undoes {@link watchTree}. */
@@ -40,7 +41,7 @@ export function forgetTree(tree: WatchedTree): void {
   if (state.trees.delete(tree.mark)) tell({ forget: tree.mark });
 }
 
-function startWatcher(): void {
+function startWatcher(): boolean {
   const known = [...state.trees.values()];
   // From its first instruction on it knows these; the pipe could still be empty when we are killed.
   const first = known.slice(0, 500);
@@ -51,16 +52,22 @@ function startWatcher(): void {
     cwd: '/',
     env: { ELECTRON_RUN_AS_NODE: '1', WATCHED_TREES: JSON.stringify(first) },
   });
-  state.watcher = watcher;
   watcher.on('error', () => {});
+  // No descriptors, no more processes; then there is no stream either, whatever the types say.
+  if (watcher.pid === undefined) return false;
+  state.watcher = watcher;
   watcher.stdin.on('error', () => {});
-  watcher.once('exit', () => {
+  watcher.once('exit', (code) => {
     state.watcher = undefined;
-    if (state.trees.size > 0) startWatcher();
+    if (state.trees.size === 0) return;
+    // One that gives up by itself would do so again, at once and for ever.
+    const givenUp = code !== null && code !== 0;
+    if (givenUp || !startWatcher()) getLogger().error('killOnParentExit: nobody watches for the end of this process');
   });
   watcher.unref();
   (watcher.stdin as unknown as { unref(): void }).unref();
   for (const tree of known.slice(first.length)) tell({ watch: tree.mark, tree });
+  return true;
 }
 
 function tell(message: WatchMessage): void {

@@ -1,4 +1,10 @@
-import { InvalidArgumentError, ProcessLimitsUnavailableError } from './errors.js';
+import { ConcurrencyError } from '@oslo-concurrency/core';
+import { InvalidArgumentError } from './errors.js';
+
+/** The limits of a command cannot be set on this machine; the message says what is missing. Nothing was started. */
+export class ProcessLimitsUnavailableError extends ConcurrencyError {
+  readonly code = 'ERR_PROCESS_LIMITS_UNAVAILABLE';
+}
 
 /** Limits of a command and all its descendants, each in its unit; both the soft and the hard limit are set. */
 export interface ProcessLimitValues {
@@ -64,7 +70,8 @@ export class ProcessLimits implements ProcessLimitValues {
 
   constructor(values: ProcessLimitValues = {}) {
     for (const [name, value] of Object.entries(values)) {
-      if (!(name in limits)) throw new InvalidArgumentError('prlimit', `limits of ${names.join(', ')}`, name);
+      if (!Object.hasOwn(limits, name))
+        throw new InvalidArgumentError('prlimit', `limits of ${names.join(', ')}`, name);
       if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
         throw new InvalidArgumentError(`prlimit.${name}`, 'a whole number from 0', value);
       }
@@ -80,6 +87,15 @@ export class ProcessLimits implements ProcessLimitValues {
     this.residentSetSize = values.residentSetSize;
     this.stackSize = values.stackSize;
   }
+}
+
+/** The limits from the option `prlimit`. */
+export function checkLimits(value: unknown): ProcessLimits | undefined {
+  if (value === undefined || value instanceof ProcessLimits) return value;
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidArgumentError('prlimit', 'a ProcessLimits object', value);
+  }
+  return new ProcessLimits(value);
 }
 
 /** The options of prlimit(1) that set the limits. */

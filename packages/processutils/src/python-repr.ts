@@ -28,3 +28,15 @@ function escapeByNumber(character: string): string {
   if (number < 0x100) return `\\x${hex.padStart(2, '0')}`;
   return number < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
 }
+
+// A message is for reading: of longer output it shows the beginning and the end, the fields of an error hold all of it.
+const shownLength = 64 * 1024;
+
+/** The same for a message, shortened, with Python's `None` for nothing. */
+export function shortRepr(text: string | undefined): string {
+  if (text === undefined) return 'None';
+  if (text.length <= shownLength) return pythonRepr(text);
+  const half = shownLength / 2;
+  const left = text.length - shownLength;
+  return `${pythonRepr(text.slice(0, half))} [${left} characters left out] ${pythonRepr(text.slice(-half))}`;
+}

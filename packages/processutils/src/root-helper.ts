@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { split } from 'shlex';
 import { InvalidArgumentError, NoRootWrapSpecifiedError } from './errors.js';
+import { hidden } from './hidden-value.js';
 import type { PrivilegedSignal } from './tree-hunt.js';
 
 /** What goes in front of a command that needs root: as written, for a shell, and split into words. */
@@ -13,7 +14,7 @@ export interface RootHelper {
  * The helper that a command needs: none unless it is to run as root and this process does not.
  *
  * @throws NoRootWrapSpecifiedError when one is needed and none given.
- * @throws InvalidArgumentError when it has an open quote.
+ * @throws InvalidArgumentError when it has an open quote, or an empty word first.
  */
 export function neededRootHelper(runAsRoot: boolean, rootHelper: string): RootHelper | undefined {
   const words = splitWords(rootHelper);
@@ -23,15 +24,14 @@ export function neededRootHelper(runAsRoot: boolean, rootHelper: string): RootHe
 }
 
 function splitWords(text: string): string[] {
+  let words: string[];
   try {
-    return split(text);
+    words = split(text);
   } catch {
-    throw new InvalidArgumentError(
-      'rootHelper',
-      'words as a shell would split them, quotes closed',
-      '[a text, not shown]',
-    );
+    throw new InvalidArgumentError('rootHelper', 'words as a shell would split them, quotes closed', hidden(text));
   }
+  if (words[0] === '') throw new InvalidArgumentError('rootHelper', 'a program and its arguments', hidden(text));
+  return words;
 }
 
 /** Signals processes through the helper, as `sudo kill` would; waits at most 100 ms for it, and reports nothing. */

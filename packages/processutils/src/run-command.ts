@@ -1,18 +1,25 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Readable } from 'node:stream';
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Command, OutputPlan, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
-
+import { hasTerminal } from './controlling-terminal.js';
+import { drainOutput } from './drain-output.js';
+import { ProcessExecutionError } from './errors.js';
 import { feedInput } from './feed-input.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
 import { forgetTree, watchTree } from './parent-exit-watch.js';
 import { findProcess } from './process-table.js';
 import { signalThrough } from './root-helper.js';
+import {
+  descriptorsToSpawn,
+  holdDescriptors,
+  type SpareDescriptors,
+  withSpareDescriptor,
+} from './spare-descriptors.js';
 import { spawnFailure } from './spawn-failure.js';
 import { planSpawn } from './spawn-plan.js';
 import { type StopReason, StopRequest } from './stop-request.js';
@@ -59,10 +66,14 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
   const ownGroup = mark !== undefined && !hasTerminal();
   const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id } : undefined;
+  const pipes = pipesOf(command);
   const start = performance.now();
   const stop = new StopRequest(command.timeout, command.signal);
-  if (watched !== undefined) watchTree(watched);
+  let descriptors: SpareDescriptors | undefined;
   try {
+    if (watched !== undefined && !watchTree(watched)) throw unwatched(command);
+    descriptors = holdDescriptors(descriptorsToSpawn(Object.values(pipes)), mark === undefined ? 0 : 1);
+    if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
     const child = execa(plan.file, plan.args, {
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
       ...(command.uid === undefined ? {} : { uid: command.uid }),
@@ -70,14 +81,14 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
       env: plan.env,
       extendEnv: false,
       detached: ownGroup,
-      stdin: command.processInput === undefined ? 'ignore' : 'pipe',
-      stdout: command.stdout.target === 'inherit' ? 'inherit' : 'pipe',
-      stderr: command.stderr.target === 'inherit' ? 'inherit' : 'pipe',
+      ...pipes,
       encoding: 'buffer',
       // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
       buffer: false,
       reject: false,
       cleanup: false,
+      // Or a SIGTERM sent in `onExecute` would become a SIGKILL after five seconds.
+      forceKillAfterDelay: false,
       verbose: 'none',
     });
     const { pid } = child;
@@ -86,8 +97,22 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
     return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
   } finally {
     stop.dispose();
+    descriptors?.release();
     if (watched !== undefined) forgetTree(watched);
   }
+}
+
+function unwatched({ shown }: Command): ProcessExecutionError {
+  const description = 'The process that ends the command when this one is killed (killOnParentExit) cannot be started.';
+  return new ProcessExecutionError({ cmd: shown, description });
+}
+
+function pipesOf({ processInput, stdout, stderr }: Command) {
+  return {
+    stdin: processInput === undefined ? 'ignore' : 'pipe',
+    stdout: stdout.target === 'inherit' ? 'inherit' : 'pipe',
+    stderr: stderr.target === 'inherit' ? 'inherit' : 'pipe',
+  } as const;
 }
 
 interface Started {
@@ -170,7 +195,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 
 function rootOf(pid: number): Pick<CommandTree, 'root'> {
   // Not waited for yet, or its exit would have been seen: the pid is still its own.
-  return { root: { pid, start: findProcess(pid)?.start ?? 0 } };
+  return { root: { pid, start: withSpareDescriptor(() => findProcess(pid))?.start ?? 0 } };
 }
 
 function readOutput(
@@ -181,42 +206,6 @@ function readOutput(
 ): OutputReader {
   const writable = typeof target === 'string' ? undefined : target;
   return new OutputReader(stream, captureOutput(limit, binary), { onLine, writable }, fail);
-}
-
-// More than a pipe holds: what comes after so much was written after the command had ended.
-const pipeful = 4 * 1024 * 1024;
-
-/**
- * Waits for the end of the output, `patience` ms at most, then for a moment in which there is nothing to read.
- *
- * Whatever the command wrote before it ended is in the pipe when its end is reported, and is read before what others
- * who hold the pipe write later: a turn of the event loop that brings nothing, or a pipeful, proves that it has come.
- * A stream that takes the output slowly is waited for, unless the command had to be ended and its time is up.
- */
-async function drainOutput(readers: readonly OutputReader[], patience: number, heldToo: boolean): Promise<void> {
-  const allClosed = Promise.all(readers.map(({ closed }) => closed)).then(() => 'closed');
-  const timer = new AbortController();
-  const waited = pause(patience, 'waited', { signal: timer.signal }).catch(() => 'waited');
-  const early = await Promise.race([allClosed, waited]);
-  timer.abort();
-  if (early === 'closed') return;
-  const received = (): number => readers.reduce((sum, reader) => sum + reader.received, 0);
-  const before = received();
-  for (let last = -1, quiet = 0; quiet < 2 && received() - before < pipeful; ) {
-    const held = heldToo && readers.some((reader) => reader.held);
-    await (held ? pause(5) : turn());
-    quiet = received() === last && !held ? quiet + 1 : 0;
-    last = received();
-  }
-}
-
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function attemptOr(fail: (error: unknown) => void, step: () => void): void {

@@ -32,6 +32,11 @@ function explain(command: Command, shownFile: string, code: string | undefined):
         return `The program ${shownFile} was not found in PATH, of which some directories may not be read.`;
       }
       return `The program ${shownFile} may not be executed: check its permissions and those of its directory.`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return `The program ${shownFile} could not be started: no file descriptors are left (${code}).`;
+    case 'EAGAIN':
+      return `The program ${shownFile} could not be started: no more processes are allowed (EAGAIN).`;
     case 'E2BIG':
       return 'The arguments and environment are longer than the system allows.';
     default:

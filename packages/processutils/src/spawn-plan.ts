@@ -1,8 +1,8 @@
+import { constants } from 'node:os';
 import type { Command } from './command.js';
 import type { CommandMark } from './command-mark.js';
-import { ProcessLimitsUnavailableError } from './errors.js';
 import { originalOpenFilesLimit } from './open-files-limit.js';
-import { prlimitOptions, ulimitCommands } from './process-limits.js';
+import { ProcessLimitsUnavailableError, prlimitOptions, ulimitCommands } from './process-limits.js';
 import { findProgram } from './program-search.js';
 import { spawnFailure } from './spawn-failure.js';
 
@@ -30,7 +30,10 @@ export function planSpawn(command: Command, mark: CommandMark | undefined): Spaw
   const [file = '', ...args] = words;
   if (limiter.length === 0) return { file, args, env };
   const program = findProgram(file, command.cwd, command.env.PATH);
-  if ('problem' in program) throw spawnFailure({ ...command, file }, { code: program.problem });
+  if ('problem' in program) {
+    const { problem: code } = program;
+    throw spawnFailure({ ...command, file }, { code, errno: -constants.errno[code] });
+  }
   const [setter = '', ...options] = limiter;
   return { file: setter, args: [...options, ...words], env };
 }

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
+import { ConcurrencyError } from '@oslo-concurrency/core';
 import type { SshExecuteOptions } from './check-ssh-command.js';
-import type { Output } from './errors.js';
+import type { EndedCommandFacts, Output } from './errors.js';
+import { shortRepr } from './python-repr.js';
 
 /** What is needed of a channel of the `ssh2` package. */
 export interface SshChannel extends Readable {
@@ -26,6 +28,37 @@ export interface SshExecuteResult<Written extends Output = string> {
   readonly durationMs: number;
   /** The command, masked. */
   readonly command: string;
+}
+
+/**
+ * The SSH connection was lost before the server said how the command ended: it may not have run, may have, or may still
+ * be running. Look before running it again. Carries what had arrived of its output, masked.
+ */
+export class SshOutcomeUnknownError extends ConcurrencyError {
+  readonly code = 'ERR_SSH_OUTCOME_UNKNOWN';
+  /** The command, masked. */
+  readonly cmd: string;
+  /** What had arrived of stdout, masked. */
+  readonly stdout: string;
+  /** What had arrived of stderr, masked. */
+  readonly stderr: string;
+  /** How long it had been running, in ms. */
+  readonly durationMs: number;
+
+  constructor(facts: Pick<EndedCommandFacts, 'cmd' | 'stdout' | 'stderr' | 'durationMs'>) {
+    super(
+      [
+        'The SSH connection was lost before the server said how the command ended: whether it was done is unknown.',
+        `Command: ${facts.cmd}`,
+        `Stdout: ${shortRepr(facts.stdout)}`,
+        `Stderr: ${shortRepr(facts.stderr)}`,
+      ].join('\n'),
+    );
+    this.cmd = facts.cmd;
+    this.stdout = facts.stdout;
+    this.stderr = facts.stderr;
+    this.durationMs = facts.durationMs;
+  }
 }
 
 /**

@@ -7,10 +7,10 @@ import {
   ProcessAbortedError,
   ProcessExecutionError,
   ProcessTimeoutError,
-  SshOutcomeUnknownError,
 } from './errors.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
-import type { SshChannel, SshClient, SshExecuteResult } from './ssh-execute.js';
+import { patience } from './patience.js';
+import { type SshChannel, type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
 import { type StopReason, StopRequest } from './stop-request.js';
 import { encodeText } from './text-decoding.js';
 
@@ -29,7 +29,7 @@ export async function runSshExecute(
   getLogger().debug(`Running cmd (SSH): ${shown}`);
   const start = performance.now();
   const stop = new StopRequest(checked.timeout, signal);
-  const run = new RemoteRun(client, checked);
+  const run = new RemoteRun(client, checked, (error) => stop.request({ why: 'failure', error }));
   try {
     const first = await Promise.race([run.ended, stop.requested]);
     if ('why' in first) throw stoppedError(first, checked, await run.stop(checked.killGrace), run, start);
@@ -78,18 +78,20 @@ class RemoteRun {
   #channel: SshChannel | undefined;
   #closed = false;
 
-  constructor(client: SshClient, { text, limit }: SshCommand) {
+  constructor(client: SshClient, { text, limit }: SshCommand, fail: (error: unknown) => void) {
     // As text is what gets masked, text is what is kept, also when bytes are asked for.
     this.stdout = captureOutput(limit, false);
     this.stderr = captureOutput(limit, false);
     this.ended = new Promise((resolve) => {
       try {
         client.exec(text, (error, channel) => {
+          // The connection went when the server had been asked and had not answered: it may have begun.
+          if (error?.message === 'Unable to exec' && isGone(client)) return resolve({});
           if (error !== undefined && error !== null) return resolve({ failure: error });
           this.#channel = channel;
           // The server was asked too late: the caller has been told of a timeout or an abort.
           if (this.#closed) return channel.close();
-          this.#follow(channel, resolve);
+          this.#follow(channel, resolve, fail);
           return undefined;
         });
       } catch (error) {
@@ -101,13 +103,13 @@ class RemoteRun {
   /** SIGTERM, after `grace` SIGKILL; says which it took, or that the server did not confirm the end. */
   async stop(grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
     if (this.#channel === undefined) return { endedBy: undefined, remaining: [] };
-    for (const [signal, patience] of [
+    for (const [signal, limit] of [
       ['SIGTERM', grace],
       ['SIGKILL', 150],
     ] as const) {
       signalRemote(this.#channel, signal.slice(3));
       const timer = new AbortController();
-      const waited = pauseFor(patience, timer.signal);
+      const waited = patience(limit, timer.signal).then(() => undefined);
       const ended = await Promise.race([this.ended, waited]);
       timer.abort();
       if (ended !== undefined && ended.exitCode !== undefined) return { endedBy: signal, remaining: [] };
@@ -121,10 +123,18 @@ class RemoteRun {
     this.#channel?.close();
   }
 
-  #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void): void {
+  #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void, fail: (error: unknown) => void): void {
     let end: RemoteEnd = {};
-    channel.on('data', (chunk: Buffer) => this.stdout.add(chunk));
-    channel.stderr.on('data', (chunk: Buffer) => this.stderr.add(chunk));
+    // A throw in here would be nobody's to catch.
+    const into = (capture: OutputCapture) => (chunk: Buffer) => {
+      try {
+        capture.add(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    channel.on('data', into(this.stdout));
+    channel.stderr.on('data', into(this.stderr));
     channel.on('exit', (code: number | null, name?: string) => {
       const signal = name === undefined ? undefined : `SIG${name.replace(/^SIG/, '')}`;
       const number = signal === undefined ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
@@ -139,8 +149,14 @@ class RemoteRun {
 // ssh2 signals only while the input is open, though the protocol allows it until the channel is closed, and the input
 // has been closed at once, lest a command wait for it. So its own sender is asked; a version without one does nothing.
 interface SshInternals {
+  readonly _sock?: { readonly destroyed?: boolean };
   readonly outgoing?: { readonly id?: number };
   readonly _client?: { readonly _protocol?: { signal?(channel: number, name: string): void } };
+}
+
+// To ssh2, a server that refuses to run a command and one that is lost before it answers are one error.
+function isGone(client: SshClient): boolean {
+  return (client as SshInternals)._sock?.destroyed === true;
 }
 
 function signalRemote(channel: SshChannel, name: string): void {
@@ -152,20 +168,14 @@ function signalRemote(channel: SshChannel, name: string): void {
   }
 }
 
-function pauseFor(ms: number, cancel: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), ms);
-    cancel.addEventListener('abort', () => clearTimeout(timer), { once: true });
-  });
-}
-
 function stoppedError(
   reason: StopReason,
   { shown, mask, timeout }: SshCommand,
   how: Pick<EndedCommandFacts, 'endedBy' | 'remaining'>,
   run: RemoteRun,
   start: number,
-): ProcessTimeoutError | ProcessAbortedError {
+): unknown {
+  if (reason.why === 'failure') return reason.error;
   const written = { stdout: run.stdout.shown(mask), stderr: run.stderr.shown(mask) };
   const facts = { cmd: shown, ...written, pid: undefined, ...how, durationMs: performance.now() - start };
   if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);

@@ -30,6 +30,9 @@ export async function trycmd(
   args: readonly CommandArgument[] = [],
   options: TrycmdOptions = {},
 ): Promise<TrycmdResult> {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('options', 'an object', options);
+  }
   const { discardWarnings = false, ...rest } = options;
   if (typeof discardWarnings !== 'boolean') {
     throw new InvalidArgumentError('discardWarnings', 'a boolean', discardWarnings);

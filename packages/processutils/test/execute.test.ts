@@ -1,8 +1,13 @@
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { execute, ProcessExecutionError, type ProcessExecutionErrorFacts } from '@oslo-concurrency/processutils';
+import {
+  execute,
+  ProcessExecutionError,
+  type ProcessExecutionErrorFacts,
+  trycmd,
+} from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
 
 const directory = mkdtempSync(join(tmpdir(), 'processutils-'));
@@ -15,6 +20,15 @@ async function failureOf(promise: Promise<unknown>): Promise<ProcessExecutionErr
   expect(error).toBeInstanceOf(ProcessExecutionError);
   return error as ProcessExecutionError;
 }
+
+let files = 0;
+function made(name: string, make: (path: string) => void): string {
+  files += 1;
+  const path = join(directory, `${name}-${files}`);
+  make(path);
+  return path;
+}
+const script = (text: string): string => made('script', (path) => writeFileSync(path, `${text}\n`, { mode: 0o755 }));
 
 describe('execute', () => {
   it('resolves to what the program wrote, byte for byte, with its exit code', async () => {
@@ -140,6 +154,21 @@ describe('ProcessExecutionError', () => {
     expect(file.description).toBe('The working directory /etc/passwd is not a directory.');
   });
 
+  it.each([
+    ['a path through a file', () => '/etc/passwd/x', 'ENOTDIR'],
+    ['a name that is too long', () => `/${'x'.repeat(300)}`, 'ENAMETOOLONG'],
+    ['a link to itself', () => made('loop', (path) => symlinkSync(path, path)), 'ELOOP'],
+    ['a script without its interpreter', () => script('#!/nowhere/sh'), 'ENOENT'],
+    ['a script whose interpreter is no program', () => script('#!/etc/passwd'), 'EACCES'],
+  ])('says the same of %s whether or not something stands in front of the program', async (_what, path, code) => {
+    const file = path();
+    const alone = await failureOf(execute(file));
+    const limited = await failureOf(execute(file, [], { prlimit: { cpuTime: 60 } }));
+    expect(alone.cause).toMatchObject({ code });
+    expect(limited).toEqual(alone);
+    expect(limited.cause).toMatchObject({ code });
+  });
+
   it('says that a program may not be executed', async () => {
     const path = join(directory, 'not-executable');
     writeFileSync(path, '#!/bin/sh\n');
@@ -155,6 +184,14 @@ describe('arguments', () => {
     ['file', 'ERR_INVALID_OPTION', () => execute(7 as never)],
     ['file', 'ERR_INVALID_OPTION', () => execute('')],
     ['args', 'ERR_INVALID_OPTION', () => execute('true', 'x' as never)],
+    ['args[0]', 'ERR_INVALID_OPTION', () => execute('true', new Array(1) as never)],
+    ['env', 'ERR_INVALID_OPTION', () => execute('true', [], { env: { 'A=B': 'C' } })],
+    ['env', 'ERR_INVALID_OPTION', () => execute('true', [], { env: { '': 'C' } })],
+    ['wrapper', 'ERR_INVALID_OPTION', () => execute('true', [], { wrapper: [''] })],
+    ['rootHelper', 'ERR_INVALID_OPTION', () => execute('true', [], { rootHelper: "''" })],
+    ['prlimit', 'ERR_INVALID_OPTION', () => execute('true', [], { prlimit: { toString: 1 } as never })],
+    ['options', 'ERR_INVALID_OPTION', () => execute('true', [], null as never)],
+    ['options', 'ERR_INVALID_OPTION', () => trycmd('true', [], null as never)],
     ['args[1]', 'ERR_INVALID_OPTION', () => execute('true', ['a', 'b\0'])],
     ['option', 'ERR_INVALID_OPTION', () => execute('true', [], { run_as_root: true } as never)],
     ['cwd', 'ERR_INVALID_OPTION', () => execute('true', [], { cwd: 7 as never })],
@@ -167,5 +204,6 @@ describe('arguments', () => {
   ])('a wrong %s is refused as a TypeError before anything is started', async (option, code, run) => {
     await expect(run()).rejects.toMatchObject({ option, code });
     await expect(run()).rejects.toBeInstanceOf(TypeError);
+    await expect(run()).rejects.toHaveProperty('name', expect.stringMatching(/^(Invalid|Unknown)ArgumentError$/));
   });
 });

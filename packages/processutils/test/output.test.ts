@@ -194,6 +194,29 @@ describe('text', () => {
     );
   });
 
+  it('costs little more when no byte of it is UTF-8', () => {
+    const shortest = (bytes: Buffer, step: (bytes: Buffer) => unknown): number =>
+      Math.min(
+        ...Array.from({ length: 5 }, () => {
+          const start = performance.now();
+          step(bytes);
+          return performance.now() - start;
+        }),
+      );
+    const megabyte = 2 ** 20;
+    const wrong = Buffer.alloc(megabyte, 0xff);
+    // What ends in one wrong byte is decoded by the same loop; so many pieces of text took a hundred times as long.
+    const nearlyRight = Buffer.concat([Buffer.alloc(megabyte - 1, 'a'), Buffer.of(0xff)]);
+    expect(shortest(wrong, decodeText)).toBeLessThan(10 * shortest(nearlyRight, decodeText));
+    expect(encodeText(decodeText(wrong))).toEqual(wrong);
+  });
+
+  it('that is longer than a string can be ends the command, and the error says what to do', async () => {
+    const error = await rejection(execute('head', ['-c', '600000000', '/dev/zero']));
+    expect(error).toBeInstanceOf(RangeError);
+    expect((error as Error).message).toMatch(/more text than a string can hold .*maxBuffer, binary/);
+  });
+
   it('of a large output comes whole, cut between characters or not', async () => {
     const { stdout } = await execute('sh', ['-c', 'yes "aä€😀" | head -c 5000001']);
     const line = 'aä€😀\n';
@@ -269,6 +292,11 @@ describe('a pipe that others hold', () => {
     expect(processesWith(token)).toHaveLength(1);
   });
 
+  it('is read for as long as drainTimeout says, also when no timer of Node is that long', async () => {
+    const { stdout } = await execute('sh', ['-c', '(sleep 0.3; echo late) & echo early'], { drainTimeout: 2 ** 40 });
+    expect(stdout).toBe('early\nlate\n');
+  });
+
   it('is read until drainTimeout, so that what a quick successor writes is there', async () => {
     const { stdout } = await execute('sh', ['-c', '(sleep 0.05; echo late) & echo early'], { drainTimeout: 10_000 });
     expect(stdout).toBe('early\nlate\n');
@@ -314,6 +342,26 @@ describe('processInput', () => {
     expect(endless.listenerCount('error')).toBe(0);
   });
 
+  it('that was destroyed before is refused, for nothing would ever come of it', async () => {
+    const input = Readable.from(['x']).destroy();
+    await expect(execute('cat', [], { processInput: input })).rejects.toMatchObject({ option: 'processInput' });
+  });
+
+  it.each([
+    ['an object', { a: 1 }],
+    ['a number', 1],
+  ])('that gives %s ends the command, and execute rejects with what is wrong', async (_what, chunk) => {
+    const error = await rejection(execute('cat', [], { processInput: Readable.from(['text', chunk]) }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toMatch(/must give text or bytes/);
+  });
+
+  it('as a stream of text gives back the bytes that were no UTF-8', async () => {
+    const { stdout } = await execute('printf', ['a\\377\\200b']);
+    const { stdout: bytes } = await execute('cat', [], { processInput: Readable.from([stdout, 'c']), binary: true });
+    expect(bytes).toEqual(Buffer.from('a\xff\x80bc', 'latin1'));
+  });
+
   it('as a stream is refused where there may be several attempts', async () => {
     const run = execute('cat', [], { processInput: Readable.from(['x']), attempts: 2 });
     expect(await rejection(run)).toMatchObject({ option: 'processInput' });
@@ -337,6 +385,18 @@ describe('onExecute and onCompletion', () => {
       ['execute', true, command, 2],
       ['completion', true, command, 2, false],
     ]);
+  });
+
+  it('get a handle that sends what it is told to and no SIGKILL after it', async () => {
+    let kill = (): void => {};
+    const run = execute('sh', ['-c', 'trap "sleep 6; exit 7" TERM; echo ready; while :; do sleep 0.05; done'], {
+      checkExitCode: 7,
+      onExecute: (running) => {
+        kill = () => void running.kill('SIGTERM');
+      },
+      onStdoutLine: () => kill(),
+    });
+    expect(await run).toMatchObject({ exitCode: 7 });
   });
 
   it('get a handle that signals the process', async () => {

@@ -201,4 +201,18 @@ describe('secrets', () => {
     });
     expect(stderr).not.toContain('Zq7');
   });
+
+  it.each([
+    ['an unknown option', { Zq7hidden: 1 }],
+    ['a key of env', { env: { Zq7hidden: 7 } }],
+    ['a wrong value', { timeout: 'Zq7hidden' }],
+    ['a wrong path', { cwd: 'Zq7hidden\0' }],
+    ['a wrong object', { signal: { deep: { deeper: 'Zq7hidden' } } }],
+    ['a limit', { prlimit: { Zq7hidden: 1 } }],
+  ])('G24 that came to stand in %s is not shown when that is refused', async (_what, options) => {
+    const given = { ...options, secrets: ['Zq7hidden'] } as ExecuteOptions;
+    const error = await execute('true', [], given).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    expect(everythingIn(error)).not.toContain('Zq7');
+  });
 });
