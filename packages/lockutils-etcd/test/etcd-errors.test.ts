@@ -98,6 +98,33 @@ describe('what is wrong with an endpoint has an error of its own, which names it
   });
 });
 
+describe.skipIf(etcdMissing)(`a process that is busy${withEtcd}`, () => {
+  test('does not take an answer for late that came while it did not look', async () => {
+    await using cluster = await EtcdCluster.start(1);
+    const requestTimeout = 300;
+    await using driver = etcdLeaseDriver({ endpoints: cluster.endpoints, requestTimeout });
+    const asked = lease('job', { driver, ttl: 10_000 });
+    // The requests go out one after the other; whichever it is that the busy time falls into.
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise((passed) => setTimeout(passed, 5));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * requestTimeout);
+    }
+    await (await asked).release();
+  });
+
+  test('still gives up on a member that does not answer', async () => {
+    const server = createServer();
+    const endpoints = await listening(server);
+    const refused = refusal({ endpoints, requestTimeout: 100 });
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise((passed) => setTimeout(passed, 5));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+    expect(await refused).toMatchObject({ code: 'ERR_ETCD_TIMEOUT', timeout: 100 });
+    server.close();
+  });
+});
+
 describe.skipIf(etcdMissing)(`etcd as it is not expected${withEtcd}`, () => {
   test.each(process.env.SOAK ? [150, 900] : [150])(
     'a ttl too small for the way to it, %i ms each way: nothing is held, nothing is left',

@@ -79,6 +79,7 @@ export class Member {
   }
 
   async #send(path: string, body: object | undefined, settings: RequestSettings): Promise<string> {
+    await this.#transport.ready();
     const stop = stopAfter(settings.timeout, settings.signal);
     try {
       const response = await this.#open(path, body, settings, stop.signal);

@@ -1,14 +1,32 @@
-/** A signal that aborts with `outer`, or after `timeout` ms unless `endTimeout` was called; `done` lets go of both. */
+// The timeout is counted in so many parts.
+const parts = 8;
+
+/**
+ * A signal that aborts with `outer`, or after `timeout` ms unless `endTimeout` was called; `done` lets go of both.
+ *
+ * Parts in which this process was too busy to look do not count, up to as many again: an answer that came meanwhile is
+ * not late, we are. Node runs timers that are due before it reads from sockets, so one timer of the whole length would
+ * break off every request that a busy second fell into, its answer lying there.
+ */
 export function stopAfter(
   timeout: number,
   outer: AbortSignal | undefined,
 ): { readonly signal: AbortSignal; timedOut(): boolean; endTimeout(): void; done(): void } {
   const controller = new AbortController();
   let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    controller.abort();
-  }, timeout);
+  let timer: NodeJS.Timeout | undefined;
+  const part = timeout / parts;
+  const count = (left: number, forgiven: number): void => {
+    const due = performance.now() + part;
+    timer = setTimeout(() => {
+      const busy = performance.now() - due > part && forgiven > 0;
+      if (busy) return count(left, forgiven - 1);
+      if (left > 1) return count(left - 1, forgiven);
+      late = true;
+      return controller.abort();
+    }, part);
+  };
+  count(parts, parts);
   const onAbort = (): void => controller.abort(outer?.reason);
   if (outer?.aborted) onAbort();
   outer?.addEventListener('abort', onAbort, { once: true });

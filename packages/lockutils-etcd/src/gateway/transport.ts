@@ -12,6 +12,8 @@ export interface EtcdTls {
 /** What is used of `fetch`. */
 export interface Transport {
   (url: string, init: RequestInit): Promise<Response>;
+  /** Loads what it takes, once; no time that a server could be blamed for. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,10 @@ export interface Transport {
  */
 export function transportFor(tls: EtcdTls | undefined): Transport {
   if (tls === undefined) {
-    return Object.assign((url: string, init: RequestInit) => fetch(url, init), { close: async () => {} });
+    return Object.assign((url: string, init: RequestInit) => fetch(url, init), {
+      ready: async () => {},
+      close: async () => {},
+    });
   }
   const { serverName, ...pem } = tls;
   const connect = { ...pem, ...(serverName === undefined ? {} : { servername: serverName }) } as Record<
@@ -33,12 +38,18 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     return { fetch: undici.fetch, agent: new undici.Agent({ connect, bodyTimeout: 0 }) };
   };
   let opened: ReturnType<typeof open> | undefined;
-  const send = async (url: string, init: RequestInit): Promise<Response> => {
+  const ready = async () => {
     opened ??= open();
-    const { fetch, agent } = await opened;
+    return opened;
+  };
+  const send = async (url: string, init: RequestInit): Promise<Response> => {
+    const { fetch, agent } = await ready();
     // The two declare one standard each for itself.
     const response: unknown = await fetch(url, { ...(init as object), dispatcher: agent });
     return response as Response;
   };
-  return Object.assign(send, { close: async () => (await opened)?.agent.destroy() });
+  return Object.assign(send, {
+    ready: async () => void (await ready()),
+    close: async () => (await opened)?.agent.destroy(),
+  });
 }
