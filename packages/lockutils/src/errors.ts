@@ -210,3 +210,92 @@ export class LockReleaseError extends ConcurrencyError {
     this.lockName = lockName;
   }
 }
+
+/**
+ * `lockSync` would have to wait for something that this thread holds or waits for itself, and that cannot move while
+ * the thread is stopped. Refused at once; nothing was queued.
+ */
+export class HeldByThisThreadError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_HELD_BY_THIS_THREAD';
+  readonly lockName: string;
+
+  constructor(lockName: string) {
+    super(
+      `lockSync would stop this thread for ever: the thread itself holds the lock ${lockName}, or waits for it. Release it first, or wait with lock()`,
+    );
+    this.lockName = lockName;
+  }
+}
+
+/** `release()` of a lock object that does not hold its lock. Nothing was changed. fasteners: `ThreadError`. */
+export class LockNotHeldError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_NOT_HELD';
+  readonly lockName: string;
+
+  constructor(lockName: string) {
+    super(`The lock ${lockName} is not held by this object, so it cannot be released by it`);
+    this.lockName = lockName;
+  }
+}
+
+/**
+ * The lock path is used with another driver. Two drivers do not see each other's locks, so nothing was locked.
+ *
+ * One driver per lock path: give `driver` the same value in all processes, or another `lockPath`.
+ */
+export class LockDriverMismatchError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_DRIVER_MISMATCH';
+  /** The lock path. */
+  readonly path: string;
+  /** The driver asked for. */
+  readonly driver: string;
+  /** The driver the lock path is marked with. */
+  readonly markedWith: string;
+
+  constructor(path: string, driver: string, markedWith: string, marker: string) {
+    super(
+      `The lock path ${path} is used with the driver ${markedWith}, not ${driver}: give driver: '${markedWith}' or another lock path; to change it for good, remove ${marker} while nothing uses the lock path`,
+    );
+    this.path = path;
+    this.driver = driver;
+    this.markedWith = markedWith;
+  }
+}
+
+/**
+ * The lock was not ours any more when it was released: somebody removed its owner file by hand, and another process may
+ * have had it meanwhile. Nothing was released, so a successor is not hurt.
+ */
+export class LockLostError extends ConcurrencyError {
+  readonly code = 'ERR_LOCK_LOST';
+  /** The lock file. */
+  readonly path: string;
+
+  constructor(path: string, cause?: unknown) {
+    super(
+      `The lock ${path} was taken away while it was held: its owner file is gone. Do not remove files below .oslo-concurrency while locks are in use`,
+      { cause },
+    );
+    this.path = path;
+  }
+}
+
+/**
+ * The lock path lies on a file system that other machines, or a kernel other than this one, can reach too. Locks of the
+ * kernel would silently not be seen by them, so nothing was locked.
+ */
+export class NetworkFileSystemError extends ConcurrencyError {
+  readonly code = 'ERR_NETWORK_FILE_SYSTEM';
+  /** The lock path. */
+  readonly path: string;
+  /** `nfs`, `cifs`, `fuse` ... */
+  readonly fileSystem: string;
+
+  constructor(path: string, fileSystem: string) {
+    super(
+      `The lock path ${path} is on a ${fileSystem} file system, where a kernel lock may not be seen by everybody: use a directory on a local disk, or driver: 'lockfile', or a lease; or set allowNetworkFileSystem: true if only processes of this machine lock there`,
+    );
+    this.path = path;
+    this.fileSystem = fileSystem;
+  }
+}

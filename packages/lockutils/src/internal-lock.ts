@@ -1,6 +1,6 @@
-import { type Acquisition, planIn } from './acquisition.js';
-import type { Semaphores } from './local/semaphores.js';
-import { defaultRegistry, type TurnRegistry } from './local/turn-registry.js';
+import type { Acquisition } from './acquisition.js';
+import { engine } from './later.js';
+import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
 import { LockObject } from './lock-object.js';
 import { checkLockOptions } from './lock-options.js';
 import type { WaitOptions } from './wait-options.js';
@@ -20,7 +20,7 @@ export class InternalLock extends LockObject {
   }
 
   protected override plan(options: WaitOptions): Acquisition {
-    return planIn(this.#registry, this.name, undefined, { doLog: false, ...options });
+    return engine.now().planIn(this.#registry, this.name, undefined, { doLog: false, ...options });
   }
 }
 
@@ -35,4 +35,32 @@ export class InternalLock extends LockObject {
  */
 export function internalLock(name: string, options: { readonly semaphores?: Semaphores } = {}): InternalLock {
   return new InternalLock(name, options.semaphores?.registry ?? defaultRegistry);
+}
+
+/**
+ * A collection of internal locks: the same name in two collections does not contend. It keeps nothing for names that
+ * nobody holds or waits for.
+ *
+ * oslo's counterpart: `Semaphores`.
+ * @example
+ * const mine = new Semaphores();
+ * await lock('cache', { semaphores: mine }, () => rebuild());
+ */
+export class Semaphores {
+  readonly #registry = new TurnRegistry();
+
+  /** The lock `name` of this collection, as an object. */
+  get(name: string): InternalLock {
+    return new InternalLock(name, this.#registry);
+  }
+
+  /** How many names are held or waited for now. oslo: `len(semaphores)`. */
+  get size(): number {
+    return this.#registry.size;
+  }
+
+  /** The queues by name. Not for use outside this package. @internal */
+  get registry(): TurnRegistry {
+    return this.#registry;
+  }
 }

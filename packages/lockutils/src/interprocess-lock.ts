@@ -1,10 +1,32 @@
 import { existsSync } from 'node:fs';
-import { type Acquisition, planIn } from './acquisition.js';
-import { checkInterProcessOptions, type InterProcessLockOptions } from './interprocess-options.js';
+import { InvalidOptionError } from '@oslo-concurrency/core';
+import type { Acquisition } from './acquisition.js';
+import { LockNotHeldError } from './errors.js';
+import type { HeldLock } from './held-lock.js';
+import { engine } from './later.js';
 import { TurnRegistry } from './local/turn-registry.js';
-import { lockFileAt } from './lock-file-at.js';
-import { LockObject } from './lock-object.js';
+import { LockObject, ReaderWriterObject } from './lock-object.js';
+import type { LockOptions } from './lock-options.js';
+import { lockFileAt, lockFilePath } from './lock-path.js';
 import type { WaitOptions } from './wait-options.js';
+
+/** What a lock object on a file is made with; `doLog` is `false` by default here. */
+export type InterProcessLockOptions = Pick<LockOptions, 'driver' | 'label' | 'removeOnRelease' | 'doLog'>;
+
+const names: ReadonlySet<string> = new Set<keyof InterProcessLockOptions>([
+  'driver',
+  'label',
+  'removeOnRelease',
+  'doLog',
+]);
+
+/** Throws for an option that is unknown here. Values are checked by the plan of each call. */
+export function checkInterProcessOptions(options: unknown): asserts options is InterProcessLockOptions {
+  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
+  for (const name of Object.keys(options)) {
+    if (!names.has(name)) throw new InvalidOptionError('options', `of ${[...names].join(', ')} only`, options);
+  }
+}
 
 /**
  * A lock between processes on a file whose path you choose, to be acquired and released again and again.
@@ -42,6 +64,105 @@ export class InterProcessLock extends LockObject {
   }
 
   protected override plan(options: WaitOptions): Acquisition {
-    return planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options });
+    return engine.now().planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options });
   }
+}
+
+/** Options of {@link externalLock}. */
+export type ExternalLockOptions = InterProcessLockOptions & Pick<LockOptions, 'lockFilePrefix' | 'lockPath'>;
+
+/**
+ * The lock file of the lock `name` as an object to acquire and release: what `lock(name, { external: true })` takes
+ * after the internal lock. It does not take the internal lock, so it does not exclude `lock(name)` in this process.
+ *
+ * oslo's counterpart: `lockutils.external_lock`.
+ * @throws LockPathRequiredError, InvalidLockNameError
+ */
+export function externalLock(name: string, options: ExternalLockOptions = {}): InterProcessLock {
+  const { lockFilePrefix, lockPath, ...rest } = options;
+  return new InterProcessLock(lockFilePath(name, lockFilePrefix, lockPath), rest);
+}
+
+/**
+ * Readers share a lock file, a writer has it alone, between processes. Served in order of arrival, so that a stream of
+ * readers cannot keep a writer out.
+ *
+ * It excludes the same as {@link InterProcessLock} does, Python's `InterProcessReaderWriterLock` included; readers of
+ * both languages share. Python's keeps no order: its readers can pass a writer that waits here.
+ *
+ * Python's counterpart: `fasteners.InterProcessReaderWriterLock`.
+ * @example
+ * const lock = new InterProcessReaderWriterLock('/run/lock/index.lock');
+ * const rows = await lock.readLock(() => load());
+ */
+export class InterProcessReaderWriterLock extends ReaderWriterObject implements AsyncDisposable {
+  /** The lock file, absolute. */
+  readonly path: string;
+  readonly #options: InterProcessLockOptions;
+  readonly #registry = new TurnRegistry();
+  readonly #readers = new Set<HeldLock>();
+  readonly #writers = new Set<HeldLock>();
+
+  /** @throws InvalidOptionError, InvalidLockNameError. Nothing is opened. */
+  constructor(path: string, options: InterProcessLockOptions = {}) {
+    super();
+    this.path = lockFileAt(path);
+    checkInterProcessOptions(options);
+    this.#options = options;
+  }
+
+  /** As {@link readLock}, to be given back by {@link releaseReadLock}. Python's answers a boolean; this one rejects. */
+  async acquireReadLock(options: WaitOptions = {}): Promise<HeldLock> {
+    return kept(this.#readers, await this.readLock(options));
+  }
+
+  /** As {@link writeLock}, to be given back by {@link releaseWriteLock}. */
+  async acquireWriteLock(options: WaitOptions = {}): Promise<HeldLock> {
+    return kept(this.#writers, await this.writeLock(options));
+  }
+
+  /** Gives back what {@link acquireReadLock} took, the first of several. @throws LockNotHeldError */
+  async releaseReadLock(): Promise<void> {
+    await this.#releaseFirst(this.#readers);
+  }
+
+  /** Gives back what {@link acquireWriteLock} took. @throws LockNotHeldError */
+  async releaseWriteLock(): Promise<void> {
+    await this.#releaseFirst(this.#writers);
+  }
+
+  /** Gives back all that {@link acquireReadLock} and {@link acquireWriteLock} took. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const held of [...this.#readers, ...this.#writers]) await held.release();
+    this.#readers.clear();
+    this.#writers.clear();
+  }
+
+  async #releaseFirst(handles: Set<HeldLock>): Promise<void> {
+    for (const held of handles) {
+      // Taken out before anybody can ask again, put back if the system fails.
+      handles.delete(held);
+      if (held.released) continue;
+      try {
+        return await held.release();
+      } catch (error) {
+        handles.add(held);
+        throw error;
+      }
+    }
+    throw new LockNotHeldError(this.path);
+  }
+
+  protected override plan(options: WaitOptions, shared: boolean): Acquisition {
+    return engine
+      .now()
+      .planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options, shared });
+  }
+}
+
+function kept(handles: Set<HeldLock>, held: HeldLock): HeldLock {
+  // Handles that were released by themselves need no place here any more.
+  for (const other of handles) if (other.released) handles.delete(other);
+  handles.add(held);
+  return held;
 }

@@ -1,8 +1,9 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { Acquisition } from './acquisition.js';
+import { LockNotHeldError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
-import { holdPlanned, type LockBody } from './hold.js';
-import { LockNotHeldError } from './lock-not-held-error.js';
+import type { LockBody } from './hold.js';
+import { engine } from './later.js';
 import type { WaitOptions } from './wait-options.js';
 
 /**
@@ -33,14 +34,11 @@ export abstract class LockObject implements AsyncDisposable {
   acquire<T>(fn: LockBody<T>): Promise<T>;
   acquire<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
   acquire<T>(first: WaitOptions | LockBody<T> = {}, second?: LockBody<T>): Promise<T | HeldLock> {
-    return holdPlanned(
-      (options) => this.plan(options),
-      first,
-      second,
-      (held) => {
-        this.#held = held;
-      },
-    );
+    const plan = (options: WaitOptions): Acquisition => this.plan(options);
+    const onGrant = (held: HeldLock): void => {
+      this.#held = held;
+    };
+    return engine.use(({ holdPlanned }) => holdPlanned(plan, first, second, onGrant));
   }
 
   /** Takes the lock if it is free now; `undefined` when it is not. Never waits. */
@@ -62,5 +60,36 @@ export abstract class LockObject implements AsyncDisposable {
   /** Gives the lock back if this object holds it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.acquired) await this.release();
+  }
+}
+
+/** What the reader/writer locks of a process and between processes have in common. */
+export abstract class ReaderWriterObject {
+  /** The call to make. @internal */
+  protected abstract plan(options: WaitOptions, shared: boolean): Acquisition;
+
+  /** Is told of each handle first. @internal */
+  protected granted(_held: HeldLock): void {}
+
+  /** Shares the lock with other readers: around `fn`, or until the handle is released. Never beside a writer. */
+  readLock(options?: WaitOptions): Promise<HeldLock>;
+  readLock<T>(fn: LockBody<T>): Promise<T>;
+  readLock<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
+  readLock<T>(first: WaitOptions | LockBody<T> = {}, second?: LockBody<T>): Promise<T | HeldLock> {
+    return this.#hold(true, first, second);
+  }
+
+  /** Has the lock alone: around `fn`, or until the handle is released. */
+  writeLock(options?: WaitOptions): Promise<HeldLock>;
+  writeLock<T>(fn: LockBody<T>): Promise<T>;
+  writeLock<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
+  writeLock<T>(first: WaitOptions | LockBody<T> = {}, second?: LockBody<T>): Promise<T | HeldLock> {
+    return this.#hold(false, first, second);
+  }
+
+  #hold<T>(shared: boolean, first: WaitOptions | LockBody<T>, second?: LockBody<T>): Promise<T | HeldLock> {
+    const plan = (options: WaitOptions): Acquisition => this.plan(options, shared);
+    const onGrant = (held: HeldLock): void => this.granted(held);
+    return engine.use(({ holdPlanned }) => holdPlanned(plan, first, second, onGrant));
   }
 }

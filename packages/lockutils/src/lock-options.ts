@@ -1,10 +1,31 @@
-import { type Clock, InvalidOptionError } from '@oslo-concurrency/core';
+import { type Clock, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
 import type { LockDriver } from './drivers/driver.js';
-import type { DriverName } from './drivers/select.js';
 import { InvalidLockNameError } from './errors.js';
 import type { WaitInfo } from './held-lock.js';
-import type { FairLocks } from './local/fair-locks.js';
-import type { Semaphores } from './local/semaphores.js';
+import type { Semaphores } from './internal-lock.js';
+import type { FairLocks } from './local/reader-writer-lock.js';
+
+/** The drivers that are built in, by name. */
+export type DriverName = 'kernel' | 'lockfile';
+
+declare module '@oslo-concurrency/core' {
+  interface ConfigValues {
+    /** The driver of external locks; all processes that share a lock path must use one. */
+    lockDriver: DriverName;
+  }
+}
+
+const driverNames: readonly DriverName[] = ['kernel', 'lockfile'];
+
+registerOption<string>({
+  name: 'lockDriver',
+  type: 'string',
+  default: 'kernel',
+  help: 'The mechanism behind external locks. All processes that share a lock path must use the same.',
+  env: 'OSLO_LOCK_DRIVER',
+  expected: `one of ${driverNames.join(', ')}`,
+  accepts: (value) => driverNames.includes(value as DriverName),
+});
 
 /** Options of {@link lock} and everything made of it. Times are milliseconds. */
 export interface LockOptions {

@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { getLockPath } from '@oslo-concurrency/core';
-import { hiddenFolder } from './drivers/hidden-folder.js';
+import { basename, join, resolve } from 'node:path';
+import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import { InvalidLockNameError, LockPathError, LockPathRequiredError } from './errors.js';
+
+/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
+export const hiddenFolder = '.oslo-concurrency';
 
 /**
  * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both
@@ -35,6 +37,20 @@ export function lockFilePath(name: string, prefix: string | undefined, lockPath:
   const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
   if (directory === undefined) throw new LockPathRequiredError();
   return join(directory, fileName);
+}
+
+/**
+ * The absolute path of a lock file that was given as a path. Its last part must be what a lock file can be called.
+ *
+ * @throws InvalidOptionError, InvalidLockNameError
+ */
+export function lockFileAt(path: string): string {
+  if (typeof path !== 'string' || path.includes('\0') || /(^|[/\\])\.{0,2}$/.test(path)) {
+    throw new InvalidOptionError('path', 'the path of a file, not empty and without NUL', path);
+  }
+  const absolute = resolve(path);
+  lockFileName(basename(absolute), undefined);
+  return absolute;
 }
 
 // What was found good stays good for this process: the check is advice to people, exclusion does not rest on it.

@@ -1,20 +1,8 @@
-import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
-import { granted } from './acquire.js';
-import { type Acquisition, plan } from './acquisition.js';
-import { announce, tellWait } from './acquisition-report.js';
-import { giveUp, takeDoor, takeTurn } from './acquisition-turns.js';
-import type { LockDriver } from './drivers/driver.js';
-import { selectDriverSync } from './drivers/select.js';
-import { AcquireLockFailedError, LockTimeoutError } from './errors.js';
-import type { GrantedLock } from './granted-lock.js';
-import { HeldByThisThreadError } from './held-by-this-thread-error.js';
-import { pathRegistry } from './local/turn-registry.js';
+import { InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { Later } from './later.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
-import type { Holder } from './owner/holder.js';
-import { SyncHeldLock } from './sync-held-lock.js';
-import { blockThread } from './waiting/block-thread.js';
-import { obtainSync } from './waiting/obtain-sync.js';
-import { isThenable } from './waiting/thenable.js';
+import type { SyncHeldLock } from './sync-held-lock.js';
+import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
 
 /** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless said otherwise. */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
@@ -41,16 +29,10 @@ export function lockSync<T>(
   second: LockSyncOptions | LockSyncBody<T> = {},
   third?: LockSyncBody<T>,
 ): T | SyncHeldLock {
-  const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
-  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
-  const held = new SyncHeldLock(acquireSync(planSync(name, options)));
-  return fn === undefined ? held : holdAround(held, fn);
+  return machinery.now().holdSync(name, second, third);
 }
 
-function planSync(name: string, options: LockSyncOptions): Acquisition {
-  checkSyncOptions(name, options);
-  return plan(name, { ...options, external: options.external ?? true, driver: selectDriverSync(options.driver) });
-}
+const machinery = new Later<typeof import('./hold-sync.js')>('./hold-sync.js', () => import('./hold-sync.js'));
 
 /** Throws for options that a synchronous lock cannot have. */
 export function checkSyncOptions(name: string, options: LockSyncOptions): void {
@@ -62,89 +44,55 @@ export function checkSyncOptions(name: string, options: LockSyncOptions): void {
   }
 }
 
-function acquireSync(call: Acquisition): GrantedLock {
-  const { request, options } = call;
-  const driver = driverOf(call);
-  announce(call);
-  try {
-    if (!takeTurn(call, call.registry, call.name)) throw refusal(call);
-    if (request === undefined || driver === undefined) return granted(call, undefined);
-    if (!takeTurn(call, pathRegistry, request.path) || !takeDoor(call, request)) throw refusal(call);
-    const obtained = obtainSync(driver, request, options.fair === true, patienceOf(call));
-    if (obtained === undefined) throw new LockTimeoutError(call.name, options.timeout ?? 0, holdersNow(call));
-    return granted(call, obtained);
-  } catch (error) {
-    return giveUp(call, error);
+// A function that always throws returns `never`, which would pass for a promise.
+type NotAsync<F extends AnyFunction> = F &
+  (Exclude<ReturnType<F>, PromiseLike<unknown>> extends never
+    ? [ReturnType<F>] extends [never]
+      ? unknown
+      : never
+    : unknown);
+
+/** Wraps synchronous functions, and decorates synchronous methods in both dialects of TypeScript. */
+export interface SyncSynchronizer {
+  <F extends AnyFunction>(fn: NotAsync<F>): F;
+  <F extends AnyFunction>(method: NotAsync<F>, context: ClassMethodDecoratorContext): F;
+  <F extends AnyFunction>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<NotAsync<F>>,
+  ): TypedPropertyDescriptor<NotAsync<F>>;
+}
+
+/**
+ * `synchronized` for synchronous functions in scripts: they hold the lock `name` between processes while they run, by
+ * {@link lockSync}, and stay synchronous. Name, length, `this` and types stay. Logs the same texts.
+ *
+ * @throws InvalidOptionError at once for asynchronous functions, which need `synchronized`, for generators and classes.
+ * @example
+ * const deploy = synchronizedSync('deploy', { timeout: 60_000 })((version: string) => install(version));
+ */
+export function synchronizedSync(name: string, options: LockSyncOptions = {}): SyncSynchronizer {
+  checkSyncOptions(name, options);
+  return inEveryDialect((fn, isMethod) => synchronizeSync(name, options, fn, isMethod)) as SyncSynchronizer;
+}
+
+function synchronizeSync(name: string, options: LockSyncOptions, fn: AnyFunction, isMethod: boolean): AnyFunction {
+  checkCallable(fn);
+  if (Object.prototype.toString.call(fn) === '[object AsyncFunction]') {
+    throw new InvalidOptionError('fn', 'a synchronous function; use synchronized for others', fn);
   }
-}
-
-// Chosen by `planSync`, so there is nothing to load.
-const driverOf = (call: Acquisition): LockDriver | undefined => call.driver as LockDriver | undefined;
-
-function refusal({ name, options }: Acquisition): Error {
-  return options.blocking === false ? new AcquireLockFailedError(name) : new HeldByThisThreadError(name);
-}
-
-// Short at first, as most locks are held for a moment; then 200 looks a second, some microseconds each.
-const pauses = [1, 2, 4];
-const longPause = 5;
-
-function patienceOf(call: Acquisition): { begin(): void; pause(): boolean } {
-  const { clock, options } = call;
-  const deadline = call.start + (options.timeout ?? Number.POSITIVE_INFINITY);
-  let count = 0;
-  return {
-    begin() {
-      // Shared or counted, this thread holds the file already: whoever is before us may be waiting for that.
-      if (options.blocking === false || sharesWithThisThread(call)) throw refusal(call);
-      tellWait(call);
-    },
-    pause() {
-      const left = deadline - clock.now();
-      if (left <= 0) return false;
-      blockThread(Math.min(left, options.delay ?? pauses[count] ?? longPause));
-      count += 1;
-      return true;
-    },
-  };
-}
-
-function sharesWithThisThread(call: Acquisition): boolean {
-  const own = call.turns.find(({ registry }) => registry === pathRegistry);
-  for (const turn of own?.queue.turns() ?? []) if (turn !== own?.turn) return true;
-  return false;
-}
-
-function holdersNow(call: Acquisition): readonly Holder[] {
-  const { request } = call;
-  const driver = driverOf(call);
-  if (driver === undefined || request === undefined) return [];
-  try {
-    const holders = driver.holders(request);
-    return isThenable(holders) ? [] : holders;
-  } catch {
-    // It is only for the message; the error that matters is the one being made.
-    return [];
-  }
-}
-
-/** Runs `fn` and releases; `fn` must be through when it returns. */
-function holdAround<T>(held: SyncHeldLock, fn: LockSyncBody<T>): T {
-  let value: T;
-  try {
-    value = fn(held);
-  } catch (error) {
+  const clock = options.doLog === false ? undefined : (options.clock ?? systemClock);
+  const lockOptions: LockSyncOptions = { ...options, doLog: false };
+  const run = function (this: unknown, ...args: never[]): unknown {
+    const log = new CallLog(name, fn, isMethod ? this : undefined, clock);
     try {
-      held.release();
-    } catch (failure) {
-      // The body's error is what the caller must see (G14).
-      getLogger().error((failure as Error).message);
+      return lockSync(name, lockOptions, () => {
+        log.granted();
+        return fn.apply(this as never, args);
+      });
+    } finally {
+      log.ended();
     }
-    throw error;
-  }
-  held.release();
-  if (isThenable(value)) {
-    throw new InvalidOptionError('fn', 'synchronous: what it goes on with runs without the lock; use lock()', value);
-  }
-  return value;
+  };
+  return takeIdentity(run, fn);
 }

@@ -1,6 +1,7 @@
-import { plan } from './acquisition.js';
 import type { HeldLock } from './held-lock.js';
-import { hold, type LockBody } from './hold.js';
+import type { HeldLocks } from './held-locks.js';
+import type { LockBody } from './hold.js';
+import { type Engine, engine } from './later.js';
 import type { LockOptions } from './lock-options.js';
 
 /**
@@ -23,10 +24,62 @@ export function lock<T>(
   second: LockOptions | LockBody<T> = {},
   third?: LockBody<T>,
 ): Promise<T | HeldLock> {
+  const { loaded } = engine;
+  if (loaded === undefined) return engine.use((module) => lockBy(module, name, second, third));
   try {
-    if (typeof second === 'function') return hold(plan(name, {}), second);
-    return hold(plan(name, second), third);
+    return lockBy(loaded, name, second, third);
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+function lockBy<T>(
+  { hold, plan }: Engine,
+  name: string,
+  second: LockOptions | LockBody<T>,
+  third: LockBody<T> | undefined,
+): Promise<T | HeldLock> {
+  if (typeof second === 'function') return hold(plan(name, {}), second);
+  return hold(plan(name, second), third);
+}
+
+/** What runs under the locks of {@link acquireAll}; it gets the handle. */
+export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
+
+/**
+ * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
+ *
+ * Callers that take their locks by one `acquireAll` never wait for each other in a circle, in whatever order they name
+ * them, in one process or several, with other prefixes or collections (G13). That does not hold for who asks for more
+ * while holding. Names that lead to one file count once. `timeout` bounds the whole call.
+ *
+ * @example
+ * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());
+ */
+export function acquireAll(names: readonly string[], options?: LockOptions): Promise<HeldLocks>;
+export function acquireAll<T>(names: readonly string[], fn: LocksBody<T>): Promise<T>;
+export function acquireAll<T>(names: readonly string[], options: LockOptions, fn: LocksBody<T>): Promise<T>;
+export function acquireAll<T>(
+  names: readonly string[],
+  second: LockOptions | LocksBody<T> = {},
+  third?: LocksBody<T>,
+): Promise<T | HeldLocks> {
+  return engine.use(({ acquireTogether }) => acquireTogether(names, second, third));
+}
+
+/** Options of {@link removeExternalLockFile}; times are milliseconds. */
+export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;
+
+/**
+ * Removes the lock file of `name`, and what lies beside it for it, while holding the lock; waits for it like `lock()`.
+ * Whoever waits here keeps the file: it stays then. Works also with `disableProcessLocking`, as oslo's does.
+ *
+ * Safe while others lock that name with this library, in any process. Not beside Python's, which do not look whether
+ * the file they wait for is still the lock: remove when no Python process can be waiting for it.
+ *
+ * oslo's counterpart: `lockutils.remove_external_lock_file`, which takes the file away from under other processes.
+ * @throws what `lock()` throws. A file that cannot be removed is a warning in the log, as in oslo.
+ */
+export function removeExternalLockFile(name: string, options: RemoveLockFileOptions = {}): Promise<void> {
+  return engine.use(({ removeLockFile }) => removeLockFile(name, options));
 }

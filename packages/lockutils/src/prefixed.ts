@@ -1,9 +1,8 @@
 import type { HeldLock } from './held-lock.js';
 import type { LockBody } from './hold.js';
-import { lock } from './lock.js';
+import { lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFileName } from './lock-path.js';
-import { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
 import { type Synchronizer, synchronized } from './synchronized.js';
 
 /**

@@ -1,23 +1,12 @@
 import { planIn } from './acquisition.js';
 import { hold } from './hold.js';
 import { defaultRegistry } from './local/turn-registry.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
+import type { RemoveLockFileOptions } from './lock.js';
+import { checkLockOptions } from './lock-options.js';
 import { lockFilePath } from './lock-path.js';
 
-/** Options of {@link removeExternalLockFile}; times are milliseconds. */
-export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;
-
-/**
- * Removes the lock file of `name`, and what lies beside it for it, while holding the lock; waits for it like `lock()`.
- * Whoever waits here keeps the file: it stays then. Works also with `disableProcessLocking`, as oslo's does.
- *
- * Safe while others lock that name with this library, in any process. Not beside Python's, which do not look whether
- * the file they wait for is still the lock: remove when no Python process can be waiting for it.
- *
- * oslo's counterpart: `lockutils.remove_external_lock_file`, which takes the file away from under other processes.
- * @throws what `lock()` throws. A file that cannot be removed is a warning in the log, as in oslo.
- */
-export async function removeExternalLockFile(name: string, options: RemoveLockFileOptions = {}): Promise<void> {
+/** What `removeExternalLockFile` does. */
+export async function removeLockFile(name: string, options: RemoveLockFileOptions): Promise<void> {
   checkLockOptions(name, options);
   const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
   const registry = options.semaphores?.registry ?? defaultRegistry;

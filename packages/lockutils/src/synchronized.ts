@@ -1,8 +1,6 @@
-import { systemClock } from '@oslo-concurrency/core';
-import { CallLog } from './call-log.js';
+import { type Clock, getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
 import { lock } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
-import { type AnyFunction, checkCallable, inEveryDialect, takeIdentity } from './wrapped-function.js';
 
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 
@@ -56,4 +54,93 @@ function synchronize(name: string, options: LockOptions, fn: AnyFunction, isMeth
     }
   };
   return takeIdentity(run, fn);
+}
+
+/** Any function. */
+export type AnyFunction = (...args: never[]) => unknown;
+
+/** Throws for what cannot be wrapped: no function, a class, or a generator, whose body runs after the call. */
+export function checkCallable(fn: unknown): void {
+  if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+  const kind = Object.prototype.toString.call(fn);
+  if (kind === '[object GeneratorFunction]' || kind === '[object AsyncGeneratorFunction]') {
+    throw new InvalidOptionError('fn', 'a function that is no generator, whose body would run without the lock', fn);
+  }
+  if (/^class\b/.test(Function.prototype.toString.call(fn))) {
+    throw new InvalidOptionError('fn', 'a function that is no class; lock its methods instead', fn);
+  }
+}
+
+/** Gives `wrapper` the name and length of `fn`, for stacks, logs and libraries that look at them. */
+export function takeIdentity<F extends AnyFunction>(wrapper: AnyFunction, fn: F): F {
+  for (const property of ['name', 'length'] as const) {
+    Object.defineProperty(wrapper, property, { value: fn[property], configurable: true });
+  }
+  return wrapper as F;
+}
+
+/**
+ * A function that can be called to wrap a function, as a standard method decorator, and as one of
+ * `experimentalDecorators`; `wrap` does the work.
+ */
+export function inEveryDialect(
+  wrap: (fn: AnyFunction, isMethod: boolean) => AnyFunction,
+): (first: unknown, context?: unknown, descriptor?: PropertyDescriptor) => unknown {
+  return (first, context, descriptor) => {
+    if (context === undefined) return wrap(first as AnyFunction, false);
+    if (typeof context === 'object') {
+      const { kind } = context as { readonly kind?: unknown };
+      if (kind !== 'method') throw new InvalidOptionError('decorated', 'a method', kind);
+      return wrap(first as AnyFunction, true);
+    }
+    if (typeof descriptor?.value !== 'function') throw new InvalidOptionError('decorated', 'a method', descriptor);
+    return { ...descriptor, value: wrap(descriptor.value as AnyFunction, true) };
+  };
+}
+
+/** One call of a synchronized function, told to the log in oslo's words. */
+export class CallLog {
+  readonly #lock: string;
+  readonly #caller: string;
+  readonly #clock: Clock | undefined;
+  readonly #start: number;
+  #since: number | undefined;
+
+  /** `self` is given for methods; without `clock` nothing is logged. */
+  constructor(lock: string, fn: AnyFunction, self: unknown, clock: Clock | undefined) {
+    this.#lock = lock;
+    this.#caller = nameOfCall(fn, self);
+    this.#clock = clock;
+    this.#start = clock?.now() ?? 0;
+    this.#debug(`Acquiring lock "${lock}" by "${this.#caller}"`);
+  }
+
+  /** The lock is held from now on. */
+  granted(): void {
+    this.#since = this.#clock?.now();
+    if (this.#since === undefined) return;
+    const waited = seconds(this.#since - this.#start);
+    this.#debug(`Lock "${this.#lock}" acquired by "${this.#caller}" :: waited ${waited}`);
+  }
+
+  /** The call is over, whether it got the lock or not. */
+  ended(): void {
+    const end = this.#since === undefined ? 'unacquired' : 'released';
+    const held = this.#since === undefined ? 'N/A' : seconds((this.#clock?.now() ?? 0) - this.#since);
+    this.#debug(`Lock "${this.#lock}" "${end}" by "${this.#caller}" :: held ${held}`);
+  }
+
+  #debug(message: string): void {
+    if (this.#clock !== undefined) getLogger().debug(message);
+  }
+}
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(3)}s`;
+
+/** How a call is called in the log: `append`, and as a method of `self` `Ledger.append`. */
+function nameOfCall(fn: AnyFunction, self: unknown): string {
+  const name = fn.name === '' ? '<anonymous>' : fn.name;
+  if (self === undefined || self === null) return name;
+  const owner = typeof self === 'function' ? self.name : (self as object).constructor?.name;
+  return owner === undefined || owner === '' ? name : `${owner}.${name}`;
 }

@@ -6,7 +6,7 @@ import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel
 import { readLockTable } from '../drivers/kernel/lock-table.js';
 import { refuseNetworkFileSystem } from '../drivers/network-file-system.js';
 import { abandonedBy } from './abandoned.js';
-import type { CleanLocksOptions, CleanLocksResult } from './clean-locks.js';
+import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';
 import { leftoverNames, removeHalfMadeMarkers, removeLeftover } from './remove-leftovers.js';
 import { type KeepReason, type RemovalRule, removeUnusedLock } from './remove-unused-lock.js';
 

@@ -2,10 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
-import { LockDriverMismatchError } from '../drivers/lock-driver-mismatch-error.js';
 import { markedDriver } from '../drivers/lock-path-marker.js';
-import type { DriverName } from '../drivers/select.js';
-import { LockPathError, LockPathRequiredError } from '../errors.js';
+import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
+import type { DriverName } from '../lock-options.js';
 
 /** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */
 export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {

@@ -1,6 +1,6 @@
 import { loadConfigFile } from '@oslo-concurrency/core';
 import { Command, Option } from 'commander';
-import { type CleanLocksResult, cleanLocks } from '../cleanup/clean-locks.js';
+import { type CleanLocksResult, cleanLocks } from '../cleanup/lock-path-care.js';
 import { printable } from './describe-holder.js';
 import { durationForm } from './duration.js';
 import { exitStatus } from './exit-status.js';

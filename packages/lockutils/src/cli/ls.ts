@@ -1,6 +1,6 @@
 import { loadConfigFile } from '@oslo-concurrency/core';
 import { Command } from 'commander';
-import { listLocks } from '../cleanup/list-locks.js';
+import { listLocks } from '../cleanup/lock-path-care.js';
 import type { LockStatus } from '../cleanup/lock-status.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';

@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { hiddenFolder } from '../lock-path.js';
 
-/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
-export const hiddenFolder = '.oslo-concurrency';
+export { hiddenFolder };
 
 /**
  * Makes `<directory>/.oslo-concurrency/<names...>` where it is missing, each level with the mode of `directory`: whoever

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LockDriverMismatchError } from '../errors.js';
 import { hiddenFolder, makeHiddenFolder } from './hidden-folder.js';
-import { LockDriverMismatchError } from './lock-driver-mismatch-error.js';
 
 const explanation = `The locks in the folder above this one are made by the driver that this file is named after.
 Two drivers do not see each other's locks, so @oslo-concurrency/lockutils refuses any other one here.

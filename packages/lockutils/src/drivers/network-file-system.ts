@@ -1,25 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { ConcurrencyError } from '@oslo-concurrency/core';
-
-/**
- * The lock path lies on a file system that other machines, or a kernel other than this one, can reach too. Locks of the
- * kernel would silently not be seen by them, so nothing was locked.
- */
-export class NetworkFileSystemError extends ConcurrencyError {
-  readonly code = 'ERR_NETWORK_FILE_SYSTEM';
-  /** The lock path. */
-  readonly path: string;
-  /** `nfs`, `cifs`, `fuse` ... */
-  readonly fileSystem: string;
-
-  constructor(path: string, fileSystem: string) {
-    super(
-      `The lock path ${path} is on a ${fileSystem} file system, where a kernel lock may not be seen by everybody: use a directory on a local disk, or driver: 'lockfile', or a lease; or set allowNetworkFileSystem: true if only processes of this machine lock there`,
-    );
-    this.path = path;
-    this.fileSystem = fileSystem;
-  }
-}
+import { NetworkFileSystemError } from '../errors.js';
 
 // f_type of statfs(2), from linux/magic.h and the list of GNU stat. FUSE is sshfs, virtiofs (folders of the host in a
 // virtual machine), mergerfs and many more: what is behind it cannot be told from here.

@@ -2,9 +2,9 @@ import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-con
 import type { Holder } from '../owner/holder.js';
 import { onAbort } from '../waiting/on-abort.js';
 import { HeldLease } from './held-lease.js';
+import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
-import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease-errors.js';
 import { leaseMargin } from './lease-margin.js';
 import type { LeaseSettings } from './lease-options.js';
 

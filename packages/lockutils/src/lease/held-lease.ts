@@ -1,7 +1,7 @@
 import { getLogger } from '@oslo-concurrency/core';
+import { type LeaseLossReason, LeaseLostError } from './lease.js';
 import type { LeaseClock } from './lease-clock.js';
 import type { LeaseGrant } from './lease-driver.js';
-import { type LeaseLossReason, LeaseLostError } from './lease-errors.js';
 import { leaseMargin } from './lease-margin.js';
 import { readingThrough } from './reading-signal.js';
 

@@ -1,10 +1,11 @@
-import { type Acquisition, planIn } from '../acquisition.js';
+import type { Acquisition } from '../acquisition.js';
 import type { HeldLock } from '../held-lock.js';
+import { engine } from '../later.js';
+import { ReaderWriterObject } from '../lock-object.js';
 import { checkLockOptions } from '../lock-options.js';
-import { ReaderWriterObject } from '../reader-writer-object.js';
 import type { WaitOptions } from '../wait-options.js';
 import type { TurnQueue } from './turn-queue.js';
-import { TurnRegistry } from './turn-registry.js';
+import { defaultRegistry, TurnRegistry } from './turn-registry.js';
 
 // Which lock a handle belongs to: the collection and the name, so that two objects of one lock know it alike.
 const origins = new WeakMap<HeldLock, { readonly registry: TurnRegistry; readonly name: string }>();
@@ -61,7 +62,7 @@ export class ReaderWriterLock extends ReaderWriterObject {
   }
 
   protected override plan(options: WaitOptions, shared: boolean): Acquisition {
-    const call = planIn(this.#registry, this.name, undefined, { doLog: false, ...options, shared });
+    const call = engine.now().planIn(this.#registry, this.name, undefined, { doLog: false, ...options, shared });
     return shared ? { ...call, upgradable: false } : call;
   }
 
@@ -77,4 +78,40 @@ export class ReaderWriterLock extends ReaderWriterObject {
   get #queue(): TurnQueue | undefined {
     return this.#registry.peek(this.name);
   }
+}
+
+/**
+ * A collection of reader/writer locks by name; the same name in two collections does not contend. It keeps nothing for
+ * names that nobody holds or waits for.
+ *
+ * oslo's counterpart: `FairLocks`. There it is what makes a lock fair; here every internal lock is.
+ */
+export class FairLocks {
+  readonly #registry = new TurnRegistry(true);
+
+  /** The lock `name` of this collection. */
+  get(name: string): ReaderWriterLock {
+    return new ReaderWriterLock(name, this.#registry);
+  }
+
+  /** How many names are held or waited for now. */
+  get size(): number {
+    return this.#registry.size;
+  }
+
+  /** The queues by name. Not for use outside this package. @internal */
+  get registry(): TurnRegistry {
+    return this.#registry;
+  }
+}
+
+/**
+ * The internal lock `name` as a reader/writer lock, all served in order of arrival.
+ *
+ * Its writers exclude `lock(name)`, fair or not; in oslo a fair and a plain lock of one name do not see each other.
+ *
+ * oslo's counterpart: `lockutils.internal_fair_lock`.
+ */
+export function internalFairLock(name: string): ReaderWriterLock {
+  return new ReaderWriterLock(name, defaultRegistry);
 }

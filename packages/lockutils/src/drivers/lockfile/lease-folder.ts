@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import { LockLostError } from '../../errors.js';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { nextToken } from './fencing-token.js';
 import type { LeaseFs } from './lease-fs.js';
 import { LockFolder } from './lock-folder.js';
-import { LockLostError } from './lock-lost-error.js';
 import { type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { isCode, quietly } from './owner-file.js';

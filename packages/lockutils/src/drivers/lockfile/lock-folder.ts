@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
+import { LockLostError } from '../../errors.js';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
-import { LockLostError } from './lock-lost-error.js';
 import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import type { OwnedFolder } from './owned-fs.js';

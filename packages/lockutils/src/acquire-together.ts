@@ -5,29 +5,15 @@ import { HeldLocks, releaseAll } from './held-locks.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
 import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
 import { type Body, currentBody, newBody } from './local/wait-graph.js';
+import type { LocksBody } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFilePath } from './lock-path.js';
 
-/** What runs under the locks of {@link acquireAll}; it gets the handle. */
-export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
-
-/**
- * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
- *
- * Callers that take their locks by one `acquireAll` never wait for each other in a circle, in whatever order they name
- * them, in one process or several, with other prefixes or collections (G13). That does not hold for who asks for more
- * while holding. Names that lead to one file count once. `timeout` bounds the whole call.
- *
- * @example
- * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());
- */
-export function acquireAll(names: readonly string[], options?: LockOptions): Promise<HeldLocks>;
-export function acquireAll<T>(names: readonly string[], fn: LocksBody<T>): Promise<T>;
-export function acquireAll<T>(names: readonly string[], options: LockOptions, fn: LocksBody<T>): Promise<T>;
-export async function acquireAll<T>(
+/** What {@link acquireAll} does. */
+export async function acquireTogether<T>(
   names: readonly string[],
-  second: LockOptions | LocksBody<T> = {},
-  third?: LocksBody<T>,
+  second: LockOptions | LocksBody<T>,
+  third: LocksBody<T> | undefined,
 ): Promise<T | HeldLocks> {
   const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);

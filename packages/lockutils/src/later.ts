@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * A part of this package that is loaded when it is first used, so that importing the package costs little (G22).
+ *
+ * By `require`, which since Node 20.19 loads ES modules too: at once, so that the first call takes its turn in line as
+ * every later one does; without a warning; and as the same instance that `import()` gives. It also forgets a failure.
+ * Node 20 keeps a failed `import()` for ever: one first lock while all descriptors are in use (EMFILE) would be the end
+ * of all locks of the process.
+ *
+ * `import()` is for where that cannot be: Node 22 before 22.12, and bundles, where there is no file beside this one.
+ */
+export class Later<M extends object> {
+  /** The module, once nobody waits for it. While somebody does, a newcomer has to come after them (G10). */
+  loaded: M | undefined;
+  #module: M | undefined;
+  #waiting = 0;
+  readonly #file: string;
+  readonly #import: () => Promise<M>;
+
+  /** `file` as seen from here; `load` is the `import()` of the same. */
+  constructor(file: string, load: () => Promise<M>) {
+    this.#file = file;
+    this.#import = load;
+  }
+
+  /** Calls `fn` with the module: now where that can be, and in order of the calls. What `fn` throws is a rejection. */
+  use<T>(fn: (module: M) => T | Promise<T>): Promise<T> {
+    try {
+      if (this.#waiting === 0) this.loaded ??= this.#require();
+      if (this.loaded !== undefined) return Promise.resolve(fn(this.loaded));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#waiting += 1;
+    return this.#import().then(
+      (module) => {
+        this.#arrive(module);
+        return fn(module);
+      },
+      (error) => {
+        this.#arrive(undefined);
+        throw error;
+      },
+    );
+  }
+
+  /** The module, for code that cannot wait. @throws what `require` throws where it must still be loaded and cannot be */
+  now(): M {
+    this.#module ??= require(this.#file) as M;
+    return this.#module;
+  }
+
+  #require(): M | undefined {
+    try {
+      return this.now();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EMFILE' || code === 'ENFILE') throw error;
+      return undefined;
+    }
+  }
+
+  #arrive(module: M | undefined): void {
+    this.#waiting -= 1;
+    this.#module ??= module;
+    if (this.#waiting === 0) this.loaded = this.#module;
+  }
+}
+
+/** What takes and holds locks: everything behind the public functions and objects. */
+export type Engine = typeof import('./hold-and-plan.js');
+
+/** The one engine of this copy of the package; loaded by the first call that locks. */
+export const engine = new Later<Engine>('./hold-and-plan.js', () => import('./hold-and-plan.js'));
