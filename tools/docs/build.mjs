@@ -50,9 +50,19 @@ for (const name of packages) {
     ...['--plugin', join(home, 'node_modules/typedoc-plugin-markdown/dist/index.js')],
     ...entryPoints.flatMap((file) => ['--entryPoints', file]),
     ...['--tsconfig', 'tsconfig.build.json', '--out', join(site, 'reference', name)],
-    ...['--name', name, '--readme', 'none', '--hideBreadcrumbs', '--hidePageHeader', '--entryFileName', 'index'],
+    // One page an entry point: what belongs together stands together, and 40 pages are built in a fifth of the time of 300.
+    // Where there are several, one of them is the index already, and the list of them needs a name of its own (and no page).
+    ...['--router', 'module', '--entryFileName', entryPoints.length > 1 ? 'entry-points' : 'index'],
+    ...['--name', name, '--readme', 'none', '--hideBreadcrumbs', '--hidePageHeader'],
     ...['--disableSources', '--excludePrivate', '--excludeInternal', '--githubPages', 'false', '--logLevel', 'Error'],
   ]);
+  const reference = join(site, 'reference', name);
+  rmSync(join(reference, 'entry-points.md'), { force: true });
+  for (const file of readdirSync(reference)) {
+    const entry = file === 'index.md' ? '' : `/${file.replace(/\.md$/, '')}`;
+    const text = readFileSync(join(reference, file), 'utf8');
+    writeFileSync(join(reference, file), text.replace(/^# .*$/m, `# @oslo-concurrency/${name}${entry}`));
+  }
 }
 const list = packages.map((name) => `- [@oslo-concurrency/${name}](./${name}/index.md)`).join('\n');
 writeFileSync(join(site, 'reference', 'index.md'), `# Reference\n\nFrom the doc comments of the sources.\n\n${list}\n`);

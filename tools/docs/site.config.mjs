@@ -7,7 +7,13 @@ const page = (text, link) => ({ text, link });
 const reference = existsSync(join(site, 'reference'))
   ? readdirSync(join(site, 'reference'), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => page(name, `/reference/${name}/`))
+      .flatMap(({ name }) => [
+        page(name, `/reference/${name}/`),
+        ...readdirSync(join(site, 'reference', name))
+          .map((file) => file.replace(/\.md$/, ''))
+          .filter((file) => file !== 'index')
+          .map((file) => page(`${name}/${file}`, `/reference/${name}/${file}`)),
+      ])
   : [];
 
 export default defineConfig({
