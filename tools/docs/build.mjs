@@ -1,10 +1,10 @@
 // `npm run docs`: builds the site into tools/docs/dist: the pages of docs/, the packages' READMEs, and the reference from the
-// doc comments. A link to a page that is not there fails the build. `-- --screenshots` takes pictures of some pages with
-// headless Chromium into tools/docs/screenshots.
+// doc comments. A link to a page that is not there fails the build. `-- --screenshots` looks at every page in headless Chromium
+// (readable.mjs) and takes pictures of some into tools/docs/screenshots.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { extname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lookAt } from './readable.mjs';
 
 const home = import.meta.dirname;
 const root = join(home, '..', '..');
@@ -54,14 +54,21 @@ for (const name of packages) {
     // Where there are several, one of them is the index already, and the list of them needs a name of its own (and no page).
     ...['--router', 'module', '--entryFileName', entryPoints.length > 1 ? 'entry-points' : 'index'],
     ...['--name', name, '--readme', 'none', '--hideBreadcrumbs', '--hidePageHeader'],
+    // A table of parameters and properties, not a heading for each; and what comes from Node's own classes is not ours to tell.
+    ...['parameters', 'interfaceProperties', 'classProperties', 'typeDeclaration'].flatMap((what) => [
+      `--${what}Format`,
+      'table',
+    ]),
+    ...['--useCodeBlocks', '--excludeExternals'],
     ...['--disableSources', '--excludePrivate', '--excludeInternal', '--githubPages', 'false', '--logLevel', 'Error'],
   ]);
   const reference = join(site, 'reference', name);
+  const front = '---\noutline: [2, 3]\n---\n\n';
   rmSync(join(reference, 'entry-points.md'), { force: true });
   for (const file of readdirSync(reference)) {
     const entry = file === 'index.md' ? '' : `/${file.replace(/\.md$/, '')}`;
     const text = readFileSync(join(reference, file), 'utf8');
-    writeFileSync(join(reference, file), text.replace(/^# .*$/m, `# @oslo-concurrency/${name}${entry}`));
+    writeFileSync(join(reference, file), front + text.replace(/^# .*$/m, `# @oslo-concurrency/${name}${entry}`));
   }
 }
 const list = packages.map((name) => `- [@oslo-concurrency/${name}](./${name}/index.md)`).join('\n');
@@ -72,7 +79,11 @@ writeFileSync(join(site, '.vitepress', 'config.mjs'), "export { default } from '
 run(home, process.execPath, [join(home, 'node_modules/vitepress/bin/vitepress.js'), 'build', '.site', '--outDir', out]);
 const pages = readdirSync(out, { recursive: true }).filter((file) => file.endsWith('.html'));
 console.log(`${pages.length} pages in tools/docs/dist`);
-if (process.argv.includes('--screenshots')) await screenshots();
+if (process.argv.includes('--screenshots')) {
+  const complaints = await lookAt(out, join(home, 'screenshots'));
+  for (const complaint of complaints) console.log(complaint);
+  if (complaints.length > 0) process.exitCode = 1;
+}
 
 function run(cwd, program, args) {
   const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
@@ -83,52 +94,4 @@ function run(cwd, program, args) {
   if (status === 0) return;
   console.error(`${program} ${args.join(' ')}: ${error ?? signal ?? status}\n${stdout}${stderr}`);
   process.exit(1);
-}
-
-async function screenshots() {
-  const types = {
-    '.html': 'text/html',
-    '.js': 'text/javascript',
-    '.css': 'text/css',
-    '.svg': 'image/svg+xml',
-    '.woff2': 'font/woff2',
-  };
-  const server = createServer((request, response) => {
-    const path = join(out, decodeURIComponent(new URL(request.url, 'http://localhost').pathname));
-    const file = [path, `${path}.html`, join(path, 'index.html')].find((it) => existsSync(it) && statSync(it).isFile());
-    if (file === undefined) return response.writeHead(404).end();
-    response
-      .writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' })
-      .end(readFileSync(file));
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const folder = join(home, 'screenshots');
-  mkdirSync(folder, { recursive: true });
-  const { spawn } = await import('node:child_process');
-  for (const [name, path] of [
-    ['home', '/'],
-    ['tutorial', '/tutorial'],
-    ['migrate-oslo', '/migrate/oslo-concurrency'],
-    ['reference', '/reference/core/'],
-  ]) {
-    const url = `http://127.0.0.1:${server.address().port}${path}`;
-    const child = spawn(
-      'chromium',
-      [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--hide-scrollbars',
-        '--window-size=1280,1600',
-        '--virtual-time-budget=5000',
-        `--screenshot=${join(folder, `${name}.png`)}`,
-        url,
-      ],
-      { stdio: 'ignore' },
-    );
-    const code = await new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
-    console.log(code === 0 ? `tools/docs/screenshots/${name}.png` : `chromium: ${code}`);
-    if (code !== 0) process.exitCode = 1;
-  }
-  server.close();
 }
