@@ -22,6 +22,7 @@ const steps = {
   changesets: [['node', 'scripts/check-changesets.mjs']],
   'doc-code': [['node', 'scripts/check-doc-code.mjs']],
   'doc-names': [['node', 'scripts/check-doc-names.mjs']],
+  comparison: [['node', 'scripts/check-comparison.mjs']],
   links: [['remark', '--quiet', '--frail', '.']],
 };
 
