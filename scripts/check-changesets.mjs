@@ -1,5 +1,6 @@
 // A package that has changed since its version was last set needs a changeset: without one its users would get the change
-// unannounced, or not at all. Files that are not published (tests) may change freely.
+// unannounced, or not at all. What is not published (tests), or changes nothing for users (the manifest's own scripts and
+// development dependencies), may change freely.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -32,8 +33,16 @@ for (const { folder, manifest } of packages) {
       ? published
       : git('diff', '--name-only', release, '--', ...published)
           .split('\n')
-          .filter(Boolean);
+          .filter((file) => file !== '' && !(file === join(here, 'package.json') && sameForUsers(release, file)));
   if (changed.length === 0) continue;
   console.log(`${manifest.name} has changed since ${manifest.version} (${changed.join(', ')}): run npm run changeset`);
   process.exitCode = 1;
+}
+
+function sameForUsers(release, file) {
+  const [before, now] = [git('show', `${release}:${file}`), readFileSync(join(root, file), 'utf8')].map((text) => {
+    const { scripts, devDependencies, ...forUsers } = JSON.parse(text);
+    return JSON.stringify(forUsers);
+  });
+  return before === now;
 }
