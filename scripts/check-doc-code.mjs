@@ -1,6 +1,7 @@
 // The code in the documents is code: every `ts` block compiles with the strict settings of the packages, every block whose
-// opening line says `run` also runs to its end (```ts run), and so does every `js` block. Each runs in a process and an
-// empty lock directory of its own.
+// opening line says `run` also runs to its end (```ts run), and so does every `js` block, and every `python` block where
+// Debian's oslo.concurrency is installed. Each runs in a process and an empty lock directory of its own. `sh` blocks, which
+// install and remove, are only parsed.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,18 +59,46 @@ for (const line of compiled.stdout.split('\n').filter(Boolean)) {
 let ran = 0;
 for (const block of process.exitCode === 1 ? [] : blocks) {
   if (block.language === 'ts' && !/\brun\b/.test(block.info)) continue;
+  const file = block.language === 'ts' ? join(folder, 'out', `${block.file}.js`) : join(folder, `${block.file}.js`);
+  runToEnd(block, process.execPath, [file]);
+}
+
+// Not the first python3 in PATH: Debian's packages are Debian's python3's.
+const python = '/usr/bin/python3';
+const hasOslo = spawnSync(python, ['-c', 'import oslo_concurrency']).status === 0;
+for (const block of inLanguages('python')) {
+  if (hasOslo) runToEnd(block, python, ['-c', block.code]);
+  else if (process.env.CI) complain(block, 'this needs the Debian package python3-oslo.concurrency');
+}
+const shells = inLanguages('sh', 'bash');
+for (const block of shells) {
+  const { status, stderr } = spawnSync('bash', ['-n'], { encoding: 'utf8', input: block.code });
+  if (status !== 0) complain(block, stderr);
+}
+console.log(`${blocks.length} blocks compiled, ${ran} run, ${shells.length} parsed`);
+
+function inLanguages(...languages) {
+  return documents.flatMap(({ path, text }) =>
+    codeBlocks(text)
+      .filter(({ language }) => languages.includes(language))
+      .map((block) => ({ ...block, path })),
+  );
+}
+
+function complain({ path, line }, text) {
+  console.log(`${path}:${line}: ${text}`);
+  process.exitCode = 1;
+}
+
+function runToEnd(block, program, args) {
   ran += 1;
   const lockPath = mkdtempSync(join(tmpdir(), 'doc-code-'));
-  const file = block.language === 'ts' ? join(folder, 'out', `${block.file}.js`) : join(folder, `${block.file}.js`);
-  const { status, signal, stderr, stdout } = spawnSync(process.execPath, [file], {
+  const { status, signal, stderr, stdout } = spawnSync(program, args, {
     cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, OSLO_LOCK_PATH: lockPath },
     timeout: 30_000,
   });
   rmSync(lockPath, { recursive: true });
-  if (status === 0) continue;
-  console.log(`${block.path}:${block.line}: ended with ${signal ?? status}\n${stdout}${stderr}`);
-  process.exitCode = 1;
+  if (status !== 0) complain(block, `ended with ${signal ?? status}\n${stdout}${stderr}`);
 }
-console.log(`${blocks.length} blocks compiled, ${ran} run`);
