@@ -55,7 +55,7 @@ export interface LockOptions {
   readonly driver?: DriverName | LockDriver;
   /** What others shall read about this holder in their timeouts and in `lockutils ls`. */
   readonly label?: string;
-  /** Remove the lock file at release, unless others wait for it. */
+  /** Remove the lock file when an exclusive holder releases it, unless others wait for it. */
   readonly removeOnRelease?: boolean;
   /** `false` keeps this call out of the log. */
   readonly doLog?: boolean;
@@ -108,7 +108,10 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   onWait: ['a function', isFunction],
   warnAfter: ['a number of milliseconds, 0 or more', (value) => typeof value === 'number' && value >= 0],
   deadlock: ["'detect' or 'off'", (value) => value === 'detect' || value === 'off'],
-  clock: ['an object with now and schedule', (value) => isFunction((value as Clock | null)?.now)],
+  clock: [
+    'an object with now and schedule',
+    (value) => isFunction((value as Clock | null)?.now) && isFunction((value as Clock | null)?.schedule),
+  ],
 };
 
 /** Throws for the first option that is unknown, of a wrong type or out of range, or does not go with another. */

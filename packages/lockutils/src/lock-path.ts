@@ -11,7 +11,7 @@ export const hiddenFolder = '.oslo-concurrency';
  * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both
  * languages mean the same file.
  *
- * @throws InvalidLockNameError when that cannot be a file name.
+ * @throws InvalidLockNameError when that cannot be a file name, InvalidOptionError for a prefix with a directory in it.
  */
 export function lockFileName(name: string, prefix: string | undefined): string {
   const plain = name.replaceAll('/', '_');
@@ -21,7 +21,7 @@ export function lockFileName(name: string, prefix: string | undefined): string {
   if (fileName === '.' || fileName === '..') throw new InvalidLockNameError(name, 'dots');
   if (fileName.includes('\0')) throw new InvalidLockNameError(name, 'nul');
   // A prefix may hold a directory in oslo by accident; here it would escape the checks of the lock path.
-  if (fileName.includes('/')) throw new InvalidLockNameError(fileName, 'reserved');
+  if (fileName.includes('/')) throw new InvalidOptionError('lockFilePrefix', 'a string without "/"', prefix);
   if (fileName.length > 63 && Buffer.byteLength(fileName) > 255) throw new InvalidLockNameError(name, 'too-long');
   if (fileName === hiddenFolder) throw new InvalidLockNameError(name, 'reserved');
   return fileName;

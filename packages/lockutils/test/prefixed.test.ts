@@ -45,7 +45,7 @@ describe('one prefix for a project', () => {
   });
 
   test('a prefix that cannot begin a file name, and options that are none, are refused', async () => {
-    expect(() => lockWithPrefix('a/b')).toThrow('reserved');
+    expect(() => lockWithPrefix('a/b')).toThrow('lockFilePrefix must be a string without "/"; got \'a/b\' (string)');
     expect(() => synchronizedWithPrefix(5 as never)).toThrow('lockFilePrefix must be a string');
     await expect(lockWithPrefix('nova')('x', null as never)).rejects.toMatchObject({ option: 'options' });
     await expect(lockWithPrefix('nova')('x', {}, 'fn' as never)).rejects.toMatchObject({ option: 'fn' });
