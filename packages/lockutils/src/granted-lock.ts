@@ -1,7 +1,7 @@
 import { getLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import type { Grant } from './drivers/driver.js';
-import { LockReleaseError } from './errors.js';
+import { LockReleaseError, UpgradeConflictError } from './errors.js';
 import type { LockHandle } from './held-lock.js';
 import { leaveTurn } from './local/held-turn.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
@@ -16,6 +16,8 @@ export class GrantedLock implements LockHandle {
   readonly #since: number;
   #state: 'held' | 'releasing' | 'released' = 'held';
   #release: Promise<void> | undefined;
+  /** Ends the upgrade that is waited for. */
+  #upgrading: AbortController | undefined;
 
   constructor(call: Acquisition, obtained: Obtained | undefined, waitedMs: number) {
     this.#call = call;
@@ -37,7 +39,8 @@ export class GrantedLock implements LockHandle {
   }
 
   get mode(): 'exclusive' | 'shared' {
-    return this.#call.turns[0]?.turn.shared === true ? 'shared' : 'exclusive';
+    const shared = this.#upgrading !== undefined || this.#call.turns[0]?.turn.shared === true;
+    return shared ? 'shared' : 'exclusive';
   }
 
   get previousOwnerDied(): boolean {
@@ -71,13 +74,28 @@ export class GrantedLock implements LockHandle {
   }
 
   downgrade(): void {
-    downgrade(this.#call, this.#grant());
+    const grant = this.#grant();
+    this.#endUpgrade('downgraded');
+    downgrade(this.#call, grant);
     // Kept for an exclusive holder only: readers behind it in line may now come in.
     void this.#obtained?.place?.leave();
   }
 
   async upgrade(options: UpgradeOptions = {}): Promise<void> {
-    await upgrade(this.#call, this.#grant(), options);
+    const grant = this.#grant();
+    if (this.#upgrading !== undefined) throw new UpgradeConflictError(this.name);
+    const ending = new AbortController();
+    this.#upgrading = ending;
+    try {
+      await upgrade(this.#call, grant, options, ending);
+    } finally {
+      this.#upgrading = undefined;
+    }
+  }
+
+  // At once: one more try of it would lock a descriptor that is perhaps somebody else's by then.
+  #endUpgrade(how: string): void {
+    this.#upgrading?.abort(new TypeError(`The lock ${this.name} was ${how} while it waited to be upgraded`));
   }
 
   #grant(): Grant | undefined {
@@ -96,6 +114,7 @@ export class GrantedLock implements LockHandle {
 
   #releaseNow(): Promise<void> | undefined {
     const remove = this.#call.options.removeOnRelease === true;
+    if (this.#upgrading !== undefined) this.#endUpgrade('released');
     this.#state = 'releasing';
     let done: void | Promise<void>;
     try {

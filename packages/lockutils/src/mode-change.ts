@@ -30,15 +30,23 @@ export function downgrade(call: Acquisition, grant: Grant | undefined): void {
 /**
  * Shared to exclusive: the turns of this process first, the driver's lock last. The shared lock is held throughout, so
  * no writer comes between. When it is abandoned at any level, all levels are shared again.
+ * `ending` aborts with the reason of `options.signal`, and may be aborted by whoever ends the lock itself meanwhile.
  */
-export async function upgrade(call: Acquisition, grant: Grant | undefined, options: UpgradeOptions): Promise<void> {
+export async function upgrade(
+  call: Acquisition,
+  grant: Grant | undefined,
+  options: UpgradeOptions,
+  ending: AbortController,
+): Promise<void> {
   if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
   if (!call.upgradable) throw unsupported(call, 'A reader of a ReaderWriterLock');
   if (call.turns[0]?.turn.shared !== true) return;
   if (grant !== undefined && grant.upgrade === undefined) throw unsupported(call, 'This driver');
   const { timeout = Number.POSITIVE_INFINITY, signal } = options;
   signal?.throwIfAborted();
-  const patience: Patience = { clock: call.clock, deadline: call.clock.now() + timeout, signal, guard: upgradeGuard };
+  const deadline = call.clock.now() + timeout;
+  const patience: Patience = { clock: call.clock, deadline, signal: ending.signal, guard: upgradeGuard };
+  const forgetSignal = signal && onAbort(signal, () => ending.abort(signal.reason));
   const done: HeldTurn[] = [];
   try {
     for (const held of call.turns) {
@@ -49,6 +57,8 @@ export async function upgrade(call: Acquisition, grant: Grant | undefined, optio
   } catch (error) {
     for (const { queue, turn } of done) queue.downgrade(turn);
     throw error;
+  } finally {
+    forgetSignal?.();
   }
   noteMode(call, false);
 }

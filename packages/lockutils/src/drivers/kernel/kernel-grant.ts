@@ -48,6 +48,7 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
       }
     },
     downgrade() {
+      if (seat !== undefined) return;
       if (marked) clearMark(system, fd, 0);
       marked = false;
       // One fcntl on a range this description holds: there is no moment at which it holds nothing.
