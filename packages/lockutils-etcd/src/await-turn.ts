@@ -5,7 +5,8 @@ import type { Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
 import { type KeyFate, watchKey } from './key-watch.js';
 import { farewellOf, holderOf } from './owner-value.js';
-import type { QueueKey, View } from './queue-key.js';
+import type { QueueKey } from './queue-key.js';
+import type { View } from './queue-view.js';
 
 /**
  * How long to stay back when the key ahead went without its holder having given it up. As a rule it expired, and its

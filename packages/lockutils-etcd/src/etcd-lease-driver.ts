@@ -3,12 +3,14 @@ import type { Holder, LeaseDriver, LeaseRequest } from '@oslo-concurrency/lockut
 import { awaitTurn, stayBack } from './await-turn.js';
 import { EtcdClosedError } from './etcd-errors.js';
 import { EtcdGrant } from './etcd-grant.js';
+import { revokeLease } from './etcd-lease.js';
 import { type EtcdOptions, etcdSettings } from './etcd-options.js';
 import { keysUnder, type RangeResponse } from './gateway/etcd-api.js';
 import { Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
 import { farewellOf, holderOf } from './owner-value.js';
-import { QueueKey, revokeLease, type View } from './queue-key.js';
+import { QueueKey } from './queue-key.js';
+import type { View } from './queue-view.js';
 
 /** A lease driver on an etcd cluster. */
 export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {

@@ -1,31 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { isConcurrencyError } from '@oslo-concurrency/core';
 import { type LeaseRequest, LeaseTtlTooShortError } from '@oslo-concurrency/lockutils';
 import { EtcdNoLeaderError } from './etcd-errors.js';
-import {
-  base64,
-  type Header,
-  type KeyValue,
-  keysUnder,
-  type LeaseGrantResponse,
-  type RangeResponse,
-  type TxnResponse,
-} from './gateway/etcd-api.js';
+import { grantLease, isLeaseNotFound, newLeaseId, revokeLease } from './etcd-lease.js';
+import { base64, type KeyValue, keysUnder, type RangeResponse, type TxnResponse } from './gateway/etcd-api.js';
 import type { AttemptSettings, Gateway } from './gateway/gateway.js';
-import { pause } from './gateway/stop-after.js';
 import { type Farewell, farewellOf, ownerValue, withFarewell } from './owner-value.js';
-
-/** What stands in the queue before a key. */
-export interface View {
-  /** Whether the key itself is still there. */
-  readonly mine: boolean;
-  /** The next one before it, unless that was given up. */
-  readonly ahead: KeyValue | undefined;
-  /** The first of all: the holder. */
-  readonly first: KeyValue | undefined;
-  /** The revision at which this was so. */
-  readonly revision: string;
-}
+import { provenKeepAlive } from './proven-keep-alive.js';
+import type { View } from './queue-view.js';
 
 /**
  * A place in the queue for one name: a key `<prefix><lease id in hex>` that lives as long as its etcd lease. This is
@@ -78,8 +58,7 @@ export class QueueKey {
     request: LeaseRequest,
     leave: (lease: string) => void,
   ): Promise<{ readonly place: QueueKey; readonly view: View }> {
-    // 62 random bits: positive in a signed number of 64 bits, and never 0, which would mean "choose one".
-    const id = (BigInt(`0x${randomBytes(8).toString('hex')}`) >> 2n) + 1n;
+    const id = newLeaseId();
     const lease = id.toString();
     const key = prefix + id.toString(16);
     const value = ownerValue(request.label);
@@ -146,38 +125,18 @@ export class QueueKey {
     };
   }
 
-  /**
-   * Asks for the whole ttl again; `false` when the key is gone.
-   *
-   * Why a keepalive alone proves nothing: it is no entry of the log, the leader just answers it, and a leader that was
-   * deposed without having noticed answers it too, while the lease runs out at its successor (etcd issue 15247). A
-   * paused leader even answers, when it wakes, what was sent long after the election.
-   *
-   * So a linearizable read follows, at the same member M. If the terms that M tells before the keepalive and after the
-   * read are equal, T, then: M had entries of term T before the keepalive, so it sent that to the leader of T, L, or to
-   * a later one; the read was confirmed to M by a majority for a leader of at most T. So L answered the keepalive, and
-   * a majority still followed L *after* that. A later leader gives every lease its whole ttl from its election on, so
-   * the lease lasts at least ttl from `since`, whoever counts. If the terms differ, the answer is not used.
-   */
+  /** Asks for the whole ttl again; `false` when the key is gone. See `provenKeepAlive` for what that proves. */
   async renew(settings: AttemptSettings): Promise<boolean> {
     return this.#gateway.attempt(async (member, request) => {
-      const own = { key: base64(this.key) };
-      if (member.lastHeader === undefined) await member.call('/v3/kv/range', own, request);
-      for (let tries = 0; tries < 3; tries++) {
-        if (tries > 0) await pause(20, request.signal);
-        const before = member.lastHeader;
-        const since = this.#request.now();
-        const answer = await member.keepAlive(this.#lease, request);
-        const read = await member.call<RangeResponse>('/v3/kv/range', own, request);
-        if (!this.#isMine(read.kvs?.[0])) return false;
-        this.existedAt = BigInt(read.header.revision ?? this.existedAt);
-        // The key is there and the lease is not: a new leader that has not caught up yet. Or the terms differ.
-        const ttl = Number(answer.TTL ?? 0);
-        if (ttl <= 0 || !sameTerm(before, answer.header) || !sameTerm(before, read.header)) continue;
-        this.validUntil = Math.max(this.validUntil, since + ttl * 1000);
-        return true;
-      }
-      throw new EtcdNoLeaderError(member.endpoint, 'the leader is changing', true);
+      const validUntil = await provenKeepAlive(member, request, {
+        lease: this.#lease,
+        key: this.key,
+        exists: (read) => this.#existsBy(read),
+        now: () => this.#request.now(),
+      });
+      if (validUntil === undefined) return false;
+      this.validUntil = Math.max(this.validUntil, validUntil);
+      return true;
     }, settings);
   }
 
@@ -211,42 +170,17 @@ export class QueueKey {
     return marked?.succeeded ?? existed;
   }
 
+  #existsBy({ kvs, header }: RangeResponse): boolean {
+    const there = this.#isMine(kvs?.[0]);
+    if (there) this.existedAt = BigInt(header.revision ?? this.existedAt);
+    return there;
+  }
+
   #isMine(own: KeyValue | undefined): boolean {
     return own !== undefined && BigInt(own.create_revision) === this.revision;
   }
 }
 
-/** Revokes a lease, with the keys that hang on it; `false` when it did not exist. */
-export async function revokeLease(gateway: Gateway, lease: string): Promise<boolean> {
-  try {
-    await gateway.call('/v3/lease/revoke', { ID: lease });
-    return true;
-  } catch (error) {
-    if (!isLeaseNotFound(error)) throw error;
-    return false;
-  }
-}
-
-/** Answers the ttl in seconds that etcd gave; it never gives less than one and a half election timeouts. */
-async function grantLease(gateway: Gateway, lease: string, seconds: number): Promise<number> {
-  try {
-    const { TTL } = await gateway.call<LeaseGrantResponse>('/v3/lease/grant', { ID: lease, TTL: seconds.toString() });
-    return Number(TTL);
-  } catch (error) {
-    const repeated = isConcurrencyError(error, 'ERR_ETCD_REQUEST') && /lease already exists/.test(error.message);
-    if (!repeated) throw error;
-    return seconds;
-  }
-}
-
-function isLeaseNotFound(error: unknown): boolean {
-  return isConcurrencyError(error, 'ERR_ETCD_REQUEST') && /lease not found/.test(error.message);
-}
-
 function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {
   return farewellOf(ahead?.value) === 'released' ? undefined : ahead;
-}
-
-function sameTerm(one: Header | undefined, other: Header): boolean {
-  return one?.raft_term !== undefined && one.raft_term === other.raft_term && one.member_id === other.member_id;
 }

@@ -3,6 +3,7 @@ import { type LeaseLossReason, LeaseLostError } from './lease.js';
 import type { LeaseClock } from './lease-clock.js';
 import type { LeaseGrant } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
+import { LeaseTerm } from './lease-term.js';
 import { readingThrough } from './reading-signal.js';
 
 declare const leaseBrand: unique symbol;
@@ -44,12 +45,7 @@ export class HeldLease implements AsyncDisposable {
   readonly #options: HeldLeaseOptions;
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
-  /** The moment of the clock from which on nothing may be done under the lease. */
-  #deadline: number;
-  /** When the renewal under way, or the last one, was begun; and how much sleep the clock had counted then. */
-  #renewalBegun: number;
-  #skippedBefore: number;
-  #renewalFailure: unknown;
+  readonly #term: LeaseTerm;
   #renewal: Promise<void> | undefined;
   #lost: LeaseLostError | undefined;
   #released: Promise<void> | undefined;
@@ -57,12 +53,13 @@ export class HeldLease implements AsyncDisposable {
 
   /**
    * Why no code under a lease can meet a successor, as long as it obeys `signal`:
-   * - The driver promises that nobody else is granted before `validUntil`; `#deadline` is a margin before that.
-   * - Only an answered renewal moves `#deadline`, to a value counted from before its request was sent. An answer that
-   *   comes after the deadline moves nothing: the signal has aborted, and that is final.
+   * - The driver promises that nobody else is granted before `validUntil`; the deadline of the term is a margin before
+   *   that.
+   * - Only an answered renewal moves the deadline. An answer that comes after it moves nothing: the signal has aborted,
+   *   and that is final.
    * - The signal aborts by a timer at the deadline. If the loop is blocked, no code of ours or the user's runs either;
    *   when it comes free, the user's code may run before the timer. So everything a user can read here
-   *   (`signal.aborted`, `throwIfAborted`, `assertHeld`) compares the clock with `#deadline` first.
+   *   (`signal.aborted`, `throwIfAborted`, `assertHeld`) compares the clock with the deadline first.
    * - A sleep moves the clock but no timer; the reading covers it, and a tick every so often tells the listeners.
    * What is left: code that read "held" and is stopped before it acts. No clock can help there; the token can.
    */
@@ -73,9 +70,7 @@ export class HeldLease implements AsyncDisposable {
     this.waitedMs = options.waitedMs;
     this.#options = options;
     this.#signal = readingThrough(this.#abort.signal, () => this.#check());
-    this.#renewalBegun = options.clock.now();
-    this.#deadline = this.#deadlineOf(grant.validUntil);
-    this.#skippedBefore = options.clock.skipped;
+    this.#term = new LeaseTerm(options.clock, options.ttl, options.renewEvery, grant.validUntil);
     const stop = grant.onLost?.(() => this.#lose('gone'));
     if (stop !== undefined) this.#cancel.set('driver', stop);
     this.#armDeadline();
@@ -96,7 +91,7 @@ export class HeldLease implements AsyncDisposable {
 
   /** Milliseconds that are left before `signal` aborts, if no renewal comes through; 0 when lost or released. */
   get remaining(): number {
-    return this.#check() && this.#released === undefined ? this.#deadline - this.#options.clock.now() : 0;
+    return this.#check() && this.#released === undefined ? this.#term.left : 0;
   }
 
   /** The same as a wall clock time in milliseconds since 1970; for people, since a wall clock can be set. */
@@ -156,14 +151,9 @@ export class HeldLease implements AsyncDisposable {
     if (this.#lost !== undefined) return false;
     // Once released, time has no meaning for it; whether it was lost before that was asked then.
     if (this.#released !== undefined) return true;
-    const { clock, renewEvery } = this.#options;
-    const now = clock.now();
-    if (now < this.#deadline) return true;
-    const slept = clock.skipped - this.#skippedBefore;
-    const late = now - slept - this.#renewalBegun > renewEvery && this.#renewal === undefined;
-    if (slept > 0 && now - slept < this.#deadline) this.#lose('slept');
-    else if (late && this.#renewalFailure === undefined) this.#lose('blocked');
-    else this.#lose('unreachable', this.#renewalFailure);
+    const end = this.#term.end();
+    if (end === undefined) return true;
+    this.#lose(end.reason, end.cause);
     return false;
   }
 
@@ -192,7 +182,7 @@ export class HeldLease implements AsyncDisposable {
   }
 
   #armDeadline(): void {
-    this.#arm('deadline', this.#deadline - this.#options.clock.now(), () => {
+    this.#arm('deadline', this.#term.left, () => {
       // A timer may fire a fraction of a millisecond early.
       if (this.#check()) this.#armDeadline();
     });
@@ -221,39 +211,29 @@ export class HeldLease implements AsyncDisposable {
     if (this.#lost === undefined && this.#released === undefined) this.#armRenewal(delay);
   }
 
-  /** A margin before `validUntil`; of what the driver gave, which may be more than was asked for. */
-  #deadlineOf(validUntil: number): number {
-    return validUntil - leaseMargin(Math.max(this.#options.ttl, validUntil - this.#renewalBegun));
-  }
-
   /** One renewal; who comes while one is under way shares it. */
   #renew(): Promise<void> {
     this.#renewal ??= this.#attemptRenewal().finally(() => {
       this.#renewal = undefined;
+      this.#term.renewalEnds();
     });
     return this.#renewal;
   }
 
   async #attemptRenewal(): Promise<void> {
-    const { clock } = this.#options;
-    this.#renewalBegun = clock.now();
-    this.#skippedBefore = clock.skipped;
+    const term = this.#term;
+    term.renewalBegins();
     const tooLate = new AbortController();
-    const give = clock.schedule(this.#deadline - this.#renewalBegun, () =>
-      tooLate.abort(this.#lossError('unreachable', this.#renewalFailure)),
+    const give = this.#options.clock.schedule(term.left, () =>
+      tooLate.abort(this.#lossError('unreachable', term.renewalFailure)),
     );
     try {
       const validUntil = await this.grant.renew(tooLate.signal);
       if (this.#released !== undefined || !this.#check()) return;
       if (validUntil === undefined) return this.#lose('gone');
-      this.#renewalFailure = undefined;
-      const deadline = this.#deadlineOf(validUntil);
-      if (deadline > this.#deadline) {
-        this.#deadline = deadline;
-        this.#armDeadline();
-      }
+      if (term.renewed(validUntil)) this.#armDeadline();
     } catch (error) {
-      this.#renewalFailure = error;
+      term.renewalFailed(error);
       throw error;
     } finally {
       give();

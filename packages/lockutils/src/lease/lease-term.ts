@@ -1,0 +1,90 @@
+import type { LeaseClock } from './lease-clock.js';
+import type { LeaseLossReason } from './lease-errors.js';
+import { leaseMargin } from './lease-margin.js';
+
+/** Why a lease has ended by the clock. */
+export interface TermEnd {
+  readonly reason: LeaseLossReason;
+  readonly cause?: unknown;
+}
+
+/**
+ * How long a lease lasts, by the clock: until a margin before the end that the driver promised, moved on by renewals.
+ *
+ * Only an answered renewal moves `deadline`, to a value counted from before its request was sent.
+ */
+export class LeaseTerm {
+  readonly #clock: LeaseClock;
+  readonly #ttl: number;
+  readonly #renewEvery: number;
+  #deadline: number;
+  /** When the renewal under way, or the last one, was begun; and how much sleep the clock had counted then. */
+  #renewalBegun: number;
+  #skippedBefore: number;
+  #renewing = false;
+  #renewalFailure: unknown;
+
+  /** Times are milliseconds; `validUntil` by the clock. */
+  constructor(clock: LeaseClock, ttl: number, renewEvery: number, validUntil: number) {
+    this.#clock = clock;
+    this.#ttl = ttl;
+    this.#renewEvery = renewEvery;
+    this.#renewalBegun = clock.now();
+    this.#skippedBefore = clock.skipped;
+    this.#deadline = this.#deadlineOf(validUntil);
+  }
+
+  /** The moment of the clock from which on nothing may be done under the lease. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** Milliseconds until then, less than 0 when it has passed. */
+  get left(): number {
+    return this.#deadline - this.#clock.now();
+  }
+
+  /** The last renewal's error, when it failed. */
+  get renewalFailure(): unknown {
+    return this.#renewalFailure;
+  }
+
+  renewalBegins(): void {
+    this.#renewalBegun = this.#clock.now();
+    this.#skippedBefore = this.#clock.skipped;
+    this.#renewing = true;
+  }
+
+  renewalFailed(error: unknown): void {
+    this.#renewalFailure = error;
+  }
+
+  /** Takes what the driver promises now; says whether that is longer. */
+  renewed(validUntil: number): boolean {
+    this.#renewalFailure = undefined;
+    const deadline = this.#deadlineOf(validUntil);
+    if (deadline <= this.#deadline) return false;
+    this.#deadline = deadline;
+    return true;
+  }
+
+  renewalEnds(): void {
+    this.#renewing = false;
+  }
+
+  /** Why it has ended; `undefined` while it lasts. */
+  end(): TermEnd | undefined {
+    const now = this.#clock.now();
+    if (now < this.#deadline) return undefined;
+    const slept = this.#clock.skipped - this.#skippedBefore;
+    const late = now - slept - this.#renewalBegun > this.#renewEvery && !this.#renewing;
+    if (slept > 0 && now - slept < this.#deadline) return { reason: 'slept' };
+    if (late && this.#renewalFailure === undefined) return { reason: 'blocked' };
+    return { reason: 'unreachable', cause: this.#renewalFailure };
+  }
+
+  /** A margin before `validUntil`; of what the driver gave, which may be more than was asked for. */
+  #deadlineOf(validUntil: number): number {
+    return validUntil - leaseMargin(Math.max(this.#ttl, validUntil - this.#renewalBegun));
+  }
+}
