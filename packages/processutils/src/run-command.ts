@@ -2,7 +2,6 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { execa } from 'execa';
 import type { Command, OutputPlan, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
 import { hasTerminal } from './controlling-terminal.js';
@@ -14,14 +13,9 @@ import { OutputReader } from './output-reader.js';
 import { forgetTree, watchTree } from './parent-exit-watch.js';
 import { findProcess } from './process-table.js';
 import { signalThrough } from './root-helper.js';
-import {
-  descriptorsToSpawn,
-  holdDescriptors,
-  type SpareDescriptors,
-  withSpareDescriptor,
-} from './spare-descriptors.js';
-import { spawnFailure } from './spawn-failure.js';
+import { withSpareDescriptor } from './spare-descriptors.js';
 import { planSpawn } from './spawn-plan.js';
+import { startProcess } from './start-process.js';
 import { type StopReason, StopRequest } from './stop-request.js';
 import { terminateTree } from './terminate-tree.js';
 import type { CommandTree, Ending } from './tree-hunt.js';
@@ -66,38 +60,18 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
   const ownGroup = mark !== undefined && !hasTerminal();
   const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id } : undefined;
-  const pipes = pipesOf(command);
   const start = performance.now();
   const stop = new StopRequest(command.timeout, command.signal);
-  let descriptors: SpareDescriptors | undefined;
+  let release = (): void => {};
   try {
     if (watched !== undefined && !watchTree(watched)) throw unwatched(command);
-    descriptors = holdDescriptors(descriptorsToSpawn(Object.values(pipes)), mark === undefined ? 0 : 1);
-    if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
-    const child = execa(plan.file, plan.args, {
-      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-      ...(command.uid === undefined ? {} : { uid: command.uid }),
-      ...(command.gid === undefined ? {} : { gid: command.gid }),
-      env: plan.env,
-      extendEnv: false,
-      detached: ownGroup,
-      ...pipes,
-      encoding: 'buffer',
-      // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
-      buffer: false,
-      reject: false,
-      cleanup: false,
-      // Or a SIGTERM sent in `onExecute` would become a SIGKILL after five seconds.
-      forceKillAfterDelay: false,
-      verbose: 'none',
-    });
-    const { pid } = child;
-    if (pid === undefined) throw spawnFailure({ ...command, file: plan.file }, (await child).cause);
+    const { child, pid, ...started } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
+    release = started.release;
     if (watched !== undefined) watchTree({ ...watched, ...rootOf(pid) });
     return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
   } finally {
     stop.dispose();
-    descriptors?.release();
+    release();
     if (watched !== undefined) forgetTree(watched);
   }
 }
@@ -105,14 +79,6 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
 function unwatched({ shown }: Command): ProcessExecutionError {
   const description = 'The process that ends the command when this one is killed (killOnParentExit) cannot be started.';
   return new ProcessExecutionError({ cmd: shown, description });
-}
-
-function pipesOf({ processInput, stdout, stderr }: Command) {
-  return {
-    stdin: processInput === undefined ? 'ignore' : 'pipe',
-    stdout: stdout.target === 'inherit' ? 'inherit' : 'pipe',
-    stderr: stderr.target === 'inherit' ? 'inherit' : 'pipe',
-  } as const;
 }
 
 interface Started {
