@@ -15,3 +15,13 @@ fc.configureGlobal({
   ...(numRuns === undefined ? {} : { numRuns }),
   ...(path === undefined || path === '' ? {} : { path }),
 });
+
+// A pid that a test has read wrong must not hit the machine it runs on: '' is 0, which is the runner's own group; -1 is
+// everybody. Asking whether somebody lives (0) hurts nobody.
+const kill = process.kill.bind(process);
+process.kill = (pid, signal) => {
+  const target = Math.abs(pid);
+  const sure = Number.isSafeInteger(pid) && target > 1 && target !== process.pid && target !== process.ppid;
+  if (signal !== 0 && !sure) throw new TypeError(`a test was about to send ${signal ?? 'SIGTERM'} to ${pid}`);
+  return kill(pid, signal);
+};

@@ -1,5 +1,5 @@
 // A process that runs commands, asked over stdin. `processes.py` answers the same questions for Python.
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { answer } from './answer.mjs';
@@ -86,8 +86,10 @@ async function killTree({ subject, count, directory }) {
 }
 
 function isRunning(pid) {
-  if (!existsSync(`/proc/${pid}/stat`)) return false;
+  // Its number may be somebody else's by now; nobody else sleeps for so long, or runs this script.
   try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    if (!words.startsWith('sleep\0') && !words.includes(tree)) return false;
     // The state comes after the command in brackets; a zombie has ended.
     return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import {
   ProcessAbortedError,
   ProcessExecutionError,
@@ -153,5 +154,5 @@ function sessionServersOf(token: string): number[] {
   // 0 would be this process's own group, 1 the machine's first process: neither serves a session.
   return processesWith(token)
     .map((pid) => parentOf(pid))
-    .filter((pid) => pid > 1);
+    .filter((pid) => pid > 1 && readFileSync(`/proc/${pid}/comm`, 'latin1').startsWith('sshd'));
 }

@@ -196,6 +196,7 @@ describe('killOnParentExit', () => {
   });
 
   function watchersOf(pid: number): number[] {
-    return processesWith('watcher-program.js').filter((watcher) => parentOf(watcher) === pid);
+    // 0 is what parentOf says of who has just ended.
+    return processesWith('watcher-program.js').filter((watcher) => pid > 1 && parentOf(watcher) === pid);
   }
 });
