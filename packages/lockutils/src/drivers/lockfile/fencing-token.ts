@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { LockFileSystemError } from '../../errors.js';
 import { newIdentityName } from '../../owner/identity-name.js';
 import type { LockPaths } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
-import { discardOwnerFile, isCode, namesIn } from './owner-file.js';
+import { discardOwnerFile, isCode } from './owner-file.js';
 import { type Steps, step } from './steps.js';
 
 /**
@@ -12,12 +13,23 @@ import { type Steps, step } from './steps.js';
  * gone fails, so whoever looks at an old listing, and a holder that was stopped here and goes on when others have long
  * followed, cannot set it back. The folder is moved in with its first file, so that it is never without one.
  *
+ * A folder without a token has therefore lost it, to a cleaner of old files say. To begin again at 1 would let earlier
+ * holders write over later ones, so nobody is granted until somebody who knows what was written decides.
+ *
  * @returns `undefined` when others were quicker, or the listing stays old: then nothing was drawn.
+ * @throws LockFileSystemError when the token is lost.
  */
 export function* nextToken(fs: LockfileFs, { extra: folder, prepared }: LockPaths): Steps<bigint | undefined> {
   for (let round = 1; round <= 5; round += 1) {
-    const names = yield* namesIn(fs, folder);
-    const last = names.filter((name) => /^\d{1,40}$/.test(name)).reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
+    const names = yield* listed(fs, folder);
+    const last = (names ?? [])
+      .filter((name) => /^\d{1,40}$/.test(name))
+      .reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
+    if (names !== undefined && last === '0') {
+      // A listing made during a rename may have neither name.
+      if (round < 5) continue;
+      throw new LockFileSystemError(folder, 'lock', new Error(lost));
+    }
     const next = String(BigInt(last) + 1n);
     try {
       if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next);
@@ -29,6 +41,19 @@ export function* nextToken(fs: LockfileFs, { extra: folder, prepared }: LockPath
     }
   }
   return undefined;
+}
+
+const lost =
+  'the fencing token of this lease is gone: make an empty file here, named by a whole number not smaller than any token ' +
+  'that was given, or remove the folder if nothing compares tokens';
+
+function* listed(fs: LockfileFs, folder: string): Steps<string[] | undefined> {
+  try {
+    return yield* step(fs.readdir(folder));
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 function* begin(fs: LockfileFs, made: string, folder: string, first: string): Steps<void> {

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelDriver, lockfileLeaseDriver } from '../../../dist/drivers.js';
 import { type LeaseDriver, type LeaseGrant, lease } from '../../../dist/index.js';
@@ -52,6 +52,23 @@ describe.each(places)('leases between two machines on %s', (title, make, missing
     });
     afterEach(endChildren);
     afterAll(() => shared?.close());
+
+    test('a token that was removed is not begun again: nobody is granted, and the error says what to do', async () => {
+      const name = newName();
+      await lease(name, { driver: here, ttl: longTtl }, () => {});
+      await lease(name, { driver: here, ttl: longTtl }, () => {});
+      const [folder = ''] = readdirSync(shared.views[0], { recursive: true, encoding: 'utf8' })
+        .map((path) => join(shared.views[0], path))
+        .filter((path) => basename(path) === name && basename(dirname(path)) === 'token');
+      rmSync(join(folder, '2'));
+      const error = await lease(name, { driver: here, ttl: longTtl }).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'ERR_LOCK_FILE_SYSTEM', path: folder });
+      expect((error as Error).message).toContain('named by a whole number not smaller than any token');
+      writeFileSync(join(folder, '7'), '');
+      const next = await lease(name, { driver: here, ttl: longTtl });
+      expect(next.fencingToken).toBe(8n);
+      await next.release();
+    });
 
     test('one holds it at a time, is named, and the next has a greater token', async () => {
       const name = newName();
