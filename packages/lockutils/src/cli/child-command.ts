@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { withDescendants } from './descendants.js';
+import { stillRuns, withDescendants } from './descendants.js';
 import { exitStatus, signalStatus } from './exit-status.js';
 import { findProgram } from './find-program.js';
 
@@ -27,8 +27,10 @@ export interface ChildEnd {
 export interface RunningChild {
   readonly ended: Promise<ChildEnd>;
   kill(signal: NodeJS.Signals): void;
-  /** To the command and its descendants. */
+  /** To the command, its descendants, and those whom it was sent to before, though the command has ended since. */
   killTree(signal: NodeJS.Signals): void;
+  /** Whether somebody whom `killTree` has sent a signal to still runs. */
+  treeRuns(): boolean;
 }
 
 /** Starts the command; it has only the streams 0 to 2 of ours, and `descriptors`. Never throws. */
@@ -39,7 +41,7 @@ export function startChild(command: ChildCommand): RunningChild {
     const missing = found.problem === 'not-found';
     const status = missing ? exitStatus.notFound : exitStatus.notExecutable;
     const problem = `cannot run ${file}: ${missing ? 'no such program' : 'it is not executable'}`;
-    return { ended: Promise.resolve({ status, problem }), kill() {}, killTree() {} };
+    return { ended: Promise.resolve({ status, problem }), kill() {}, killTree() {}, treeRuns: () => false };
   }
   const [program = file, ...rest] = [...launcher, file, ...args];
   const child = spawn(program, rest, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env });
@@ -51,13 +53,20 @@ export function startChild(command: ChildCommand): RunningChild {
       resolve(signal === null ? { status: code ?? 0 } : { status: signalStatus(signal), signal }),
     );
   });
+  const descendants = new Map<number, string>();
   return {
     ended,
     kill: (signal) => void child.kill(signal),
     killTree(signal) {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      for (const pid of withDescendants(child.pid)) sendQuietly(pid, signal);
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+        for (const [pid, start] of withDescendants(child.pid)) {
+          if (pid !== child.pid && start !== undefined) descendants.set(pid, start);
+        }
+        child.kill(signal);
+      }
+      for (const [pid, start] of descendants) if (stillRuns(pid, start)) sendQuietly(pid, signal);
     },
+    treeRuns: () => [...descendants].some(([pid, start]) => stillRuns(pid, start)),
   };
 }
 

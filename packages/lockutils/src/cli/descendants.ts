@@ -1,29 +1,52 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** What `/proc` tells of a process that has not ended. */
+interface Living {
+  readonly parent: number;
+  /** When it started; tells it from another one that gets its pid later. */
+  readonly start: string;
+}
+
 /**
- * A process and all that it and its children started, parents first, as far as `/proc` tells; without it the process
- * alone. Who has left its parent (a daemon) is not found.
+ * A process and all that it and its children started, parents first, as far as `/proc` tells, with their start times;
+ * without `/proc` the process alone, without one. Who has left its parent (a daemon) is not found.
  */
-export function withDescendants(pid: number): number[] {
+export function withDescendants(pid: number): ReadonlyMap<number, string | undefined> {
+  const all = new Map<number, Living>();
   const children = new Map<number, number[]>();
-  try {
-    for (const entry of readdirSync('/proc')) {
-      const parent = /^\d+$/.test(entry) ? parentOf(entry) : undefined;
-      if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-    }
-  } catch {
-    return [pid];
+  for (const other of pids()) {
+    const living = look(other);
+    if (living === undefined) continue;
+    all.set(other, living);
+    children.set(living.parent, [...(children.get(living.parent) ?? []), other]);
   }
   const found = [pid];
   // The list grows while it is walked.
   for (const process of found) found.push(...(children.get(process) ?? []));
-  return found;
+  return new Map(found.map((each) => [each, all.get(each)?.start]));
 }
 
-function parentOf(pid: string): number | undefined {
+/** Whether the process that started then still runs. */
+export function stillRuns(pid: number, start: string): boolean {
+  return look(pid)?.start === start;
+}
+
+function pids(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((entry) => /^[1-9]\d*$/.test(entry))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function look(pid: number): Living | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ended = fields[0] === 'Z' || fields[0] === 'X';
+    return ended ? undefined : { parent: Number(fields[1]), start: fields[19] ?? '' };
   } catch {
     // Ended meanwhile.
     return undefined;

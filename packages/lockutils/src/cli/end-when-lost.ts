@@ -1,23 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RunningChild } from './child-command.js';
 import type { Claim } from './claim.js';
 
 /**
  * Ends the command when its claim is lost: SIGTERM to it and its descendants at once, SIGKILL after two thirds of the
- * margin, so that it has ended before somebody else can hold the lease. Returns how to stop watching.
+ * margin, so that they have ended before somebody else can hold the lease. Returns what to call when the command has
+ * ended: it stops watching, and after a loss waits for the descendants, which may outlive the command.
  *
  * A descendant that has left its parent, or a machine that stands still, is beyond this; the fencing token is not.
  */
-export function endWhenLost({ lost, margin = 0 }: Claim, child: RunningChild): () => void {
-  if (lost === undefined) return () => {};
-  let timer: NodeJS.Timeout | undefined;
-  const onLost = (): void => {
+export function endWhenLost({ lost, margin = 0 }: Claim, child: RunningChild): () => Promise<void> {
+  if (lost === undefined) return async () => {};
+  let killing: Promise<void> | undefined;
+  const kill = async (): Promise<void> => {
+    const end = performance.now() + (margin * 2) / 3;
     child.killTree('SIGTERM');
-    timer = setTimeout(() => child.killTree('SIGKILL'), (margin * 2) / 3);
+    let commandRuns = true;
+    void child.ended.then(() => {
+      commandRuns = false;
+    });
+    while ((commandRuns || child.treeRuns()) && performance.now() < end) await pause(5);
+    child.killTree('SIGKILL');
+  };
+  const onLost = (): void => {
+    killing ??= kill();
   };
   lost.addEventListener('abort', onLost, { once: true });
   if (lost.aborted) onLost();
-  return () => {
-    clearTimeout(timer);
+  return async () => {
     lost.removeEventListener('abort', onLost);
+    await killing;
   };
 }

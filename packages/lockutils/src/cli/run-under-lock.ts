@@ -79,7 +79,7 @@ async function runHolding(
   try {
     return await child.ended;
   } finally {
-    stopWatching();
+    await stopWatching();
   }
 }
 

@@ -55,6 +55,16 @@ describe.runIf(process.platform === 'linux')('lockutils run --lease on a shared 
     await gone(descendant);
   });
 
+  it('ends the descendants that ignore SIGTERM also when the command has obeyed it', async () => {
+    using directory = lockDirectory();
+    const script = `sh -c 'trap "" TERM; echo pid $$; while :; do sleep 0.05; done' & wait`;
+    await using command = startLockutils(run(directory.path, 'x', '--', 'sh', '-c', script));
+    const descendant = Number((await command.says(/pid (\d+)/))[1]);
+    rmSync(join(directory.path, '.oslo-concurrency', 'lease'), { recursive: true });
+    expect((await command.ended).status).toBe(75);
+    await gone(descendant);
+  });
+
   it('takes the command with it at SIGKILL, and the next gets in', async () => {
     using directory = lockDirectory();
     await using command = startLockutils(run(directory.path, 'x', '--', 'sh', '-c', 'echo pid $$; exec sleep 600'));
