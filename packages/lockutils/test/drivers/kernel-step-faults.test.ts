@@ -23,7 +23,7 @@ class FailingOnce {
         this.#calls += 1;
         const fails = this.#calls === failing;
         // Linux closes the descriptor whatever it reports.
-        const result = fails && name !== 'closeSync' ? undefined : real(...args);
+        const result: unknown = fails && name !== 'closeSync' ? undefined : real(...args);
         if (name === 'closeSync') this.open.delete(args[0] as number);
         if (fails) {
           this.failed = name;
