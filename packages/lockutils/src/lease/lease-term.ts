@@ -1,5 +1,5 @@
-import type { LeaseClock } from './lease-clock.js';
 import type { LeaseLossReason } from './lease.js';
+import type { LeaseClock } from './lease-clock.js';
 import { leaseMargin } from './lease-margin.js';
 
 /** Why a lease has ended by the clock. */

@@ -24,12 +24,12 @@ class FailingOnce {
         const fails = this.#calls === failing;
         // Linux closes the descriptor whatever it reports.
         const result: unknown = fails && name !== 'closeSync' ? undefined : real(...args);
-        if (name === 'closeSync') this.open.delete(args[0] as number);
+        if (name === 'closeSync') this.open.delete(Number(args[0]));
         if (fails) {
           this.failed = name;
           throw Object.assign(new Error(`${code}: injected at ${name}`), { code });
         }
-        if (name === 'openSync') this.open.set(result as number, args[0] as string);
+        if (name === 'openSync') this.open.set(Number(result), String(args[0]));
         return result;
       },
     ]);
