@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import { InvalidLockNameError, LockPathError, LockPathRequiredError } from './errors.js';
 
@@ -33,11 +33,21 @@ export function lockFileName(name: string, prefix: string | undefined): string {
  * @throws LockPathRequiredError when there is none. @throws InvalidLockNameError
  */
 export function lockFilePath(name: string, prefix: string | undefined, lockPath: string | undefined): string {
+  if (last !== undefined && name === last.name && prefix === last.prefix && lockPath === last.lockPath)
+    return last.path;
   const fileName = lockFileName(name, prefix);
   const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
   if (directory === undefined) throw new LockPathRequiredError();
-  return join(directory, fileName);
+  const path = join(directory, fileName);
+  // Not a relative one, nor the configured one: what those lead to may change between two calls.
+  if (lockPath !== undefined && isAbsolute(lockPath)) last = { name, prefix, lockPath, path };
+  return path;
 }
+
+// Who locks again and again mostly locks the same.
+let last:
+  | { readonly name: string; readonly prefix: string | undefined; readonly lockPath: string; readonly path: string }
+  | undefined;
 
 /**
  * The absolute path of a lock file that was given as a path. Its last part must be what a lock file can be called.

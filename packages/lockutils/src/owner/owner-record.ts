@@ -26,20 +26,26 @@ let prefixBytes = 0;
 // A holder mostly gives the same label again.
 let lastLabel: string | undefined;
 let lastLabelJson = '';
+// Who locks again and again does so many times in the millisecond that `since` counts.
+let last: Buffer | undefined;
+let lastTail = '';
 
 /**
  * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: a line that names the format, a line of
- * JSON. A label that does not fit is cut. Cheap, as it runs on every grant: what stays the same is encoded once.
+ * JSON. A label that does not fit is cut. Cheap, as it runs on every grant: what stays the same is encoded once, so the
+ * bytes are not the caller's to change.
  */
 export function encodeOwnerRecord(label: string | undefined, since: number, permits?: number): Buffer {
   prefix ??= encodePrefix();
   const tail = `${permits === undefined ? '' : `,"permits":${permits}`},"since":${Math.trunc(since)}}\n`;
-  if (label === undefined) return Buffer.from(prefix + tail);
-  if (label !== lastLabel) {
+  if (last !== undefined && label === lastLabel && tail === lastTail) return last;
+  if (label !== undefined && (label !== lastLabel || tail.length !== lastTail.length)) {
     lastLabelJson = cutJson(label, maxOwnerRecordBytes - prefixBytes - tail.length - ',"label":'.length);
-    lastLabel = label;
   }
-  return Buffer.from(`${prefix},"label":${lastLabelJson}${tail}`);
+  lastLabel = label;
+  lastTail = tail;
+  last = Buffer.from(label === undefined ? prefix + tail : `${prefix},"label":${lastLabelJson}${tail}`);
+  return last;
 }
 
 /**

@@ -32,6 +32,22 @@ describe('an owner record', () => {
     },
   );
 
+  test('is of this call, whatever the calls before it asked for', () => {
+    const calls = [undefined, 'a', 'a', 'b', undefined, 'a', 'x'.repeat(2000), 'x'.repeat(2000)].flatMap((label) =>
+      [undefined, 2, 2, 10_000].flatMap((permits) =>
+        [1, 1, 1_700_000_000_000].map((since) => ({ label, permits, since })),
+      ),
+    );
+    for (const { label, permits, since } of calls) {
+      const bytes = encodeOwnerRecord(label, since, permits);
+      expect(bytes.length).toBeLessThanOrEqual(maxOwnerRecordBytes);
+      const record = decodeOwnerRecord(bytes);
+      expect([record?.since, record?.permits]).toEqual([since, permits]);
+      if (label !== undefined && label.length < 100) expect(record?.label).toBe(label);
+      else expect(record?.label?.[0]).toBe(label?.[0]);
+    }
+  });
+
   test.prop([fc.nat({ max: 400 })])('is all or nothing when cut short', (length) => {
     const whole = encodeOwnerRecord('label', Date.now());
     expect(decodeOwnerRecord(whole.subarray(0, Math.min(length, whole.length - 1)))).toBeUndefined();

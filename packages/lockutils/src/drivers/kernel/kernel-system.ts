@@ -58,12 +58,14 @@ function tryLock(fd: number, offset: number, length: number, shared: boolean): b
 // Not where the built-ins are frozen.
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
+const orUndefined = { throwIfNoEntry: false } as const;
+
 /** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions. */
 export const defaultKernelSystem: KernelSystem = {
   openSync: fs.openSync,
   closeSync: fs.closeSync,
   fstatSync: (fd) => fs.fstatSync(fd),
-  lstatSync: (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
+  lstatSync: (path) => fs.lstatSync(path, orUndefined),
   readSync: fs.readSync,
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,

@@ -48,7 +48,7 @@ export class LockFiles {
           this.#keep(file);
           return undefined;
         }
-        file.lookAgain = performance.now() + lookInterval;
+        if (!granted) file.lookAgain = performance.now() + lookInterval;
         named = system.lstatSync(path);
       } catch (error) {
         this.close(file);
