@@ -31,6 +31,11 @@ export function getLogger(): Logger {
   return state.current;
 }
 
+/** Whether a logger is set. Where it matters, who would log asks first, so that no message is composed for nobody. */
+export function hasLogger(): boolean {
+  return state.current !== silent;
+}
+
 /** Throws unless `value` has the four methods of a {@link Logger}. */
 export function checkLogger(option: string, value: unknown): asserts value is Logger {
   const candidate = value as Partial<Record<LogLevel, unknown>> | null;

@@ -12,7 +12,7 @@ export interface LockEvent {
   readonly lockFile?: string;
   /** `grant`: how long the call waited. */
   readonly waitedMs?: number;
-  /** `release` and `lost`: how long it was held. */
+  /** `release` and `lost`: how long it was held. Absent at a `release` when nobody listened to it at the grant. */
   readonly heldMs?: number;
   /** `wait`: who holds it, as far as known; `lost`: why. */
   readonly detail?: unknown;

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { checkLogLevel, getLogger, InvalidOptionError, type Logger, setLogger } from '../src/index.js';
+import { checkLogLevel, getLogger, hasLogger, InvalidOptionError, type Logger, setLogger } from '../src/index.js';
 
 const methods = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 afterEach(() => setLogger(undefined));
@@ -20,6 +20,14 @@ it('sends everything to the logger that was set, until it is taken back', () => 
   setLogger(undefined);
   getLogger().warn('two');
   expect(heard).toEqual(['one']);
+});
+
+it('says whether anybody would hear', () => {
+  expect(hasLogger()).toBe(false);
+  setLogger(methods);
+  expect(hasLogger()).toBe(true);
+  setLogger(undefined);
+  expect(hasLogger()).toBe(false);
 });
 
 it.each([

@@ -1,4 +1,4 @@
-import { getLogger, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import { announce, tellWait, timedOut } from './acquisition-report.js';
 import { giveUp, hasDoor, takeDoor, takeTurn, waitFor, waitForDoor } from './acquisition-turns.js';
@@ -24,6 +24,7 @@ export function acquire(call: Acquisition): GrantedLock | Promise<GrantedLock> {
 }
 
 async function afterLoading(call: Acquisition, loading: Promise<LockDriver>): Promise<GrantedLock> {
+  call.start ??= call.clock.now();
   const driver = await loading;
   call.driver = driver;
   call.options.signal?.throwIfAborted();
@@ -40,6 +41,7 @@ function takeAll(call: Acquisition, driver: LockDriver | undefined): GrantedLock
   try {
     const first = tryOnce(driver, request, options.fair === true);
     if (isThenable(first)) {
+      call.start ??= call.clock.now();
       return first.then((result) => afterTry(call, driver, result)).catch((error) => giveUp(call, error));
     }
     if (first.obtained !== undefined) return granted(call, first.obtained);
@@ -70,6 +72,7 @@ async function acquireSlowly(
   const { request, options } = call;
   try {
     if (options.blocking === false) throw new AcquireLockFailedError(call.name);
+    call.start ??= call.clock.now();
     const patience: Patience = {
       clock: call.clock,
       deadline: options.timeout === undefined ? Number.POSITIVE_INFINITY : call.start + options.timeout,
@@ -125,8 +128,8 @@ export function granted(call: Acquisition, obtained: Obtained | undefined): Gran
   if (call.body !== undefined && request !== undefined && request.permits === undefined) {
     call.body.holds = { path: request.path, shared: request.shared };
   }
-  const waitedMs = call.clock.now() - call.start;
-  if (call.options.doLog !== false) {
+  const waitedMs = call.start === undefined ? 0 : call.clock.now() - call.start;
+  if (hasLogger() && call.options.doLog !== false) {
     getLogger().debug(`Acquired lock "${call.name}"`);
     if (request !== undefined) getLogger().debug(`Acquired external semaphore "${call.name}"`);
   }

@@ -1,4 +1,4 @@
-import { getLogger, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import { LockTimeoutError } from './errors.js';
 import { ownCommand } from './owner/command-line.js';
@@ -6,7 +6,7 @@ import type { Holder } from './owner/holder.js';
 
 /** Tells log and subscribers of the call. */
 export function announce(call: Acquisition): void {
-  if (call.options.doLog !== false) getLogger().debug(`Acquiring lock "${call.name}"`);
+  if (hasLogger() && call.options.doLog !== false) getLogger().debug(`Acquiring lock "${call.name}"`);
   if (lockChannels.acquire.hasSubscribers) lockChannels.acquire.publish(eventOf(call));
 }
 

@@ -1,20 +1,23 @@
 import type { Acquisition } from './acquisition.js';
 import { timedOut } from './acquisition-report.js';
 import type { LockRequest } from './drivers/driver.js';
-import { leaveTurn } from './local/held-turn.js';
+import { type HeldTurn, leaveTurn } from './local/held-turn.js';
 import type { TurnMode } from './local/turn-queue.js';
 import { pathRegistry, type TurnRegistry } from './local/turn-registry.js';
 import { type Asker, waitTurn } from './local/wait-turn.js';
 import type { Patience } from './waiting/patience.js';
 
 const alone: TurnMode = { shared: false, permits: undefined };
-const nothing = (): void => {};
 
 /** Takes a turn if nobody is in the way. */
 export function takeTurn(call: Acquisition, registry: TurnRegistry, key: string, mode = call.mode): boolean {
   const queue = registry.open(key);
-  if (!queue.admits(mode)) return false;
-  call.turns.push({ registry, key, queue, turn: queue.join(mode, call.body, nothing) });
+  const turn = queue.take(mode, call.body);
+  if (turn === undefined) return false;
+  const held: HeldTurn = { registry, key, queue, turn };
+  // The first push to an empty array makes room for 17.
+  if (call.turns.length === 0) call.turns = [held];
+  else call.turns.push(held);
   return true;
 }
 

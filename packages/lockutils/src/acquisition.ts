@@ -19,13 +19,13 @@ export interface Acquisition {
   driver: LockDriver | Promise<LockDriver> | undefined;
   readonly request: LockRequest | undefined;
   readonly clock: Clock;
-  readonly start: number;
+  /** When the call began to wait, for whatever; who is granted at once has no need of the time. */
+  start: number | undefined;
   readonly inside: Body | undefined;
   body: Body | undefined;
   /** `false` where a reader must not become a writer. */
   readonly upgradable: boolean;
-  readonly turns: HeldTurn[];
-  waited: boolean;
+  turns: HeldTurn[];
 }
 
 const ids = processState('lockutils/ids', 1, () => ({ last: 0 }));
@@ -57,7 +57,7 @@ function acquisition(
   registry: TurnRegistry,
   path: string | undefined,
 ): Acquisition {
-  const mode = { shared: options.shared === true, permits: options.permits };
+  const mode = modeOf(options);
   const clock = options.clock ?? systemClock;
   ids.last += 1;
   return {
@@ -69,13 +69,20 @@ function acquisition(
     driver: path === undefined ? undefined : selectDriver(options.driver),
     request: path === undefined ? undefined : { name, path, ...mode, label: options.label },
     clock,
-    start: clock.now(),
+    start: undefined,
     inside: options.deadlock === 'off' ? undefined : currentBody(),
     body: undefined,
     upgradable: true,
     turns: [],
-    waited: false,
   };
+}
+
+const exclusive: TurnMode = { shared: false, permits: undefined };
+const together: TurnMode = { shared: true, permits: undefined };
+
+function modeOf({ shared, permits }: LockOptions): TurnMode {
+  if (permits !== undefined) return { shared: false, permits };
+  return shared === true ? together : exclusive;
 }
 
 /** What all events of one call carry. */

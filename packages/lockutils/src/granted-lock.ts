@@ -1,4 +1,4 @@
-import { getLogger, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import type { Grant } from './drivers/driver.js';
 import { LockReleaseError, UpgradeConflictError } from './errors.js';
@@ -8,12 +8,16 @@ import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './waiting/obtain.js';
 import { isThenable } from './waiting/thenable.js';
 
+/** What `release()` answers when all was done before it returned: one promise for all, as there is nothing to tell apart. */
+export const releasedAtOnce: Promise<void> = Promise.resolve();
+
 /** The {@link LockHandle} of a granted call. Released in reverse: the driver, then the turns of this process. */
 export class GrantedLock implements LockHandle {
   readonly waitedMs: number;
   readonly #call: Acquisition;
   readonly #obtained: Obtained | undefined;
-  readonly #since: number;
+  // Only for who listens: reading the clock costs as much as an internal lock.
+  readonly #since: number | undefined;
   #state: 'held' | 'releasing' | 'released' = 'held';
   #release: Promise<void> | undefined;
   /** Ends the upgrade that is waited for. */
@@ -23,7 +27,7 @@ export class GrantedLock implements LockHandle {
     this.#call = call;
     this.#obtained = obtained;
     this.waitedMs = waitedMs;
-    this.#since = call.clock.now();
+    this.#since = lockChannels.release.hasSubscribers ? call.clock.now() : undefined;
   }
 
   get name(): string {
@@ -61,11 +65,11 @@ export class GrantedLock implements LockHandle {
 
   /** `release()` for drivers that work synchronously: throws what that rejects with. */
   releaseSync(): void {
-    if (this.#release === undefined) this.#release = this.#releaseNow() ?? Promise.resolve();
+    if (this.#release === undefined) this.#release = this.#releaseNow() ?? releasedAtOnce;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
   }
 
   // A driver that works synchronously has released when this returns; another one goes on by itself.
@@ -106,7 +110,7 @@ export class GrantedLock implements LockHandle {
   // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
   #releaseOnce(): Promise<void> {
     try {
-      return this.#releaseNow() ?? Promise.resolve();
+      return this.#releaseNow() ?? releasedAtOnce;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -124,13 +128,15 @@ export class GrantedLock implements LockHandle {
     } catch (error) {
       throw this.#failure(error);
     }
-    if (isThenable(done)) return Promise.resolve(done).then(() => this.#finish(), this.#failed);
+    if (isThenable(done))
+      return Promise.resolve(done).then(
+        () => this.#finish(),
+        (error) => {
+          throw this.#failure(error);
+        },
+      );
     return this.#finish();
   }
-
-  readonly #failed = (error: unknown): never => {
-    throw this.#failure(error);
-  };
 
   // What could not be released counts as held: the turns stay, nobody here is let in, and release() may be tried again.
   #failure(error: unknown): LockReleaseError {
@@ -152,9 +158,10 @@ export class GrantedLock implements LockHandle {
     const call = this.#call;
     if (call.body !== undefined) call.body.running = false;
     for (let i = call.turns.length - 1; i >= 0; i -= 1) leaveTurn(call.turns[i] as (typeof call.turns)[number]);
-    if (call.options.doLog !== false) getLogger().debug(`Releasing lock "${this.name}"`);
+    if (hasLogger() && call.options.doLog !== false) getLogger().debug(`Releasing lock "${this.name}"`);
     if (lockChannels.release.hasSubscribers) {
-      lockChannels.release.publish({ ...eventOf(call), heldMs: call.clock.now() - this.#since });
+      const held = this.#since === undefined ? {} : { heldMs: call.clock.now() - this.#since };
+      lockChannels.release.publish({ ...eventOf(call), ...held });
     }
   }
 }

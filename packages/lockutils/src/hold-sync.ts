@@ -29,7 +29,8 @@ export function holdSync<T>(
 
 function planSync(name: string, options: LockSyncOptions): Acquisition {
   checkSyncOptions(name, options);
-  return plan(name, { ...options, external: options.external ?? true, driver: selectDriverSync(options.driver) });
+  if (options.external === false) return plan(name, options);
+  return plan(name, { ...options, external: true, driver: selectDriverSync(options.driver) });
 }
 
 function acquireSync(call: Acquisition): GrantedLock {
@@ -61,6 +62,7 @@ const longPause = 5;
 
 function patienceOf(call: Acquisition): { begin(): void; pause(): boolean } {
   const { clock, options } = call;
+  call.start ??= clock.now();
   const deadline = call.start + (options.timeout ?? Number.POSITIVE_INFINITY);
   let count = 0;
   return {

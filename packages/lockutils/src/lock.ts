@@ -4,6 +4,8 @@ import type { LockBody } from './hold.js';
 import { type Engine, engine } from './later.js';
 import type { LockOptions } from './lock-options.js';
 
+const noOptions: LockOptions = Object.freeze({});
+
 /**
  * Takes the lock `name`, waiting for it: within this process, or between processes with `external: true`.
  *
@@ -21,7 +23,7 @@ export function lock<T>(name: string, fn: LockBody<T>): Promise<T>;
 export function lock<T>(name: string, options: LockOptions, fn: LockBody<T>): Promise<T>;
 export function lock<T>(
   name: string,
-  second: LockOptions | LockBody<T> = {},
+  second: LockOptions | LockBody<T> = noOptions,
   third?: LockBody<T>,
 ): Promise<T | HeldLock> {
   const { loaded } = engine;
@@ -39,7 +41,7 @@ function lockBy<T>(
   second: LockOptions | LockBody<T>,
   third: LockBody<T> | undefined,
 ): Promise<T | HeldLock> {
-  if (typeof second === 'function') return hold(plan(name, {}), second);
+  if (typeof second === 'function') return hold(plan(name, noOptions), second);
   return hold(plan(name, second), third);
 }
 

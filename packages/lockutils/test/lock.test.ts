@@ -183,6 +183,54 @@ describe.each(kinds)('%s', (_kind, optionsIn) => {
     expect(seen.map(([event]) => event)).toEqual(['acquire', 'grant', 'release']);
     expect(new Set(seen.map(([, id]) => id)).size).toBe(1);
   });
+
+  it('tells at the release how long it was held, to whom listened at the grant', async () => {
+    using directory = lockDirectory();
+    const options = optionsIn(directory.path);
+    const seen: unknown[] = [];
+    const listener = (message: unknown) => seen.push((message as { heldMs?: number }).heldMs);
+    const unheard = await lock('x', options);
+    lockChannels.release.subscribe(listener);
+    await unheard.release();
+    await lock('x', options, () => {});
+    lockChannels.release.unsubscribe(listener);
+    expect(seen).toEqual([undefined, expect.any(Number)]);
+  });
+});
+
+it('a body that returns no promise is over, and its lock free, when the call returns', async () => {
+  const first = lock('x', () => 1);
+  const second = lock('x', { blocking: false }, () => 2);
+  expect(await Promise.all([first, second])).toEqual([1, 2]);
+});
+
+it('says 0 ms where nothing was waited for, and the time where something was', async () => {
+  const first = await lock('x');
+  const second = lock('x');
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await first.release();
+  await using held = await second;
+  expect(first.waitedMs).toBe(0);
+  expect(held.waitedMs).toBeGreaterThan(4);
+});
+
+it('G9 the lock file is that of this call, whatever was locked before', async () => {
+  using one = lockDirectory();
+  using two = lockDirectory();
+  const before = process.cwd();
+  const fileOf = (lockPath: string, lockFilePrefix = '') =>
+    lock('x', { external: true, lockPath, lockFilePrefix }, (held) => held.lockFile);
+  try {
+    for (const directory of [one.path, two.path, one.path]) {
+      process.chdir(directory);
+      expect(await fileOf(directory)).toBe(`${directory}/x`);
+      expect(await fileOf('.')).toBe(`${directory}/x`);
+      expect(await fileOf(directory, 'p')).toBe(`${directory}/p-x`);
+      expect(await fileOf(directory)).toBe(`${directory}/x`);
+    }
+  } finally {
+    process.chdir(before);
+  }
 });
 
 it('G9 the internal and the external lock of one name exclude each other', async () => {

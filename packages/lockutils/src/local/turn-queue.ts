@@ -4,7 +4,7 @@ export interface TurnMode {
   readonly permits: number | undefined;
 }
 
-/** A turn that was granted or waits; also the node of the queue. */
+/** A turn that was granted or waits; also the node of the list of those held, or of the line. */
 export interface Turn {
   shared: boolean;
   readonly permits: number | undefined;
@@ -17,6 +17,8 @@ export interface Turn {
   previous: Turn | undefined;
 }
 
+const nothing = (): void => {};
+
 /**
  * First come, first served in this process: exclusive, shared and counted turns of one key.
  *
@@ -25,13 +27,16 @@ export interface Turn {
  * and never beside another. With `preferWriters`, a waiting writer stands before all waiting readers.
  */
 export class TurnQueue {
+  // Those held are a list, not a set: to make and fill a set costs as much as all the rest of a grant.
+  #firstHeld: Turn | undefined;
+  #lastHeld: Turn | undefined;
+  #holders = 0;
   #first: Turn | undefined;
   #last: Turn | undefined;
   #waiting = 0;
   #exclusive = 0;
   #counted = 0;
   #upgrader: { readonly turn: Turn; readonly granted: () => void } | undefined;
-  readonly #held = new Set<Turn>();
   readonly #preferWriters: boolean;
 
   constructor(preferWriters = false) {
@@ -45,18 +50,23 @@ export class TurnQueue {
 
   /** Whether nothing is held and nobody waits. */
   get idle(): boolean {
-    return this.#held.size === 0 && this.#first === undefined;
+    return this.#holders === 0 && this.#first === undefined;
   }
 
   /** The turns held now, then those that wait, in order. */
   *turns(): IterableIterator<Turn> {
-    yield* this.#held;
+    for (let turn = this.#firstHeld; turn !== undefined; turn = turn.next) yield turn;
     for (let turn = this.#first; turn !== undefined; turn = turn.next) yield turn;
   }
 
   /** Whether a turn of this mode would be granted at once. */
   admits(mode: TurnMode): boolean {
     return this.#first === undefined && this.#fits(mode);
+  }
+
+  /** Takes a turn if it is granted at once. */
+  take(mode: TurnMode, owner: object | undefined): Turn | undefined {
+    return this.admits(mode) ? this.join(mode, owner, nothing) : undefined;
   }
 
   /** Takes the turn at once when it is admitted, else joins the line; `state` tells which. */
@@ -74,7 +84,7 @@ export class TurnQueue {
     if (turn.state === 'waiting') {
       this.#unlink(turn);
     } else {
-      this.#held.delete(turn);
+      this.#drop(turn);
       if (turn.permits !== undefined) this.#counted -= 1;
       else if (!turn.shared) this.#exclusive -= 1;
     }
@@ -113,7 +123,7 @@ export class TurnQueue {
   }
 
   #finishUpgrade(): boolean {
-    if (this.#upgrader === undefined || this.#held.size > 1) return false;
+    if (this.#upgrader === undefined || this.#holders > 1) return false;
     this.#upgrader.turn.shared = false;
     this.#upgrader = undefined;
     this.#exclusive += 1;
@@ -123,14 +133,28 @@ export class TurnQueue {
   #fits(mode: TurnMode): boolean {
     if (this.#upgrader !== undefined) return false;
     if (mode.permits !== undefined) return this.#exclusive === 0 && this.#counted < mode.permits;
-    return mode.shared ? this.#exclusive === 0 : this.#held.size === 0;
+    return mode.shared ? this.#exclusive === 0 : this.#holders === 0;
   }
 
   #hold(turn: Turn): void {
     turn.state = 'held';
-    this.#held.add(turn);
+    turn.previous = this.#lastHeld;
+    if (this.#lastHeld === undefined) this.#firstHeld = turn;
+    else this.#lastHeld.next = turn;
+    this.#lastHeld = turn;
+    this.#holders += 1;
     if (turn.permits !== undefined) this.#counted += 1;
     else if (!turn.shared) this.#exclusive += 1;
+  }
+
+  #drop(turn: Turn): void {
+    if (turn.previous === undefined) this.#firstHeld = turn.next;
+    else turn.previous.next = turn.next;
+    if (turn.next === undefined) this.#lastHeld = turn.previous;
+    else turn.next.previous = turn.previous;
+    turn.next = undefined;
+    turn.previous = undefined;
+    this.#holders -= 1;
   }
 
   #grantNext(): void {

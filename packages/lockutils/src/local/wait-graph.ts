@@ -9,8 +9,8 @@ import type { Turn, TurnQueue } from './turn-queue.js';
 export interface Body {
   readonly name: string;
   readonly parent: Body | undefined;
-  /** What this body, or one inside it, waits for now. */
-  readonly pending: Set<PendingWait>;
+  /** What this body, or one inside it, waits for now; made at the first wait, as most bodies have none. */
+  pending: Set<PendingWait> | undefined;
   /** Cleared when the lock of the body is released; what it started may live on and is no danger any more. */
   running: boolean;
   /** The lock file it holds, when its lock is external and not one with permits. */
@@ -45,13 +45,13 @@ function calledByTimer(): boolean {
 }
 
 /** Runs `fn` as the body `body`. */
-export function runBody<T>(body: Body, fn: () => T): T {
-  return bodies.run(body, fn);
+export function runBody<T, Held>(body: Body, fn: (held: Held) => T, held: Held): T {
+  return bodies.run(body, fn, held);
 }
 
 /** A new body of the lock `name`, inside the current one. */
 export function newBody(name: string, parent: Body | undefined): Body {
-  return { name, parent, pending: new Set(), running: true, holds: undefined };
+  return { name, parent, pending: undefined, running: true, holds: undefined };
 }
 
 /**
@@ -72,7 +72,7 @@ export function findCycle(wait: PendingWait, body: Body): string[] | undefined {
       if (owner === undefined || !owner.running || seen.has(owner)) continue;
       if (enclosing.has(owner)) return [...path, at.name];
       seen.add(owner);
-      for (const next of owner.pending) {
+      for (const next of owner.pending ?? []) {
         const found = search(next, [...path, at.name]);
         if (found !== undefined) return found;
       }
@@ -85,8 +85,11 @@ export function findCycle(wait: PendingWait, body: Body): string[] | undefined {
 
 /** Notes that `wait` goes on for `body` and all that enclose it; the returned function takes it back. */
 export function notePending(wait: PendingWait, body: Body): () => void {
-  for (let b: Body | undefined = body; b !== undefined; b = b.parent) b.pending.add(wait);
+  for (let b: Body | undefined = body; b !== undefined; b = b.parent) {
+    b.pending ??= new Set();
+    b.pending.add(wait);
+  }
   return () => {
-    for (let b: Body | undefined = body; b !== undefined; b = b.parent) b.pending.delete(wait);
+    for (let b: Body | undefined = body; b !== undefined; b = b.parent) b.pending?.delete(wait);
   };
 }

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
-import { FairLocks, lock, Semaphores } from '../../dist/index.js';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { FairLocks, type HeldLock, lock, Semaphores } from '../../dist/index.js';
 
 describe.each([
   ['Semaphores', Semaphores],
@@ -41,6 +42,39 @@ describe.each([
     }
     expect(locks.size).toBe(0);
   });
+});
+
+describe('G9 any steps on few names', () => {
+  const step = fc.record({
+    name: fc.constantFrom('a', 'b', 'c'),
+    mode: fc.constantFrom({}, { shared: true }, { permits: 1 }, { permits: 2 }),
+    // Which of those held to release instead.
+    release: fc.option(fc.nat(), { nil: undefined, freq: 2 }),
+  });
+  test.prop([fc.array(step, { maxLength: 60 })])(
+    'admit who fits beside the holders, and count the names',
+    async (steps) => {
+      const semaphores = new Semaphores();
+      const holds: { name: string; mode: { shared?: boolean; permits?: number }; held: HeldLock }[] = [];
+      for (const { name, mode, release } of steps) {
+        if (release !== undefined && holds.length > 0) {
+          const [hold] = holds.splice(release % holds.length, 1);
+          await hold?.held.release();
+        } else {
+          const beside = holds.filter((hold) => hold.name === name).map((hold) => hold.mode);
+          const counted = beside.filter(({ permits }) => permits !== undefined).length;
+          const alone = beside.some(({ shared, permits }) => shared !== true && permits === undefined);
+          const fits =
+            !alone &&
+            (mode.permits !== undefined ? counted < mode.permits : mode.shared === true || beside.length === 0);
+          const held = await lock(name, { ...mode, semaphores, blocking: false }).catch(() => undefined);
+          expect(held !== undefined).toBe(fits);
+          if (held !== undefined) holds.push({ name, mode, held });
+        }
+        expect(semaphores.size).toBe(new Set(holds.map((hold) => hold.name)).size);
+      }
+    },
+  );
 });
 
 test('Semaphores.get(name) is that lock, FairLocks.get(name) that lock for readers and writers', async () => {
