@@ -27,7 +27,7 @@ export interface LockHandle extends AsyncDisposable, Disposable {
    * holder after it (G19). Always `false` for internal locks.
    */
   readonly previousOwnerDied: boolean;
-  /** How long the call waited, ms. */
+  /** How long the call waited, ms; 0 when it was granted at once. */
   readonly waitedMs: number;
   /** Whether it was released. */
   readonly released: boolean;
