@@ -38,7 +38,12 @@ export class Contender implements AsyncDisposable {
   static async start(env: NodeJS.ProcessEnv = {}, execArgv: string[] = []): Promise<Contender> {
     const child = fork(program, { env: { ...process.env, ...env }, execArgv });
     const contender = new Contender(child);
-    await once(child, 'message');
+    const ended = once(child, 'exit').then(([code, signal]) => {
+      throw new Error(`the contender ended with ${signal ?? code} before it could begin`);
+    });
+    // Later it may end as it likes.
+    ended.catch(() => {});
+    await Promise.race([once(child, 'message'), ended]);
     return contender;
   }
 
