@@ -9,6 +9,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 const root = mkdtempSync(join(tmpdir(), 'lock-path-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+type Calls = Record<string, (...args: unknown[]) => unknown>;
+
 /** The real calls, of which number `failing` fails; knows what is open. */
 class FailingOnce {
   failed: string | undefined;
@@ -17,22 +19,24 @@ class FailingOnce {
   #calls = 0;
 
   constructor(failing: number, code: string) {
-    const wrapped = Object.entries(defaultKernelSystem).map(([name, real]: [string, (...args: never[]) => unknown]) => [
-      name,
-      (...args: never[]): unknown => {
-        this.#calls += 1;
-        const fails = this.#calls === failing;
-        // Linux closes the descriptor whatever it reports.
-        const result: unknown = fails && name !== 'closeSync' ? undefined : real(...args);
-        if (name === 'closeSync') this.open.delete(Number(args[0]));
-        if (fails) {
-          this.failed = name;
-          throw Object.assign(new Error(`${code}: injected at ${name}`), { code });
-        }
-        if (name === 'openSync') this.open.set(Number(result), String(args[0]));
-        return result;
-      },
-    ]);
+    const wrapped = Object.entries(defaultKernelSystem as unknown as Calls).map(
+      ([name, real]: [string, (...args: unknown[]) => unknown]) => [
+        name,
+        (...args: unknown[]): unknown => {
+          this.#calls += 1;
+          const fails = this.#calls === failing;
+          // Linux closes the descriptor whatever it reports.
+          const result = fails && name !== 'closeSync' ? undefined : real(...args);
+          if (name === 'closeSync') this.open.delete(args[0] as number);
+          if (fails) {
+            this.failed = name;
+            throw Object.assign(new Error(`${code}: injected at ${name}`), { code });
+          }
+          if (name === 'openSync') this.open.set(result as number, args[0] as string);
+          return result;
+        },
+      ],
+    );
     this.system = Object.fromEntries(wrapped) as unknown as KernelSystem;
   }
 }
