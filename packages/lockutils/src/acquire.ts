@@ -1,4 +1,4 @@
-import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, hasLogger, Later, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import { announce, tellWait, timedOut } from './acquisition-report.js';
 import { giveUp, hasDoor, takeDoor, takeTurn, waitFor, waitForDoor } from './acquisition-turns.js';
@@ -107,7 +107,7 @@ async function obtainWatched(
   if (call.inside === undefined || !endless || request.permits !== undefined) {
     return obtain(driver, request, fair, patience, place);
   }
-  const { watchForDeadlock } = await import('./deadlock/deadlock-watch.js');
+  const { watchForDeadlock } = await deadlockWatch.use((module) => module);
   const controller = new AbortController();
   const wants = { path: request.path, shared: request.shared };
   const stop = watchForDeadlock(call.name, wants, call.inside, call.clock, (error) => controller.abort(error));
@@ -117,6 +117,12 @@ async function obtainWatched(
     stop();
   }
 }
+
+const deadlockWatch = new Later<typeof import('./deadlock/deadlock-watch.js')>(
+  import.meta.url,
+  './deadlock/deadlock-watch.js',
+  () => import('./deadlock/deadlock-watch.js'),
+);
 
 /** What a call that got everything resolves to. */
 export function granted(call: Acquisition, obtained: Obtained | undefined): GrantedLock {

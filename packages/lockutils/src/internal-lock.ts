@@ -1,5 +1,5 @@
 import type { Acquisition } from './acquisition.js';
-import { engine } from './later.js';
+import { engine } from './engine.js';
 import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
 import { LockObject } from './lock-object.js';
 import { checkLockOptions } from './lock-options.js';

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { Acquisition } from './acquisition.js';
+import { engine } from './engine.js';
 import { LockNotHeldError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
-import { engine } from './later.js';
 import { TurnRegistry } from './local/turn-registry.js';
 import { LockObject, ReaderWriterObject } from './lock-object.js';
 import type { LockOptions } from './lock-options.js';

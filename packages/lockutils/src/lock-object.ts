@@ -1,9 +1,9 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { Acquisition } from './acquisition.js';
+import { engine } from './engine.js';
 import { LockNotHeldError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
 import type { LockBody } from './hold.js';
-import { engine } from './later.js';
 import type { WaitOptions } from './wait-options.js';
 
 /**

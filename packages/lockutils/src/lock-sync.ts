@@ -1,5 +1,4 @@
-import { InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { Later } from './later.js';
+import { InvalidOptionError, Later, systemClock } from '@oslo-concurrency/core';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import type { SyncHeldLock } from './sync-held-lock.js';
 import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
@@ -32,7 +31,11 @@ export function lockSync<T>(
   return machinery.now().holdSync(name, second, third);
 }
 
-const machinery = new Later<typeof import('./hold-sync.js')>('./hold-sync.js', () => import('./hold-sync.js'));
+const machinery = new Later<typeof import('./hold-sync.js')>(
+  import.meta.url,
+  './hold-sync.js',
+  () => import('./hold-sync.js'),
+);
 
 /** Throws for options that a synchronous lock cannot have. */
 export function checkSyncOptions(name: string, options: LockSyncOptions): void {

@@ -1,7 +1,7 @@
+import { type Engine, engine } from './engine.js';
 import type { HeldLock } from './held-lock.js';
 import type { HeldLocks } from './held-locks.js';
 import type { LockBody } from './hold.js';
-import { type Engine, engine } from './later.js';
 import type { LockOptions } from './lock-options.js';
 
 const noOptions: LockOptions = Object.freeze({});

@@ -1,3 +1,4 @@
+import { Later } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command.js';
 import type { Output } from './errors.js';
 
@@ -54,6 +55,11 @@ export async function execute(
   options: ExecuteOptions = {},
 ): Promise<ExecuteResult<Output>> {
   // What runs commands is loaded when there is one: whoever imports this package may only want an error class.
-  const { runExecute } = await import('./execution.js');
-  return runExecute(file, args, options);
+  return execution.use(({ runExecute }) => runExecute(file, args, options));
 }
+
+const execution = new Later<typeof import('./execution.js')>(
+  import.meta.url,
+  './execution.js',
+  () => import('./execution.js'),
+);

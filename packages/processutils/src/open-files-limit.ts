@@ -13,8 +13,10 @@ let found: { readonly limit: number | undefined } | undefined;
  * ancestor with a lower one says it. systemd, when it is the parent of a service, has the highest itself and gives 1024.
  */
 export function originalOpenFilesLimit(): number | undefined {
-  found ??= { limit: detect() };
-  return found.limit;
+  // Without a descriptor to look with, nothing is found, and nothing is kept.
+  if (found === undefined && (process.platform !== 'linux' || read('/proc/self/limits') !== ''))
+    found = { limit: detect() };
+  return found?.limit;
 }
 
 function detect(): number | undefined {

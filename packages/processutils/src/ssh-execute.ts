@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ConcurrencyError } from '@oslo-concurrency/core';
+import { ConcurrencyError, Later } from '@oslo-concurrency/core';
 import type { SshExecuteOptions } from './check-ssh-command.js';
 import type { EndedCommandFacts, Output } from './errors.js';
 import { shortRepr } from './python-repr.js';
@@ -88,6 +88,11 @@ export async function sshExecute(
   command: string,
   options: SshExecuteOptions = {},
 ): Promise<SshExecuteResult<Output>> {
-  const { runSshExecute } = await import('./ssh-execution.js');
-  return runSshExecute(client, command, options);
+  return execution.use(({ runSshExecute }) => runSshExecute(client, command, options));
 }
+
+const execution = new Later<typeof import('./ssh-execution.js')>(
+  import.meta.url,
+  './ssh-execution.js',
+  () => import('./ssh-execution.js'),
+);

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
+import { cleanLockFiles } from './clean-lock-files.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
 import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';
 
@@ -15,7 +16,5 @@ export async function cleanLocks(options: CleanLocksOptions): Promise<CleanLocks
   const names = readLockPath(directory).sort();
   // The files of the lockfile driver are gone with the lock.
   if (driverOf(directory) === 'lockfile') return { removed: [], kept: [] };
-  // Loaded when it is asked for, as the drivers are (G22).
-  const { cleanLockFiles } = await import('./clean-lock-files.js');
   return cleanLockFiles(directory, names, { olderThan, abandoned, dryRun });
 }

@@ -126,7 +126,8 @@ function seatsOf(
   if (inode === undefined) return [];
   let fd: number;
   try {
-    fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    // Not blocking: at a FIFO that somebody laid there, the listing would wait for ever.
+    fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch {
     return [];
   }

@@ -1,3 +1,5 @@
+import { listLockFiles } from './list-lock-files.js';
+import { listLockFolders } from './list-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
 import type { ListLocksOptions } from './lock-path-care.js';
 import type { LockStatus } from './lock-status.js';
@@ -6,10 +8,7 @@ import type { LockStatus } from './lock-status.js';
 export async function listLocks(options: ListLocksOptions): Promise<LockStatus[]> {
   const directory = directoryOf(options);
   const entries = readLockPath(directory);
-  // Loaded when it is asked for, as the drivers are (G22).
   const found =
-    driverOf(directory) === 'lockfile'
-      ? await (await import('./list-lock-folders.js')).listLockFolders(directory)
-      : (await import('./list-lock-files.js')).listLockFiles(directory, entries);
+    driverOf(directory) === 'lockfile' ? await listLockFolders(directory) : listLockFiles(directory, entries);
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,4 +1,4 @@
-import { Later } from '../later.js';
+import { Later } from '@oslo-concurrency/core';
 import type { LockStatus } from './lock-status.js';
 import type { KeepReason } from './remove-unused-lock.js';
 
@@ -39,7 +39,8 @@ export function cleanLocks(options: CleanLocksOptions = {}): Promise<CleanLocksR
 }
 
 const cleaning = new Later<typeof import('./clean-locks.js')>(
-  './cleanup/clean-locks.js',
+  import.meta.url,
+  './clean-locks.js',
   () => import('./clean-locks.js'),
 );
 
@@ -63,4 +64,8 @@ export function listLocks(options: ListLocksOptions = {}): Promise<LockStatus[]>
   return listing.use((module) => module.listLocks(options));
 }
 
-const listing = new Later<typeof import('./list-locks.js')>('./cleanup/list-locks.js', () => import('./list-locks.js'));
+const listing = new Later<typeof import('./list-locks.js')>(
+  import.meta.url,
+  './list-locks.js',
+  () => import('./list-locks.js'),
+);

@@ -1,14 +1,15 @@
-import { getOption } from '@oslo-concurrency/core';
-import { Later } from '../later.js';
+import { getOption, Later } from '@oslo-concurrency/core';
 import type { DriverName } from '../lock-options.js';
 import type { LockDriver } from './driver.js';
 
 const kernel = new Later<typeof import('./kernel/kernel-driver.js')>(
-  './drivers/kernel/kernel-driver.js',
+  import.meta.url,
+  './kernel/kernel-driver.js',
   () => import('./kernel/kernel-driver.js'),
 );
 const lockfile = new Later<typeof import('./lockfile/lockfile-driver.js')>(
-  './drivers/lockfile/lockfile-driver.js',
+  import.meta.url,
+  './lockfile/lockfile-driver.js',
   () => import('./lockfile/lockfile-driver.js'),
 );
 

@@ -1,6 +1,5 @@
-import { ConcurrencyError } from '@oslo-concurrency/core';
+import { ConcurrencyError, Later } from '@oslo-concurrency/core';
 import { describeHolders } from '../errors.js';
-import { Later } from '../later.js';
 import type { Holder } from '../owner/holder.js';
 import type { HeldLease } from './held-lease.js';
 import type { LeaseOptions } from './lease-options.js';
@@ -27,7 +26,11 @@ export function lease<T>(
   return machinery.use(({ holdLease }) => holdLease(name, options, fn));
 }
 
-const machinery = new Later<typeof import('./hold-lease.js')>('./lease/hold-lease.js', () => import('./hold-lease.js'));
+const machinery = new Later<typeof import('./hold-lease.js')>(
+  import.meta.url,
+  './hold-lease.js',
+  () => import('./hold-lease.js'),
+);
 
 /**
  * Why a lease ended under its holder. `unreachable`: no renewal came through in time · `blocked`: the event loop was

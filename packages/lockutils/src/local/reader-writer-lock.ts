@@ -1,6 +1,6 @@
 import type { Acquisition } from '../acquisition.js';
+import { engine } from '../engine.js';
 import type { HeldLock } from '../held-lock.js';
-import { engine } from '../later.js';
 import { ReaderWriterObject } from '../lock-object.js';
 import { checkLockOptions } from '../lock-options.js';
 import type { WaitOptions } from '../wait-options.js';

@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module';
 
-const require = createRequire(import.meta.url);
-
 /**
- * A part of this package that is loaded when it is first used, so that importing the package costs little (G22).
+ * A part of a package that is loaded when it is first used, so that importing the package costs little (G22). For the
+ * packages of this family; it is exported for them, and promises nothing to others.
  *
  * By `require`, which since Node 20.19 loads ES modules too: at once, so that the first call takes its turn in line as
  * every later one does; without a warning; and as the same instance that `import()` gives. It also forgets a failure.
@@ -17,11 +16,13 @@ export class Later<M extends object> {
   loaded: M | undefined;
   #module: M | undefined;
   #waiting = 0;
+  readonly #base: string;
   readonly #file: string;
   readonly #import: () => Promise<M>;
 
-  /** `file` as seen from here; `load` is the `import()` of the same. */
-  constructor(file: string, load: () => Promise<M>) {
+  /** `file` as seen from `base`, the `import.meta.url` of who asks; `load` is the `import()` of the same. */
+  constructor(base: string, file: string, load: () => Promise<M>) {
+    this.#base = base;
     this.#file = file;
     this.#import = load;
   }
@@ -49,7 +50,7 @@ export class Later<M extends object> {
 
   /** The module, for code that cannot wait. @throws what `require` throws where it must still be loaded and cannot be */
   now(): M {
-    this.#module ??= require(this.#file) as M;
+    this.#module ??= createRequire(this.#base)(this.#file) as M;
     return this.#module;
   }
 
@@ -69,9 +70,3 @@ export class Later<M extends object> {
     if (this.#waiting === 0) this.loaded = this.#module;
   }
 }
-
-/** What takes and holds locks: everything behind the public functions and objects. */
-export type Engine = typeof import('./hold-and-plan.js');
-
-/** The one engine of this copy of the package; loaded by the first call that locks. */
-export const engine = new Later<Engine>('./hold-and-plan.js', () => import('./hold-and-plan.js'));
