@@ -12,15 +12,13 @@ const turn = 30_000;
 const faults = ['kill', 'exit', 'stop', 'block', 'starve'];
 const crew = { count: 6, threads: 2 };
 const contenders = crew.count + crew.threads;
-const subjects = [
-  { driver: 'kernel', shape: { modes: ['exclusive', 'exclusive', 'shared', 'permits'] } },
-  { driver: 'lockfile', shape: {} },
-];
+const subjects = ['kernel', 'lockfile'];
+const modes = ['exclusive', 'exclusive', 'shared', 'permits'];
 
 const { minutes, seed } = readArguments();
 const end = performance.now() + minutes * 60_000;
 const seen = new Map(
-  subjects.map(({ driver }) => [
+  subjects.map((driver) => [
     driver,
     { plans: 0, contended: 0, grants: 0, gaveUp: 0, faults: 0, violations: 0, 'longest wait (ms)': 0 },
   ]),
@@ -40,7 +38,7 @@ for (const { driver, message } of violations) console.log(`\n${driver}: ${messag
 console.log(violations.length === 0 ? 'soak: no violation' : `soak: ${violations.length} violations`);
 process.exitCode = violations.length === 0 ? 0 : 1;
 
-async function soak({ driver, shape }, timeLimit, from) {
+async function soak(driver, timeLimit, from) {
   const tally = seen.get(driver);
   const before = { ...tally };
   const pool = await spawnContenders({ ...crew, driver });
@@ -54,7 +52,7 @@ async function soak({ driver, shape }, timeLimit, from) {
     progress(driver);
   };
   try {
-    const drawn = plans({ contenders, fair: 'some', removal: true, faults, ...shape });
+    const drawn = plans({ contenders, fair: 'some', removal: true, faults, modes });
     await checkPlans(pool, drawn, {
       runs: 1_000_000,
       timeLimit,

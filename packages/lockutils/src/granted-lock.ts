@@ -77,12 +77,21 @@ export class GrantedLock implements LockHandle {
     this.release().catch((error: Error) => getLogger().error(error.message));
   }
 
-  downgrade(): void {
-    const grant = this.#grant();
-    this.#endUpgrade('downgraded');
-    downgrade(this.#call, grant);
-    // Kept for an exclusive holder only: readers behind it in line may now come in.
-    void this.#obtained?.place?.leave();
+  // Not async, for the same reason as release().
+  downgrade(): Promise<void> {
+    try {
+      const grant = this.#grant();
+      this.#endUpgrade('downgraded');
+      const done = downgrade(this.#call, grant);
+      return isThenable(done) ? Promise.resolve(done).then(() => this.#leavePlace()) : this.#leavePlace();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  // Kept for an exclusive holder only: readers behind it in line may now come in.
+  #leavePlace(): Promise<void> {
+    return Promise.resolve(this.#obtained?.place?.leave());
   }
 
   async upgrade(options: UpgradeOptions = {}): Promise<void> {

@@ -36,8 +36,11 @@ export interface LockHandle extends AsyncDisposable, Disposable {
    * until this process ends.
    */
   release(): Promise<void>;
-  /** Exclusive to shared, in one step: no other writer can come between (G11). @throws LockUnsupportedError */
-  downgrade(): void;
+  /**
+   * Exclusive to shared, in one step: no other writer can come between (G11). Done when it returns, by drivers that work
+   * synchronously. Rejects with {@link LockUnsupportedError} where that cannot be had.
+   */
+  downgrade(): Promise<void>;
   /**
    * Shared to exclusive, in one step: waits until the other readers are gone, and no writer comes between (G11).
    * @throws UpgradeConflictError when another reader already waits to upgrade: release and lock again.

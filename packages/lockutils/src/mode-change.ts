@@ -5,6 +5,7 @@ import type { HeldTurn } from './local/held-turn.js';
 import { onAbort } from './waiting/on-abort.js';
 import type { Patience } from './waiting/patience.js';
 import { poll } from './waiting/poll.js';
+import { isThenable } from './waiting/thenable.js';
 
 /** Options of an upgrade; times are milliseconds. */
 export interface UpgradeOptions {
@@ -16,15 +17,19 @@ export interface UpgradeOptions {
  * Exclusive to shared, in one step at each level: first the driver's lock, then the turns of this process, so that
  * nobody here is let in before the file can be shared.
  */
-export function downgrade(call: Acquisition, grant: Grant | undefined): void {
+export function downgrade(call: Acquisition, grant: Grant | undefined): void | Promise<void> {
   if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
   if (call.turns[0]?.turn.shared === true) return;
+  const share = (): void => {
+    for (const { queue, turn } of call.turns) queue.downgrade(turn);
+    noteMode(call, true);
+  };
   if (grant !== undefined) {
     if (grant.downgrade === undefined) throw unsupported(call, 'This driver');
-    grant.downgrade();
+    const done = grant.downgrade();
+    if (isThenable(done)) return Promise.resolve(done).then(share);
   }
-  for (const { queue, turn } of call.turns) queue.downgrade(turn);
-  noteMode(call, true);
+  share();
 }
 
 /**
@@ -103,16 +108,24 @@ function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patienc
 }
 
 async function upgradeGrant(call: Acquisition, grant: Grant, timeout: number, patience: Patience): Promise<void> {
-  const upgrading: Upgrade | undefined = grant.upgrade?.();
+  const upgrading: Upgrade | undefined = await grant.upgrade?.();
   if (upgrading === undefined) throw new UpgradeConflictError(call.name);
+  const attempt = (): true | undefined | Promise<true | undefined> => {
+    const alone = upgrading.attempt();
+    return isThenable(alone) ? Promise.resolve(alone).then(orNotYet) : orNotYet(alone);
+  };
+  let done: true | undefined;
   try {
-    const attempt = (): true | undefined => upgrading.attempt() || undefined;
-    const done = await poll<true>({ attempt, giveBack: () => {} }, patience);
+    done = await poll<true>({ attempt, giveBack: () => {} }, patience);
     if (done === undefined) throw new LockTimeoutError(call.name, timeout, []);
   } finally {
-    upgrading.end();
+    await upgrading.end();
+    // An attempt that was under way may have come true when nobody waited for it any more.
+    if (done === undefined) await grant.downgrade?.();
   }
 }
+
+const orNotYet = (done: boolean): true | undefined => done || undefined;
 
 function unsupported(call: Acquisition, who: string): LockUnsupportedError {
   return new LockUnsupportedError(call.request?.path ?? call.name, `${who} cannot change between shared and exclusive`);

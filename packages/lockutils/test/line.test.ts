@@ -117,9 +117,9 @@ describe('G10 the line of waiting processes', () => {
   });
 });
 
-describe('G11 readers and writers between processes', () => {
+describe.each(['kernel', 'lockfile'] as const)('G11 readers and writers between processes by %s', (driver) => {
   // Not fair: readers queue all the same, else a stream of them would starve a writer.
-  const plainIn = (lockPath: string): LockOptions => ({ external: true, lockPath });
+  const plainIn = (lockPath: string): LockOptions => ({ external: true, lockPath, driver });
 
   const shared = { shared: true };
 
@@ -141,7 +141,7 @@ describe('G11 readers and writers between processes', () => {
     using directory = lockDirectory();
     const options = plainIn(directory.path);
     await contender(0).acquire('x', { ...options, ...shared });
-    const writer = await contender(1).queue('x', { external: true, lockPath: directory.path });
+    const writer = await contender(1).queue('x', options);
     const late = contender(2).acquire('x', { ...options, ...shared, blocking: false });
     await expect(late).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
     await contender(0).release('x');
@@ -154,13 +154,14 @@ describe('G11 readers and writers between processes', () => {
     const options = { ...plainIn(directory.path), ...shared };
     const code = `
       globalThis.reading = true;
-      (async () => { while (globalThis.reading) await lock('x', ${JSON.stringify(options)}, () => new Promise((r) => setTimeout(r, 3))); })();`;
+      globalThis.read = (async () => { while (globalThis.reading) await lock('x', ${JSON.stringify(options)}, () => new Promise((r) => setTimeout(r, 3))); })();`;
     for (const n of [0, 1, 2]) await contender(n).ask('run', { code });
     for (let round = 0; round < 5; round += 1) {
-      await contender(3).acquire('x', { external: true, lockPath: directory.path, timeout: 5000 });
+      await contender(3).acquire('x', { ...plainIn(directory.path), timeout: 5000 });
       await contender(3).release('x');
     }
-    for (const n of [0, 1, 2]) await contender(n).ask('run', { code: 'globalThis.reading = false' });
+    for (const n of [0, 1, 2])
+      await contender(n).ask('run', { code: 'globalThis.reading = false; await globalThis.read' });
   });
 
   it('G11 downgrade lets readers in and no writer between', async () => {
@@ -233,10 +234,12 @@ describe('G11 readers and writers between processes', () => {
   });
 });
 
-describe('permits between processes', () => {
+describe.each(['kernel', 'lockfile'] as const)('permits between processes by %s', (driver) => {
+  const countedIn = (lockPath: string): LockOptions => ({ ...fairIn(lockPath), driver, permits: 2 });
+
   it('admit so many processes and no more, and free the seat of one that is killed', async () => {
     using directory = lockDirectory();
-    const options = { ...fairIn(directory.path), permits: 2 };
+    const options = countedIn(directory.path);
     const victim = await Contender.start();
     await victim.acquire('x', options);
     await contender(0).acquire('x', options);
@@ -251,7 +254,7 @@ describe('permits between processes', () => {
 
   it('G18 a timeout names all who hold a permit', async () => {
     using directory = lockDirectory();
-    const options = { ...fairIn(directory.path), permits: 2 };
+    const options = countedIn(directory.path);
     await contender(0).acquire('x', { ...options, label: 'one' });
     await contender(1).acquire('x', { ...options, label: 'two' });
     const late = contender(2).acquire('x', { ...options, timeout: 20 });

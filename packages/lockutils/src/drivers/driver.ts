@@ -24,21 +24,24 @@ export interface Grant {
    * it, so a `previousOwnerDied` must be said to the next one instead.
    */
   release(options?: { readonly remove?: boolean; readonly unused?: boolean }): void | Promise<void>;
-  /** Exclusive to shared in one step, so that no other writer comes between. Absent where that cannot be had. */
-  downgrade?(): void;
+  /**
+   * Exclusive to shared in one step, so that no other writer comes between; does nothing to what is shared. Absent where
+   * that cannot be had.
+   */
+  downgrade?(): void | Promise<void>;
   /**
    * Begins to turn shared into exclusive, keeping others from joining; `undefined` when another holder has begun to.
    * Absent where that cannot be had.
    */
-  upgrade?(): Upgrade | undefined;
+  upgrade?(): Upgrade | undefined | Promise<Upgrade | undefined>;
 }
 
 /** One holder's way from shared to exclusive; the shared lock is held throughout. */
 export interface Upgrade {
   /** `true` once it is exclusive; `false` while other shared holders are in. */
-  attempt(): boolean;
+  attempt(): boolean | Promise<boolean>;
   /** Gives up, or ends after success; lets others join again. */
-  end(): void;
+  end(): void | Promise<void>;
 }
 
 /** A place in the line for one lock, kept until `leave` or the end of this process. */

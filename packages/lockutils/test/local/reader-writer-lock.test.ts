@@ -18,7 +18,7 @@ describe('ReaderWriterLock', () => {
     expect(both.owner).toBe(ReaderWriterLock.WRITER);
     expect([both.isReader(writer), both.isWriter(writer)]).toEqual([false, true]);
     expect(new ReaderWriterLock().isWriter(writer)).toBe(false);
-    writer.downgrade();
+    await writer.downgrade();
     expect([both.owner, both.isReader(writer), both.isWriter(writer)]).toEqual(['r', true, false]);
     await writer.release();
   });

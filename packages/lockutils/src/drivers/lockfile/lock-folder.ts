@@ -1,11 +1,11 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { LockLostError } from '../../errors.js';
-import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
-import { liveness } from '../../owner/liveness.js';
+import { newIdentityName } from '../../owner/identity-name.js';
 import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
+import { moveIn } from './move-in.js';
 import type { OwnedFolder } from './owned-fs.js';
-import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
+import { discardOwnerFile, isCode, isOfDead, namesIn, prepareOwnerFile, quietly, removed } from './owner-file.js';
 import { type Steps, step } from './steps.js';
 
 /** Options of {@link LockFolder}. */
@@ -18,6 +18,11 @@ export interface LockFolderOptions {
   readonly isOver?: (name: string) => Steps<boolean>;
   /** Whether an owner file that was listed is really there; by default the listing is believed. */
   readonly isThere?: (name: string) => Steps<boolean>;
+  /**
+   * Clears what else may lie in the folder of the lock, as far as nobody alive has it; whether it found anything. By
+   * default nothing else may lie there.
+   */
+  readonly tidy?: (names: readonly string[]) => Steps<boolean>;
 }
 
 /**
@@ -50,6 +55,7 @@ export class LockFolder implements OwnedFolder {
   readonly #paths: LockPaths;
   readonly #isOver: (name: string) => Steps<boolean>;
   readonly #isThere: (name: string) => Steps<boolean>;
+  readonly #tidy: LockFolderOptions['tidy'];
   /** The name of our owner file. */
   readonly own: string;
   readonly #prepared: string;
@@ -57,7 +63,8 @@ export class LockFolder implements OwnedFolder {
   #mayBeReleased = false;
 
   constructor(fs: LockfileFs, lockFile: string, options: LockFolderOptions = {}) {
-    const { area = 'lockfile', label, own = newIdentityName(), isOver = isDead, isThere = isListed } = options;
+    const { area = 'lockfile', label, own = newIdentityName() } = options;
+    const { isOver = isDead, isThere = isListed, tidy } = options;
     this.#fs = fs;
     this.#lockFile = lockFile;
     this.#area = area;
@@ -65,6 +72,7 @@ export class LockFolder implements OwnedFolder {
     this.#paths = lockPathsOf(lockFile, area);
     this.#isOver = isOver;
     this.#isThere = isThere;
+    this.#tidy = tidy;
     this.own = own;
     this.#prepared = join(this.#paths.prepared, this.own);
   }
@@ -74,12 +82,12 @@ export class LockFolder implements OwnedFolder {
     // Only to spare the work below while somebody is in; what decides is the rename.
     for (const name of yield* this.#names()) if (yield* this.#isThere(name)) return false;
     try {
-      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, this.#label, this.#area);
-      if (!(yield* this.#moveIn())) {
+      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, { label: this.#label, area: this.#area });
+      if (!(yield* moveIn(this.#fs, this.#prepared, this.#paths.held, this.own))) {
         yield* this.#discard();
         return false;
       }
-      this.previousOwnerDied = yield* this.#removed(this.#paths.died);
+      this.previousOwnerDied = yield* removed(this.#fs, this.#paths.died);
       return true;
     } catch (error) {
       yield* this.#discard();
@@ -89,7 +97,8 @@ export class LockFolder implements OwnedFolder {
 
   /** Who is in: nobody, somebody whose death is certain, or somebody else. */
   *judge(): Steps<'free' | 'dead' | 'held'> {
-    const names = yield* this.#names();
+    let names = yield* this.#names();
+    if (this.#tidy !== undefined && (yield* this.#tidy(names))) names = yield* this.#names();
     for (const name of names) {
       if (!(yield* this.#isOver(name))) continue;
       this.#judgedDead = name;
@@ -128,38 +137,6 @@ export class LockFolder implements OwnedFolder {
     yield* quietly(() => this.#fs.rmdir(this.#paths.held));
   }
 
-  *#moveIn(): Steps<boolean> {
-    for (let round = 1; ; round += 1) {
-      try {
-        yield* step(this.#fs.rename(this.#prepared, this.#paths.held));
-        return true;
-      } catch (error) {
-        if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-        // Windows and some servers say EPERM for "not empty" and for "exists" too, and a server's answer may be lost.
-        const names = yield* this.#names();
-        if (names.includes(this.own)) return true;
-        if (names.length > 0) return false;
-        if (round === 3) return yield* this.#deniedToAll(error);
-        // Empty is free (rule 1), so removing it takes nothing from anybody; it fails if somebody has moved in.
-        yield* quietly(() => this.#fs.rmdir(this.#paths.held));
-      }
-    }
-  }
-
-  // The folder looks empty, and can neither be replaced nor removed: either a cache says so and somebody is in, or we may
-  // not change anything here. A free name beside it tells.
-  *#deniedToAll(error: unknown): Steps<false> {
-    if (!isCode(error, 'EPERM', 'EACCES')) throw error;
-    const aside = join(dirname(this.#paths.held), this.own);
-    try {
-      yield* step(this.#fs.rename(this.#prepared, aside));
-    } catch {
-      throw error;
-    }
-    yield* step(this.#fs.rename(aside, this.#prepared));
-    return false;
-  }
-
   // Leaves nothing of ours behind, also where it is not known how far we got: every path here is ours alone.
   *#discard(): Steps<void> {
     yield* discardOwnerFile(this.#fs, this.#prepared, this.own);
@@ -169,22 +146,11 @@ export class LockFolder implements OwnedFolder {
   *#names(): Steps<string[]> {
     return yield* namesIn(this.#fs, this.#paths.held);
   }
-
-  *#removed(path: string): Steps<boolean> {
-    try {
-      yield* step(this.#fs.unlink(path));
-      return true;
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return false;
-      throw error;
-    }
-  }
 }
 
 // biome-ignore lint/correctness/useYield: what leases ask here needs the file system.
 function* isDead(name: string): Steps<boolean> {
-  const identity = parseIdentityName(name);
-  return identity !== undefined && liveness(identity) === 'dead';
+  return isOfDead(name);
 }
 
 // biome-ignore lint/correctness/useYield: as above.

@@ -14,10 +14,27 @@ export interface LockPaths {
   readonly extra: string;
 }
 
+/** Where those lie that have a lock together with others. */
+export interface SeatPaths {
+  /** `held/NAME/seats`: a folder with an owner file in it for each who holds. */
+  readonly seats: string;
+  /** `held/NAME/upgrade`: the seat of the one who waits to be alone. */
+  readonly upgrade: string;
+  /** `died-seats/NAME`: the owner file of a dead permit holder, by seat, until the next one in that seat was told. */
+  readonly died: string;
+}
+
 /** Strict locks and leases never meet, though they have one lock path. */
 export type LockArea = 'lockfile' | 'lease';
 
-const extraKind: Record<LockArea, string> = { lockfile: 'queue', lease: 'token' };
+/** The names in the folder of a lock that are no owner files. */
+export const seatsName = 'seats';
+export const upgradeName = 'upgrade';
+
+const kinds: Record<LockArea, readonly string[]> = {
+  lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
+  lease: ['held', 'died', 'new', 'token'],
+};
 const made = new Map<string, { readonly paths: readonly string[]; readonly mode: number | undefined }>();
 
 /** The paths of the lock at `lockFile`. */
@@ -25,6 +42,13 @@ export function lockPathsOf(lockFile: string, area: LockArea = 'lockfile'): Lock
   const name = basename(lockFile);
   const [held = '', died = '', prepared = '', extra = ''] = foldersOf(dirname(lockFile), area).paths;
   return { held: join(held, name), died: join(died, name), prepared, extra: join(extra, name) };
+}
+
+/** The paths of those who have the strict lock at `lockFile` together. */
+export function seatPathsOf(lockFile: string): SeatPaths {
+  const { held } = lockPathsOf(lockFile);
+  const died = foldersOf(dirname(lockFile), 'lockfile').paths[4] ?? '';
+  return { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(died, basename(lockFile)) };
 }
 
 /** The folder of all held locks of a lock path. */
@@ -42,7 +66,7 @@ export function sharedModeOf(lockFile: string, area: LockArea = 'lockfile'): num
 
 /** Makes {@link lockPathsOf} look again whether the folders are there. */
 export function forgetLockPaths(lockFile: string): void {
-  for (const area of Object.keys(extraKind)) made.delete(keyOf(dirname(lockFile), area as LockArea));
+  for (const area of Object.keys(kinds)) made.delete(keyOf(dirname(lockFile), area as LockArea));
 }
 
 const keyOf = (directory: string, area: LockArea): string => `${directory}\0${area}`;
@@ -53,7 +77,7 @@ function foldersOf(
 ): { readonly paths: readonly string[]; readonly mode: number | undefined } {
   let folders = made.get(keyOf(directory, area));
   if (folders === undefined) {
-    const paths = ['held', 'died', 'new', extraKind[area]].map((kind) => makeHiddenFolder(directory, area, kind));
+    const paths = kinds[area].map((kind) => makeHiddenFolder(directory, area, kind));
     const mode = statSync(directory).mode & 0o7777;
     folders = { paths, mode: (mode & 0o022) === 0 ? undefined : mode };
     if (made.size >= 1000) made.clear();

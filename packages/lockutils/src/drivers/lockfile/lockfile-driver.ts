@@ -1,20 +1,20 @@
-import { basename, dirname, join } from 'node:path';
-import { LockUnsupportedError } from '../../errors.js';
+import { basename, dirname } from 'node:path';
 import { checkLockPath } from '../../lock-path.js';
-import type { Holder } from '../../owner/holder.js';
-import { parseIdentityName } from '../../owner/identity-name.js';
-import { liveness } from '../../owner/liveness.js';
-import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
 import { claimLockPath } from '../lock-path-marker.js';
 import { explained } from './explained.js';
 import { joinLine } from './file-line.js';
+import { FolderHold } from './folder-hold.js';
 import { onEntryChange } from './folder-watch.js';
+import { holdersOf } from './holders.js';
 import { lockCall } from './lock-call.js';
 import { LockFolder } from './lock-folder.js';
-import { heldFolderOf, lockPathsOf } from './lock-paths.js';
-import { type Answer, type LockfileFs, promisedFs, synchronousFs } from './lockfile-fs.js';
+import { heldFolderOf, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { type LockfileFs, promisedFs, synchronousFs } from './lockfile-fs.js';
+import { explaining, lockfileGrant, performer } from './lockfile-grant.js';
+import type { OwnedFolder } from './owned-fs.js';
 import { loadProperLockfile } from './proper-lockfile.js';
+import { Seats } from './seats.js';
 import { run, runSync, type Steps, step } from './steps.js';
 import { sweepOnce } from './sweep.js';
 
@@ -34,73 +34,72 @@ export interface LockfileDriverOptions {
  *
  * Promises: at most one holder, never taken from a live one, however old, paused or slow; taken at once from one that
  * ended on this machine. Does not promise: taking over from a process on another machine or in another container, whose
- * end cannot be seen (`holders` names it; remove its file by hand); `shared` and `permits`.
+ * end cannot be seen (`holders` names it; remove its file by hand).
  *
- * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself.
+ * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself. Who has it alone
+ * gets it by `LockFolder`, readers and holders of permits by `Seats`; one may become the other by `FolderHold`.
  */
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
   const { synchronous = false, fs = synchronous ? synchronousFs : promisedFs } = options;
   return {
     name: 'lockfile',
-    tryAcquire: (request) => (synchronous ? acquireSync(fs, request) : acquire(fs, request)),
+    tryAcquire(request) {
+      check(request);
+      if (request.shared || request.permits !== undefined) return acquireSeat(fs, request, synchronous);
+      return synchronous ? acquireSync(fs, request) : acquire(fs, request);
+    },
     joinQueue(request) {
       check(request);
       return joinLine(fs, request, synchronous);
     },
-    onRelease(request, wake) {
-      const own = basename(request.path);
-      return onEntryChange(heldFolderOf(dirname(request.path)), (name) => {
-        if (name === undefined || name === own) wake();
-      });
-    },
-    holders: (request) => (synchronous ? runSync(holdersOf(fs, request.path)) : run(holdersOf(fs, request.path))),
+    onRelease: (request, wake) => listen(request, wake),
+    holders: ({ path }) => (synchronous ? runSync(holdersOf(fs, path)) : run(holdersOf(fs, path))),
   };
 }
 
-async function acquire(fs: LockfileFs, request: LockRequest): Promise<Grant | undefined> {
-  const { path } = request;
-  const folder = prepare(fs, request);
+function listen({ path, permits }: LockRequest, wake: () => void): () => void {
+  const own = basename(path);
+  const stop = onEntryChange(heldFolderOf(dirname(path)), (name) => {
+    if (name === undefined || name === own) wake();
+  });
+  if (permits === undefined) return stop;
+  // One of several leaves, which changes nothing further up.
+  const stopSeats = onEntryChange(seatPathsOf(path).seats, wake);
+  return () => {
+    stop();
+    stopSeats();
+  };
+}
+
+function acquireSeat(
+  fs: LockfileFs,
+  { path, label, permits }: LockRequest,
+  synchronous: boolean,
+): Grant | undefined | Promise<Grant | undefined> {
+  const perform = performer(synchronous);
+  const hold = new FolderHold(new Seats(fs, path), { label, permits });
+  const take = function* (): Steps<Grant | undefined> {
+    yield* sweepOnce(fs, path);
+    return (yield* hold.take()) ? lockfileGrant(path, hold, { permits, perform }) : undefined;
+  };
+  return perform(explaining(path, 'lock', take()));
+}
+
+async function acquire(fs: LockfileFs, { path, label }: LockRequest): Promise<Grant | undefined> {
+  const { folder, grant } = prepare(fs, path, label);
   try {
     await run(sweepOnce(fs, path));
-    let release: (() => Promise<void>) | undefined = await loadProperLockfile().lock(...lockCall(path, folder));
-    return {
-      previousOwnerDied: folder.previousOwnerDied,
-      async release(options) {
-        folder.unused = options?.unused === true;
-        // proper-lockfile forgets a lock before it gives it back, so a second call after a failure goes past it.
-        const giveBack = release ?? (() => run(folder.release()));
-        release = undefined;
-        try {
-          await giveBack();
-        } catch (error) {
-          throw explained(path, 'release', error);
-        }
-      },
-    };
+    return grant(await loadProperLockfile().lock(...lockCall(path, folder)), false);
   } catch (error) {
     return takenOrThrow(path, error);
   }
 }
 
-function acquireSync(fs: LockfileFs, request: LockRequest): Grant | undefined {
-  const { path } = request;
-  const folder = prepare(fs, request);
+function acquireSync(fs: LockfileFs, { path, label }: LockRequest): Grant | undefined {
+  const { folder, grant } = prepare(fs, path, label);
   try {
     runSync(sweepOnce(fs, path));
-    let release: (() => void) | undefined = loadProperLockfile().lockSync(...lockCall(path, folder));
-    return {
-      previousOwnerDied: folder.previousOwnerDied,
-      release(options) {
-        folder.unused = options?.unused === true;
-        const giveBack = release ?? (() => runSync(folder.release()));
-        release = undefined;
-        try {
-          giveBack();
-        } catch (error) {
-          throw explained(path, 'release', error);
-        }
-      },
-    };
+    return grant(loadProperLockfile().lockSync(...lockCall(path, folder)), true);
   } catch (error) {
     return takenOrThrow(path, error);
   }
@@ -110,44 +109,38 @@ function takenOrThrow(path: string, error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw explained(path, 'lock', error);
 }
 
-function prepare(fs: LockfileFs, request: LockRequest): LockFolder {
-  check(request);
-  return new LockFolder(fs, request.path, { label: request.label });
+function prepare(fs: LockfileFs, path: string, label: string | undefined) {
+  const seats = new Seats(fs, path);
+  const lock = new LockFolder(fs, path, { label, tidy: (names) => seats.tidy(names) });
+  const hold = new FolderHold(seats, { label }, lock);
+  const folder: OwnedFolder & { readonly own: string } = {
+    own: lock.own,
+    take: () => lock.take(),
+    judge: () => lock.judge(),
+    breakDead: () => lock.breakDead(),
+    // By then it may be held together with others.
+    release: () => hold.release(),
+  };
+  const grant = (unlock: () => void | Promise<void>, synchronous: boolean): Grant => {
+    hold.previousOwnerDied = lock.previousOwnerDied;
+    // proper-lockfile forgets a lock before it gives it back, so a second call after a failure goes past it.
+    let known = true;
+    const giveBack = function* (): Steps<void> {
+      if (!known) return yield* hold.release();
+      known = false;
+      yield* step(unlock());
+    };
+    return lockfileGrant(path, hold, { permits: undefined, perform: performer(synchronous), giveBack });
+  };
+  return { folder, grant };
 }
 
-function check({ path, shared, permits }: LockRequest): void {
-  if (shared || permits !== undefined) {
-    const asked = shared ? 'shared' : 'permits';
-    throw new LockUnsupportedError(path, `The lockfile driver has no ${asked}; only driver: 'kernel' has it`);
-  }
+function check({ path }: LockRequest): void {
   checkLockPath(dirname(path));
   try {
     claimLockPath(dirname(path), 'lockfile');
     lockPathsOf(path);
   } catch (error) {
     throw explained(path, 'mark', error);
-  }
-}
-
-function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {
-  const { held } = lockPathsOf(lockFile);
-  const holders: Holder[] = [];
-  for (const name of yield* orNothing(() => fs.readdir(held))) {
-    const identity = parseIdentityName(name);
-    if (identity !== undefined && liveness(identity) === 'dead') continue;
-    const record = decodeOwnerRecord(Uint8Array.from(yield* orNothing(() => fs.readFile(join(held, name)))));
-    if (record !== undefined) holders.push(holderOf(record));
-    else if (identity !== undefined) holders.push({ pid: identity.pid, host: identity.host });
-    else holders.push({ label: `not an owner file of this library: ${join(held, name)}` });
-  }
-  return holders;
-}
-
-// Released meanwhile, or not readable for us.
-function* orNothing<T>(call: () => Answer<Iterable<T>>): Steps<Iterable<T>> {
-  try {
-    return yield* step(call());
-  } catch {
-    return [];
   }
 }

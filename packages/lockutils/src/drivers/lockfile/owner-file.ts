@@ -1,21 +1,35 @@
 import { join } from 'node:path';
+import { parseIdentityName } from '../../owner/identity-name.js';
+import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { forgetLockPaths, type LockArea, lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { type Steps, step } from './steps.js';
 
+/** What an owner file tells besides whose it is. */
+export interface OwnerFacts {
+  readonly label?: string | undefined;
+  readonly permits?: number | undefined;
+  readonly area?: LockArea;
+}
+
 /**
  * Makes the folder `new/OWN` with the owner file `OWN` in it, to be renamed to where it shall mean something. So an owner
  * file is never seen half made, and never without the folder's name saying whose it is.
  */
-export function* prepareOwnerFile(
+export function* prepareOwnerFile(fs: LockfileFs, lockFile: string, own: string, facts: OwnerFacts): Steps<void> {
+  const prepared = yield* prepareFolder(fs, lockFile, own, facts.area);
+  yield* step(fs.create(join(prepared, own), encodeOwnerRecord(facts.label, Date.now(), facts.permits)));
+}
+
+/** Makes the empty folder `new/NAME`, to be renamed; `name` says whose it is, in case nobody comes to that. */
+export function* prepareFolder(
   fs: LockfileFs,
   lockFile: string,
-  own: string,
-  label: string | undefined,
+  name: string,
   area: LockArea = 'lockfile',
-): Steps<void> {
-  const prepared = join(lockPathsOf(lockFile, area).prepared, own);
+): Steps<string> {
+  const prepared = join(lockPathsOf(lockFile, area).prepared, name);
   try {
     yield* step(fs.mkdir(prepared));
   } catch (error) {
@@ -25,9 +39,36 @@ export function* prepareOwnerFile(
     lockPathsOf(lockFile, area);
     yield* step(fs.mkdir(prepared));
   }
+  yield* openToOthers(fs, lockFile, prepared, area);
+  return prepared;
+}
+
+/** Gives a folder the mode that lets others take part, whatever our umask is. */
+export function* openToOthers(
+  fs: LockfileFs,
+  lockFile: string,
+  folder: string,
+  area: LockArea = 'lockfile',
+): Steps<void> {
   const mode = sharedModeOf(lockFile, area);
-  if (mode !== undefined) yield* step(fs.chmod(prepared, mode));
-  yield* step(fs.create(join(prepared, own), encodeOwnerRecord(label, Date.now())));
+  if (mode !== undefined) yield* step(fs.chmod(folder, mode));
+}
+
+/** Whether the process that an owner file is named after has certainly ended. */
+export function isOfDead(name: string): boolean {
+  const identity = parseIdentityName(name);
+  return identity !== undefined && liveness(identity) === 'dead';
+}
+
+/** Removes a file; `false` when there was none. */
+export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
+  try {
+    yield* step(fs.unlink(path));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /** Removes a folder made by {@link prepareOwnerFile}, as far as it was made. */

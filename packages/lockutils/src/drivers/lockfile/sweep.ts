@@ -20,11 +20,24 @@ export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'l
     for (const name of yield* step(fs.readdir(prepared))) {
       const identity = parseIdentityName(name);
       if (identity === undefined || liveness(identity) !== 'dead') continue;
-      const folder = join(prepared, name);
-      for (const file of yield* step(fs.readdir(folder))) yield* step(fs.unlink(join(folder, file)));
-      yield* step(fs.rmdir(folder));
+      yield* removeFolder(fs, join(prepared, name), 3);
     }
   } catch {
     // Another process sweeps too, or may not.
   }
+}
+
+// Of those who share there may be `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. Node has no call that removes a tree
+// and is among those that one may replace.
+function* removeFolder(fs: LockfileFs, folder: string, depth: number): Steps<void> {
+  for (const name of yield* step(fs.readdir(folder))) {
+    const path = join(folder, name);
+    try {
+      yield* step(fs.unlink(path));
+    } catch (error) {
+      if (depth === 0) throw error;
+      yield* removeFolder(fs, path, depth - 1);
+    }
+  }
+  yield* step(fs.rmdir(folder));
 }

@@ -62,7 +62,7 @@ export class TicketFolder {
   /** Joins the line. Waits for nobody. */
   *join(label: string | undefined): Steps<void> {
     try {
-      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, label);
+      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, { label });
       for (let round = 1; ; round += 1) {
         const number = highest(yield* this.#numbers()) + 1;
         // Before it is taken: should the answer get lost, the ticket must not stay behind.

@@ -81,14 +81,6 @@ describe('one name, one holder', () => {
     }
     expect(readdirSync(directory)).toEqual(['.oslo-concurrency']);
   });
-
-  test('shared and permits are refused with a clear error', () => {
-    const refused = expect.objectContaining({ code: 'ERR_LOCK_UNSUPPORTED' });
-    return Promise.all([
-      expect((async () => driver.tryAcquire({ ...request(), shared: true }))()).rejects.toEqual(refused),
-      expect((async () => driver.tryAcquire({ ...request(), permits: 2 }))()).rejects.toEqual(refused),
-    ]);
-  });
 });
 
 describe('a holder keeps it while it lives', () => {

@@ -1,0 +1,283 @@
+import { join } from 'node:path';
+import type { LockFolder } from './lock-folder.js';
+import { LockLostError } from './lock-lost-error.js';
+import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
+import { moveIn } from './move-in.js';
+import { discardOwnerFile, isCode, namesIn, prepareFolder, prepareOwnerFile, quietly, removed } from './owner-file.js';
+import { isNumber, type Seats } from './seats.js';
+import { type Steps, step } from './steps.js';
+
+/** What is asked for by {@link FolderHold.take}. */
+export interface HoldFacts {
+  readonly label: string | undefined;
+  readonly permits?: number | undefined;
+}
+
+// Each means that others opened, cleared or left between two of our calls.
+const maxRounds = 100;
+
+/**
+ * What one holder has of a lock, from the grant to the release: a seat (see {@link Seats}), or the lock alone.
+ *
+ * *Downgrade*: a folder with an owner file of ours in a seat is renamed to `held/NAME/seats`, where there was none: one
+ * call after which others can sit down. The owner file in `held/NAME` is removed only then, so at no moment is
+ * `held/NAME` empty for a writer. When the answer is lost and cannot be found out, we hold together with others: what is
+ * still there keeps writers out, and whoever trusts in less is not wrong.
+ *
+ * *Upgrade*: our seat is renamed to `held/NAME/upgrade`. Of two who want to, one does, and in all that follows a file of
+ * ours is in `held/NAME`, so no writer comes. Once the last other one has left, `seats` can be removed; and that it could be
+ * says that nobody is in it, and nobody can sit down or open it again: we are alone. The owner file is then moved up
+ * to where a writer's lies. Given up, the folder goes back to be a seat.
+ *
+ * A crash leaves: in a downgrade a dead writer's file beside a dead reader's, each put out as such; in an upgrade a dead
+ * reader in `upgrade`, which is nobody's news, or after the last step a dead writer.
+ */
+export class FolderHold {
+  /** Whether a holder before ended without releasing. */
+  previousOwnerDied = false;
+  /** Whether nobody has learned of the hold, so that {@link release} must leave the news of a death to the next. */
+  unused = false;
+  readonly #seats: Seats;
+  readonly #facts: HoldFacts;
+  readonly #paths: LockPaths;
+  readonly #seatPaths: SeatPaths;
+  // The lock as it was granted, while it is held alone since.
+  #folder: LockFolder | undefined;
+  #own: string;
+  // The folder of the owner file: a seat, `upgrade`, or that of the lock itself.
+  #place: string;
+  // An owner file that should be gone since a downgrade.
+  #leftBehind: string | undefined;
+  // What told of a death: `died/NAME`, or the number of a seat.
+  #news: 'lock' | { readonly seat: string } | undefined;
+  #mayBeReleased = false;
+
+  /** `folder`: the lock, when it was granted alone. */
+  constructor(seats: Seats, facts: HoldFacts, folder?: LockFolder) {
+    this.#seats = seats;
+    this.#facts = facts;
+    this.#paths = lockPathsOf(seats.lockFile);
+    this.#seatPaths = seatPathsOf(seats.lockFile);
+    this.#folder = folder;
+    this.#own = folder?.own ?? seats.newName();
+    this.#place = this.#paths.held;
+  }
+
+  /** Takes a seat, if there is one to be had; else nothing of ours is left. */
+  *take(): Steps<boolean> {
+    const { permits } = this.#facts;
+    const prepared = join(this.#paths.prepared, this.#own);
+    let isPrepared = false;
+    try {
+      for (let round = 0; round < maxRounds; round += 1) {
+        if (!(yield* this.#seats.open())) break;
+        if (!isPrepared) yield* this.#prepare(this.#own);
+        isPrepared = true;
+        const found = yield* this.#seats.sit(prepared, this.#own, permits);
+        if (found === 'full') break;
+        if (found === 'gone') continue;
+        this.#place = join(this.#seatPaths.seats, found.seat);
+        yield* this.#learn(found.seat);
+        return true;
+      }
+    } catch (error) {
+      yield* this.#discard(prepared);
+      throw error;
+    }
+    if (isPrepared) yield* this.#discard(prepared);
+    return false;
+  }
+
+  /** From alone to together with others, in one step. */
+  *downgrade(): Steps<void> {
+    if (this.#place !== this.#paths.held) return;
+    const { fs } = this.#seats;
+    const own = this.#seats.newName();
+    const made = yield* prepareFolder(fs, this.#seats.lockFile, this.#seats.newName());
+    try {
+      yield* this.#prepare(own);
+      yield* step(fs.rename(join(this.#paths.prepared, own), join(made, own)));
+      if (!(yield* moveIn(fs, made, this.#seatPaths.seats, own))) throw new LockLostError(this.#seats.lockFile);
+    } catch (error) {
+      if (yield* this.#isCertainlyAlone()) {
+        yield* discardOwnerFile(fs, join(this.#paths.prepared, own), own);
+        yield* discardOwnerFile(fs, join(made, own), own);
+        yield* quietly(() => fs.rmdir(made));
+        throw error;
+      }
+    }
+    this.#leftBehind = join(this.#paths.held, this.#own);
+    this.#folder = undefined;
+    this.#own = own;
+    this.#place = join(this.#seatPaths.seats, own);
+    // If not now, then at release.
+    yield* quietly(() => this.#removeLeftBehind());
+  }
+
+  /** Begins to want to be alone; `false` when another one does. */
+  *beginUpgrade(): Steps<boolean> {
+    const { fs } = this.#seats;
+    const { upgrade } = this.#seatPaths;
+    if (this.#place === this.#paths.held || this.#place === upgrade) return true;
+    yield* this.#removeLeftBehind();
+    // One who died on the way is in nobody's way.
+    yield* this.#seats.tidy([upgradeName]);
+    try {
+      if (!(yield* moveIn(fs, this.#place, upgrade, this.#own))) return false;
+    } catch (error) {
+      throw isCode(error, 'ENOENT') ? this.#lost(error) : error;
+    }
+    this.#place = upgrade;
+    return true;
+  }
+
+  /** Whether we are alone now. */
+  *attemptUpgrade(): Steps<boolean> {
+    const { fs } = this.#seats;
+    if (this.#place === this.#paths.held) return true;
+    yield* this.#seats.clearSeats();
+    if (!(yield* this.#isRemoved(this.#seatPaths.seats))) return false;
+    const file = join(this.#paths.held, this.#own);
+    try {
+      yield* step(fs.rename(join(this.#place, this.#own), file));
+    } catch (error) {
+      const names = yield* namesIn(fs, this.#paths.held);
+      if (!names.includes(this.#own)) throw isCode(error, 'ENOENT') ? this.#lost(error) : error;
+    }
+    this.#place = this.#paths.held;
+    yield* quietly(() => fs.rmdir(this.#seatPaths.upgrade));
+    return true;
+  }
+
+  /** Takes a seat again, unless we are alone. When the system fails, newcomers stay out until release. */
+  *endUpgrade(): Steps<void> {
+    const { fs } = this.#seats;
+    if (this.#place !== this.#seatPaths.upgrade) return;
+    try {
+      // It had come true, only the answer was lost.
+      if ((yield* namesIn(fs, this.#paths.held)).includes(this.#own)) {
+        this.#place = this.#paths.held;
+        yield* this.downgrade();
+        return;
+      }
+      for (let round = 0; round < maxRounds && this.#place === this.#seatPaths.upgrade; round += 1) {
+        yield* this.#sitAgain();
+      }
+    } catch {
+      // Said above.
+    }
+  }
+
+  /** Gives it back. @throws LockLostError when our owner file is gone; then nothing is removed. */
+  *release(): Steps<void> {
+    const { fs } = this.#seats;
+    if (this.#folder !== undefined) {
+      this.#folder.unused = this.unused;
+      return yield* this.#folder.release();
+    }
+    // First, so that we hold at least together with others while it is there.
+    yield* this.#removeLeftBehind();
+    const file = join(this.#place, this.#own);
+    try {
+      if (this.unused && this.#news !== undefined) yield* this.#passOn(file, this.#news);
+      else yield* step(fs.unlink(file));
+    } catch (error) {
+      const gone = isCode(error, 'ENOENT');
+      this.#mayBeReleased ||= !gone;
+      if (!gone) throw error;
+      // After a call that failed, what is gone now was given back by that one: only its answer was lost.
+      if (!this.#mayBeReleased) throw this.#lost(error);
+    }
+    yield* this.#removeEmpty();
+  }
+
+  *#prepare(own: string): Steps<void> {
+    yield* prepareOwnerFile(this.#seats.fs, this.#seats.lockFile, own, this.#facts);
+  }
+
+  *#learn(seat: string): Steps<void> {
+    const { fs } = this.#seats;
+    if (isNumber(seat) && (yield* removed(fs, join(this.#seatPaths.died, seat)))) {
+      this.#news = { seat };
+      yield* quietly(() => fs.rmdir(this.#seatPaths.died));
+    }
+    // Of all who sit down after a dead writer, one removes this.
+    if (yield* removed(fs, this.#paths.died)) this.#news = 'lock';
+    this.previousOwnerDied = this.#news !== undefined;
+  }
+
+  // As if we had died like the one before us: the next holder is told of it.
+  *#passOn(file: string, news: 'lock' | { readonly seat: string }): Steps<void> {
+    const { fs } = this.#seats;
+    if (news === 'lock') return yield* step(fs.rename(file, this.#paths.died));
+    yield* this.#seats.tellOfSeat(file, news.seat);
+    // A folder for it could not be made: better no news than a seat that is never left.
+    yield* removed(fs, file);
+  }
+
+  *#sitAgain(): Steps<void> {
+    const { fs } = this.#seats;
+    const seat = join(this.#seatPaths.seats, this.#own);
+    try {
+      if (yield* moveIn(fs, this.#place, seat, this.#own)) this.#place = seat;
+      return;
+    } catch (error) {
+      if (!isCode(error, 'ENOENT', 'ESTALE')) throw error;
+    }
+    // All others have left and `seats` is cleared away: we are alone, and nobody else can make it.
+    const made = yield* prepareFolder(fs, this.#seats.lockFile, this.#seats.newName());
+    try {
+      yield* step(fs.rename(made, this.#seatPaths.seats));
+    } finally {
+      yield* quietly(() => fs.rmdir(made));
+    }
+  }
+
+  *#removeLeftBehind(): Steps<void> {
+    if (this.#leftBehind === undefined) return;
+    yield* removed(this.#seats.fs, this.#leftBehind);
+    this.#leftBehind = undefined;
+  }
+
+  *#removeEmpty(): Steps<void> {
+    const { fs } = this.#seats;
+    const { seats, upgrade } = this.#seatPaths;
+    const { held } = this.#paths;
+    for (const folder of this.#place === held ? [upgrade, held] : [this.#place, seats, held]) {
+      yield* quietly(() => fs.rmdir(folder));
+    }
+  }
+
+  *#isRemoved(folder: string): Steps<boolean> {
+    try {
+      yield* step(this.#seats.fs.rmdir(folder));
+      return true;
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return true;
+      if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+      if ((yield* namesIn(this.#seats.fs, folder)).length > 0) return false;
+      throw error;
+    }
+  }
+
+  *#isCertainlyAlone(): Steps<boolean> {
+    try {
+      return !(yield* step(this.#seats.fs.readdir(this.#paths.held))).includes(seatsName);
+    } catch {
+      return false;
+    }
+  }
+
+  // Leaves nothing of ours behind: every file here is ours alone.
+  *#discard(prepared: string): Steps<void> {
+    const { fs } = this.#seats;
+    yield* discardOwnerFile(fs, prepared, this.#own);
+    if (this.#place === this.#paths.held) return;
+    yield* quietly(() => fs.unlink(join(this.#place, this.#own)));
+    yield* this.#removeEmpty();
+  }
+
+  #lost(error: unknown): LockLostError {
+    return new LockLostError(this.#seats.lockFile, error);
+  }
+}
