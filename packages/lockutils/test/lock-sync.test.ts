@@ -232,6 +232,12 @@ describe('lockSync', () => {
     });
     using _ = configure({ lockDriver: 'lockfile' });
     lockSync('x', { lockPath }, () => {});
+    for (const mode of [{ shared: true }, { permits: 2 }]) {
+      lockSync('x', { lockPath, ...mode }, () => {
+        lockSync('x', { lockPath, ...mode, blocking: false }, () => {});
+        expect(() => lockSync('x', { lockPath, blocking: false })).toThrow();
+      });
+    }
     await lock('x', { lockPath, external: true }, () => {});
   });
 

@@ -213,6 +213,13 @@ it('lists the locks of the lockfile driver', async () => {
     { name: 'x', state: 'held', holders: [{ pid: process.pid, label: 'slow' }], waiters: undefined },
   ]);
   expect(held.released).toBe(false);
+  await using _reader = await lock('read', { ...options, shared: true, label: 'reader' });
+  await using _counted = await lock('counted', { ...options, permits: 3, label: 'one of three' });
+  expect(await listLocks({ lockPath: directory.path })).toMatchObject([
+    { name: 'counted', state: 'shared', permits: 3, holders: [{ label: 'one of three' }] },
+    { name: 'read', state: 'shared', permits: undefined, holders: [{ label: 'reader' }] },
+    { name: 'x', state: 'held' },
+  ]);
 });
 
 // What a system refuses (no root, no namespaces) is skipped, except where CI promises it.

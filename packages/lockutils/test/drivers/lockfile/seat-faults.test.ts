@@ -1,0 +1,87 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { lockfileDriver, synchronousFs } from '../../../dist/drivers.js';
+import type { Grant } from '../../../dist/index.js';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const request = (more: { shared?: boolean; permits?: number } = {}) => ({
+  ...{ name: 'job', path: join(directory, 'job'), shared: false, permits: undefined, label: undefined },
+  ...more,
+});
+const here = lockfileDriver({ synchronous: true });
+const tryHere = (more = {}): Grant | undefined => here.tryAcquire(request(more)) as Grant | undefined;
+
+/** A file system of which one call fails, having done its work or not. */
+function failingAt(at: number, code: string, done: boolean): typeof synchronousFs {
+  let calls = 0;
+  const failing = ([name, call]: [string, unknown]) => [
+    name,
+    (...args: unknown[]) => {
+      calls += 1;
+      const real = call as (...args: unknown[]) => unknown;
+      if (calls !== at) return real(...args);
+      if (done) real(...args);
+      throw Object.assign(new Error(`${code}: ${name}`), { code });
+    },
+  ];
+  return Object.fromEntries(Object.entries(synchronousFs).map(failing as never)) as unknown as typeof synchronousFs;
+}
+
+type Life = 'read' | 'count' | 'write and downgrade' | 'read and upgrade';
+const asked = { read: { shared: true }, count: { permits: 2 }, 'read and upgrade': { shared: true } } as const;
+
+/** What is done while it is held; nobody else may be in who must not be, whether a call fails or not. */
+async function change(life: Life, grant: Grant): Promise<void> {
+  if (life === 'write and downgrade') await grant.downgrade?.();
+  if (life !== 'read and upgrade') return;
+  const upgrade = await grant.upgrade?.();
+  try {
+    if (await upgrade?.attempt()) expect(tryHere({ shared: true })).toBeUndefined();
+  } finally {
+    await upgrade?.end();
+  }
+}
+
+describe.each<Life>(['read', 'count', 'write and downgrade', 'read and upgrade'])('G16 to %s', (life) => {
+  test.each([
+    ['EIO', false],
+    ['EACCES', true],
+  ] as const)('with %s from any call (answer lost: %s) is safe, says so, and leaves nothing', async (code, done) => {
+    for (let at = 1; at <= 26; at += 1) {
+      const driver = lockfileDriver({ fs: failingAt(at, code, done), synchronous: at % 2 === 0 });
+      const trouble: unknown[] = [];
+      const note = (error: unknown): void => {
+        trouble.push(error);
+      };
+      const grant = await Promise.resolve()
+        .then(() => driver.tryAcquire(request(life === 'write and downgrade' ? {} : asked[life])))
+        .catch(note);
+      if (grant) {
+        expect(tryHere()).toBeUndefined();
+        await change(life, grant).catch(note);
+        expect(tryHere()).toBeUndefined();
+        await Promise.resolve()
+          .then(() => grant.release())
+          .catch(async (error: unknown) => {
+            note(error);
+            // It may be called again, and whether the first call came through or not, this one does.
+            await grant.release();
+          });
+      }
+      for (const error of trouble) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_(PATH|FILE_ACCESS|FILE_SYSTEM)$/) });
+      }
+      const next = tryHere();
+      expect({ at, free: next !== undefined, told: next?.previousOwnerDied }).toEqual({ at, free: true, told: false });
+      next?.release();
+      expect(readdirSync(join(directory, '.oslo-concurrency', 'lockfile', 'held'))).toEqual([]);
+    }
+  });
+});
