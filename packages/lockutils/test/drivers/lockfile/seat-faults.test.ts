@@ -80,7 +80,7 @@ describe.each<Life>(['read', 'count', 'write and downgrade', 'read and upgrade']
       }
       const next = tryHere();
       expect({ at, free: next !== undefined, told: next?.previousOwnerDied }).toEqual({ at, free: true, told: false });
-      next?.release();
+      await next?.release();
       expect(readdirSync(join(directory, '.oslo-concurrency', 'lockfile', 'held'))).toEqual([]);
     }
   });
