@@ -21,7 +21,7 @@ const tryHere = (more = {}): Grant | undefined => here.tryAcquire(request(more))
 /** A file system of which one call fails, having done its work or not. */
 function failingAt(at: number, code: string, done: boolean): typeof synchronousFs {
   let calls = 0;
-  const failing = ([name, call]: [string, unknown]) => [
+  const failing = ([name, call]: [string, unknown]): [string, unknown] => [
     name,
     (...args: unknown[]) => {
       calls += 1;
@@ -31,7 +31,7 @@ function failingAt(at: number, code: string, done: boolean): typeof synchronousF
       throw Object.assign(new Error(`${code}: ${name}`), { code });
     },
   ];
-  return Object.fromEntries(Object.entries(synchronousFs).map(failing as never)) as unknown as typeof synchronousFs;
+  return Object.fromEntries(Object.entries(synchronousFs).map(failing)) as unknown as typeof synchronousFs;
 }
 
 type Life = 'read' | 'count' | 'write and downgrade' | 'read and upgrade';
