@@ -72,7 +72,7 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     fs.writeFileSync(join(directory.path, 'x'), 'precious');
     const held = await lock('x', { ...optionsIn(directory.path), shared: true });
     await held.upgrade();
-    held.downgrade();
+    await held.downgrade();
     await held.release();
     expect(fs.readFileSync(join(directory.path, 'x'), 'utf8')).toBe('precious');
   });

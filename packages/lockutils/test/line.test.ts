@@ -183,7 +183,7 @@ describe.each(['kernel', 'lockfile'] as const)('G11 readers and writers between 
     const options = plainIn(directory.path);
     const held = await lock('x', { ...options, label: 'there and back' });
     for (let round = 0; round < 2; round += 1) {
-      held.downgrade();
+      await held.downgrade();
       await contender(0).acquire('x', { ...options, ...shared, blocking: false });
       await contender(0).release('x');
       await held.upgrade();

@@ -3,10 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { Contender } from './contender.js';
 import { lockDirectory } from './lock-directory.js';
 
-describe.each([[false], [true]])('an upgrade that is waited for, external: %s', (external) => {
+const ways: readonly [string, Pick<LockOptions, 'external' | 'driver'>][] = [
+  ['in this process', { external: false }],
+  ['on the kernel driver', { external: true, driver: 'kernel' }],
+  ['on the lockfile driver', { external: true, driver: 'lockfile' }],
+];
+
+describe.each(ways)('an upgrade that is waited for, %s', (_where, way) => {
+  const external = way.external === true;
+
   /** A handle whose upgrade waits for another reader, of this process or of another one. */
   async function waiting(lockPath: string, other: Contender): Promise<{ held: HeldLock; leave(): Promise<unknown> }> {
-    const options: LockOptions = { external, lockPath, shared: true };
+    const options: LockOptions = { ...way, lockPath, shared: true };
     if (external) {
       await other.acquire('x', options);
       return { held: await lock('x', options), leave: () => other.release('x') };
@@ -25,7 +33,7 @@ describe.each([[false], [true]])('an upgrade that is waited for, external: %s', 
     await held.release();
     await leave();
     await told;
-    const alone: LockOptions = { external, lockPath: directory.path, blocking: false };
+    const alone: LockOptions = { ...way, lockPath: directory.path, blocking: false };
     await lock('x', alone, () => {});
     if (external) await other.acquire('x', alone);
   });
@@ -55,10 +63,10 @@ describe.each([[false], [true]])('an upgrade that is waited for, external: %s', 
     await expect(first).rejects.toThrow('changed my mind');
     const second = held.upgrade();
     await new Promise((resolve) => setImmediate(resolve));
-    held.downgrade();
+    await held.downgrade();
     await expect(second).rejects.toThrow('was downgraded while it waited');
     expect(held.mode).toBe('shared');
-    const reader: LockOptions = { external, lockPath: directory.path, shared: true, blocking: false };
+    const reader: LockOptions = { ...way, lockPath: directory.path, shared: true, blocking: false };
     await lock('x', reader, () => {});
     await leave();
     await held.upgrade();

@@ -62,7 +62,7 @@ const scenarios: Record<string, Scenario> = {
     const held = await lock('x', { ...options, shared: true });
     await held.upgrade({ timeout: 1000 }).catch(note);
     try {
-      held.downgrade();
+      await held.downgrade();
     } catch (error) {
       note(error);
     }

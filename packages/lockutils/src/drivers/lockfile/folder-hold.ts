@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { LockLostError } from '../../errors.js';
 import type { LockFolder } from './lock-folder.js';
-import { LockLostError } from './lock-lost-error.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { moveIn } from './move-in.js';
 import { discardOwnerFile, isCode, namesIn, prepareFolder, prepareOwnerFile, quietly, removed } from './owner-file.js';

@@ -17,23 +17,44 @@ export function performer(synchronous: boolean): Perform {
   };
 }
 
-/** The grant of what `hold` has. `giveBack` releases it, when that takes more than `hold.release`. */
+/**
+ * The grant of what `hold` has. `giveBack` releases it, when that takes more than `hold.release`.
+ *
+ * A release may come while an upgrade is waited for: it then stands before the rest of that upgrade in the row of
+ * steps. Once it is done nothing here is ours any more, and `upgrade` may be another one's folder, the lock a writer's;
+ * so what comes after it does nothing.
+ */
 export function lockfileGrant(
   path: string,
   hold: FolderHold,
   { permits, perform, giveBack = () => hold.release() }: GrantFacts,
 ): Grant {
+  let released = false;
+  function* releasing(): Steps<void> {
+    yield* giveBack();
+    released = true;
+  }
+  function* unlessReleased<T>(steps: () => Steps<T>, otherwise: T): Steps<T> {
+    return released ? otherwise : yield* explaining(path, 'lock', steps());
+  }
+  const upgrading: Upgrade = {
+    attempt: () => perform(unlessReleased(() => hold.attemptUpgrade(), false)),
+    end: () => perform(unlessReleased(() => hold.endUpgrade(), undefined)),
+  };
+  function* beginning(): Steps<Upgrade | undefined> {
+    return (yield* hold.beginUpgrade()) ? upgrading : undefined;
+  }
   return {
     previousOwnerDied: hold.previousOwnerDied,
     release(options) {
       hold.unused = options?.unused === true;
-      return perform(explaining(path, 'release', giveBack()));
+      return perform(explaining(path, 'release', releasing()));
     },
     ...(permits !== undefined
       ? {}
       : {
-          downgrade: () => perform(explaining(path, 'lock', hold.downgrade())),
-          upgrade: () => perform(explaining(path, 'lock', beginUpgrade(hold, perform, path))),
+          downgrade: () => perform(unlessReleased(() => hold.downgrade(), undefined)),
+          upgrade: () => perform(unlessReleased(beginning, undefined)),
         }),
   };
 }
@@ -43,14 +64,6 @@ export interface GrantFacts {
   readonly permits: number | undefined;
   readonly perform: Perform;
   readonly giveBack?: () => Steps<void>;
-}
-
-function* beginUpgrade(hold: FolderHold, perform: Perform, path: string): Steps<Upgrade | undefined> {
-  if (!(yield* hold.beginUpgrade())) return undefined;
-  return {
-    attempt: () => perform(explaining(path, 'lock', hold.attemptUpgrade())),
-    end: () => perform(hold.endUpgrade()),
-  };
 }
 
 /** Lets what `steps` throw be ours. */
