@@ -1,3 +1,5 @@
+import { Later } from '@oslo-concurrency/core';
+
 /** Certificates in PEM form. */
 export interface EtcdTls {
   /** The authority that signed the servers' certificates; without it the authorities that Node trusts. */
@@ -34,12 +36,15 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     unknown
   >;
   const open = async () => {
-    const undici = await import('undici');
+    const undici = await loadedUndici.use((module) => module);
     return { fetch: undici.fetch, agent: new undici.Agent({ connect, bodyTimeout: 0 }) };
   };
   let opened: ReturnType<typeof open> | undefined;
   const ready = async () => {
-    opened ??= open();
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
     return opened;
   };
   const send = async (url: string, init: RequestInit): Promise<Response> => {
@@ -53,3 +58,5 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     close: async () => (await opened)?.agent.destroy(),
   });
 }
+
+const loadedUndici = new Later<typeof import('undici')>(import.meta.url, 'undici', () => import('undici'));
