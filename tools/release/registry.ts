@@ -48,7 +48,7 @@ export async function startRegistry(folder: string): Promise<Registry> {
   const child = spawn(
     process.execPath,
     [join(home, 'node_modules/verdaccio/bin/verdaccio'), '--config', join(folder, 'config.yaml'), '--listen', host],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...authorities(), ...process.env } },
   );
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
@@ -66,6 +66,12 @@ export async function startRegistry(folder: string): Promise<Registry> {
       await ended;
     },
   };
+}
+
+/** The authorities that npm trusts, for a registry behind a proxy that has its own. */
+function authorities(): NodeJS.ProcessEnv {
+  const file = command(root, 'npm', ['config', 'get', 'cafile']).trim();
+  return file === '' || file === 'null' ? {} : { NODE_EXTRA_CA_CERTS: file };
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,4 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { devNull } from 'node:os';
 
 /**
  * A part of a package that is loaded when it is first used, so that importing the package costs little (G22). For the
@@ -27,6 +29,14 @@ export class Later<M extends object> {
     this.#import = load;
   }
 
+  /**
+   * Throws the system's error (EMFILE, ENFILE) where no descriptor is left to read files with. To be asked before
+   * anything is loaded: what Node could not read once it takes for missing for ever, and says so.
+   */
+  static checkDescriptors(): void {
+    closeSync(openSync(devNull, 'r'));
+  }
+
   /** Calls `fn` with the module: now where that can be, and in order of the calls. What `fn` throws is a rejection. */
   use<T>(fn: (module: M) => T | Promise<T>): Promise<T> {
     try {
@@ -50,7 +60,9 @@ export class Later<M extends object> {
 
   /** The module, for code that cannot wait. @throws what `require` throws where it must still be loaded and cannot be */
   now(): M {
-    this.#module ??= createRequire(this.#base)(this.#file) as M;
+    if (this.#module !== undefined) return this.#module;
+    Later.checkDescriptors();
+    this.#module = createRequire(this.#base)(this.#file) as M;
     return this.#module;
   }
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import { getLogger } from '@oslo-concurrency/core';
+import { getLogger, Later } from '@oslo-concurrency/core';
 import { AddOnUnavailableError } from '../../errors.js';
 
 /**
@@ -34,6 +34,7 @@ let addOn: AddOn | undefined;
 
 // At the first lock, not at import: who never takes an external lock needs no add-on.
 function loadAddOn(): AddOn {
+  Later.checkDescriptors();
   try {
     addOn = createRequire(import.meta.url)('fs-native-extensions') as AddOn;
     return addOn;
