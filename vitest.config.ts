@@ -1,20 +1,38 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+// Files whose tests hold a promise of time or processor share against the clock: beside another file they would measure
+// that one too.
+const measuring = ['test/{processes,idle-waiters,import,import-footprint,lifecycle,terminate-tree}.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: [fileURLToPath(new URL('vitest.setup.ts', import.meta.url))],
     // The report is what `npm test` counts.
     reporters: ['default', ['json', { outputFile: 'test-report.json' }]],
     testTimeout: 30_000,
     // How long to wait for an event is no promise of ours: a busy machine may take seconds to start a process.
     expect: { poll: { timeout: 20_000, interval: 20 } },
-    // Most tests wait for processes; one at a time would leave half of the smallest machine idle.
-    maxWorkers: 2,
     // What is built is loaded by Node itself, as for users: a copy of it of the test runner's own would have other classes
     // than what the package loads later by itself.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     passWithNoTests: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'two at a time',
+          include: ['test/**/*.test.ts'],
+          exclude: measuring,
+          // Most tests wait for processes; one file at a time would leave half of the smallest machine idle.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: measuring, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
