@@ -23,7 +23,7 @@ const jobs = join(import.meta.dirname, '..', 'jobs');
 const promises = {
   core: { never: /lock|execa|undici/, packages: 2, kilobytes: 200, importMs: 15 },
   lockutils: { never: /^execa$|undici/, packages: 16, kilobytes: 4200, importMs: 60 },
-  processutils: { never: /lock|fs-native/, packages: 28, kilobytes: 1800, importMs: 40 },
+  processutils: { never: /lock|fs-native/, packages: 28, kilobytes: 1800, importMs: 25 },
   fixture: { never: /^execa$|undici/, packages: 19, kilobytes: 5000, importMs: 120 },
   'lockutils-etcd': { never: /^execa$/, packages: 19, kilobytes: 6500, importMs: 70 },
 } as const;
