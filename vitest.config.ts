@@ -1,9 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './vitest.sequence.js';
 
 // Files whose tests hold a promise of time or processor share against the clock: beside another file they would measure
 // that one too.
-const measuring = ['test/{processes,idle-waiters,import,import-footprint,lifecycle,terminate-tree}.test.ts'];
+const measuring = [
+  'test/{takeover,ending-while-waiting,idle-waiters,import,import-footprint,lifecycle,terminate-tree}.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -17,6 +20,7 @@ export default defineConfig({
     // than what the package loads later by itself.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     passWithNoTests: true,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -85,6 +85,13 @@ export class Contender implements AsyncDisposable {
     await gone;
   }
 
+  /** This one for the next test too when it holds and waits for nothing; else, and when it has ended, a new one. */
+  async again(): Promise<Contender> {
+    if (this.process.connected && (await this.ask<boolean>('idle').catch(() => false))) return this;
+    await this[Symbol.asyncDispose]();
+    return Contender.start();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) this.process.kill('SIGCONT');
     await this.end();

@@ -1,15 +1,18 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Contender, contenders } from './contender.js';
 import { lockDirectory } from './lock-directory.js';
 
 let pool: Contender[];
-beforeEach(async () => {
+beforeAll(async () => {
   pool = await contenders(5);
 });
 afterEach(async () => {
+  pool = await Promise.all(pool.map((contender) => contender.again()));
+});
+afterAll(async () => {
   await Promise.all(pool.map((contender) => contender.end()));
 });
 const contender = (index: number): Contender => pool[index] as Contender;
