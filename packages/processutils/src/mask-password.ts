@@ -52,10 +52,11 @@ export const sanitizedKeys: readonly string[] = [
 export function maskPassword(text: string, secret = '***'): string {
   let masked = text;
   let folded: string | undefined;
-  let lower = masked.toLowerCase();
-  for (const key of sanitizedKeys) {
+  let mentioned = keysIn(masked, sanitizedKeys);
+  for (const [index, key] of sanitizedKeys.entries()) {
     // oslo's own test whether the key is there at all; it folds less than its patterns do.
-    if (!lower.includes(key)) continue;
+    if (!mentioned.has(key)) continue;
+    const before = masked;
     for (const shape of passwordShapes) {
       folded ??= foldCase(masked);
       const replaced = replaceSpans(masked, shape(folded, key), secret);
@@ -63,19 +64,42 @@ export function maskPassword(text: string, secret = '***'): string {
       masked = replaced;
       folded = undefined;
     }
-    lower = masked.toLowerCase();
+    // What was put in, or now stands side by side, can be a key.
+    if (masked !== before) mentioned = keysIn(masked, sanitizedKeys.slice(index + 1));
   }
   return masked;
 }
 
+// Output of a command can be hundreds of megabytes, and mostly has no key in it: looked through in pieces, it is copied
+// no more than once a piece, and pieces so small are freed at once, which larger ones are not. Each begins with the end
+// of the one before, so that no key is lost between two.
+const pieceLength = 32 * 1024;
+
+function keysIn(text: string, keys: readonly string[]): ReadonlySet<string> {
+  const overlap = Math.max(0, ...keys.map((key) => key.length)) - 1;
+  const found = new Set<string>();
+  for (let from = 0; from < text.length && found.size < keys.length; from += pieceLength) {
+    const lower = text.slice(Math.max(0, from - overlap), from + pieceLength).toLowerCase();
+    for (const key of keys) if (!found.has(key) && lower.includes(key)) found.add(key);
+  }
+  return found;
+}
+
+// How many parts are kept as such: each costs several times a short text.
+const fewParts = 4096;
+
 function replaceSpans(text: string, spans: Iterable<Span>, secret: string): string | undefined {
-  const parts: string[] = [];
+  let replaced = '';
+  let parts: string[] = [];
   let done = 0;
   for (const { from, to, erase } of spans) {
     parts.push(text.slice(done, from), erase ? '' : secret);
     done = to;
+    if (parts.length < fewParts) continue;
+    replaced += parts.join('');
+    parts = [];
   }
   if (done === 0) return undefined;
   parts.push(text.slice(done));
-  return parts.join('');
+  return replaced + parts.join('');
 }

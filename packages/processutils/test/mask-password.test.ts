@@ -153,3 +153,17 @@ describe.skipIf(!oracleIsInstalled())("maskPassword and oslo.utils (Debian's pyt
     expect(changed).toBeGreaterThan(100);
   }, 120_000);
 });
+
+it('G24 finds a key wherever it stands in a long text, and what comes after it', () => {
+  // Longer than a piece that is looked through at a time, whatever its length; the key at each place around its ends.
+  for (const end of [2 ** 14, 2 ** 15, 2 ** 16, 2 ** 17]) {
+    for (let at = end - 40; at <= end + 40; at += 1) {
+      const text = `${'x'.repeat(at)} octaviaHeartbeatKey=hunter2 fernetkey = hunter3`;
+      expect(maskPassword(text).slice(at)).toBe(' octaviaHeartbeatKey=*** fernetkey = ***');
+    }
+  }
+});
+
+it('looks for the later keys in what the masking of an earlier one has made, as oslo does', () => {
+  expect(maskPassword('adminpass=1 x', 'sslkey=y')).toBe('adminpass=sslkey=sslkey=y x');
+});
