@@ -15,12 +15,13 @@ export interface ImportCostOptions {
 /**
  * What it costs to import `specifier` into a fresh process, in milliseconds of a machine that starts Node in 40.
  *
- * No bound in milliseconds of the clock holds: the same import took 10 in one hour and 30 in another, on one machine.
- * Nor does one in starts of Node, which still gave 10 and 16: to start, Node runs code that it brings compiled; to
+ * No bound in milliseconds of the clock holds: machines differ, and one that starts Node in 100 also imports lockutils in
+ * 24, without core. Nor does one in starts of Node alone, which gave 10 in one hour and 16 in another: to start, Node runs code that it brings compiled; to
  * import, it looks up and reads files, by threads, and compiles, and each of these slows down in hours of its own. So the
  * yardstick is both in equal parts: the start of the very process that imports, and, in it, the import of a generated
  * package of small files. A slow disk, cache or processor moves all three, taken within a tenth of a second, alike: at
- * loads from 3 to 13 on two cores the ratio kept within a tenth of its middle while its parts doubled.
+ * loads from 3 to 13 on two cores the ratio kept within a seventh of its middle, while the median of
+ * its parts moved by up to a third and single ones doubled.
  *
  * Of clock and processor time the lesser counts: waiting for others is no cost, and neither is what threads of Node
  * clean up meanwhile. Garbage collections fall into one part or another, 2 ms each, so the median of several processes
