@@ -47,7 +47,11 @@ export function startChild(command: ChildCommand): RunningChild {
   const child = spawn(program, rest, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env });
   const ended = new Promise<ChildEnd>((resolve) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ status: exitStatus.notExecutable, problem: `cannot run ${file}: ${error.code ?? error.message}` }),
+      resolve({
+        // The file was there: it is its interpreter that is not.
+        status: error.code === 'ENOENT' ? exitStatus.notFound : exitStatus.notExecutable,
+        problem: `cannot run ${file}: ${error.code ?? error.message}`,
+      }),
     );
     child.on('exit', (code, signal) =>
       resolve(signal === null ? { status: code ?? 0 } : { status: signalStatus(signal), signal }),

@@ -1,21 +1,36 @@
 import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { findProgram } from './find-program.js';
 
 /**
  * A launcher that lets a command die with us: when this process ends, in whatever way, the kernel sends it SIGKILL.
- * `undefined` where that cannot be had (it takes setpriv of util-linux). The command's own children are not reached,
- * and a program with the set-user-id bit is exempt.
+ * `undefined` where that cannot be had (it takes setpriv of util-linux and env of coreutils). The command's own children
+ * are not reached, and a program with the set-user-id bit is exempt.
  *
- * The kernel is told first, then the shell looks whether we still live: if we died before that, it ends instead of
- * running the command without the lock; if later, the kernel ends it.
+ * The kernel is told first, then the launcher looks whether we still live, by going where it is anyway: to our working
+ * directory as `/proc` shows it. An ending process loses that before the kernel tells its children. So if we died
+ * before the kernel was told, the launcher ends instead of running the command without the lock; if later, the kernel
+ * ends it. A shell could ask for its parent's pid, but none hands on its environment as it was: dash forgets names that
+ * are no identifiers (bash's exported functions), sets PWD, PPID and IFS, and ends at an OPTIND it cannot read.
+ *
+ * The second setpriv does nothing but execute: to `env` a command with `=` in its name would be a variable.
  */
 export function deathWatch(): readonly string[] | undefined {
-  if (process.platform !== 'linux') return undefined;
+  if (process.platform !== 'linux' || !isOurs('/proc/self')) return undefined;
   const setpriv = findProgram('setpriv').path;
-  if (setpriv === undefined) return undefined;
-  const watch = [setpriv, '--pdeathsig', 'KILL', '--'];
-  // Busybox has a setpriv that cannot do it.
+  const env = findProgram('env').path;
+  if (setpriv === undefined || env === undefined) return undefined;
+  const watch = [setpriv, '--pdeathsig', 'KILL', '--', env, '-C', `/proc/${process.pid}/cwd`, setpriv, '--'];
+  // Busybox has a setpriv and an env that cannot do it.
   const works = spawnSync(setpriv, [...watch.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
-  if (!works) return undefined;
-  return [...watch, 'sh', '-c', '[ "$PPID" = "$0" ] || kill -KILL $$; exec "$@"', String(process.pid)];
+  return works ? watch : undefined;
+}
+
+// Else it counts the processes of another namespace, and our pid is somebody else's there.
+function isOurs(link: string): boolean {
+  try {
+    return readlinkSync(link) === String(process.pid);
+  } catch {
+    return false;
+  }
 }

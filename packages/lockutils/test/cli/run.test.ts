@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
@@ -9,6 +11,11 @@ import { gone, lockutils, startLockutils } from './command.js';
 
 const within = (path: string): NodeJS.ProcessEnv => ({ OSLO_LOCK_PATH: path });
 const linux = process.platform === 'linux';
+const leavesZombie = `import os, sys
+pid = os.fork() or os._exit(0)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+print(pid, flush=True)
+sys.stdin.read()`;
 
 describe('lockutils run', () => {
   it('runs the command with its arguments, streams and status, and holds the lock until it ends', async () => {
@@ -51,6 +58,47 @@ describe('lockutils run', () => {
     const plain = await lockutils(['run', 'x', '--', join(directory.path, 'data')], within(directory.path));
     expect(plain).toMatchObject({ status: 126, stderr: expect.stringContaining('not executable') });
     await (await lock('x', { external: true, lockPath: directory.path, blocking: false })).release();
+  });
+
+  it.each(['kill', 'leave', 'hold'])('gives the command its environment as it is with --if-killed %s', async (what) => {
+    using directory = lockDirectory();
+    // What a shell in between would lose, set or die of.
+    const odd = {
+      'BASH_FUNC_f%%': '() { :; }',
+      'with.dot': '1',
+      'with-dash': '2',
+      IFS: 'x',
+      OPTIND: 'none',
+      PPID: '7',
+      PWD: '/nowhere',
+      OSLO_LOCK_PATH: directory.path,
+    };
+    const dump = `require('fs').writeSync(1, JSON.stringify(process.env))`;
+    const args = ['run', 'x', '--if-killed', what, '--', process.execPath, '-e', dump];
+    const { stdout } = await lockutils(args, odd);
+    const { _, ...given } = JSON.parse(stdout);
+    const { _: __, ...expected } = { ...process.env, ...odd };
+    expect(given).toEqual(expected);
+  });
+
+  it.runIf(linux)('runs a command in whose name is a =, and says which one has no interpreter', async () => {
+    using directory = lockDirectory();
+    const script = (name: string, text: string): string => {
+      const path = join(directory.path, name);
+      writeFileSync(path, text);
+      chmodSync(path, 0o755);
+      return path;
+    };
+    const named = await lockutils(['run', 'x', '--', script('a=b', '#!/bin/sh\necho ran')], within(directory.path));
+    expect(named).toMatchObject({ status: 0, stdout: 'ran\n' });
+    const bad = script('bad', '#!/no/such\n');
+    const ends = await Promise.all(
+      ['kill', 'leave'].map((what) => lockutils(['run', 'y', '--if-killed', what, '--', bad], within(directory.path))),
+    );
+    for (const { status, stderr } of ends) {
+      expect(status).toBe(127);
+      expect(stderr).toContain(bad);
+    }
   });
 
   it('exits with 1, or what was asked for, when the lock is not free or not in time', async () => {
@@ -215,16 +263,25 @@ describe.runIf(linux)('lockutils run that is killed', () => {
   });
 
   it('ends the command before it begins when lockutils was killed while starting it', async () => {
-    // What death-watch starts, with the pid of a process that is no longer its parent.
+    // What death-watch starts, with the pid of a process that has ended, waited for or not.
     const { deathWatch } = await import('../../dist/cli/death-watch.js');
     const { spawnSync } = await import('node:child_process');
     const watch = deathWatch();
     if (watch === undefined) throw new Error('setpriv of the Debian package util-linux is missing');
-    const [file = '', ...rest] = watch;
-    const start = (parent: number) =>
-      spawnSync(file, [...rest.slice(0, -1), String(parent), 'echo', 'ran'], { encoding: 'utf8' });
+    const start = (parent: number) => {
+      const [file = '', ...rest] = watch.map((word) => word.replace(`/${process.pid}/`, `/${parent}/`));
+      return spawnSync(file, [...rest, 'echo', 'ran'], { encoding: 'utf8' });
+    };
     expect(start(process.pid)).toMatchObject({ status: 0, stdout: 'ran\n' });
-    expect(start(process.ppid)).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+    const ended = spawnSync('true').pid;
+    expect(start(ended)).toMatchObject({ status: 125, stdout: '' });
+    const zombie = spawn('/usr/bin/python3', ['-c', leavesZombie], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      const [pid] = (await once(zombie.stdout, 'data')) as [Buffer];
+      expect(start(Number(pid.toString()))).toMatchObject({ status: 125, stdout: '' });
+    } finally {
+      zombie.stdin.end();
+    }
   });
 
   it('--if-killed hold lets the command keep the lock, and it is the holder then', async () => {
