@@ -19,6 +19,7 @@ const mayImport = {
 const emptyNames = /^(utils?|helpers?|common|shared|misc|types)\.ts$/;
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 
+const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const breaches = [];
 for (const { folder, manifest } of packages) {
   const name = manifest.name.slice(scope.length);
@@ -28,6 +29,9 @@ for (const { folder, manifest } of packages) {
     continue;
   }
   checkDependencies(name, manifest, allowed);
+  if (manifest.engines?.node !== rootManifest.engines.node) {
+    breaches.push(`${name}: engines.node is not ${rootManifest.engines.node}, as at the root`);
+  }
   for (const file of sourcesBelow(join(folder, 'src'))) checkSource(file, name, manifest);
   checkClosed(folder, manifest);
 }

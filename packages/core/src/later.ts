@@ -11,7 +11,8 @@ import { devNull } from 'node:os';
  * Node 20 keeps a failed `import()` for ever: one first lock while all descriptors are in use (EMFILE) would be the end
  * of all locks of the process.
  *
- * `import()` is for where that cannot be: Node 22 before 22.12, and bundles, where there is no file beside this one.
+ * `import()` is for where that cannot be: bundles, where there is no file beside this one, and a Node that was told not to
+ * or is too old (Node 22 before 22.12, which `engines` leaves out because {@link Later.now} cannot work there).
  */
 export class Later<M extends object> {
   /** The module, once nobody waits for it. While somebody does, a newcomer has to come after them (G10). */
@@ -62,7 +63,11 @@ export class Later<M extends object> {
   now(): M {
     if (this.#module !== undefined) return this.#module;
     Later.checkDescriptors();
-    this.#module = createRequire(this.#base)(this.#file) as M;
+    try {
+      this.#module = createRequire(this.#base)(this.#file) as M;
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ERR_REQUIRE_ESM' ? new CannotRequireError(error) : error;
+    }
     return this.#module;
   }
 
@@ -80,5 +85,15 @@ export class Later<M extends object> {
     this.#waiting -= 1;
     this.#module ??= module;
     if (this.#waiting === 0) this.loaded = this.#module;
+  }
+}
+
+class CannotRequireError extends Error {
+  readonly code = 'ERR_REQUIRE_ESM';
+
+  constructor(cause: unknown) {
+    super('This Node cannot load ES modules at once, which code that cannot wait needs: Node 20.19, 22.12 or newer', {
+      cause,
+    });
   }
 }

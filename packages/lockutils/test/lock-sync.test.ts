@@ -9,6 +9,7 @@ import { lock, lockSync } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, type Peer, startPeer } from './fixtures/peer.js';
 import { releaseFailsOnce } from './fixtures/release-fails-once.js';
+import { runFixture } from './run-fixture.js';
 
 const refused = expect.objectContaining({ code: 'ERR_LOCK_HELD_BY_THIS_THREAD' });
 const notFree = expect.objectContaining({ code: 'ERR_LOCK_NOT_ACQUIRED' });
@@ -250,6 +251,16 @@ describe('lockSync', () => {
     );
     await new Promise(setImmediate);
     lockSync('x', { lockPath, blocking: false }, () => {});
+  });
+
+  test('says what it needs where Node cannot load modules at once, as before 22.12; lock works there', async () => {
+    const execArgv = ['--no-experimental-require-module'];
+    const { stdout, stderr } = await runFixture('lock-and-lock-sync.mjs', lockDirectory(), { execArgv });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({
+      lock: 'held',
+      lockSync: { code: 'ERR_REQUIRE_ESM', message: expect.stringContaining('Node 20.19, 22.12 or newer') },
+    });
   });
 
   describe('G14 when the system fails to release', () => {
