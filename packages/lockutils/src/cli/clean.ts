@@ -6,6 +6,7 @@ import { durationForm } from './duration.js';
 import { exitStatus } from './exit-status.js';
 import { complain, statusOfFailure } from './failure.js';
 import { placeOptions, toMilliseconds } from './options.js';
+import { print } from './output.js';
 
 interface CleanOptions {
   readonly olderThan?: number;
@@ -52,17 +53,17 @@ export function cleanCommand(exit: (status: number) => void): Command {
         abandoned: options.abandoned === true,
         dryRun: options.dryRun === true,
       });
-      exit(report(result, options));
+      exit(await report(result, options));
     } catch (error) {
       exit(statusOfFailure(error));
     }
   });
 }
 
-function report(result: CleanLocksResult, options: CleanOptions): number {
+async function report(result: CleanLocksResult, options: CleanOptions): Promise<number> {
   const failed = result.kept.filter(({ reason }) => reason === 'failed');
   for (const { name, error } of failed) complain(`cannot remove ${name}: ${(error as Error).message}`);
-  process.stdout.write(
+  await print(
     options.json === true
       ? `${JSON.stringify(result, withoutStack, 2)}\n`
       : formatClean(result, options.dryRun === true),

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from './child-command.js';
 import { exitStatus } from './exit-status.js';
-import { complain } from './failure.js';
+import { complain, statusOfFailure } from './failure.js';
+import { ignoreClosedOutput, print } from './output.js';
 import { packageVersion } from './package-version.js';
 import { endBySignal, SignalRelay } from './signal-relay.js';
 
@@ -27,15 +28,24 @@ Options (before COMMAND):
 /** The program `lockutils-wrapper`; tells its exit status. oslo's counterpart: `lockutils-wrapper`. */
 export async function lockutilsWrapper(given: readonly string[]): Promise<number> {
   const [first] = given;
-  if (first === '--help' || first === '-h') process.stdout.write(help);
-  if (first === '--version' || first === '-V') process.stdout.write(`${packageVersion()}\n`);
-  if (first !== undefined && ['--help', '-h', '--version', '-V'].includes(first)) return 0;
+  ignoreClosedOutput();
+  if (first === '--help' || first === '-h') return say(help);
+  if (first === '--version' || first === '-V') return say(`${packageVersion()}\n`);
   const [file, ...args] = first === '--' ? given.slice(1) : given;
   if (file === undefined || (first !== '--' && file.startsWith('-'))) {
     process.stderr.write(help);
     return exitStatus.usage;
   }
   return runWithLockPath(file, args);
+}
+
+async function say(text: string): Promise<number> {
+  try {
+    await print(text);
+    return 0;
+  } catch (error) {
+    return statusOfFailure(error);
+  }
 }
 
 // The handlers come first: from the moment the directory is there, nothing but SIGKILL ends us without removing it.

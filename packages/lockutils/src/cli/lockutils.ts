@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { cleanCommand } from './clean.js';
 import { exitStatus } from './exit-status.js';
 import { lsCommand } from './ls.js';
+import { ignoreClosedOutput } from './output.js';
 import { packageVersion } from './package-version.js';
 import { runCommand } from './run.js';
 
@@ -23,14 +24,12 @@ export async function lockutils(args: readonly string[]): Promise<number> {
     .description('Named locks between processes, shared with @oslo-concurrency/lockutils and oslo.concurrency.')
     .version(packageVersion(), '-V, --version')
     .addHelpText('after', help)
-    .helpCommand(false);
+    .helpCommand(false)
+    .enablePositionalOptions();
   for (const command of [runCommand(exit), lsCommand(exit), cleanCommand(exit)]) program.addCommand(command);
   for (const command of [program, ...program.commands])
     command.exitOverride().showHelpAfterError('(--help tells more)');
-  // A reader that has seen enough, such as `head`, is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  ignoreClosedOutput();
   try {
     if (args.length === 0) {
       program.outputHelp({ error: true });

@@ -6,6 +6,7 @@ import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
 import { statusOfFailure } from './failure.js';
 import { placeOptions } from './options.js';
+import { print } from './output.js';
 
 interface LsOptions {
   readonly json?: boolean;
@@ -32,7 +33,7 @@ export function lsCommand(exit: (status: number) => void): Command {
     try {
       if (options.configFile !== undefined) loadConfigFile(options.configFile);
       const locks = await listLocks(options.lockPath === undefined ? {} : { lockPath: options.lockPath });
-      process.stdout.write(options.json === true ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
+      await print(options.json === true ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
       exit(0);
     } catch (error) {
       exit(statusOfFailure(error));

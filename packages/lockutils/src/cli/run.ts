@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, Option, type ParseOptionsResult } from 'commander';
 import { durationForm } from './duration.js';
 import { placeOptions, toMilliseconds, toWhole } from './options.js';
 import { runUnderLock } from './run-under-lock.js';
@@ -53,14 +53,30 @@ Examples:
   lockutils run report --lease etcd://10.0.0.1:2379,10.0.0.2:2379/jobs -- ./report.sh
   lockutils run cache --shared -- ./read-cache && lockutils run cache -- ./rebuild-cache`;
 
+/**
+ * Takes as its own the options before COMMAND, and as COMMAND's all that follows its first word, with or without a `--`
+ * between. Of commander's own ways one would take `make -n` for an option of ours, the other would allow none after NAME.
+ */
+class RunCommand extends Command {
+  override parseOptions(args: string[]): ParseOptionsResult {
+    const { operands, unknown } = super.parseOptions(args);
+    const [name, ...rest] = operands;
+    const optionsEnded = args.at(-operands.length - 1) === '--';
+    if (name === undefined || unknown.length > 0 || optionsEnded) return { operands, unknown };
+    const command = super.parseOptions(rest);
+    return { operands: [name, ...command.operands], unknown: command.unknown };
+  }
+}
+
 /** The command `lockutils run`; `exit` is told its status. */
 export function runCommand(exit: (status: number) => void): Command {
-  const command = new Command('run')
+  const command = new RunCommand('run')
+    .passThroughOptions()
     .summary('run a command while holding a lock')
     .description('Runs COMMAND while holding the lock NAME, waiting for the lock first.')
     .usage('[options] NAME -- COMMAND [ARGUMENT...]')
     .argument('<name>', 'the lock; the same name is the same lock for lock() and for oslo.concurrency')
-    .argument('<command...>', 'what to run, and its arguments; put -- before it')
+    .argument('<command...>', 'what to run, and its arguments; -- may come before it')
     .addOption(new Option('-w, --timeout <time>', `give up after this: ${durationForm}`).argParser(toMilliseconds))
     .option('-n, --no-wait', 'give up at once when the lock is not free')
     .option('-s, --shared', 'share the lock with others that share it')

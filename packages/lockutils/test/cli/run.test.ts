@@ -60,6 +60,35 @@ describe('lockutils run', () => {
     await (await lock('x', { external: true, lockPath: directory.path, blocking: false })).release();
   });
 
+  it('takes for its own no option that follows the command, with or without --', async () => {
+    using directory = lockDirectory();
+    const show = ['sh', '-c', 'printf "[%s]" "$@"', 'sh'];
+    const words = ['-n', '--timeout', '5', '--help', '-V', '--', '--shared', '-E', '300', ''];
+    const given = words.map((word) => `[${word}]`).join('');
+    const before = [
+      ['x'],
+      ['x', '--'],
+      ['-q', 'x'],
+      ['x', '--label', 'a', '-qs'],
+      ['--fair', 'x', '--timeout=9', '--'],
+      ['--', '-x'],
+      ['-q', '--', '--timeout'],
+    ];
+    const ended = before.map((own) => lockutils(['run', ...own, ...show, ...words], within(directory.path)));
+    for (const [index, end] of (await Promise.all(ended)).entries()) {
+      expect({ own: before[index], ...end }).toMatchObject({ status: 0, stdout: given, stderr: '' });
+    }
+    expect(existsSync(join(directory.path, '-x')) && existsSync(join(directory.path, '--timeout'))).toBe(true);
+    for (const wrong of [
+      ['x', '--no-such', 'true'],
+      ['--no-such', 'x', 'true'],
+      ['x', '-n'],
+      ['x', '-w', 'true'],
+    ]) {
+      expect(await lockutils(['run', ...wrong], within(directory.path))).toMatchObject({ status: 64, stdout: '' });
+    }
+  });
+
   it.each(['kill', 'leave', 'hold'])('gives the command its environment as it is with --if-killed %s', async (what) => {
     using directory = lockDirectory();
     // What a shell in between would lose, set or die of.
