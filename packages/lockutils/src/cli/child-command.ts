@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { stillRuns, withDescendants } from './descendants.js';
 import { exitStatus, signalStatus } from './exit-status.js';
 import { findProgram } from './find-program.js';
@@ -82,7 +81,11 @@ function sendQuietly(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The signals that are passed on. Those that stop and continue reach the command through its process group. */
+/**
+ * The signals that are passed on: all that end a process if it does not take them, and that Node can take. Those that
+ * stop and continue reach the command through its process group; SIGPIPE is no news where Node runs; of a fault
+ * (SIGSEGV and the like) there is nothing to pass on.
+ */
 export const forwardedSignals: readonly NodeJS.Signals[] = [
   'SIGHUP',
   'SIGINT',
@@ -90,23 +93,9 @@ export const forwardedSignals: readonly NodeJS.Signals[] = [
   'SIGTERM',
   'SIGUSR1',
   'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGXCPU',
+  'SIGIO',
+  'SIGPWR',
 ];
-
-/**
- * Whether the terminal has already given this signal to the command: it gives Ctrl-C and Ctrl-\ to all processes in its
- * foreground group, and many programs take a second Ctrl-C for "now, at once".
- */
-export function cameToGroup(signal: NodeJS.Signals): boolean {
-  return (signal === 'SIGINT' || signal === 'SIGQUIT') && isInForeground();
-}
-
-function isInForeground(): boolean {
-  try {
-    const stat = readFileSync('/proc/self/stat', 'utf8');
-    // After the name in parentheses: state, ppid, process group, session, terminal, foreground group of the terminal.
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return group === foreground;
-  } catch {
-    return process.stdin.isTTY === true;
-  }
-}

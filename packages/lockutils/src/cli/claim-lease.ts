@@ -3,7 +3,7 @@ import { leaseMargin } from '../lease/lease-margin.js';
 import type { Claim } from './claim.js';
 import { openLeaseDriver } from './lease-url.js';
 import type { RunOptions } from './run.js';
-import { showWait } from './wait-notice.js';
+import { showWait, standardError } from './wait-notice.js';
 
 /** Waits for the lease that the options of `lockutils run` ask for, and keeps it renewed. */
 export async function claimLease(
@@ -23,7 +23,7 @@ export async function claimLease(
       blocking: options.wait,
       signal,
       onWait: (info) => {
-        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), process.stderr);
+        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), standardError);
       },
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     });

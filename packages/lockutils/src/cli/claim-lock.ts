@@ -3,7 +3,7 @@ import { lock } from '../lock.js';
 import type { Claim } from './claim.js';
 import { complain } from './failure.js';
 import type { RunOptions } from './run.js';
-import { showWait } from './wait-notice.js';
+import { showWait, standardError } from './wait-notice.js';
 
 /** Waits for the lock that the options of `lockutils run` ask for. */
 export async function claimLock(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {
@@ -19,7 +19,7 @@ export async function claimLock(name: string, label: string, options: RunOptions
       blocking: options.wait,
       signal,
       onWait: (info) => {
-        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), process.stderr);
+        if (options.quiet !== true) endNotice = showWait(name, () => info.holders(), standardError);
       },
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
       ...(options.shared === undefined ? {} : { shared: options.shared }),

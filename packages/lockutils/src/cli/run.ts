@@ -26,6 +26,9 @@ The lock is held from before COMMAND starts until it ends. COMMAND has the termi
 the signals that lockutils gets, and inherits no descriptor of the lock. OSLO_PREVIOUS_OWNER_DIED=1 is in its environment
 when the last holder ended without releasing, so that what the lock protects may be half done.
 
+Node takes again the signals that nohup told it to ignore, so write nohup before COMMAND, and setsid before lockutils if
+the wait is to outlive its terminal too.
+
 If lockutils itself is killed with SIGKILL, the system frees the lock at once, and --if-killed says what becomes of
 COMMAND: "kill" ends it too (its own children go on), "hold" lets it, and whoever inherits from it, keep the lock until
 they end, as flock(1) does, "leave" lets it go on without. The default is kill where setpriv of util-linux is there,

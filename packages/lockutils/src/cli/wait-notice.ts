@@ -2,13 +2,28 @@ import { type Clock, systemClock } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
+import { isInBackground } from './job-control.js';
 
-/** Where the notice goes; `process.stderr` fits. */
+/** Where the notice goes. */
 export interface NoticeOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Whether somebody else has the terminal now, who types where the notice would be. */
+  inBackground?(): boolean;
   write(text: string): unknown;
 }
+
+/** Standard error. A terminal that cannot clear a line is told as a log is. */
+export const standardError: NoticeOutput = {
+  get isTTY() {
+    return process.stderr.isTTY === true && process.env.TERM !== 'dumb';
+  },
+  get columns() {
+    return process.stderr.columns;
+  },
+  inBackground: isInBackground,
+  write: (text) => process.stderr.write(text),
+};
 
 /** Milliseconds until the first notice, and from one to the next. */
 export interface NoticePeriod {
@@ -37,22 +52,25 @@ export function showWait(
 ): () => void {
   const live = output.isTTY === true;
   const { first, every } = live ? periods.terminal : periods.log;
+  const hidden = (): boolean => live && output.inBackground?.() === true;
   let ended = false;
   let shown = false;
   let cancel = clock.schedule(first, () => void tell());
   const tell = async (): Promise<void> => {
     const text = waitText(name, await holders().catch(() => []), Date.now());
     if (ended) return;
-    // A line that wraps could not be cleared again. A terminal nobody has sized says 0.
-    output.write(live ? clearLine + cut(text, (output.columns || 80) - 1) : `lockutils: ${text}\n`);
-    shown = true;
+    if (!hidden()) {
+      // A line that wraps could not be cleared again. A terminal nobody has sized says 0.
+      output.write(live ? clearLine + cut(text, (output.columns || 80) - 1) : `lockutils: ${text}\n`);
+      shown = true;
+    } else shown = false;
     cancel = clock.schedule(every, () => void tell());
   };
   return () => {
     if (ended) return;
     ended = true;
     cancel();
-    if (live && shown) output.write(clearLine);
+    if (live && shown && !hidden()) output.write(clearLine);
   };
 }
 
@@ -64,6 +82,20 @@ export function waitText(name: string, holders: readonly Holder[], now: number):
 }
 
 function cut(text: string, width: number): string {
-  const characters = Array.from(text);
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+  const kept: string[] = [];
+  let left = width;
+  for (const character of text) {
+    left -= columnsOf(character);
+    kept.push(character);
+    if (left >= 0) continue;
+    // The last column is the ellipsis's.
+    while (left < 1 && kept.length > 0) left += columnsOf(kept.pop() ?? '');
+    return `${kept.join('')}…`;
+  }
+  return text;
+}
+
+// From there on are the scripts whose letters take two columns. What is counted too wide is cut a little sooner.
+function columnsOf(character: string): number {
+  return (character.codePointAt(0) ?? 0) < 0x1100 ? 1 : 2;
 }

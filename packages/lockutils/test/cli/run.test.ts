@@ -39,7 +39,7 @@ describe('lockutils run', () => {
 
   it('passes signals on, stays until the command has ended, and keeps its status', async () => {
     using directory = lockDirectory();
-    const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+    const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const;
     const forwarded = signals.map(async (signal) => {
       const script = `trap 'echo got; sleep 0.05; exit 9' ${signal.slice(3)}; echo ready; while :; do sleep 0.02; done`;
       await using command = startLockutils(['run', signal, '--', 'sh', '-c', script], within(directory.path));

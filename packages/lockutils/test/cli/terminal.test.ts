@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { noticePeriods } from '../../src/cli/wait-notice.js';
 import { lockDirectory } from '../lock-directory.js';
 import { startOnTerminal } from './command.js';
 
@@ -32,6 +34,42 @@ describe.runIf(present)('lockutils run on a terminal', () => {
     const { stdout } = await command.ended;
     expect(stdout).toMatch(/\r.\[2K\nended -2\n$/);
     expect(held.released).toBe(false);
+  });
+
+  it('leaves the terminal alone while it waits as a job in the background', async () => {
+    using directory = lockDirectory();
+    const held = await lock('x', { external: true, lockPath: directory.path });
+    // On the terminal runs a lockutils, whose command is a shell that starts another one as a job.
+    const inner = [
+      process.execPath,
+      join(import.meta.dirname, '../../bin/lockutils.js'),
+      'run',
+      'x',
+      '--',
+      'echo',
+      'ran',
+    ];
+    const args = ['run', 'shell', '--', 'sh', '-mc', '"$@" & wait', 'sh', ...inner];
+    await using command = startOnTerminal(args, { OSLO_LOCK_PATH: directory.path });
+    const waiters = async (): Promise<number | undefined> =>
+      (await listLocks({ lockPath: directory.path })).find(({ name }) => name === 'x')?.waiters;
+    await expect.poll(waiters).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, noticePeriods.terminal.first + 300));
+    await held.release();
+    const { stdout } = await command.ended;
+    expect(stdout).toContain('ran');
+    expect(stdout).not.toContain('waiting');
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  it('tells a terminal that cannot clear a line as it tells a log', async () => {
+    using directory = lockDirectory();
+    const held = await lock('x', { external: true, lockPath: directory.path });
+    const env = { OSLO_LOCK_PATH: directory.path, TERM: 'dumb' };
+    await using command = startOnTerminal(['run', 'x', '--', 'echo', 'ran'], env);
+    await command.says(/^lockutils: waiting for x, held by pid \d+ .*\r\n$/);
+    await held.release();
+    expect((await command.ended).stdout).not.toContain('\u001b');
   });
 
   it('leaves Ctrl-C to the terminal, which gives it to the command itself, and passes other signals on', async () => {

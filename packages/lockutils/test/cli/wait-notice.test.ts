@@ -108,3 +108,28 @@ it('clears nothing when it has shown nothing, and goes on when the holders canno
   expect(failing.written).toEqual(['lockutils: waiting for x, holder unknown\n']);
   end();
 });
+
+it('counts two columns for letters that take two, so that the line never wraps', async () => {
+  const clock = handClock();
+  const output = recorded({ isTTY: true, columns: 30 });
+  const end = showWait('錠前', async () => [{ pid: 4242, label: '日本語' }], output, clock);
+  await clock.pass(200);
+  end();
+  expect(output.written[0]).toBe('\r\u001b[2Kwaiting for 錠前, held by pi…');
+});
+
+it('writes nothing where somebody else types, and comes back with the terminal', async () => {
+  const clock = handClock();
+  let inBackground = true;
+  const output = recorded({ isTTY: true, columns: 30, inBackground: () => inBackground });
+  const end = showWait('x', async () => [holder], output, clock);
+  await clock.pass(3000);
+  expect(output.written).toEqual([]);
+  inBackground = false;
+  await clock.pass(1000);
+  expect(output.written).toHaveLength(1);
+  inBackground = true;
+  await clock.pass(1000);
+  end();
+  expect(output.written).toHaveLength(1);
+});

@@ -8,6 +8,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'wrapper-test-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 const env = { TMPDIR: scratch, OSLO_LOCK_PATH: '/nowhere' };
 
+const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGALRM', 'SIGXCPU', 'SIGPWR'] as const;
+
 describe('lockutils-wrapper', () => {
   it('runs the command with OSLO_LOCK_PATH set to a new directory, keeps its status and removes the directory', async () => {
     const script = 'cd "$OSLO_LOCK_PATH" && mkdir -p a/b && echo x > a/b/c && pwd; exit 3';
@@ -18,8 +20,8 @@ describe('lockutils-wrapper', () => {
     expect(readdirSync(scratch)).toEqual([]);
   });
 
-  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('removes the directory when %s ends it', async (signal) => {
-    await using command = startWrapper(['sh', '-c', 'echo "$OSLO_LOCK_PATH"; exec sleep 600'], env);
+  it.each(endingSignals)('removes the directory when %s ends it', async (signal) => {
+    await using command = startWrapper(['sh', '-c', 'ulimit -c 0; echo "$OSLO_LOCK_PATH"; exec sleep 600'], env);
     const directory = (await command.says(/(\S+)\n/))[1] as string;
     expect(existsSync(directory)).toBe(true);
     command.process.kill(signal);
