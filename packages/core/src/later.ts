@@ -35,7 +35,12 @@ export class Later<M extends object> {
    * anything is loaded: what Node could not read once it takes for missing for ever, and says so.
    */
   static checkDescriptors(): void {
-    closeSync(openSync(devNull, 'r'));
+    try {
+      closeSync(openSync(devNull, 'r'));
+    } catch (error) {
+      // Any other refusal (`node --permission`, a root without /dev) says nothing about descriptors.
+      if (isOutOfDescriptors(error)) throw error;
+    }
   }
 
   /** Calls `fn` with the module: now where that can be, and in order of the calls. What `fn` throws is a rejection. */
@@ -75,8 +80,7 @@ export class Later<M extends object> {
     try {
       return this.now();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EMFILE' || code === 'ENFILE') throw error;
+      if (isOutOfDescriptors(error)) throw error;
       return undefined;
     }
   }
@@ -86,6 +90,11 @@ export class Later<M extends object> {
     this.#module ??= module;
     if (this.#waiting === 0) this.loaded = this.#module;
   }
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EMFILE' || code === 'ENFILE';
 }
 
 class CannotRequireError extends Error {

@@ -57,13 +57,14 @@ export class LockPathRequiredError extends ConcurrencyError {
 }
 
 /** Why a directory cannot be a lock path. */
-export type LockPathProblem = 'missing' | 'not-a-directory' | 'not-writable' | 'insecure';
+export type LockPathProblem = 'missing' | 'not-a-directory' | 'not-writable' | 'insecure' | 'forbidden';
 
 const lockPathAdvice: Record<LockPathProblem, string> = {
   missing: 'does not exist; create it once, so that a mistyped path cannot become a second place to lock in',
   'not-a-directory': 'is not a directory',
   'not-writable': 'cannot be written to by this user; give it to the users whose processes take part',
   insecure: 'can be written to by everybody and has no sticky bit, so anyone can take a held lock away; chmod o-w it',
+  forbidden: 'is forbidden by node --permission; allow it with --allow-fs-read and --allow-fs-write',
 };
 
 /** The lock path cannot be used. Nothing was created in it. */
@@ -164,8 +165,9 @@ export class AddOnUnavailableError extends ConcurrencyError {
   readonly code = 'ERR_ADDON_UNAVAILABLE';
 
   constructor(cause: unknown) {
+    const forbidden = process.permission === undefined ? '' : ' (node --permission allows it with --allow-addons)';
     super(
-      "The add-on fs-native-extensions of the kernel driver cannot be loaded here; use driver: 'lockfile' in all processes that share the lock path",
+      `The add-on fs-native-extensions of the kernel driver cannot be loaded here${forbidden}; use driver: 'lockfile' in all processes that share the lock path`,
       { cause },
     );
   }

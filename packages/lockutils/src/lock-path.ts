@@ -79,6 +79,7 @@ export function checkLockPath(directory: string): void {
     stats = statSync(directory, { throwIfNoEntry: false });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ERR_ACCESS_DENIED') throw new LockPathError(directory, 'forbidden', error);
     throw new LockPathError(directory, code === 'ENOTDIR' ? 'not-a-directory' : 'not-writable', error);
   }
   if (stats === undefined) throw new LockPathError(directory, 'missing');

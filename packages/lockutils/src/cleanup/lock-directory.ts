@@ -24,6 +24,7 @@ export function readLockPath(directory: string): string[] {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new LockPathError(directory, 'missing', error);
     if (code === 'ENOTDIR') throw new LockPathError(directory, 'not-a-directory', error);
+    if (code === 'ERR_ACCESS_DENIED') throw new LockPathError(directory, 'forbidden', error);
     throw error;
   }
 }

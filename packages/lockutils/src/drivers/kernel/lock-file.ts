@@ -77,6 +77,8 @@ export function explained(system: KernelSystem, path: string, operation: string,
       forgetLockPath(directory);
       return new LockPathError(directory, cause.code === 'ENOENT' ? 'missing' : 'not-a-directory', cause);
     }
+    case 'ERR_ACCESS_DENIED':
+      return new LockPathError(dirname(path), 'forbidden', cause);
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

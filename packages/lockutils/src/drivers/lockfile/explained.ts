@@ -10,6 +10,10 @@ export function explained(
   error: unknown,
 ): unknown {
   const cause = error as NodeJS.ErrnoException;
+  if (cause?.code === 'ERR_ACCESS_DENIED') {
+    forgetLockPath(dirname(lockFile));
+    return new LockPathError(dirname(lockFile), 'forbidden', cause);
+  }
   // Ours, or a mistake in the program.
   if (cause?.code === undefined || cause.code.startsWith('ERR_')) return error;
   const directory = dirname(lockFile);

@@ -407,6 +407,22 @@ describe('without the add-on', () => {
     expect(said).toBe('lockfile held\nkernel ERR_ADDON_UNAVAILABLE\n');
   });
 
+  test('G21 under the permission model it needs no more than the code, /proc and the lock path, and says what it misses', () => {
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
+    const repository = join(import.meta.dirname, '../../../../..');
+    const flags = [flag, '--no-warnings', `--allow-fs-read=${repository}`, '--allow-fs-read=/proc'];
+    const said = (...more: string[]): Record<string, string> => {
+      const args = [...flags, ...more, fixture('lock-with-permission'), directory];
+      return JSON.parse(execFileSync(process.execPath, args).toString());
+    };
+    const held = { lock: 'held', lockSync: 'held', shared: 'held' };
+    expect(said(`--allow-fs-read=${directory}`, `--allow-fs-write=${directory}`)).toEqual(held);
+    const forbidden = expect.stringMatching(/^ERR_LOCK_PATH .* is forbidden by node --permission; allow it with/);
+    for (const less of [[], [`--allow-fs-read=${directory}`]]) {
+      expect(said(...less)).toEqual({ lock: forbidden, lockSync: forbidden, shared: forbidden });
+    }
+  });
+
   test('G22 neither importing nor using it hooks or patches anything; the program’s own proper-lockfile stays whole', () => {
     const own = join(directory, 'own');
     expect(run('import-and-lock', directory, own)).toBe('nothing changed\nown lock held\n');
