@@ -29,16 +29,18 @@ export function loadConfigFile(path: string): void {
   if (typeof path !== 'string' || path === '') throw new InvalidOptionError('path', 'the path of a file', path);
   const text = readText(path);
   const values = new Map<string, unknown>();
-  let key = '';
+  let where = '';
   try {
     const lookup = parseOsloIni(text);
     for (const definition of registeredOptions()) {
-      key = keyOf(definition);
+      const key = keyOf(definition);
       const raw = lookup('oslo_concurrency', key) ?? lookup('DEFAULT', key);
-      if (raw !== undefined) values.set(definition.name, parseOption(definition, substituted(raw, key, lookup), key));
+      if (raw === undefined) continue;
+      where = `line ${raw.line}: `;
+      values.set(definition.name, parseOption(definition, substituted(raw.text, key, lookup), key));
     }
   } catch (error) {
-    throw new ConfigFileError(path, (error as Error).message, error);
+    throw new ConfigFileError(path, `${where}${(error as Error).message}`, error);
   }
   setFileValues(values);
 }
@@ -86,6 +88,6 @@ function substituted(text: string, key: string, lookup: IniLookup, within: reado
       : lookup('DEFAULT', name);
     if (found === undefined)
       throw new ReferenceError(`${key} = ... ${whole} ... needs ${name} in [DEFAULT] of the same file`);
-    return substituted(found, key, lookup, [...within, name]);
+    return substituted(found.text, key, lookup, [...within, name]);
   });
 }

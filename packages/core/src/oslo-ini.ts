@@ -1,7 +1,13 @@
 import { createRequire } from 'node:module';
 
-/** The text of an option, or `undefined` when the file does not set it. Section names are in lower case but `DEFAULT`. */
-export type IniLookup = (section: string, key: string) => string | undefined;
+/** What a file sets an option to, and in which line that begins. */
+export interface IniValue {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** The value of an option, or `undefined` when the file does not set it. Section names are in lower case but `DEFAULT`. */
+export type IniLookup = (section: string, key: string) => IniValue | undefined;
 
 /**
  * Reads INI text as oslo.config does; throws a `SyntaxError` with the line's number where oslo.config would refuse.
@@ -16,8 +22,9 @@ export function parseOsloIni(text: string): IniLookup {
   let inSection = false;
   let key: string | undefined;
   let value: string[] = [];
+  let keyLine = 0;
   const finishEntry = (): void => {
-    if (key !== undefined) lines.push(`${encoded(key)}=${marker}${encoded(value.join('\n'))}`);
+    if (key !== undefined) lines.push(`${encoded(key)}=${keyLine}${marker}${encoded(value.join('\n'))}`);
     key = undefined;
   };
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
@@ -38,12 +45,14 @@ export function parseOsloIni(text: string): IniLookup {
       finishEntry();
     } else {
       finishEntry();
+      if (line.startsWith('\ufeff')) throw refuse('begins with a byte order mark, which oslo.config refuses too');
       if (!inSection) throw refuse('is before the first [section]');
       const split = line.search(/[=:]/);
       if (split < 0) throw refuse('is neither a section, nor a comment, nor key = value');
       key = trimmed(line.slice(0, split));
       if (key === '') throw refuse('has no key before the sign');
       value = [unquoted(trimmed(line.slice(split + 1)))];
+      keyLine = index + 1;
     }
   }
   finishEntry();
@@ -54,11 +63,13 @@ export function parseOsloIni(text: string): IniLookup {
   };
   return (section, wanted) => {
     const found = sections[encoded(section)]?.[encoded(wanted)];
-    return found === undefined ? undefined : decodeURIComponent(found.slice(marker.length));
+    if (found === undefined) return undefined;
+    const start = found.indexOf(marker);
+    return { text: decodeURIComponent(found.slice(start + marker.length)), line: Number(found.slice(0, start)) };
   };
 }
 
-// Before each value, so that none is `true` or `null` to `ini`.
+// Before each value, after its line, so that none is `true` or `null` to `ini`.
 const marker = '+';
 
 function encoded(text: string): string {
@@ -74,8 +85,14 @@ function unquoted(value: string): string {
 }
 
 // What Python's str.strip() takes for white space; JavaScript's trim() takes U+FEFF too and leaves U+001C-1F and U+0085.
-const space = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
-const spaceAtStart = new RegExp(`^${space}`);
-const spaceAtEnd = new RegExp(`${space}$`);
-const trimmedEnd = (text: string): string => text.replace(spaceAtEnd, '');
+const space = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+const spaces = new RegExp(space);
+const spaceAtStart = new RegExp(`^${space}+`);
 const trimmed = (text: string): string => trimmedEnd(text).replace(spaceAtStart, '');
+
+// Not by an expression that ends in `$`: that begins anew at each space of a long run in the middle.
+function trimmedEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && spaces.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+}

@@ -14,7 +14,7 @@ export interface LockEvent {
   readonly waitedMs?: number;
   /** `release` and `lost`: how long it was held. Absent at a `release` when nobody listened to it at the grant. */
   readonly heldMs?: number;
-  /** `wait`: who holds it, as far as known; `lost`: why. */
+  /** `wait`: an object whose `holders()` tells who holds it, as far as known; `lost`: why; `overdue`: which. */
   readonly detail?: unknown;
 }
 

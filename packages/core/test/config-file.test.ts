@@ -84,13 +84,22 @@ describe('loadConfigFile', () => {
   });
 
   it.each([
-    ['lock_path = ', "lock_path must be a path that is not empty and has no NUL; got '' (string)"],
-    ['disable_process_locking = perhaps', "disable_process_locking must be a boolean; got 'perhaps' (string)"],
-    ['disable_process_locking = " true"', "disable_process_locking must be a boolean; got ' true' (string)"],
-    ['lock_path = $state_path/x', 'lock_path = ... $state_path ... needs state_path in [DEFAULT] of the same file'],
-    ['lock_path = $lock_path/x', 'lock_path = ... $lock_path ... needs lock_path in [DEFAULT] of the same file'],
-    ['lock_path = ${DEFAULT.a}', 'lock_path = ... ${DEFAULT.a} ... needs DEFAULT.a in [DEFAULT] of the same file'],
-    ['[DEFAULT]\na=$b\nb=$a\nlock_path = $a', 'lock_path = ... $a ... refers to itself'],
+    ['lock_path = ', "line 2: lock_path must be a path that is not empty and has no NUL; got '' (string)"],
+    ['disable_process_locking = perhaps', "line 2: disable_process_locking must be a boolean; got 'perhaps' (string)"],
+    ['disable_process_locking = " true"', "line 2: disable_process_locking must be a boolean; got ' true' (string)"],
+    [
+      'lock_path = $state_path/x',
+      'line 2: lock_path = ... $state_path ... needs state_path in [DEFAULT] of the same file',
+    ],
+    [
+      'lock_path = $lock_path/x',
+      'line 2: lock_path = ... $lock_path ... needs lock_path in [DEFAULT] of the same file',
+    ],
+    [
+      'lock_path = ${DEFAULT.a}',
+      'line 2: lock_path = ... ${DEFAULT.a} ... needs DEFAULT.a in [DEFAULT] of the same file',
+    ],
+    ['[DEFAULT]\na=$b\nb=$a\nlock_path = $a', 'line 5: lock_path = ... $a ... refers to itself'],
     ['lock_path /x', 'line 2: is neither a section, nor a comment, nor key = value'],
     ['= /x', 'line 2: has no key before the sign'],
     ['[other', 'line 2: is not a section of the form [name]'],
@@ -107,6 +116,25 @@ describe('loadConfigFile', () => {
 
   it('refuses a value before the first section', () => {
     expect(failure(() => load('lock_path = /x')).message).toContain('line 1: is before the first [section]');
+  });
+
+  it('names the line where a value begins, after comments, blank and continued lines', () => {
+    const text = '# top\r\n\r\n[DEFAULT]\na = b\n  c\n\n[oslo_concurrency]\rdisable_process_locking = no # not today\n';
+    expect(failure(() => load(text)).message).toMatch(
+      /: line 8: disable_process_locking must be a boolean; got 'no # not today' \(string\)$/,
+    );
+  });
+
+  it('says that there is a byte order mark', () => {
+    expect(failure(() => load('\ufeff[DEFAULT]\n')).message).toMatch(/: line 1: begins with a byte order mark/);
+  });
+
+  it('reads a line with a long run of spaces in time that grows with its length only', () => {
+    const started = performance.now();
+    load(`[oslo_concurrency]\nlock_path = /a${' '.repeat(300_000)}b\n`);
+    expect(getOption('lockPath')).toHaveLength(300_003);
+    // By the square of the length it took minutes.
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('refuses what is not UTF-8', () => {

@@ -3,6 +3,7 @@ import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultRegistry, pathRegistry } from '../src/local/turn-registry.js';
 import { lockDirectory } from './lock-directory.js';
+import { runFixture } from './run-fixture.js';
 
 afterEach(() => {
   expect(defaultRegistry.size, 'names left in the registry').toBe(0);
@@ -182,6 +183,15 @@ describe.each(kinds)('%s', (_kind, optionsIn) => {
     for (const stop of stops) stop();
     expect(seen.map(([event]) => event)).toEqual(['acquire', 'grant', 'release']);
     expect(new Set(seen.map(([, id]) => id)).size).toBe(1);
+  });
+
+  it('is not disturbed by a subscriber that throws, whatever happens to the lock', async () => {
+    using directory = lockDirectory();
+    const said = await runFixture('throwing-subscribers.mjs', optionsIn(directory.path));
+    expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+    const { values, left, thrown } = JSON.parse(said.stdout);
+    expect(values).toEqual(['body', 'waited', 'ERR_LOCK_TIMEOUT', 'both', 'late']);
+    expect([left, thrown]).toEqual(['free', ['subscriber']]);
   });
 
   it('tells at the release how long it was held, to whom listened at the grant', async () => {
