@@ -106,7 +106,7 @@ describe('lockutils run', () => {
     const args = ['run', 'x', '--if-killed', what, '--', process.execPath, '-e', dump];
     const { stdout } = await lockutils(args, odd);
     const { _, ...given } = JSON.parse(stdout);
-    const { _: __, ...expected } = { ...process.env, ...odd };
+    const { _: __, ...expected }: NodeJS.ProcessEnv = { ...process.env, ...odd };
     expect(given).toEqual(expected);
   });
 
