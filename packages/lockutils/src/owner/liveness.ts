@@ -18,12 +18,18 @@ export const firstPidNamespace = 4026531836;
  */
 export function liveness(owner: ProcessIdentity, self: ProcessIdentity = ownIdentity()): Liveness {
   if (owner.bootId !== self.bootId) return endedWithItsBoot(owner, self) ? 'dead' : 'unknown';
-  if (owner.bootId === undefined) return owner.host === self.host && !pidExists(owner.pid) ? 'dead' : 'unknown';
+  if (owner.bootId === undefined) return endedWithoutProc(owner, self) ? 'dead' : 'unknown';
   if (owner.pidNamespace === undefined || owner.pidNamespace !== self.pidNamespace) return 'unknown';
   if (owner.startTime === undefined || self.startTime === undefined || owner.timeNamespace !== self.timeNamespace) {
     return pidExists(owner.pid) ? 'unknown' : 'dead';
   }
   return seenInProc(owner, owner.startTime);
+}
+
+// Where there never is a `/proc`, host name and pid are all there is to go by. On Linux it is only hidden, and two
+// containers with one host name and one lock path would each take the other's holder for dead.
+function endedWithoutProc(owner: ProcessIdentity, self: ProcessIdentity): boolean {
+  return process.platform !== 'linux' && owner.host === self.host && !pidExists(owner.pid);
 }
 
 // A new boot ended everything of the old one, if it was this machine's. Another machine may share the host name

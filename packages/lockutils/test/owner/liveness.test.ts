@@ -103,6 +103,7 @@ describe.runIf(onLinux)('what cannot be seen from here is unknown', () => {
   test('a process that left no boot id, and everything to one that cannot read its own', () => {
     const { bootId: _, ...bootless } = self;
     expect(liveness({ ...gone, ...bootless, bootId: 'other' }, bootless)).toBe('unknown');
+    expect(liveness({ ...bootless, pid: gone.pid }, bootless)).toBe('unknown');
     expect(liveness(bootless, self)).toBe('unknown');
   });
 
