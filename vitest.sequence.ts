@@ -2,7 +2,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Files that take longest, the longest first: one that is begun last leaves a core idle until it ends.
 const longest = [
-  'strict-drivers',
   'verify-lock-driver',
   'python-contenders',
   'run',
