@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
-import { InvalidLockNameError, LockPathError, LockPathRequiredError } from './errors.js';
+import { InvalidLockNameError, LockPathError, type LockPathProblem, LockPathRequiredError } from './errors.js';
 
 /** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
 export const hiddenFolder = '.oslo-concurrency';
@@ -78,9 +78,7 @@ export function checkLockPath(directory: string): void {
   try {
     stats = statSync(directory, { throwIfNoEntry: false });
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ERR_ACCESS_DENIED') throw new LockPathError(directory, 'forbidden', error);
-    throw new LockPathError(directory, code === 'ENOTDIR' ? 'not-a-directory' : 'not-writable', error);
+    throw new LockPathError(directory, lockPathProblem(error) ?? 'not-writable', error);
   }
   if (stats === undefined) throw new LockPathError(directory, 'missing');
   if (!stats.isDirectory()) throw new LockPathError(directory, 'not-a-directory');
@@ -88,6 +86,20 @@ export function checkLockPath(directory: string): void {
   if (everybodyWrites && process.platform !== 'win32') throw new LockPathError(directory, 'insecure');
   if (checked.size >= 1000) checked.clear();
   checked.add(directory);
+}
+
+/** What the system's error at a lock path, or at a plain file in it, says of the lock path; `undefined`: nothing. */
+export function lockPathProblem(error: unknown): LockPathProblem | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'missing';
+    case 'ENOTDIR':
+      return 'not-a-directory';
+    case 'ERR_ACCESS_DENIED':
+      return 'forbidden';
+    default:
+      return undefined;
+  }
 }
 
 /** Makes {@link checkLockPath} look again. */

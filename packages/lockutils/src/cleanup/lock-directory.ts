@@ -5,6 +5,7 @@ import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { markedDriver } from '../drivers/lock-path-marker.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
 import type { DriverName } from '../lock-options.js';
+import { lockPathProblem } from '../lock-path.js';
 
 /** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */
 export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {
@@ -21,11 +22,8 @@ export function readLockPath(directory: string): string[] {
   try {
     return readdirSync(directory).filter((name) => name !== hiddenFolder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new LockPathError(directory, 'missing', error);
-    if (code === 'ENOTDIR') throw new LockPathError(directory, 'not-a-directory', error);
-    if (code === 'ERR_ACCESS_DENIED') throw new LockPathError(directory, 'forbidden', error);
-    throw error;
+    const problem = lockPathProblem(error);
+    throw problem === undefined ? error : new LockPathError(directory, problem, error);
   }
 }
 

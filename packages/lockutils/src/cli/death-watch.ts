@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { procIsOurs } from '../owner/process-identity.js';
 import { findProgram } from './find-program.js';
 
 /**
@@ -16,7 +16,7 @@ import { findProgram } from './find-program.js';
  * The second setpriv does nothing but execute: to `env` a command with `=` in its name would be a variable.
  */
 export function deathWatch(): readonly string[] | undefined {
-  if (process.platform !== 'linux' || !isOurs('/proc/self')) return undefined;
+  if (process.platform !== 'linux' || !procIsOurs()) return undefined;
   const setpriv = findProgram('setpriv').path;
   const env = findProgram('env').path;
   if (setpriv === undefined || env === undefined) return undefined;
@@ -24,13 +24,4 @@ export function deathWatch(): readonly string[] | undefined {
   // Busybox has a setpriv and an env that cannot do it.
   const works = spawnSync(setpriv, [...watch.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
   return works ? watch : undefined;
-}
-
-// Else it counts the processes of another namespace, and our pid is somebody else's there.
-function isOurs(link: string): boolean {
-  try {
-    return readlinkSync(link) === String(process.pid);
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,5 @@
-/** Prints to standard output. A reader that has seen enough, such as `head`, is no failure; a full disk rejects. */
+/** Prints to standard output, after {@link ignoreClosedOutput}. A reader that has seen enough, such as `head`, is no failure; a full disk rejects. */
 export function print(text: string): Promise<void> {
-  ignoreClosedOutput();
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => {
       if (error === null || error === undefined || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve();
@@ -15,9 +14,5 @@ export function print(text: string): Promise<void> {
  * status of a lock that was not free, and a temporary directory would stay.
  */
 export function ignoreClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
-  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }
-
-function ignore(): void {}

@@ -35,11 +35,9 @@ function readOwnIdentity(): ProcessIdentity {
   const machine = attempt(() => hashed(readFileSync('/etc/machine-id', 'utf8').trim()));
   const pidNamespace = attempt(() => namespaceNumber('pid'));
   const timeNamespace = attempt(() => namespaceNumber('time'));
-  // `unshare --pid` without a new /proc, or a bind-mounted one, shows the processes of another namespace: there
-  // /proc/<our pid>/stat is a stranger's, and so would be every one we judge.
-  const procIsOurs = attempt(() => readlinkSync('/proc/self')) === String(pid);
-  const startTime = procIsOurs ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
-  const thread = procIsOurs ? attempt(() => readOwnThread(pid)) : undefined;
+  const readable = procIsOurs();
+  const startTime = readable ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
+  const thread = readable ? attempt(() => readOwnThread(pid)) : undefined;
   return {
     // Part of file names (identity-name.ts), so cut and plain.
     host: hostname()
@@ -53,6 +51,14 @@ function readOwnIdentity(): ProcessIdentity {
     ...(startTime === undefined ? {} : { startTime }),
     ...(thread === undefined ? {} : { thread }),
   };
+}
+
+/**
+ * Whether `/proc` can be read and is that of our pid namespace. `unshare --pid` without a new one, or a bind-mounted one,
+ * shows the processes of another: there `/proc/<our pid>` is a stranger's, and so would be every other.
+ */
+export function procIsOurs(): boolean {
+  return attempt(() => readlinkSync('/proc/self')) === String(process.pid);
 }
 
 // A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker. (Asking node:worker_threads

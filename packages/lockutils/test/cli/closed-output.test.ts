@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +57,6 @@ it.runIf(existsSync('/dev/full'))(
   async () => {
     using directory = lockDirectory();
     const program = new URL('../../bin/', import.meta.url).pathname;
-    const { execFile } = await import('node:child_process');
     for (const words of ['lockutils.js ls', 'lockutils.js clean --json', 'lockutils-wrapper.js --help']) {
       const run = `exec "${process.execPath}" ${program}${words} > /dev/full`;
       const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {

@@ -8,7 +8,7 @@ import {
   LockPathError,
   LockUnsupportedError,
 } from '../../errors.js';
-import { forgetLockPath } from '../../lock-path.js';
+import { forgetLockPath, lockPathProblem } from '../../lock-path.js';
 import type { KernelSystem } from './kernel-system.js';
 
 // Never O_TRUNC: the file may be somebody's. O_NOFOLLOW: a link laid there by another user would make us open, and
@@ -61,6 +61,11 @@ export function checkPlainFile(path: string, stats: Stats): void {
 export function explained(system: KernelSystem, path: string, operation: string, error: unknown): unknown {
   if (isConcurrencyError(error)) return error;
   const cause = error as NodeJS.ErrnoException;
+  const problem = lockPathProblem(cause);
+  if (problem !== undefined) {
+    forgetLockPath(dirname(path));
+    return new LockPathError(dirname(path), problem, cause);
+  }
   switch (cause.code) {
     case 'ELOOP':
     case 'EMLINK':
@@ -71,14 +76,6 @@ export function explained(system: KernelSystem, path: string, operation: string,
     case 'ENODEV':
     case 'EOPNOTSUPP':
       return new LockFileTypeError(path, 'a socket, FIFO or device', cause);
-    case 'ENOENT':
-    case 'ENOTDIR': {
-      const directory = dirname(path);
-      forgetLockPath(directory);
-      return new LockPathError(directory, cause.code === 'ENOENT' ? 'missing' : 'not-a-directory', cause);
-    }
-    case 'ERR_ACCESS_DENIED':
-      return new LockPathError(dirname(path), 'forbidden', cause);
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
