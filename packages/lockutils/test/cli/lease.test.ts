@@ -43,7 +43,8 @@ describe.runIf(process.platform === 'linux')('lockutils run --lease on a shared 
     using directory = lockDirectory();
     const script = `trap 'echo got TERM' TERM; sh -c 'trap "" TERM; echo pid $$; while :; do sleep 0.05; done' &
       echo ready; while :; do sleep 0.02; done`;
-    await using command = startLockutils(run(directory.path, 'x', '--', 'sh', '-c', script));
+    // SIGKILL comes a fifteenth of the ttl after SIGTERM: of one second, too soon for a shell on a busy machine to answer.
+    await using command = startLockutils(run(directory.path, '--ttl', '6s', 'x', '--', 'sh', '-c', script));
     await command.says(/ready/);
     const descendant = Number((await command.says(/pid (\d+)/))[1]);
     // As an administrator would who breaks it by hand.
