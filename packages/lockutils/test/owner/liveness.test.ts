@@ -130,6 +130,15 @@ describe.runIf(onLinux)('what cannot be seen from here is unknown', () => {
     expect(judge()).toBe('unknown');
   });
 
+  test('anybody in a /proc that is of another pid namespace: what it shows at our own pid is a stranger', async (context) => {
+    const inside = ['--pid', '--fork', process.execPath, fixture('stay-and-identify')];
+    if (!permits('unshare', '--pid', '--fork', 'true')) return context.skip('no pid namespaces here');
+    const { line } = await start('unshare', inside);
+    const identity = JSON.parse(line) as ProcessIdentity;
+    expect(identity.pid).toBe(1);
+    expect(identity.startTime).toBe(undefined);
+  });
+
   test('a real process behind a /proc that hides it', async (context) => {
     const hidden =
       'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"';
