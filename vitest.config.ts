@@ -3,9 +3,10 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './vitest.sequence.js';
 
 // Files whose tests hold a promise of time or processor share against the clock: beside another file they would measure
-// that one too. And the random plans, which fill the machine: a lease of 600 ms beside them may not be renewed in time.
+// that one too, and a lease of a second or less might not be renewed in time. And the random plans, which fill the machine.
 const measuring = [
   'test/properties/*.test.ts',
+  'test/verify-lease-driver{,/*}.test.ts',
   'test/{takeover,ending-while-waiting,idle-waiters,import,import-footprint,lifecycle,terminate-tree}.test.ts',
 ];
 
