@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { importCost } from '../../../import-cost.js';
 
 const url = import.meta.resolve('@oslo-concurrency/lockutils');
 const core = import.meta.resolve('@oslo-concurrency/core');
@@ -37,26 +38,8 @@ it('G22 importing loads no add-on and no driver library', () => {
   expect(output).toBe('');
 });
 
-// On demand: between two hours of one machine it measures 10 and 16. What always holds is how many files are loaded, below.
-it.runIf(process.env.SOAK)('G22 importing takes less than 15 ms', () => {
-  const importOnce = (): number =>
-    Number(
-      inFreshProcess(`
-        const startup = process.cpuUsage();
-        await import(${JSON.stringify(core)});
-        const start = performance.now();
-        const cpu = process.cpuUsage();
-        await import(${JSON.stringify(url)});
-        // On a busy machine the import waits for others; what it costs is the processor time.
-        const { user, system } = process.cpuUsage(cpu);
-        // Milliseconds of a machine that starts an empty Node in 40: this one may be slower, by its make or at this hour.
-        const scale = Math.min(1, 40_000 / (startup.user + startup.system));
-        console.log(Math.min(performance.now() - start, (user + system) / 1000) * scale);`),
-    );
-  // The quickest of some: the machine has other things to do, the import has not.
-  let quickest = Number.POSITIVE_INFINITY;
-  for (let n = 0; n < 25 && quickest >= 15; n += 1) quickest = Math.min(quickest, importOnce());
-  expect(quickest).toBeLessThan(15);
+it('G22 importing takes less than 15 ms', () => {
+  expect(importCost(url, { after: [core] })).toBeLessThan(15);
 });
 
 /** The files of this package that a process has loaded when it has run `code`. */
