@@ -43,6 +43,7 @@ const names = Object.keys(steps).filter((name) => asked.length === 0 || asked.in
 const waiting = names.filter((name) => name !== 'build');
 if (names.includes('build')) await step('build');
 await Promise.all([worker(), worker()]);
+for (const name of failed) console.log(`  failed: npm run check -- ${name}`);
 console.log(failed.length === 0 ? 'check: clean' : `check: ${failed.join(', ')} failed`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 

@@ -14,7 +14,10 @@ const { status } = spawnSync(
   ['run', '--config', 'vitest.config.ts', '--root', '.', ...process.argv.slice(2)],
   { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] },
 );
-const counts = existsSync(report) ? countReport(report, folder) : { passed: 0, failed: 1, skipped: 0 };
+const counts = existsSync(report)
+  ? countReport(report, folder)
+  : { passed: 0, failed: 1, skipped: 0, failedTitles: ['no report was written'] };
 if (status !== 0 && counts.failed === 0) counts.failed = 1;
+for (const title of counts.failedTitles) console.log(`  failed: ${title}`);
 console.log(`\n${countsLine(counts)}`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

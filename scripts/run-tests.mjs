@@ -58,6 +58,9 @@ console.log(
 );
 for (const row of rows) console.log(`  ${row.name}: ${countsLine(row)}`);
 for (const title of rows.flatMap((row) => row.skippedTitles)) console.log(`  skipped: ${title}`);
+// `.ci/run` repeats these lines at its end, where whoever sees no more of it still learns what failed.
+for (const row of rows) for (const title of row.failedTitles) console.log(`  failed: ${row.name}/${title}`);
+if (warned !== '') console.log(`  failed: Node warned: ${warned.split('\n')[0]}`);
 console.log(`\n${countsLine(totals)}`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
 
@@ -80,5 +83,5 @@ function count({ name, folder, report }) {
   // With a filter the other packages have none; without, the run broke before it could write one.
   if (passedOn.length > 0) return undefined;
   console.log(`${name}: no report was written`);
-  return { name, passed: 0, failed: 1, skipped: 0, skippedTitles: [] };
+  return { name, passed: 0, failed: 1, skipped: 0, skippedTitles: [], failedTitles: ['no report was written'] };
 }

@@ -16,7 +16,17 @@ export function countReport(report, folder) {
     failed: tests.filter((test) => test.status === 'failed').length + notLoaded.length,
     skipped: skipped.length,
     skippedTitles: skipped.map((test) => test.title),
+    failedTitles: [
+      ...tests
+        .filter(({ status }) => status === 'failed')
+        .map((test) => `${test.title}: ${firstLine(test.failureMessages[0])}`),
+      ...notLoaded.map((file) => `${relative(folder, file.name)}: ${firstLine(file.message)}`),
+    ],
   };
+}
+
+function firstLine(message = '') {
+  return message.split('\n')[0];
 }
 
 /** The line that CI counts. */
