@@ -1,6 +1,7 @@
-import { fc, test as property } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairLocks, type HeldLock, internalFairLock, ReaderWriterLock } from '../../dist/index.js';
+import { testProperty } from '../property-test.js';
 
 const notNow = { blocking: false } as const;
 const taken = { code: 'ERR_LOCK_NOT_ACQUIRED' };
@@ -87,7 +88,7 @@ describe('ReaderWriterLock', () => {
   type Step = { readonly write: boolean; readonly abort: boolean };
   const steps = fc.array(fc.record({ write: fc.boolean(), abort: fc.boolean() }), { minLength: 1, maxLength: 12 });
 
-  property.prop([steps, fc.infiniteStream(fc.nat(100))])(
+  testProperty([steps, fc.infiniteStream(fc.nat(100))])(
     'never a writer beside anybody, every waiter settles, writers in order, whatever comes and goes',
     async (plan: Step[], picks) => {
       const both = new ReaderWriterLock();

@@ -1,6 +1,7 @@
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import { FairLocks, type HeldLock, lock, Semaphores } from '../../dist/index.js';
+import { testProperty } from '../property-test.js';
 
 describe.each([
   ['Semaphores', Semaphores],
@@ -51,7 +52,7 @@ describe('G9 any steps on few names', () => {
     // Which of those held to release instead.
     release: fc.option(fc.nat(), { nil: undefined, freq: 2 }),
   });
-  test.prop([fc.array(step, { maxLength: 60 })])(
+  testProperty([fc.array(step, { maxLength: 60 })])(
     'admit who fits beside the holders, and count the names',
     async (steps) => {
       const semaphores = new Semaphores();

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { fc, test } from '@fast-check/vitest';
-import { describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import { liveness } from '../../dist/owner/liveness.js';
 import { decodeOwnerRecord, encodeOwnerRecord, holderOf, maxOwnerRecordBytes } from '../../dist/owner/owner-record.js';
 import { ownIdentity } from '../../dist/owner/process-identity.js';
+import { testProperty } from '../property-test.js';
 
 describe('an owner record', () => {
   test('names process, machine, command, label and time, and is judged like the process itself', () => {
@@ -19,7 +20,7 @@ describe('an owner record', () => {
     });
   });
 
-  test.prop([fc.option(fc.string({ unit: 'grapheme', maxLength: 2000 }), { nil: undefined })])(
+  testProperty([fc.option(fc.string({ unit: 'grapheme', maxLength: 2000 }), { nil: undefined })])(
     'fits its size whatever the label, of which it keeps the beginning',
     (label) => {
       const bytes = encodeOwnerRecord(label, Date.now());
@@ -48,7 +49,7 @@ describe('an owner record', () => {
     }
   });
 
-  test.prop([fc.nat({ max: 400 })])('is all or nothing when cut short', (length) => {
+  testProperty([fc.nat({ max: 400 })])('is all or nothing when cut short', (length) => {
     const whole = encodeOwnerRecord('label', Date.now());
     expect(decodeOwnerRecord(whole.subarray(0, Math.min(length, whole.length - 1)))).toBeUndefined();
   });
@@ -59,7 +60,7 @@ describe('an owner record', () => {
   });
 
   const magic = 'oslo-concurrency owner 1\n';
-  test.prop([
+  testProperty([
     fc.oneof(
       fc.uint8Array({ maxLength: 2000 }),
       fc.oneof(fc.json(), fc.string()).map((text) => Buffer.from(`${magic}${text}\n`)),

@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
-import { afterAll, describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { testProperty } from '../../property-test.js';
 import { everyInterleaving, makeLockPath, Scene, type Start } from './interleaving.js';
 
 const directory = makeLockPath();
@@ -48,7 +49,7 @@ describe('the protocol of the lockfile driver, call by call', () => {
     expect(runs).toBeGreaterThan(30);
   });
 
-  test.prop(
+  testProperty(
     [
       fc.constantFrom<Start>('free', 'empty folder', 'dead holder'),
       fc.integer({ min: 2, max: 4 }),

@@ -17,10 +17,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { fc, test as propertyTest } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
 import { type Grant, lock } from '../../../dist/index.js';
+import { testProperty } from '../../property-test.js';
 import { Contender } from './contender.js';
 import { endChildren } from './obedient-child.js';
 
@@ -30,13 +31,15 @@ const run = (name: string, ...args: string[]): string =>
 
 let directory: string;
 let path: string;
-beforeEach(() => {
+const removeDirectory = () => rmSync(directory, { recursive: true, force: true });
+function makeDirectory(): void {
   directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
   path = join(directory, 'job');
-});
+}
+beforeEach(makeDirectory);
 afterEach(() => {
   endChildren();
-  rmSync(directory, { recursive: true, force: true });
+  removeDirectory();
 });
 
 const request = (label?: string) => ({ name: 'job', path, shared: false, permits: undefined, label });
@@ -211,61 +214,65 @@ describe('slow and failing file systems', () => {
   });
 
   const codes = ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'EACCES', 'EROFS', 'ESTALE'];
-  propertyTest.prop(
-    [fc.integer({ min: 1, max: 9 }), fc.constantFrom(...codes), fc.boolean(), fc.boolean(), fc.boolean()],
-    { numRuns: 80 },
-  )('G16 a call that fails fails the attempt or the release, with a clear error and nothing lost', async (...drawn) => {
-    const [at, code, done, afterDeath, synchronous] = drawn;
-    let calls = 0;
-    let failed: string | undefined;
-    const failing = Object.fromEntries(
-      Object.entries(synchronousFs).map(([name, call]) => [
-        name,
-        (...args: unknown[]) => {
-          calls += 1;
-          const fails = calls === at;
-          if (fails) failed = name;
-          // The server did it, and its answer was lost.
-          if (!fails || done) {
-            const value = (call as (...args: unknown[]) => unknown)(...args);
-            if (!fails) return value;
-          }
-          throw Object.assign(new Error(`${code}: ${name}`), { code });
-        },
-      ]),
-    ) as unknown as typeof promisedFs;
-    if (afterDeath) {
-      await attempt().then((grant) => grant?.release());
-      mkdirSync(inFolder('held', 'job'));
-      writeFileSync(inFolder('held', 'job', (await deadName()) ?? ''), '');
-    }
-    const faulty = lockfileDriver({ fs: failing, synchronous });
-    const trouble: unknown[] = [];
-    let grant: Grant | undefined;
-    try {
-      grant = await faulty.tryAcquire(request());
-    } catch (error) {
-      trouble.push(error);
-    }
-    if (grant !== undefined) {
-      expect(await attempt()).toBeUndefined();
+  testProperty([fc.integer({ min: 1, max: 9 }), fc.constantFrom(...codes), fc.boolean(), fc.boolean(), fc.boolean()], {
+    numRuns: 80,
+  })(
+    'G16 a call that fails fails the attempt or the release, with a clear error and nothing lost',
+    async (...drawn) => {
+      const [at, code, done, afterDeath, synchronous] = drawn;
+      removeDirectory();
+      makeDirectory();
+      let calls = 0;
+      let failed: string | undefined;
+      const failing = Object.fromEntries(
+        Object.entries(synchronousFs).map(([name, call]) => [
+          name,
+          (...args: unknown[]) => {
+            calls += 1;
+            const fails = calls === at;
+            if (fails) failed = name;
+            // The server did it, and its answer was lost.
+            if (!fails || done) {
+              const value = (call as (...args: unknown[]) => unknown)(...args);
+              if (!fails) return value;
+            }
+            throw Object.assign(new Error(`${code}: ${name}`), { code });
+          },
+        ]),
+      ) as unknown as typeof promisedFs;
+      if (afterDeath) {
+        await attempt().then((grant) => grant?.release());
+        mkdirSync(inFolder('held', 'job'));
+        writeFileSync(inFolder('held', 'job', (await deadName()) ?? ''), '');
+      }
+      const faulty = lockfileDriver({ fs: failing, synchronous });
+      const trouble: unknown[] = [];
+      let grant: Grant | undefined;
       try {
-        await grant.release();
+        grant = await faulty.tryAcquire(request());
       } catch (error) {
         trouble.push(error);
-        // It may be called again, and whether the first call came through or not, this one does.
-        await grant.release();
       }
-    }
-    for (const error of trouble) {
-      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_(PATH|FILE_ACCESS|FILE_SYSTEM)$/) });
-    }
-    const next = await attempt();
-    expect({ drawn, failed, free: next !== undefined }).toEqual({ drawn, failed, free: true });
-    await next?.release();
-    rmSync(inFolder('new'), { recursive: true });
-    mkdirSync(inFolder('new'));
-  });
+      if (grant !== undefined) {
+        expect(await attempt()).toBeUndefined();
+        try {
+          await grant.release();
+        } catch (error) {
+          trouble.push(error);
+          // It may be called again, and whether the first call came through or not, this one does.
+          await grant.release();
+        }
+      }
+      for (const error of trouble) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_LOCK_(PATH|FILE_ACCESS|FILE_SYSTEM)$/) });
+      }
+      const next = await attempt();
+      expect({ drawn, failed, free: next !== undefined }).toEqual({ drawn, failed, free: true });
+      await next?.release();
+      rmSync(inFolder('new'), { recursive: true });
+      mkdirSync(inFolder('new'));
+    },
+  );
 });
 
 describe('the line for a lock', () => {
@@ -294,12 +301,14 @@ describe('the line for a lock', () => {
     },
   );
 
-  propertyTest.prop(
+  testProperty(
     [fc.integer({ min: 1, max: 9 }), fc.constantFrom('EIO', 'ENOSPC', 'EACCES'), fc.boolean(), fc.boolean()],
     {
       numRuns: 60,
     },
   )('G10 a join that fails leaves no ticket behind', async (at, code, done, synchronous) => {
+    removeDirectory();
+    makeDirectory();
     let calls = 0;
     const failing = Object.fromEntries(
       Object.entries(synchronousFs).map(([name, call]) => [

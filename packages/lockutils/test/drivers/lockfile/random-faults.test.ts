@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fc, test } from '@fast-check/vitest';
+import fc from 'fast-check';
 import { afterEach, describe, expect } from 'vitest';
+import { testProperty } from '../../property-test.js';
 
 const program = fileURLToPath(new URL('../../fixtures/lock-again-and-again.mjs', import.meta.url));
 const children = new Set<ChildProcess>();
@@ -89,7 +90,7 @@ const fault = fc.record({
 });
 
 describe.runIf(process.platform === 'linux')('the lockfile driver among processes that are killed and stopped', () => {
-  test.prop([fc.boolean(), fc.array(fault, { minLength: 12, maxLength: 12 })], {
+  testProperty([fc.boolean(), fc.array(fault, { minLength: 12, maxLength: 12 })], {
     numRuns: Number(process.env.FC_RUNS ?? 2),
     endOnFailure: true,
   })('G1 G2 lets no two in, and goes on after each', async (fair, faults) => {

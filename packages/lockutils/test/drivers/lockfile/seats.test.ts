@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
-import { afterAll, describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
 import { FolderHold } from '../../../dist/drivers/lockfile/folder-hold.js';
 import { LockFolder } from '../../../dist/drivers/lockfile/lock-folder.js';
 import { Seats } from '../../../dist/drivers/lockfile/seats.js';
 import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
 import { parseIdentityName } from '../../../dist/owner/identity-name.js';
+import { testProperty } from '../../property-test.js';
 import { everyInterleaving, Failure, makeLockPath, nameOf, steppedFs } from './interleaving.js';
 
 const directory = makeLockPath();
@@ -160,7 +161,7 @@ const changing: Deed[] = ['write, downgrade', 'read, upgrade', 'read, upgrade, d
 const deeds: Deed[] = ['write', 'read', 'count', 'count', 'count', ...changing];
 
 describe('the seats of the lockfile driver, call by call', () => {
-  test.prop(
+  testProperty(
     [
       fc.array(fc.constantFrom(...deeds), { minLength: 2, maxLength: 5 }),
       // In bursts, so that some stand still while others come and go.

@@ -1,9 +1,10 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fc, test } from '@fast-check/vitest';
-import { afterAll, describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
 import { TicketFolder } from '../../../dist/drivers/lockfile/ticket-folder.js';
+import { testProperty } from '../../property-test.js';
 import { Failure, makeLockPath, nameOf, steppedFs } from './interleaving.js';
 
 const directory = makeLockPath();
@@ -77,7 +78,7 @@ class Line {
 }
 
 describe('the line of the lockfile driver, call by call', () => {
-  test.prop(
+  testProperty(
     [
       fc.integer({ min: 2, max: 5 }),
       // In bursts, so that some stand still while others come and go.
