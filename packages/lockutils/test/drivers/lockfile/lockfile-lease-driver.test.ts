@@ -175,7 +175,7 @@ describe.runIf(process.platform === 'linux')('a lease whose holder fails before 
     readonly do: 'try' | 'renew' | 'release';
     readonly call: number;
   }
-  const ttl = 400;
+  const ttl = 1000;
 
   // The first attempt of a process sweeps, too, and the first lease of a name makes the folder of its tokens.
   const start = async (hostId: string): Promise<LeaseContender> => {
