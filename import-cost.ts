@@ -33,8 +33,10 @@ export function importCost(specifier: string, { cwd, after = [] }: ImportCostOpt
   try {
     const yardstick = pathToFileURL(writeYardstick(home)).href;
     const flags = ['--input-type=module', '-e', program, yardstick, specifier, ...after];
+    // Who imports for the first time has nothing compiled.
+    const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' };
     const measured = Array.from({ length: runs }, () =>
-      Number(execFileSync(process.execPath, flags, { cwd, encoding: 'utf8' })),
+      Number(execFileSync(process.execPath, flags, { cwd, env, encoding: 'utf8' })),
     );
     return measured.sort((a, b) => a - b)[(runs - 1) / 2] ?? Number.NaN;
   } finally {
