@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -161,6 +161,37 @@ describe.runIf(onLinux)('listLocks', () => {
     const before = readdirSync(directory.path);
     expect((await listLocks({ lockPath: directory.path })).map(({ name }) => name)).toEqual(['oslo']);
     expect(readdirSync(directory.path)).toEqual(before);
+  });
+
+  it('counts every holder and waiter once, while others take and release locks all the time', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    const alone = Array.from({ length: 10 }, (_, index) => `alone-${index}`);
+    for (const name of alone) await lock(name, { ...options, fair: true });
+    for (let readers = 0; readers < 3; readers += 1) await lock('read', { ...options, shared: true });
+    await using waiter = await Contender.start();
+    await waiter.queue('alone-0', { ...options, fair: true });
+    using others = lockDirectory();
+    const churning = fork(fileURLToPath(new URL('../fixtures/churns-locks.mjs', import.meta.url)), [others.path]);
+    try {
+      await once(churning, 'message');
+      const expected = [
+        ...alone.map((name, index) => ({ name, state: 'held', holders: 1, waiters: index === 0 ? 1 : 0 })),
+        { name: 'read', state: 'shared', holders: 3, waiters: 0 },
+      ];
+      for (let look = 0; look < 30; look += 1) {
+        const found = await listLocks({ lockPath: directory.path });
+        const shown = found.map(({ name, state, holders, waiters }) => ({
+          name,
+          state,
+          holders: holders.length,
+          waiters,
+        }));
+        expect(shown).toEqual(expected);
+      }
+    } finally {
+      churning.kill('SIGKILL');
+    }
   });
 
   it('never lets a non-blocking try of another process fail', async () => {

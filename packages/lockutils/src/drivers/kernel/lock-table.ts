@@ -3,6 +3,7 @@ import { firstPidNamespace } from '../../owner/liveness.js';
 import { ownIdentity } from '../../owner/process-identity.js';
 import { networkFileSystemOf } from '../network-file-system.js';
 import type { KernelSystem } from './kernel-system.js';
+import { readProcLocks } from './read-proc-locks.js';
 
 /** One lock as `/proc/locks` lists it; bytes `start` to `end`, which is `Infinity` for "to the end of the file". */
 export interface TableLock {
@@ -70,7 +71,7 @@ export function readLockTable(system: KernelSystem, directory: string): LockTabl
   try {
     if (networkFileSystemOf(directory) !== undefined) return undefined;
     const device = deviceOf(system, directory);
-    return device === undefined ? undefined : new LockTable(device, readFileSync('/proc/locks', 'utf8'));
+    return device === undefined ? undefined : new LockTable(device, readProcLocks());
   } catch {
     return undefined;
   }
