@@ -75,6 +75,8 @@ class RemoteRun {
   readonly ended: Promise<RemoteEnd>;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
+  /** Resolves when the server has answered whether it runs the command. */
+  readonly #answered: Promise<void>;
   #channel: SshChannel | undefined;
   #closed = false;
 
@@ -82,40 +84,57 @@ class RemoteRun {
     // As text is what gets masked, text is what is kept, also when bytes are asked for.
     this.stdout = captureOutput(limit, false);
     this.stderr = captureOutput(limit, false);
+    let answer = (): void => {};
+    this.#answered = new Promise((resolve) => {
+      answer = resolve;
+    });
     this.ended = new Promise((resolve) => {
       try {
         client.exec(text, (error, channel) => {
+          answer();
           // The connection went when the server had been asked and had not answered: it may have begun.
           if (error?.message === 'Unable to exec' && isGone(client)) return resolve({});
           if (error !== undefined && error !== null) return resolve({ failure: error });
           this.#channel = channel;
-          // The server was asked too late: the caller has been told of a timeout or an abort.
-          if (this.#closed) return channel.close();
+          // The answer came after the grace: the caller has been told so, and the command must not stay.
+          if (this.#closed) {
+            signalRemote(channel, 'KILL');
+            return channel.close();
+          }
           this.#follow(channel, resolve, fail);
           return undefined;
         });
       } catch (error) {
+        answer();
         resolve({ failure: error as Error });
       }
     });
   }
 
-  /** SIGTERM, after `grace` SIGKILL; says which it took, or that the server did not confirm the end. */
+  /**
+   * SIGTERM, after `grace` SIGKILL; says which it took, or that the server did not confirm the end.
+   *
+   * A server that has been asked and has not answered may run the command already, and nothing can be sent to it before
+   * its answer. So that is waited for, within the grace; the command is remaining if it does not come, and is killed as
+   * soon as it does.
+   */
   async stop(grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
-    if (this.#channel === undefined) return { endedBy: undefined, remaining: [] };
+    const begun = performance.now();
+    await within(grace, this.#answered);
+    const channel = this.#channel;
+    if (channel === undefined) {
+      const refused = (await within(0, this.ended))?.failure !== undefined;
+      return { endedBy: undefined, remaining: refused ? [] : remains('the server has not said whether it runs') };
+    }
     for (const [signal, limit] of [
-      ['SIGTERM', grace],
+      ['SIGTERM', Math.max(0, grace - (performance.now() - begun))],
       ['SIGKILL', 150],
     ] as const) {
-      signalRemote(this.#channel, signal.slice(3));
-      const timer = new AbortController();
-      const waited = patience(limit, timer.signal).then(() => undefined);
-      const ended = await Promise.race([this.ended, waited]);
-      timer.abort();
+      signalRemote(channel, signal.slice(3));
+      const ended = await within(limit, this.ended);
       if (ended !== undefined && ended.exitCode !== undefined) return { endedBy: signal, remaining: [] };
     }
-    const remaining = [{ pid: 0, name: 'remote command', reason: 'the server did not confirm its end' }];
-    return { endedBy: 'SIGKILL', remaining };
+    return { endedBy: 'SIGKILL', remaining: remains('the server did not confirm its end') };
   }
 
   close(): void {
@@ -145,6 +164,17 @@ class RemoteRun {
     channel.end();
   }
 }
+
+/** What `promise` comes to, if that is within `ms`. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const timer = new AbortController();
+  const late = patience(ms, timer.signal).then(() => undefined);
+  const value = await Promise.race([promise, late]);
+  timer.abort();
+  return value;
+}
+
+const remains = (reason: string): EndedCommandFacts['remaining'] => [{ pid: 0, name: 'remote command', reason }];
 
 // ssh2 signals only while the input is open, though the protocol allows it until the channel is closed, and the input
 // has been closed at once, lest a command wait for it. So its own sender is asked; a version without one does nothing.

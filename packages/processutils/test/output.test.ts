@@ -312,7 +312,8 @@ describe('a pipe that others hold', () => {
 
   it('that is written to without end does not keep execute', async () => {
     token = uniqueSleep();
-    const { stdout } = await execute('sh', ['-c', `yes ${token} & echo begun`], { drainTimeout: 20, maxBuffer: 1000 });
+    const writes = `yes ${token} & until grep -q yes /proc/$!/comm; do :; done; echo begun`;
+    const { stdout } = await execute('sh', ['-c', writes], { drainTimeout: 200, maxBuffer: 1000 });
     expect(stdout).toContain(token);
     killAll(token);
   });

@@ -122,6 +122,51 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     killAll(token);
   });
 
+  it('G23 ends a remote command that began before the server said so', async () => {
+    const token = uniqueSleep();
+    const abort = new AbortController();
+    const asking: SshClient = {
+      exec(command, answer) {
+        const more = client.exec(command, answer);
+        abort.abort();
+        return more;
+      },
+    };
+    const command = `trap '' TERM HUP; while :; do sleep ${token}; done`;
+    const error = await rejection(sshExecute(asking, command, { signal: abort.signal, killGrace: 1000 }));
+    expect(error).toBeInstanceOf(ProcessAbortedError);
+    // Its shell may or may not have come to the trap.
+    expect(error).toMatchObject({ endedBy: expect.stringMatching(/^SIG(TERM|KILL)$/), remaining: [] });
+    await until(() => processesWith(token).length === 0, 5000);
+  });
+
+  it('G23 says what may run when the server does not answer in time, and kills it when it does', async () => {
+    const [before, token] = [uniqueSleep(), uniqueSleep()];
+    const slow = await connect(server);
+    const earlier = rejection(sshExecute(slow, `exec sleep ${before}`));
+    await until(() => processesWith(before).length > 0, 5000);
+    const servers = sessionServersOf(before);
+    for (const pid of servers) process.kill(pid, 'SIGSTOP');
+    const command = `trap '' TERM HUP; while :; do sleep ${token}; done`;
+    let answers = 0;
+    const counting: SshClient = {
+      exec: (text, answer) =>
+        slow.exec(text, (error, channel) => {
+          answer(error, channel);
+          answers += 1;
+        }),
+    };
+    const error = await rejection(sshExecute(counting, command, { timeout: 100, killGrace: 100 }));
+    expect(error).toBeInstanceOf(ProcessTimeoutError);
+    expect(error).toMatchObject({ endedBy: undefined, remaining: [{ name: 'remote command' }] });
+    for (const pid of servers) process.kill(pid, 'SIGCONT');
+    await until(() => answers === 1, 5000);
+    await until(() => processesWith(token).length === 0, 5000);
+    killAll(before);
+    await earlier;
+    slow.end();
+  });
+
   it('says that the outcome is unknown when the connection is lost', async () => {
     const token = uniqueSleep();
     const doomed = await connect(server);
