@@ -79,6 +79,8 @@ class RemoteRun {
   readonly #answered: Promise<void>;
   #channel: SshChannel | undefined;
   #closed = false;
+  /** The channel stays open for that. */
+  #killed = false;
 
   constructor(client: SshClient, { text, limit }: SshCommand, fail: (error: unknown) => void) {
     // As text is what gets masked, text is what is kept, also when bytes are asked for.
@@ -97,10 +99,7 @@ class RemoteRun {
           if (error !== undefined && error !== null) return resolve({ failure: error });
           this.#channel = channel;
           // The answer came after the grace: the caller has been told so, and the command must not stay.
-          if (this.#closed) {
-            signalRemote(channel, 'KILL');
-            return channel.close();
-          }
+          if (this.#closed) return killRemote(channel);
           this.#follow(channel, resolve, fail);
           return undefined;
         });
@@ -134,12 +133,14 @@ class RemoteRun {
       const ended = await within(limit, this.ended);
       if (ended !== undefined && ended.exitCode !== undefined) return { endedBy: signal, remaining: [] };
     }
+    this.#killed = true;
+    killRemote(channel);
     return { endedBy: 'SIGKILL', remaining: remains('the server did not confirm its end') };
   }
 
   close(): void {
     this.#closed = true;
-    this.#channel?.close();
+    if (!this.#killed) this.#channel?.close();
   }
 
   #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void, fail: (error: unknown) => void): void {
@@ -196,6 +197,28 @@ function signalRemote(channel: SshChannel, name: string): void {
   } catch {
     // The connection is gone: there is nobody to signal.
   }
+}
+
+/**
+ * SIGKILL until the server tells of the end, for a second at most.
+ *
+ * Again and again, since OpenSSH says that it runs a command before that is the leader of its process group, and drops
+ * a signal to a group that is not there.
+ */
+function killRemote(channel: SshChannel): void {
+  let left = 20;
+  const timer = setInterval(() => {
+    signalRemote(channel, 'KILL');
+    left -= 1;
+    if (left === 0) end();
+  }, 50);
+  const end = (): void => {
+    clearInterval(timer);
+    channel.close();
+  };
+  channel.on('error', () => {});
+  channel.once('exit', end);
+  channel.once('close', end);
 }
 
 function stoppedError(

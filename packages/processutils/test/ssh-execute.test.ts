@@ -148,19 +148,21 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const servers = sessionServersOf(before);
     for (const pid of servers) process.kill(pid, 'SIGSTOP');
     const command = `trap '' TERM HUP; while :; do sleep ${token}; done`;
-    let answers = 0;
-    const counting: SshClient = {
+    let ends = 0;
+    const watched: SshClient = {
       exec: (text, answer) =>
         slow.exec(text, (error, channel) => {
+          channel.once('exit', () => {
+            ends += 1;
+          });
           answer(error, channel);
-          answers += 1;
         }),
     };
-    const error = await rejection(sshExecute(counting, command, { timeout: 100, killGrace: 100 }));
+    const error = await rejection(sshExecute(watched, command, { timeout: 100, killGrace: 100 }));
     expect(error).toBeInstanceOf(ProcessTimeoutError);
     expect(error).toMatchObject({ endedBy: undefined, remaining: [{ name: 'remote command' }] });
     for (const pid of servers) process.kill(pid, 'SIGCONT');
-    await until(() => answers === 1, 5000);
+    await until(() => ends === 1, 5000);
     await until(() => processesWith(token).length === 0, 5000);
     killAll(before);
     await earlier;
