@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { getLogger } from '@oslo-concurrency/core';
 import { checkSshCommand, type SshCommand, type SshExecuteOptions } from './check-ssh-command.js';
 import {
@@ -8,9 +7,9 @@ import {
   ProcessExecutionError,
   ProcessTimeoutError,
 } from './errors.js';
-import { captureOutput, type OutputCapture } from './output-capture.js';
-import { patience } from './patience.js';
-import { type SshChannel, type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
+import type { OutputCapture } from './output-capture.js';
+import { RemoteRun } from './remote-run.js';
+import { type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
 import { type StopReason, StopRequest } from './stop-request.js';
 import { encodeText } from './text-decoding.js';
 
@@ -60,165 +59,6 @@ export async function runSshExecute(
     stop.dispose();
     run.close();
   }
-}
-
-interface RemoteEnd {
-  /** `undefined` when the server never said how the command ended. */
-  readonly exitCode?: number | undefined;
-  readonly signal?: string | undefined;
-  /** Why there was no channel for the command. */
-  readonly failure?: Error;
-}
-
-/** A command on the server: its channel, what it wrote, and how it ended. */
-class RemoteRun {
-  readonly ended: Promise<RemoteEnd>;
-  readonly stdout: OutputCapture;
-  readonly stderr: OutputCapture;
-  /** Resolves when the server has answered whether it runs the command. */
-  readonly #answered: Promise<void>;
-  #channel: SshChannel | undefined;
-  #closed = false;
-  /** The channel stays open for that. */
-  #killed = false;
-
-  constructor(client: SshClient, { text, limit }: SshCommand, fail: (error: unknown) => void) {
-    // As text is what gets masked, text is what is kept, also when bytes are asked for.
-    this.stdout = captureOutput(limit, false);
-    this.stderr = captureOutput(limit, false);
-    let answer = (): void => {};
-    this.#answered = new Promise((resolve) => {
-      answer = resolve;
-    });
-    this.ended = new Promise((resolve) => {
-      try {
-        client.exec(text, (error, channel) => {
-          answer();
-          // The connection went when the server had been asked and had not answered: it may have begun.
-          if (error?.message === 'Unable to exec' && isGone(client)) return resolve({});
-          if (error !== undefined && error !== null) return resolve({ failure: error });
-          this.#channel = channel;
-          // The answer came after the grace: the caller has been told so, and the command must not stay.
-          if (this.#closed) return killRemote(channel);
-          this.#follow(channel, resolve, fail);
-          return undefined;
-        });
-      } catch (error) {
-        answer();
-        resolve({ failure: error as Error });
-      }
-    });
-  }
-
-  /**
-   * SIGTERM, after `grace` SIGKILL; says which it took, or that the server did not confirm the end.
-   *
-   * A server that has been asked and has not answered may run the command already, and nothing can be sent to it before
-   * its answer. So that is waited for, within the grace; the command is remaining if it does not come, and is killed as
-   * soon as it does.
-   */
-  async stop(grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
-    const begun = performance.now();
-    await within(grace, this.#answered);
-    const channel = this.#channel;
-    if (channel === undefined) {
-      const refused = (await within(0, this.ended))?.failure !== undefined;
-      return { endedBy: undefined, remaining: refused ? [] : remains('the server has not said whether it runs') };
-    }
-    for (const [signal, limit] of [
-      ['SIGTERM', Math.max(0, grace - (performance.now() - begun))],
-      ['SIGKILL', 150],
-    ] as const) {
-      signalRemote(channel, signal.slice(3));
-      const ended = await within(limit, this.ended);
-      if (ended !== undefined && ended.exitCode !== undefined) return { endedBy: signal, remaining: [] };
-    }
-    this.#killed = true;
-    killRemote(channel);
-    return { endedBy: 'SIGKILL', remaining: remains('the server did not confirm its end') };
-  }
-
-  close(): void {
-    this.#closed = true;
-    if (!this.#killed) this.#channel?.close();
-  }
-
-  #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void, fail: (error: unknown) => void): void {
-    let end: RemoteEnd = {};
-    // A throw in here would be nobody's to catch.
-    const into = (capture: OutputCapture) => (chunk: Buffer) => {
-      try {
-        capture.add(chunk);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    channel.on('data', into(this.stdout));
-    channel.stderr.on('data', into(this.stderr));
-    channel.on('exit', (code: number | null, name?: string) => {
-      const signal = name === undefined ? undefined : `SIG${name.replace(/^SIG/, '')}`;
-      const number = signal === undefined ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
-      end = { exitCode: code ?? -number, signal };
-    });
-    channel.on('error', () => {});
-    channel.once('close', () => resolve(end));
-    channel.end();
-  }
-}
-
-/** What `promise` comes to, if that is within `ms`. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController();
-  const late = patience(ms, timer.signal).then(() => undefined);
-  const value = await Promise.race([promise, late]);
-  timer.abort();
-  return value;
-}
-
-const remains = (reason: string): EndedCommandFacts['remaining'] => [{ pid: 0, name: 'remote command', reason }];
-
-// ssh2 signals only while the input is open, though the protocol allows it until the channel is closed, and the input
-// has been closed at once, lest a command wait for it. So its own sender is asked; a version without one does nothing.
-interface SshInternals {
-  readonly _sock?: { readonly destroyed?: boolean };
-  readonly outgoing?: { readonly id?: number };
-  readonly _client?: { readonly _protocol?: { signal?(channel: number, name: string): void } };
-}
-
-// To ssh2, a server that refuses to run a command and one that is lost before it answers are one error.
-function isGone(client: SshClient): boolean {
-  return (client as SshInternals)._sock?.destroyed === true;
-}
-
-function signalRemote(channel: SshChannel, name: string): void {
-  const { outgoing, _client: client } = channel as SshInternals;
-  try {
-    if (outgoing?.id !== undefined) client?._protocol?.signal?.(outgoing.id, name);
-  } catch {
-    // The connection is gone: there is nobody to signal.
-  }
-}
-
-/**
- * SIGKILL until the server tells of the end, for a second at most.
- *
- * Again and again, since OpenSSH says that it runs a command before that is the leader of its process group, and drops
- * a signal to a group that is not there.
- */
-function killRemote(channel: SshChannel): void {
-  let left = 20;
-  const timer = setInterval(() => {
-    signalRemote(channel, 'KILL');
-    left -= 1;
-    if (left === 0) end();
-  }, 50);
-  const end = (): void => {
-    clearInterval(timer);
-    channel.close();
-  };
-  channel.on('error', () => {});
-  channel.once('exit', end);
-  channel.once('close', end);
 }
 
 function stoppedError(
