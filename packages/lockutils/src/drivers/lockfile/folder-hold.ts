@@ -3,7 +3,16 @@ import { LockLostError } from '../../errors.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { moveIn } from './move-in.js';
-import { discardOwnerFile, isCode, namesIn, prepareFolder, prepareOwnerFile, quietly, removed } from './owner-file.js';
+import {
+  discardOwnerFile,
+  folderRemoved,
+  isCode,
+  namesIn,
+  prepareFolder,
+  prepareOwnerFile,
+  quietly,
+  removed,
+} from './owner-file.js';
 import { isNumber, type Seats } from './seats.js';
 import { type Steps, step } from './steps.js';
 
@@ -110,8 +119,11 @@ export class FolderHold {
     this.#folder = undefined;
     this.#own = own;
     this.#place = join(this.#seatPaths.seats, own);
-    // If not now, then at release.
-    yield* quietly(() => this.#removeLeftBehind());
+    try {
+      yield* this.#removeLeftBehind();
+    } catch {
+      // If not now, then at release.
+    }
   }
 
   /** Begins to want to be alone; `false` when another one does. */
@@ -136,7 +148,7 @@ export class FolderHold {
     const { fs } = this.#seats;
     if (this.#place === this.#paths.held) return true;
     yield* this.#seats.clearSeats();
-    if (!(yield* this.#isRemoved(this.#seatPaths.seats))) return false;
+    if (!(yield* folderRemoved(fs, this.#seatPaths.seats))) return false;
     const file = join(this.#paths.held, this.#own);
     try {
       yield* step(fs.rename(join(this.#place, this.#own), file));
@@ -245,18 +257,6 @@ export class FolderHold {
     const { held } = this.#paths;
     for (const folder of this.#place === held ? [upgrade, held] : [this.#place, seats, held]) {
       yield* quietly(() => fs.rmdir(folder));
-    }
-  }
-
-  *#isRemoved(folder: string): Steps<boolean> {
-    try {
-      yield* step(this.#seats.fs.rmdir(folder));
-      return true;
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return true;
-      if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-      if ((yield* namesIn(this.#seats.fs, folder)).length > 0) return false;
-      throw error;
     }
   }
 

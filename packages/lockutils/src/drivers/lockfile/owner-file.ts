@@ -3,7 +3,7 @@ import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { forgetLockPaths, type LockArea, lockPathsOf, sharedModeOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
+import type { Answer, LockfileFs } from './lockfile-fs.js';
 import { type Steps, step } from './steps.js';
 
 /** What an owner file tells besides whose it is. */
@@ -71,6 +71,19 @@ export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
   }
 }
 
+/** Removes a folder if it is empty; whether there is none now. */
+export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
+  try {
+    yield* step(fs.rmdir(folder));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return true;
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    if ((yield* namesIn(fs, folder)).length > 0) return false;
+    throw error;
+  }
+}
+
 /** Removes a folder made by {@link prepareOwnerFile}, as far as it was made. */
 export function* discardOwnerFile(fs: LockfileFs, folder: string, own: string): Steps<void> {
   yield* quietly(() => fs.unlink(join(folder, own)));
@@ -88,7 +101,7 @@ export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
 }
 
 /** Does without the call when it fails: what it leaves behind is judged and swept by others. */
-export function* quietly(call: () => unknown): Steps<void> {
+export function* quietly(call: () => Answer<void>): Steps<void> {
   try {
     yield* step(call());
   } catch {

@@ -1,10 +1,13 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import { isCode, isOfDead, namesIn, openToOthers, prepareFolder, quietly } from './owner-file.js';
 import { type Steps, step } from './steps.js';
+
+// Each means that others removed a folder between two of our calls.
+const maxRounds = 100;
 
 /**
  * The lock as several have it: readers, or holders of permits.
@@ -160,18 +163,23 @@ export class Seats {
     return true;
   }
 
-  /** Leaves an owner file to be found by who takes that seat next. */
+  /**
+   * Leaves an owner file to be found by who takes that seat next. Anybody may remove the folder for it while it is empty,
+   * also between our making it and the rename; so a rename that finds nothing is the end only when the file is gone.
+   */
   *tellOfSeat(file: string, seat: string): Steps<void> {
     const folder = this.#seatPaths.died;
-    if (yield* this.#moveAway(file, join(folder, seat))) return;
-    // Either another one has put it out, or this is the first.
-    try {
-      yield* step(this.fs.mkdir(folder));
-      yield* openToOthers(this.fs, this.lockFile, folder);
-    } catch (error) {
-      if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
+    for (let round = 0; round < maxRounds; round += 1) {
+      if (yield* this.#moveAway(file, join(folder, seat))) return;
+      // Another one has put it out.
+      if (!(yield* namesIn(this.fs, dirname(file))).includes(basename(file))) break;
+      try {
+        yield* step(this.fs.mkdir(folder));
+        yield* openToOthers(this.fs, this.lockFile, folder);
+      } catch (error) {
+        if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
+      }
     }
-    yield* this.#moveAway(file, join(folder, seat));
     yield* quietly(() => this.fs.rmdir(folder));
   }
 

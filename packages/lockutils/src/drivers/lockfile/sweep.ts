@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { parseIdentityName } from '../../owner/identity-name.js';
-import { liveness } from '../../owner/liveness.js';
 import { type LockArea, lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
+import { isOfDead } from './owner-file.js';
 import { type Steps, step } from './steps.js';
 
 const swept = new Set<string>();
@@ -16,11 +15,14 @@ export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'l
   if (swept.has(prepared)) return;
   if (swept.size >= 1000) swept.clear();
   swept.add(prepared);
+  yield* sweep(fs, prepared);
+}
+
+/** Removes what the dead left in the folder `prepared`, as {@link sweepOnce} does. */
+export function* sweep(fs: LockfileFs, prepared: string): Steps<void> {
   try {
     for (const name of yield* step(fs.readdir(prepared))) {
-      const identity = parseIdentityName(name);
-      if (identity === undefined || liveness(identity) !== 'dead') continue;
-      yield* removeFolder(fs, join(prepared, name), 3);
+      if (isOfDead(name)) yield* removeFolder(fs, join(prepared, name), 3);
     }
   } catch {
     // Another process sweeps too, or may not.
