@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
 import { cleanLockFiles } from './clean-lock-files.js';
+import { cleanLockFolders } from './clean-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
 import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';
 
@@ -14,7 +15,6 @@ export async function cleanLocks(options: CleanLocksOptions): Promise<CleanLocks
   }
   const directory = directoryOf(options);
   const names = readLockPath(directory).sort();
-  // The files of the lockfile driver are gone with the lock.
-  if (driverOf(directory) === 'lockfile') return { removed: [], kept: [] };
+  if (driverOf(directory) === 'lockfile') return cleanLockFolders(directory, { olderThan, abandoned, dryRun });
   return cleanLockFiles(directory, names, { olderThan, abandoned, dryRun });
 }

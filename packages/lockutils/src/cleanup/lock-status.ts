@@ -15,7 +15,10 @@ export interface LockStatus {
   readonly waiters: number | undefined;
   /** For how long it has been held, by the wall clock of its longest holder. */
   readonly ageMs: number | undefined;
-  /** When a lock file was last changed, which every exclusive grant and release by this library does. */
+  /**
+   * When a lock file was last changed, which every exclusive grant and release by this library does; of the lockfile
+   * driver, when anything that is there of the lock was made.
+   */
   readonly lastUsed: Date;
   /** The last holder of a free lock, if it ended without releasing; the next holder is told. */
   readonly abandonedBy: Holder | undefined;

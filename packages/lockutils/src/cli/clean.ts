@@ -26,6 +26,8 @@ Left alone: links, folders, files that hold anything but our record, empty files
 lie where this library never locked, and locks whose last holder died holding them, as the next one is to be told;
 --abandoned removes these too.
 
+Where the lockfile driver is used, which leaves no lock files, it removes what dead holders and waiters of this machine left.
+
 Exit status: 0, or 1 when something could not be removed, 64 for wrong usage, 71 when the lock path failed.
 
 Examples:

@@ -15,7 +15,8 @@ interface LsOptions {
 }
 
 const help = `
-Reads the lock table of the kernel and tries no lock, so nobody is disturbed. "unknown" where there is no such table.
+Reads the lock table of the kernel, or the folders of the lockfile driver, and tries no lock, so nobody is disturbed.
+"unknown" where there is no such table. Free locks of the lockfile driver are listed only while somebody waits, or died.
 WAITERS are the processes that wait in line; Python's oslo.concurrency waits without a line and is not counted.
 
 Examples:

@@ -241,7 +241,7 @@ it('lists the locks of the lockfile driver', async () => {
   await using held = await lock('x', { ...options, label: 'slow' });
   await (await lock('free', options)).release();
   expect(await listLocks({ lockPath: directory.path })).toMatchObject([
-    { name: 'x', state: 'held', holders: [{ pid: process.pid, label: 'slow' }], waiters: undefined },
+    { name: 'x', state: 'held', holders: [{ pid: process.pid, label: 'slow' }], waiters: 0 },
   ]);
   expect(held.released).toBe(false);
   await using _reader = await lock('read', { ...options, shared: true, label: 'reader' });
@@ -251,6 +251,74 @@ it('lists the locks of the lockfile driver', async () => {
     { name: 'read', state: 'shared', permits: undefined, holders: [{ label: 'reader' }] },
     { name: 'x', state: 'held' },
   ]);
+});
+
+it('counts the waiters for a lock of the lockfile driver, and neither the holder that waited before nor the dead', async () => {
+  using directory = lockDirectory();
+  const options: LockOptions = { external: true, fair: true, lockPath: directory.path, driver: 'lockfile' };
+  await using first = await Contender.start();
+  await using second = await Contender.start();
+  await using third = await Contender.start();
+  await first.acquire('x', options);
+  const { granted } = await second.queue('x', options);
+  await third.queue('x', options);
+  expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
+  await first.release('x');
+  await granted;
+  expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+  third.process.kill('SIGSTOP');
+  await second.release('x');
+  expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', holders: [], waiters: 1 });
+  await third.end();
+  expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', holders: [], waiters: 0 });
+});
+
+it('counts who waits for one more permit of those it has', async () => {
+  using directory = lockDirectory();
+  const options: LockOptions = { external: true, permits: 2, lockPath: directory.path, driver: 'lockfile' };
+  await using one = await Contender.start();
+  await using other = await Contender.start();
+  await one.acquire('pool', options);
+  await other.acquire('pool', options);
+  await other.queue('pool', options, 'second of pool');
+  expect(await statusOf(directory.path, 'pool')).toMatchObject({
+    state: 'shared',
+    permits: 2,
+    holders: [{ pid: one.pid }, { pid: other.pid }],
+    waiters: 1,
+  });
+});
+
+it('names the last holder of a free lock of the lockfile driver, until the next one was told', async () => {
+  using directory = lockDirectory();
+  const options: LockOptions = { external: true, lockPath: directory.path, driver: 'lockfile' };
+  await using victim = await Contender.start();
+  await victim.acquire('alone', options);
+  await victim.acquire('pool', { ...options, permits: 2 });
+  await victim.acquire('read', { ...options, shared: true });
+  await victim.end();
+  const abandoned = async (): Promise<unknown> =>
+    (await listLocks({ lockPath: directory.path })).map(({ name, state, abandonedBy }) => [
+      name,
+      state,
+      abandonedBy?.pid,
+    ]);
+  const all = [
+    ['alone', 'free', victim.pid],
+    ['pool', 'free', victim.pid],
+    ['read', 'free', undefined],
+  ];
+  expect(await abandoned()).toEqual(all);
+  // A writer puts out the permit holder, of whom the next permit holder is to be told.
+  await (await lock('pool', options)).release();
+  expect(await abandoned()).toEqual(all);
+  const next = await lock('alone', options);
+  expect(next.previousOwnerDied).toBe(true);
+  expect(await statusOf(directory.path, 'alone')).toMatchObject({ state: 'held', abandonedBy: undefined });
+  await next.release();
+  await (await lock('pool', { ...options, permits: 2 })).release();
+  const found = await listLocks({ lockPath: directory.path });
+  expect(found.filter(({ abandonedBy }) => abandonedBy !== undefined)).toEqual([]);
 });
 
 // What a system refuses (no root, no namespaces) is skipped, except where CI promises it.

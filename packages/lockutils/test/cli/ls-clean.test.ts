@@ -40,6 +40,31 @@ it('lockutils ls shows names, states, ages, waiters and holders, and as JSON', a
   expect([alone, pool].map((held) => held.released)).toEqual([false, false]);
 });
 
+it('lockutils ls and clean show and remove what the lockfile driver has left', async () => {
+  using directory = lockDirectory();
+  const options = { external: true, lockPath: directory.path, driver: 'lockfile' } as const;
+  const env = { OSLO_LOCK_PATH: directory.path };
+  await using victim = await Contender.start();
+  await victim.acquire('died', options);
+  await victim.end();
+  await using waiter = await Contender.start();
+  await using held = await lock('held', options);
+  await waiter.queue('held', options);
+  const [listed, kept, removed] = [
+    await lockutils(['ls'], env),
+    await lockutils(['clean'], env),
+    await lockutils(['clean', '--abandoned'], env),
+  ];
+  expect(listed.stdout.split('\n').slice(1)).toEqual([
+    expect.stringMatching(new RegExp(`^died +free +- +0 +\\(died holding it: pid ${victim.pid} .*\\)$`)),
+    expect.stringMatching(new RegExp(`^held +held +\\d+ s +1 +pid ${process.pid} .+$`)),
+    '',
+  ]);
+  expect(kept).toMatchObject({ status: 0, stdout: 'removed 0, kept 2 (1 abandoned, 1 held)\n' });
+  expect(removed).toMatchObject({ status: 0, stdout: 'removed died\nremoved 1, kept 1 (1 held)\n' });
+  expect(held.released).toBe(false);
+});
+
 it('lockutils clean removes what nobody uses, reports the rest, and first tells with --dry-run', async () => {
   using directory = lockDirectory();
   const options = { external: true, lockPath: directory.path };

@@ -1,41 +1,60 @@
 import { join } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
 import { parseIdentityName } from '../../owner/identity-name.js';
-import { liveness } from '../../owner/liveness.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import type { Answer, LockfileFs } from './lockfile-fs.js';
+import { isOfDead } from './owner-file.js';
+import { isNumber } from './seats.js';
 import { type Steps, step } from './steps.js';
+
+/** An owner file in the folder of a lock, of somebody who lives or not. */
+export interface OwnerEntry {
+  readonly path: string;
+  readonly name: string;
+  /** What its owner has, or had. */
+  readonly as: 'alone' | 'permit' | 'reader';
+}
 
 /** Who has the lock: the one who has it alone, or all who have a seat, those of permits by the number of their seats. */
 export function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {
-  const { held } = lockPathsOf(lockFile);
-  const { seats, upgrade } = seatPathsOf(lockFile);
-  const names = [...(yield* orNothing(() => fs.readdir(held)))];
   const holders: Holder[] = [];
-  for (const name of names) {
-    if (name !== seatsName && name !== upgradeName) holders.push(...(yield* ownerOf(fs, join(held, name), name)));
-  }
-  const folders = names.includes(upgradeName) ? [upgrade] : [];
-  if (names.includes(seatsName)) {
-    const taken = [...(yield* orNothing(() => fs.readdir(seats)))];
-    folders.push(...taken.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).map((seat) => join(seats, seat)));
-  }
-  for (const folder of folders) {
-    for (const name of yield* orNothing(() => fs.readdir(folder))) {
-      holders.push(...(yield* ownerOf(fs, join(folder, name), name)));
-    }
+  for (const { path, name } of yield* ownersOf(fs, lockFile)) {
+    if (!isOfDead(name)) holders.push(yield* holderBehind(fs, path, name));
   }
   return holders;
 }
 
-function* ownerOf(fs: LockfileFs, path: string, name: string): Steps<Holder[]> {
-  const identity = parseIdentityName(name);
-  if (identity !== undefined && liveness(identity) === 'dead') return [];
+/** The owner files in the folder of a lock, in the order of {@link holdersOf}. */
+export function* ownersOf(fs: LockfileFs, lockFile: string): Steps<OwnerEntry[]> {
+  const { held } = lockPathsOf(lockFile);
+  const { seats, upgrade } = seatPathsOf(lockFile);
+  const names = [...(yield* orNothing(() => fs.readdir(held)))];
+  const owners: OwnerEntry[] = names
+    .filter((name) => name !== seatsName && name !== upgradeName)
+    .map((name) => ({ path: join(held, name), name, as: 'alone' }));
+  const folders: [folder: string, as: OwnerEntry['as']][] = names.includes(upgradeName) ? [[upgrade, 'reader']] : [];
+  if (names.includes(seatsName)) {
+    const taken = [...(yield* orNothing(() => fs.readdir(seats)))];
+    for (const seat of taken.sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
+      folders.push([join(seats, seat), isNumber(seat) ? 'permit' : 'reader']);
+    }
+  }
+  for (const [folder, as] of folders) {
+    for (const name of yield* orNothing(() => fs.readdir(folder))) {
+      owners.push({ path: join(folder, name), name, as });
+    }
+  }
+  return owners;
+}
+
+/** What an owner file, or its name when it cannot be read, tells of its owner. */
+export function* holderBehind(fs: LockfileFs, path: string, name: string): Steps<Holder> {
   const record = decodeOwnerRecord(Uint8Array.from(yield* orNothing(() => fs.readFile(path))));
-  if (record !== undefined) return [holderOf(record)];
-  if (identity !== undefined) return [{ pid: identity.pid, host: identity.host }];
-  return [{ label: `not an owner file of this library: ${path}` }];
+  if (record !== undefined) return holderOf(record);
+  const identity = parseIdentityName(name);
+  if (identity !== undefined) return { pid: identity.pid, host: identity.host };
+  return { label: `not an owner file of this library: ${path}` };
 }
 
 // Released meanwhile, or not readable for us.

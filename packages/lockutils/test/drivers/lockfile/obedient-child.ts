@@ -45,6 +45,12 @@ export class ObedientChild<Order extends object, Outcome> {
     await (gone ?? this.#stopped());
   }
 
+  /** Sends an order that stands before the file system call of that number for good; others may follow. */
+  async stand(order: Order, call: number): Promise<void> {
+    const answer = await this.order({ ...order, fault: { call } });
+    if ((answer as { readonly stands?: boolean }).stands !== true) throw new Error(`it has no call ${call}`);
+  }
+
   /** Lets a stopped one go on, and tells what came of its order. */
   async resume(): Promise<Outcome> {
     const answer = once(this.child, 'message');

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cleanLocks } from '@oslo-concurrency/lockutils';
 import fc from 'fast-check';
 import { afterEach, describe, expect } from 'vitest';
 import { testProperty } from '../../property-test.js';
@@ -82,6 +83,37 @@ class Crowd {
   }
 }
 
+/** Removes what is unused among the locks, over and over, while others lock. */
+class Cleaner {
+  readonly #lockPath: string;
+  readonly #result = { rounds: 0, failed: [] as unknown[] };
+  #stopped = false;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(lockPath: string) {
+    this.#lockPath = lockPath;
+  }
+
+  start(): void {
+    this.#done = this.#clean();
+  }
+
+  async stop(): Promise<{ readonly rounds: number; readonly failed: readonly unknown[] }> {
+    this.#stopped = true;
+    await this.#done;
+    return this.#result;
+  }
+
+  async #clean(): Promise<void> {
+    while (!this.#stopped) {
+      const { kept } = await cleanLocks({ lockPath: this.#lockPath, abandoned: this.#result.rounds % 2 === 1 });
+      this.#result.failed.push(...kept.filter(({ reason }) => reason === 'failed'));
+      this.#result.rounds += 1;
+      await new Promise(setImmediate);
+    }
+  }
+}
+
 const size = 4;
 const fault = fc.record({
   member: fc.nat({ max: size - 1 }),
@@ -93,10 +125,13 @@ describe.runIf(process.platform === 'linux')('the lockfile driver among processe
   testProperty([fc.boolean(), fc.array(fault, { minLength: 12, maxLength: 12 })], {
     numRuns: Number(process.env.FC_RUNS ?? 2),
     endOnFailure: true,
-  })('G1 G2 lets no two in, and goes on after each', async (fair, faults) => {
+  })('G1 G2 G15 lets no two in, and goes on after each, also while what is unused is removed', async (fair, faults) => {
     const crowd = new Crowd(fair);
     for (let index = 0; index < size; index += 1) crowd.start(index);
-    for (const { member, kind, after } of faults) {
+    const cleaner = new Cleaner(join(crowd.directory, 'locks'));
+    for (const [index, { member, kind, after }] of faults.entries()) {
+      // Half of it as it is without, when nobody but the next one puts out the dead.
+      if (index === faults.length / 2) cleaner.start();
       await crowd.nextGrants(after);
       if (kind === 'kill') await crowd.kill(member);
       else {
@@ -107,7 +142,10 @@ describe.runIf(process.platform === 'linux')('the lockfile driver among processe
       }
     }
     await crowd.nextGrants(5);
+    const cleaned = await cleaner.stop();
     await crowd.stop();
+    expect(cleaned.rounds).toBeGreaterThan(0);
+    expect(cleaned.failed).toEqual([]);
     expect(crowd.overlaps).toEqual([]);
     expect(crowd.grants).toBeGreaterThan(faults.length);
     expect(crowd.afterDeath).toBeLessThanOrEqual(faults.filter(({ kind }) => kind === 'kill').length);

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lockfileDriver, synchronousFs } from '../../../dist/drivers.js';
+import { lockfileDriver } from '../../../dist/drivers.js';
 import type { Grant } from '../../../dist/index.js';
+import { failingAt } from './failing-fs.js';
 
 let directory: string;
 beforeEach(() => {
@@ -17,22 +18,6 @@ const request = (more: { shared?: boolean; permits?: number } = {}) => ({
 });
 const here = lockfileDriver({ synchronous: true });
 const tryHere = (more = {}): Grant | undefined => here.tryAcquire(request(more)) as Grant | undefined;
-
-/** A file system of which one call fails, having done its work or not. */
-function failingAt(at: number, code: string, done: boolean): typeof synchronousFs {
-  let calls = 0;
-  const failing = ([name, call]: [string, unknown]): [string, unknown] => [
-    name,
-    (...args: unknown[]) => {
-      calls += 1;
-      const real = call as (...args: unknown[]) => unknown;
-      if (calls !== at) return real(...args);
-      if (done) real(...args);
-      throw Object.assign(new Error(`${code}: ${name}`), { code });
-    },
-  ];
-  return Object.fromEntries(Object.entries(synchronousFs).map(failing)) as unknown as typeof synchronousFs;
-}
 
 type Life = 'read' | 'count' | 'write and downgrade' | 'read and upgrade';
 const asked = { read: { shared: true }, count: { permits: 2 }, 'read and upgrade': { shared: true } } as const;
