@@ -1,42 +1,23 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { Grant } from '../../../dist/drivers/driver.js';
-import { lockfileDriver } from '../../../dist/drivers/lockfile/lockfile-driver.js';
 import { Contender } from './contender.js';
+import { attempt, dieHolding, LockPaths, leftOver, type Point } from './fault-points.js';
 import { endChildren } from './obedient-child.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+const locks = new LockPaths();
 afterEach(endChildren);
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-const driver = lockfileDriver();
-let locks = 0;
-// A lock path for each, as the first attempt in one also sweeps it, call by call.
-function newLock(): string {
-  locks += 1;
-  const path = join(directory, String(locks));
-  mkdirSync(path);
-  return join(path, 'contended');
-}
-const attempt = async (path: string): Promise<Grant | undefined> =>
-  driver.tryAcquire({ name: 'contended', path, shared: false, permits: undefined, label: undefined });
+afterAll(() => locks.remove());
 
 type Kind = 'promised' | 'synchronous';
 type Start = 'a free lock' | 'the lock of a dead holder';
 
 async function prepare(start: Start, count: number): Promise<string[]> {
-  const paths = Array.from({ length: count }, newLock);
-  if (start === 'a free lock') return paths;
-  const holder = await Contender.start('synchronous');
-  for (const path of paths) expect(await holder.try(path)).toMatchObject({ granted: true });
-  await holder.kill();
+  const paths = locks.take(count);
+  if (start !== 'a free lock') await dieHolding(paths, [{}]);
   return paths;
 }
 
 // The calls of one undisturbed attempt and release, in a process of their own.
-async function pointsOf(kind: Kind, start: Start): Promise<Point[]> {
+async function pointsOf(kind: Kind, start: Start): Promise<AttemptPoint[]> {
   const [path = ''] = await prepare(start, 1);
   const contender = await Contender.start(kind);
   const { granted, previousOwnerDied, calls: taking } = await contender.try(path);
@@ -51,12 +32,24 @@ async function pointsOf(kind: Kind, start: Start): Promise<Point[]> {
   ];
 }
 
-/** Each point at which a process can fail, and whether it holds the lock there. */
-interface Point {
+/** A point, and whether the process holds the lock there. */
+interface AttemptPoint extends Point {
   readonly order: 'try' | 'release';
-  readonly call: number;
-  readonly name: string;
   readonly holds: boolean;
+}
+
+// With promises one process comes to stand before each of its calls at a lock of its own, and dies in all of them.
+async function dieAt(kind: Kind, points: readonly AttemptPoint[], paths: readonly string[]): Promise<void> {
+  const one = await Contender.start(kind);
+  const die = async ({ order, call }: AttemptPoint, path: string): Promise<void> => {
+    const contender = kind === 'promised' ? one : await Contender.start(kind);
+    if (order === 'release') await contender.try(path);
+    if (kind === 'promised') await one.stand({ do: order, path }, call);
+    else await contender.fail({ do: order, path }, { call, signal: 'SIGKILL' });
+  };
+  if (kind === 'promised') for (const [index, point] of points.entries()) await die(point, paths[index] ?? '');
+  else await Promise.all(points.map((point, index) => die(point, paths[index] ?? '')));
+  await one.kill();
 }
 
 const cases: [Kind, Start][] = [
@@ -71,10 +64,9 @@ describe.runIf(process.platform === 'linux').each(cases)('the lockfile driver, %
   test('G1 G19 is taken at once after a SIGKILL before any of its calls, and tells of the death once', async () => {
     const points = await pointsOf(kind, start);
     const paths = await prepare(start, points.length);
-    const check = async (point: Point, path: string): Promise<void> => {
-      const contender = await Contender.start(kind);
-      if (point.order === 'release') await contender.try(path);
-      await contender.fail({ do: point.order, path }, { call: point.call, signal: 'SIGKILL' });
+    await dieAt(kind, points, paths);
+    for (const [index, point] of points.entries()) {
+      const path = paths[index] ?? '';
       const grant = await attempt(path);
       const notToldYet = died && point.order === 'try';
       expect({ ...point, told: grant?.previousOwnerDied }).toEqual({ ...point, told: point.holds || notToldYet });
@@ -82,14 +74,13 @@ describe.runIf(process.platform === 'linux').each(cases)('the lockfile driver, %
       const next = await attempt(path);
       expect({ ...point, told: next?.previousOwnerDied }).toEqual({ ...point, told: false });
       await next?.release();
-    };
-    await Promise.all(points.map((point, index) => check(point, paths[index] ?? '')));
+    }
     // What the crashes left among the prepared files is swept by the next process.
     const sweeper = await Contender.start('synchronous');
     for (const path of paths) {
       await sweeper.try(path);
       await sweeper.release(path);
-      expect(leftOvers(path)).toEqual([]);
+      expect(leftOver(path, ['held', 'died', 'new'])).toEqual([]);
     }
   });
 
@@ -115,12 +106,7 @@ describe.runIf(process.platform === 'linux').each(cases)('the lockfile driver, %
       const next = await attempt(path);
       expect({ ...point, told: next?.previousOwnerDied }).toEqual({ ...point, told: false });
       await next?.release();
-      expect(leftOvers(path)).toEqual([]);
+      expect(leftOver(path, ['held', 'died', 'new'])).toEqual([]);
     }
   });
 });
-
-function leftOvers(path: string): string[] {
-  const folder = join(dirname(path), '.oslo-concurrency', 'lockfile');
-  return ['held', 'died', 'new'].flatMap((kind) => readdirSync(join(folder, kind)));
-}
