@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
@@ -174,4 +174,28 @@ describe('what changes before the lock is held to remove what the next holder wa
     expect(await verdictWhen(grantTo)).toEqual({ verdict: 'held', left: ['held/x', 'held/x/OWNER'] });
     expect(told).toBe(true);
   });
+});
+
+it('G19 leaves the news of one who was granted the lock and died since it was looked at', async () => {
+  using directory = lockDirectory();
+  const lockPath = directory.path;
+  await using victim = await Contender.start();
+  await victim.acquire('victim', optionsIn(lockPath));
+  await victim.end();
+  mkdirSync(hidden(lockPath, 'held', 'x'));
+  let moved = false;
+  const fs = {
+    ...synchronousFs,
+    // The first call after the look: the line is removed.
+    rmdir(path: string) {
+      if (!moved) renameSync(hidden(lockPath, 'held', 'victim'), hidden(lockPath, 'held', 'x'));
+      moved = true;
+      return synchronousFs.rmdir(path);
+    },
+  };
+  const rule = { before: Number.POSITIVE_INFINITY, dryRun: false, abandonedToo: false };
+  expect(runSync(removeUnusedFolders(fs, join(lockPath, 'x'), rule))).toBe('abandoned');
+  const next = await lock('x', optionsIn(lockPath));
+  expect(next.previousOwnerDied).toBe(true);
+  await next.release();
 });

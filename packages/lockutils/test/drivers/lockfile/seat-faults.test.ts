@@ -1,10 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lockfileDriver } from '../../../dist/drivers.js';
+import { lockfileDriver, synchronousFs } from '../../../dist/drivers.js';
 import type { Grant } from '../../../dist/index.js';
 import { failingAt } from './failing-fs.js';
+import { dieHolding } from './fault-points.js';
+import { endChildren } from './obedient-child.js';
 
 let directory: string;
 beforeEach(() => {
@@ -68,5 +70,31 @@ describe.each<Life>(['read', 'count', 'write and downgrade', 'read and upgrade']
       await next?.release();
       expect(readdirSync(join(directory, '.oslo-concurrency', 'lockfile', 'held'))).toEqual([]);
     }
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the news of a dead permit holder', () => {
+  afterEach(endChildren);
+
+  test('G19 is passed on by a late grant, though its folder is removed as empty between the making and the rename', async () => {
+    await dieHolding([join(directory, 'job')], [{ permits: 1 }]);
+    const news = join(directory, '.oslo-concurrency', 'lockfile', 'died-seats', 'job');
+    let removals = 0;
+    const fs = {
+      ...synchronousFs,
+      mkdir(path: string) {
+        const made = synchronousFs.mkdir(path);
+        removals += 1;
+        if (path === news && removals < 10) rmdirSync(path);
+        return made;
+      },
+    };
+    const late = (await lockfileDriver({ fs, synchronous: true }).tryAcquire(request({ permits: 1 }))) as Grant;
+    expect(late.previousOwnerDied).toBe(true);
+    removals = 0;
+    await late.release({ unused: true });
+    expect(removals).toBeGreaterThan(5);
+    const tellings = [tryHere({ permits: 1 })].map((grant) => [grant?.previousOwnerDied, grant?.release()][0]);
+    expect([...tellings, tryHere({ permits: 1 })?.previousOwnerDied]).toEqual([true, false]);
   });
 });
