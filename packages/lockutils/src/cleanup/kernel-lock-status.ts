@@ -112,6 +112,7 @@ function sharedHolders(
   // Without a seat hold Python's readers, and the 257th of ours.
   const rest = [...pids].map(processHolder);
   const holders = [...seated.map(({ pids: own, record }) => holderBehind(own, record)), ...rest];
+  if (!table.exact) return holders;
   while (holders.length < whole.length) holders.push({});
   return holders.slice(0, whole.length);
 }

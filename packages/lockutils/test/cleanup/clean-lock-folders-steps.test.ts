@@ -1,8 +1,9 @@
 import { existsSync, rmSync } from 'node:fs';
-import { fc, test } from '@fast-check/vitest';
-import { afterAll, describe, expect } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
 import { makeLockPath } from '../drivers/lockfile/interleaving.js';
 import { type Deed, SeatScene } from '../drivers/lockfile/seat-scene.js';
+import { testProperty } from '../property-test.js';
 
 const directory = makeLockPath();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -40,7 +41,7 @@ function play(
 }
 
 describe('cleaning up after the lockfile driver, call by call', () => {
-  test.prop(
+  testProperty(
     [fc.array(fc.constantFrom(...locking, ...cleaning), { minLength: 2, maxLength: 5 }), schedule, fc.boolean()],
     {
       numRuns,
@@ -62,7 +63,7 @@ describe('cleaning up after the lockfile driver, call by call', () => {
     for (const kind of ['held', 'died', 'died-seats', 'queue']) expect(existsSync(scene.hidden(kind))).toBe(false);
   });
 
-  test.prop(
+  testProperty(
     [
       fc.constantFrom<Deed>('write', 'count', 'read'),
       fc.nat({ max: 12 }),

@@ -3,7 +3,7 @@ import { firstPidNamespace } from '../../owner/liveness.js';
 import { ownIdentity } from '../../owner/process-identity.js';
 import { networkFileSystemOf } from '../network-file-system.js';
 import type { KernelSystem } from './kernel-system.js';
-import { readProcLocks } from './read-proc-locks.js';
+import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
 
 /** One lock as `/proc/locks` lists it; bytes `start` to `end`, which is `Infinity` for "to the end of the file". */
 export interface TableLock {
@@ -16,7 +16,7 @@ export interface TableLock {
 
 /**
  * Who holds what on one file system, read from the kernel without trying any lock: a try, however short, can make
- * somebody else's `blocking: false` fail. It is the state of one moment, and only of this machine.
+ * somebody else's `blocking: false` fail. Only of this machine.
  *
  * In a container the POSIX locks of processes outside are missing from it; our own kind of locks are not.
  */
@@ -25,10 +25,11 @@ export class LockTable {
   readonly #lines: ReadonlyMap<number, readonly string[]>;
   #scanned: ReadonlyMap<string, readonly number[]> | undefined;
 
-  constructor(device: string, table: string) {
+  constructor(device: string, { text, exact }: ProcLocks) {
+    this.exact = exact;
     const lines = new Map<number, string[]>();
     const where = new RegExp(` ${device}:(\\d+) `);
-    for (const line of table.split('\n')) {
+    for (const line of text.split('\n')) {
       const inode = Number(where.exec(line)?.[1] ?? Number.NaN);
       if (Number.isNaN(inode)) continue;
       const found = lines.get(inode);
@@ -38,6 +39,9 @@ export class LockTable {
     this.#device = device;
     this.#lines = lines;
   }
+
+  /** Whether it is the state of one moment; if not, shared locks may count for too many. */
+  readonly exact: boolean;
 
   /** Whether POSIX locks, such as Python's, are all in it; seen from a container those of other containers are not. */
   readonly complete = ownIdentity().pidNamespace === firstPidNamespace;

@@ -1,72 +1,71 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 
-// Longer than what the kernel gives at a time, which is one page.
-const chunk = Buffer.alloc(16_384);
-
-// Of a table of one page almost every reading is whole; of a longer one none is.
-const mostReadings = 12;
-const page = 4096;
-const enough = 3;
-
-/**
- * The text of `/proc/locks`, as if it had been read in one moment.
- *
- * It cannot be: each read(2) gives one page at most, and continues at the *number* of the line where the last one ended.
- * Locks that were taken meanwhile shift the lines, so that some come twice, even at the end of a short table, where the
- * read that should find nothing finds the last lines again; locks that were given back make it skip some. With locks
- * coming and going all the time, nine of ten readings of 40 lines had lines twice.
- *
- * So: a reading whose first read is followed by an empty one was one moment, and is taken. Of a table that is never read
- * so, three readings are compared, and each line comes as often as in the middle one of them: a lock that was held all
- * the time is missing, or is there twice, only if that happened to it two times of three. Exclusive ones are never twice.
- */
-export function readProcLocks(): string {
-  const readings: string[][] = [];
-  while (readings.length < mostReadings) {
-    const { text, whole, long } = readOnce();
-    if (whole) return text;
-    readings.push(withoutNumbers(text));
-    if (long && readings.length >= enough) break;
-  }
-  return medianOf(readings.slice(-enough))
-    .map((line, index) => `${index + 1}: ${line}`)
-    .join('\n');
+/** What {@link readProcLocks} found. */
+export interface ProcLocks {
+  /** Lines as the kernel writes them. */
+  readonly text: string;
+  /**
+   * Whether it is the state of one moment. If not, a lock that was held all the time is hardly ever missing and no exclusive one is
+   * there twice, but some may have been released while it was read, and shared ones may count for too many.
+   */
+  readonly exact: boolean;
 }
 
-function readOnce(): { text: string; whole: boolean; long: boolean } {
+// The kernel gives one page at a time, in whole records: a lock with those who wait for it.
+const page = 4096;
+const chunk = Buffer.alloc(4 * page);
+const mostReadings = 12;
+
+/**
+ * Reads `/proc/locks`, which no program can read in one moment when it is longer than a page.
+ *
+ * Each read(2) is one moment, but continues at the *number* of the line where the one before it ended. Locks that were
+ * taken meanwhile shift the lines, so that some come twice, even at the end of a short table, where the read that should
+ * find nothing finds the last lines again; locks that were given back make it skip some. With locks coming and going all
+ * the time nine of ten readings of 40 lines had lines twice, and a hundred lines were seldom complete.
+ *
+ * So a table that fits into half a page, which leaves room for any record that is no crowd by itself, is what the first
+ * read gave. A longer one is read again and again, until three readings in turn bring no line that was not known.
+ */
+export function readProcLocks(): ProcLocks {
+  const known = new Map<string, number>();
+  for (let reading = 0, stale = 0; reading < mostReadings && stale < 3; reading += 1) {
+    const [first = '', ...more] = readOnce();
+    if (first.length <= page / 2 && more.join('').length <= page / 2) return { text: first, exact: true };
+    stale = learn(known, first + more.join('')) ? 0 : stale + 1;
+  }
+  const lines = [...known].flatMap(([line, times]) => Array.from({ length: times }, () => line));
+  return { text: lines.map((line, index) => `${index + 1}: ${line}`).join('\n'), exact: false };
+}
+
+function readOnce(): string[] {
   const fd = openSync('/proc/locks', 'r');
   try {
     const pieces: string[] = [];
-    for (let bytes = -1; bytes !== 0; ) {
-      bytes = readSync(fd, chunk, 0, chunk.length, null);
+    for (;;) {
+      const bytes = readSync(fd, chunk, 0, chunk.length, null);
+      if (bytes === 0) return pieces;
       pieces.push(chunk.toString('latin1', 0, bytes));
     }
-    const long = (pieces[0]?.length ?? 0) > page / 2;
-    return { text: pieces.join(''), whole: pieces.length <= 2, long };
   } finally {
     closeSync(fd);
   }
 }
 
-function withoutNumbers(text: string): string[] {
-  const seen = new Set<string>();
-  return text.split('\n').flatMap((numbered) => {
+/** Adds the lines of one reading, each as often as in the reading that had it most; says whether that was news. */
+function learn(known: Map<string, number>, text: string): boolean {
+  const times = new Map<string, number>();
+  for (const numbered of text.split('\n')) {
     const line = numbered.replace(/^\d+:\s*/, '');
-    if (line === '' || (seen.has(line) && / WRITE /.test(line) && !line.startsWith('->'))) return [];
-    seen.add(line);
-    return [line];
-  });
-}
-
-function medianOf(readings: readonly string[][]): string[] {
-  const counts = readings.map((lines) => {
-    const count = new Map<string, number>();
-    for (const line of lines) count.set(line, (count.get(line) ?? 0) + 1);
-    return count;
-  });
-  return [...new Set(readings.flat())].flatMap((line) => {
-    const [, middle = 0] = counts.map((count) => count.get(line) ?? 0).sort((a, b) => a - b);
-    return Array.from({ length: middle }, () => line);
-  });
+    // Of one kind and place an exclusive lock is one.
+    if (line !== '') times.set(line, line.startsWith('->') || / READ /.test(line) ? (times.get(line) ?? 0) + 1 : 1);
+  }
+  let news = false;
+  for (const [line, count] of times) {
+    if (count <= (known.get(line) ?? 0)) continue;
+    known.set(line, count);
+    news = true;
+  }
+  return news;
 }
