@@ -6,8 +6,8 @@ export interface ProcLocks {
   /** Lines as the kernel writes them. */
   readonly text: string;
   /**
-   * Whether it is the state of one moment. If not, a lock that was held all the time is hardly ever missing and no exclusive one is
-   * there twice, but some may have been released while it was read, and shared ones may count for too many.
+   * Whether it is the state of one moment. If not, no exclusive lock is there twice, and hardly ever is one missing that
+   * was held all the time; but some may have been released while it was read, and shared ones may count for too many.
    */
   readonly exact: boolean;
 }
