@@ -38,7 +38,8 @@ export const imports = {
         context.missing({ ...module, from, reason: error.stderr?.trim().split('\n').at(-1) ?? error.message });
       }
     }
-    const samples = await interleave(found, context.quick ? 3 : 8, importOnce, context.progress);
+    const rounds = context.quick ? 3 : { least: 5, most: 7 };
+    const samples = await interleave(found, rounds, importOnce, { progress: context.progress });
     context.record({
       id: 'imports',
       title: 'Import a package for the first time in a process',

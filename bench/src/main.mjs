@@ -53,7 +53,8 @@ async function main() {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);
   const { loadBefore, loadAfter } = result.machine;
-  console.log(`\n${result.seconds} s, load ${loadBefore} before and ${loadAfter} after: ${file}`);
+  console.log(`\n${result.spent.map(({ id, seconds }) => `${id} ${seconds} s`).join(', ')}`);
+  console.log(`${result.seconds} s, load ${loadBefore} before and ${loadAfter} after: ${file}`);
   // What is published rests on a whole run.
   if (!options.quick && wanted.length === benches.length) await writeDocument(result, documents);
   if (older !== undefined) tellChanges(compare(older, result), options.compare);

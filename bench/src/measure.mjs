@@ -18,6 +18,7 @@ export async function measure(wanted, quick) {
     machine: { ...machine(work, disk), loadBefore: load() },
     versions: versions(),
     missing: [],
+    spent: [],
     figures: [],
   };
   const cleanUp = async () => {
@@ -47,7 +48,9 @@ async function run(wanted, quick, folders, result) {
     for (const [index, bench] of wanted.entries()) {
       const expected = seconds[index];
       progress.at(before, bench.id);
+      const start = performance.now();
       await bench.run(contextOf(quick, folders, result, (part) => progress.at(before + part * expected, bench.id)));
+      result.spent.push({ id: bench.id, seconds: Math.round((performance.now() - start) / 1000) });
       before += expected;
     }
   } finally {

@@ -15,29 +15,37 @@ const corners = {
 const chars = { ...bare, ...corners, top: '', bottom: '', mid: '' };
 const style = { head: [], border: [], compact: true };
 
-/** A figure as text: the median of each subject, the middle half of its samples, and its ratio to the reference. */
+/** A figure as text: the median of each subject, the middle half of its samples and their number, and its ratio to the reference. */
 export function figureTable(figure) {
   const unit = figure.unit === '' ? '' : `, ${figure.unit}`;
   const table = new Table({
     chars,
     style,
     head: headOf(figure),
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
   });
   for (const row of figure.rows) {
-    const { median, low, high } = summary(row.samples);
+    const { median, low, high, count } = summary(row.samples);
     table.push([
       labelOf(row),
       shown(median),
       `${shown(low)} .. ${shown(high)}`,
       shown(quantile(row.samples, 0.99)),
+      count,
       ratioOf(figure, row),
     ]);
   }
   return `${figure.title}${unit} (${figure.better} is better)\n${table.toString()}`;
 }
 
-const headOf = ({ reference }) => ['', 'median', 'middle half', 'p99', reference === undefined ? '' : `x ${reference}`];
+const headOf = ({ reference }) => [
+  '',
+  'median',
+  'middle half',
+  'p99',
+  'samples',
+  reference === undefined ? '' : `x ${reference}`,
+];
 
 export function goalTable(goals) {
   const table = new Table({ chars, style, head: ['goal', 'wanted', 'measured', 'middle half', ''] });

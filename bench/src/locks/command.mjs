@@ -42,7 +42,8 @@ export const command = {
         context.missing({ subject, side, from, reason: error.message.split('\n', 1)[0] });
       }
     }
-    const samples = await interleave(found, context.quick ? 5 : 20, runOnce, context.progress);
+    const rounds = context.quick ? 4 : { least: 8, most: 12, reference: 'true' };
+    const samples = await interleave(found, rounds, runOnce, { progress: context.progress });
     const rows = [...samples].map(([subject, values]) => ({ subject, side: commands[subject].side, samples: values }));
     const title = 'Run `true` under a lock from a shell';
     context.record({ id: 'locks.command', title, unit: 'ms', better: 'less', reference: 'true', rows });

@@ -14,13 +14,11 @@ export const handover = {
     const found = await present(context, context.quick ? quickNames : names);
     const pairs = new Map();
     try {
-      for (const subject of found) {
-        const pair = [contestantOf(context, subject), contestantOf(context, subject)];
-        await pair[0].ask('take');
-        pairs.set(subject, pair);
-      }
-      const rounds = context.quick ? 30 : 100;
-      const samples = await interleave(found, rounds, (subject) => handOver(pairs.get(subject)), context.progress);
+      for (const subject of found) pairs.set(subject, [contestantOf(context, subject), contestantOf(context, subject)]);
+      await Promise.all([...pairs.values()].map(makeReady));
+      const rounds = context.quick ? 30 : 60;
+      const handed = (subject) => handOver(pairs.get(subject));
+      const samples = await interleave(found, rounds, handed, { progress: context.progress });
       context.record({
         id: 'locks.handover',
         title: 'Hand-over: from the release to the grant of a process that waits',
@@ -34,6 +32,11 @@ export const handover = {
     }
   },
 };
+
+// Who loads a library while it should be waiting would be measured loading it.
+async function makeReady([holder, waiter]) {
+  await Promise.all([holder.ask('take'), waiter.ask('probe', { name: 'ready' })]);
+}
 
 async function handOver(pair) {
   const [holder, waiter] = pair;

@@ -1,5 +1,6 @@
+import { freshContestants } from '../fresh.mjs';
 import { interleave } from '../interleave.mjs';
-import { present, rowsOf, withContestants } from '../subjects.mjs';
+import { present, rowsOf } from '../subjects.mjs';
 
 const keyed = ['ours internal', 'async-lock'];
 
@@ -12,12 +13,14 @@ export const names = {
     const found = await present(context, keyed);
     const sizes = context.quick ? [1000, 100_000] : [1, 100, 10_000, 100_000];
     const rows = { us: [], heldBytes: [], leftKb: [] };
+    // What the first use of the library and of this program leaves in memory is no name's fault.
+    const fresh = freshContestants(context, (ask) => ask('names', { count: 1000 }), ['--expose-gc']);
     for (const [index, count] of sizes.entries()) {
       const results = await interleave(
         found,
-        context.quick ? 1 : 4,
-        (subject) => withNames(context, subject, count),
-        (part) => context.progress((index + part) / sizes.length),
+        context.quick ? 1 : { least: 3, most: 4, by: ({ us }) => us },
+        (subject) => fresh.once(subject, ({ ask }) => ask('names', { count })),
+        { before: fresh.before, progress: (part) => context.progress((index + part) / sizes.length) },
       );
       for (const key of Object.keys(rows)) {
         const samples = new Map([...results].map(([subject, all]) => [subject, all.map((one) => one[key])]));
@@ -31,17 +34,3 @@ export const names = {
     figure('leftKb', 'kB', 'Memory left after all names were released');
   },
 };
-
-// What the first use of the library and of this program leaves in memory is no name's fault.
-function withNames(context, subject, count) {
-  return withContestants(
-    context,
-    [subject],
-    async (contestants) => {
-      const { ask } = contestants.get(subject);
-      await ask('names', { count: 1000 });
-      return ask('names', { count });
-    },
-    ['--expose-gc'],
-  );
-}

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { freshContestants } from '../fresh.mjs';
 import { interleave } from '../interleave.mjs';
 import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
@@ -13,15 +14,16 @@ export const takeover = {
   seconds: { full: 60, quick: 8 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
-    const rounds = context.quick ? 10 : 40;
+    const rounds = context.quick ? 8 : 25;
+    const holders = freshContestants(context, (ask) => ask('take'));
     const waiters = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
+    // Who loads a library while it should be waiting would be measured loading it.
+    const makeReady = ({ ask }) => ask('probe', { name: 'ready' });
+    const sample = (subject) => holders.once(subject, (holder) => takeOver(holder, waiters.get(subject)));
     try {
-      const samples = await interleave(
-        found,
-        rounds,
-        (subject) => takeOver(context, subject, waiters.get(subject)),
-        context.progress,
-      );
+      await Promise.all([...waiters.values()].map(makeReady));
+      const { progress } = context;
+      const samples = await interleave(found, rounds, sample, { progress, before: holders.before });
       context.record({
         id: 'locks.takeover',
         title: 'Take-over: from the SIGKILL of the holder to the grant of a process that waits',
@@ -36,9 +38,7 @@ export const takeover = {
   },
 };
 
-async function takeOver(context, subject, waiter) {
-  const holder = contestantOf(context, subject);
-  await holder.ask('take');
+async function takeOver(holder, waiter) {
   const granted = waiter.ask('take');
   await pause(25 + 100 * Math.random());
   const killed = Number(process.hrtime.bigint());

@@ -44,7 +44,7 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'floor',
-      rows: rowsOf(await measure(context, external, 20, 0, 0.5)),
+      rows: rowsOf(await measure(context, { names: external, reference: 'floor', batch: 20, from: 0, to: 0.5 })),
     });
     const onDisk = { ...context, folder: context.diskFolder };
     context.record({
@@ -53,7 +53,7 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'floor',
-      rows: rowsOf(await measure(onDisk, disk, 20, 0.5, 0.7)),
+      rows: rowsOf(await measure(onDisk, { names: disk, reference: 'floor', batch: 20, from: 0.5, to: 0.7 })),
     });
     context.record({
       id: 'locks.uncontended.internal',
@@ -61,19 +61,20 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'async-mutex',
-      rows: rowsOf(await measure(context, internal, 200, 0.7, 1)),
+      rows: rowsOf(await measure(context, { names: internal, reference: 'async-mutex', batch: 200, from: 0.7, to: 1 })),
     });
   },
 };
 
-async function measure(context, names, batch, from, to) {
+async function measure(context, { names, reference, batch, from, to }) {
   const found = await present(context, names);
   const processes = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
-  const { rounds, ms } = context.quick ? { rounds: 4, ms: 50 } : { rounds: 15, ms: 120 };
+  const { rounds, ms } = context.quick ? { rounds: 4, ms: 50 } : { rounds: { least: 8, most: 14, reference }, ms: 70 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {
     await Promise.all(found.map((subject) => processes.get(subject).ask('warm')));
-    return await interleave(found, rounds, ask, (part) => context.progress(from + part * (to - from)));
+    const progress = (part) => context.progress(from + part * (to - from));
+    return await interleave(found, rounds, ask, { progress });
   } finally {
     await Promise.all([...processes.values()].map(({ contestant }) => contestant.kill()));
   }

@@ -16,9 +16,9 @@ export const killTree = {
       const results = await withContestants(context, found, (contestants) =>
         interleave(
           found,
-          context.quick ? 2 : 3,
+          context.quick ? 1 : { least: 2, most: 3, by: ({ ms }) => ms },
           (subject) => contestants.get(subject).ask('killTree', { count }),
-          (part) => context.progress((index + part) / sizes.length),
+          { progress: (part) => context.progress((index + part) / sizes.length) },
         ),
       );
       for (const key of ['ms', 'left']) {

@@ -1,8 +1,10 @@
+import { freshContestants } from '../fresh.mjs';
 import { interleave } from '../interleave.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
 const names = ['spawn', 'ours execute', 'execa', 'execFile', 'tinyexec', 'subprocess', 'oslo execute'];
 const streaming = ['spawn', 'ours execute', 'execa', 'subprocess'];
+const reference = 'spawn';
 const million = 1_000_000;
 
 /** Output that is captured, as text, up to 200 MB. */
@@ -15,26 +17,43 @@ export const output = {
     const sizes = context.quick ? [1000, 20 * million] : [1000, 100_000, million, 20 * million, 200 * million];
     const rows = [];
     for (const [index, bytes] of sizes.entries()) {
-      const rounds = context.quick ? 3 : bytes > million ? 4 : 8;
-      // Each sample in a process of its own: what one leaves in memory makes the next fork slower.
-      const samples = await interleave(
-        found,
-        rounds,
-        (subject) => fresh(context, subject, 'capture', { bytes, binary: false }),
-        (part) => context.progress((index + part) / sizes.length),
-      );
-      rows.push(...rowsOf(samples, { bytes }));
+      const capture = bytes > million ? captureAfresh : captureAgain;
+      const progress = (part) => context.progress((index + part) / sizes.length);
+      rows.push(...rowsOf(await capture({ ...context, progress }, found, bytes), { bytes }));
     }
     context.record({
       id: 'processes.output',
       title: 'Capture the output of `head -c BYTES /dev/zero` as text',
       unit: 'ms',
       better: 'less',
-      reference: 'spawn',
+      reference,
       rows,
     });
   },
 };
+
+// A large sample has a process of its own: what one leaves in memory makes the next fork slower.
+function captureAfresh(context, found, bytes) {
+  const fresh = freshContestants(context, makeReady);
+  const sample = (subject) => fresh.once(subject, ({ ask }) => ask('capture', { bytes, binary: false }));
+  const { progress } = context;
+  return interleave(found, context.quick ? 2 : 3, sample, { progress, before: fresh.before });
+}
+
+function captureAgain(context, found, bytes) {
+  return withContestants(context, found, async (contestants) => {
+    await Promise.all([...contestants.values()].map(({ ask }) => makeReady(ask)));
+    const sample = (subject) => contestants.get(subject).ask('capture', { bytes, binary: false });
+    const rounds = context.quick ? 3 : { least: 8, most: 12, reference };
+    return interleave(found, rounds, sample, { progress: context.progress });
+  });
+}
+
+// A first small command loads and compiles.
+async function makeReady(ask) {
+  await ask('probe');
+  await ask('capture', { bytes: 1000, binary: false });
+}
 
 /** Output that is streamed through: how fast, and how much memory it takes. */
 export const streamed = {
@@ -44,27 +63,21 @@ export const streamed = {
   async run(context) {
     const found = await present(context, streaming);
     const bytes = context.quick ? 200 * million : 2000 * million;
+    const fresh = freshContestants(context, async (ask) => {
+      await ask('probe');
+      await ask('stream', { bytes: 1000 });
+    });
     const results = await interleave(
       found,
       context.quick ? 2 : 3,
-      (subject) => fresh(context, subject, 'stream', { bytes }),
-      context.progress,
+      (subject) => fresh.once(subject, ({ ask }) => ask('stream', { bytes })),
+      { progress: context.progress, before: fresh.before },
     );
     const figure = (id, title, unit, better, key) => {
       const samples = new Map([...results].map(([subject, all]) => [subject, all.map((one) => one[key])]));
-      context.record({ id, title, unit, better, reference: 'spawn', rows: rowsOf(samples, { bytes }) });
+      context.record({ id, title, unit, better, reference, rows: rowsOf(samples, { bytes }) });
     };
     figure('processes.stream.rate', 'Stream output through', 'MB/s', 'more', 'rate');
     figure('processes.stream.peak', 'Peak memory while streaming', 'MB', 'less', 'peakMb');
   },
 };
-
-// A first small one loads and compiles.
-function fresh(context, subject, op, request) {
-  return withContestants(context, [subject], async (contestants) => {
-    const { ask } = contestants.get(subject);
-    await ask('probe');
-    await ask(op, { ...request, bytes: 1000 });
-    return ask(op, request);
-  });
-}
