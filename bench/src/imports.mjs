@@ -28,17 +28,15 @@ export const imports = {
   group: 'imports',
   seconds: { full: 22, quick: 8 },
   async run(context) {
-    const found = [];
-    for (const module of modules) {
-      try {
-        await importOnce(module);
-        found.push(module);
-      } catch (error) {
-        const from = module.python ? 'Debian' : 'npm';
-        context.missing({ ...module, from, reason: error.stderr?.trim().split('\n').at(-1) ?? error.message });
-      }
-    }
-    const rounds = context.quick ? 3 : { least: 5, most: 7 };
+    const tried = await Promise.allSettled(modules.map(importOnce));
+    const found = modules.filter((module, index) => {
+      const { reason } = tried[index];
+      if (reason === undefined) return true;
+      const from = module.python ? 'Debian' : 'npm';
+      context.missing({ ...module, from, reason: errorIn(reason.stderr) ?? reason.message });
+      return false;
+    });
+    const rounds = context.quick ? 3 : { least: 5, most: 6 };
     const samples = await interleave(found, rounds, importOnce, { progress: context.progress });
     context.record({
       id: 'imports',
@@ -49,6 +47,9 @@ export const imports = {
     });
   },
 };
+
+// Node ends with its version, Python with the error.
+const errorIn = (stderr) => stderr?.split('\n').find((line) => /^\w*Error\b/.test(line));
 
 async function importOnce({ name, python: isPython = false }) {
   const [file, args] = isPython ? [python, ['-c', pythonSource(name)]] : [process.execPath, nodeArguments(name)];

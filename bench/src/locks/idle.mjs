@@ -29,7 +29,7 @@ export const idle = {
 
 // Tasks that wait cannot be taken back in every language, so their process serves once; the holder holds on.
 function waitInVain({ quick, progress, ...context }, found, holders) {
-  const { rounds, ms } = quick ? { rounds: 1, ms: 1000 } : { rounds: 2, ms: 2000 };
+  const { rounds, ms } = quick ? { rounds: 1, ms: 1000 } : { rounds: 2, ms: 1500 };
   const waiting = freshContestants(context, (ask, subject) =>
     holders.has(subject) ? ask('probe', { name: 'ready' }) : ask('take'),
   );

@@ -33,5 +33,5 @@ export const waiters = {
 function roundsOf(quick, count) {
   if (quick) return 3;
   const most = count > 1000 ? 6 : count > 100 ? 12 : 24;
-  return { least: count > 1000 ? 4 : 8, most, reference: 'async-mutex' };
+  return { least: count > 1000 ? 3 : 8, most, reference: 'async-mutex' };
 }

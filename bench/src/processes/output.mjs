@@ -1,5 +1,5 @@
 import { freshContestants } from '../fresh.mjs';
-import { interleave } from '../interleave.mjs';
+import { interleave, roughly } from '../interleave.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
 const names = ['spawn', 'ours execute', 'execa', 'execFile', 'tinyexec', 'subprocess', 'oslo execute'];
@@ -36,8 +36,8 @@ export const output = {
 function captureAfresh(context, found, bytes) {
   const fresh = freshContestants(context, makeReady);
   const sample = (subject) => fresh.once(subject, ({ ask }) => ask('capture', { bytes, binary: false }));
-  const { progress } = context;
-  return interleave(found, context.quick ? 2 : 3, sample, { progress, before: fresh.before });
+  const rounds = context.quick ? 2 : { least: 2, most: 3, reference, within: roughly };
+  return interleave(found, rounds, sample, { progress: context.progress, before: fresh.before });
 }
 
 function captureAgain(context, found, bytes) {
@@ -67,12 +67,9 @@ export const streamed = {
       await ask('probe');
       await ask('stream', { bytes: 1000 });
     });
-    const results = await interleave(
-      found,
-      context.quick ? 2 : 3,
-      (subject) => fresh.once(subject, ({ ask }) => ask('stream', { bytes })),
-      { progress: context.progress, before: fresh.before },
-    );
+    const sample = (subject) => fresh.once(subject, ({ ask }) => ask('stream', { bytes }));
+    const rounds = context.quick ? 2 : { least: 2, most: 3, reference, within: roughly, by: ({ rate }) => rate };
+    const results = await interleave(found, rounds, sample, { progress: context.progress, before: fresh.before });
     const figure = (id, title, unit, better, key) => {
       const samples = new Map([...results].map(([subject, all]) => [subject, all.map((one) => one[key])]));
       context.record({ id, title, unit, better, reference, rows: rowsOf(samples, { bytes }) });
