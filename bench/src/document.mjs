@@ -43,8 +43,8 @@ Repeat it with \`npm run bench\`; \`npm run bench -- --help\` tells more.`;
 
 const howToRead = `Every subject is measured once a round, one after the other, in an order that turns; a figure is the median over the
 rounds, and beside it the middle half of them. A ratio is taken within each round, where both met the same conditions,
-and its median is shown; a subject whose median was known to within 4 % was asked no more, hence the different numbers
-of samples. Ratios carry over to another machine sooner than the figures themselves. Processes are real
+and its median is shown; a subject whose median was known to within 4 %, or 10 % where a sample takes seconds, was asked
+no more, hence the different numbers of samples. Ratios carry over to another machine sooner than the figures themselves. Processes are real
 ones, in Node and in Python; in-process figures are taken by tinybench, as the median of batches. A hold stops the
 thread in both languages, because a timer of the event loop would hold longer than it was told. What is measured on a
 disk is at the mercy of what others write to it, most of all for those who make directories. The floor of a lock is \`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a

@@ -26,7 +26,7 @@ const modules = [
 export const imports = {
   id: 'imports',
   group: 'imports',
-  seconds: { full: 22, quick: 8 },
+  seconds: { full: 15, quick: 10 },
   async run(context) {
     const tried = await Promise.allSettled(modules.map(importOnce));
     const found = modules.filter((module, index) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { interleave } from '../src/interleave.mjs';
+import { interleave, roughly } from '../src/interleave.mjs';
 
 /** What each subject is asked, in order, when its samples come from a list of its own; the last one is repeated. */
 async function run(lists: Record<string, number[]>, rounds: unknown) {
@@ -26,6 +26,15 @@ describe('rounds', () => {
 
   it('asks no more for a median that is known, though not before the least of rounds, and for the others up to the most', async () => {
     expect((await run({ a: steady, b: wild }, { least: 4, most: 8 })).counts).toEqual({ a: 4, b: 8 });
+  });
+
+  it('takes a median for known within the part of itself that was given', async () => {
+    const loose = [100, 110, 101, 109, 100, 110, 101, 109];
+    expect((await run({ a: loose }, { least: 4, most: 8 })).counts).toEqual({ a: 8 });
+    expect((await run({ a: loose }, { least: 4, most: 8, within: roughly })).counts).toEqual({ a: 4 });
+    const rounds = { least: 4, most: 8, reference: 'a' };
+    expect((await run({ a: [1], b: loose }, rounds)).counts).toEqual({ a: 8, b: 8 });
+    expect((await run({ a: [1], b: loose }, { ...rounds, within: roughly })).counts).toEqual({ a: 4, b: 4 });
   });
 
   it('goes by the ratio to the reference: one weather for both is no spread', async () => {

@@ -25,7 +25,7 @@ const commands = {
 export const command = {
   id: 'locks.command',
   group: 'locks',
-  seconds: { full: 25, quick: 4 },
+  seconds: { full: 12, quick: 6 },
   async run(context) {
     const runOnce = async (subject) => {
       const [file, ...args] = commands[subject].argv(context.folder(subject));

@@ -56,7 +56,7 @@ const outcomes = {
 export const contended = {
   id: 'locks.contended',
   group: 'locks',
-  seconds: { full: 150, quick: 11 },
+  seconds: { full: 130, quick: 12 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : [...names, ...more]);
     const cells = cellsOf(context.quick);

@@ -9,7 +9,7 @@ const quickNames = ['ours', 'ours fair', 'oslo'];
 export const handover = {
   id: 'locks.handover',
   group: 'locks',
-  seconds: { full: 45, quick: 6 },
+  seconds: { full: 25, quick: 7 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
     const pairs = new Map();

@@ -9,7 +9,7 @@ const quickNames = ['ours', 'oslo'];
 export const idle = {
   id: 'locks.idle',
   group: 'locks',
-  seconds: { full: 30, quick: 5 },
+  seconds: { full: 23, quick: 5 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
     const elsewhere = found.filter((name) => !name.includes('internal'));

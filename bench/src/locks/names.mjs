@@ -8,7 +8,7 @@ const keyed = ['ours internal', 'async-lock'];
 export const names = {
   id: 'locks.names',
   group: 'locks',
-  seconds: { full: 15, quick: 4 },
+  seconds: { full: 13, quick: 3 },
   async run(context) {
     const found = await present(context, keyed);
     const sizes = context.quick ? [1000, 100_000] : [1, 100, 10_000, 100_000];

@@ -11,7 +11,7 @@ const quickNames = ['ours', 'ours fair', 'oslo'];
 export const takeover = {
   id: 'locks.takeover',
   group: 'locks',
-  seconds: { full: 60, quick: 8 },
+  seconds: { full: 45, quick: 7 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
     const rounds = context.quick ? 8 : 25;

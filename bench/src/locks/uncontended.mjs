@@ -36,7 +36,7 @@ const internal = [
 export const uncontended = {
   id: 'locks.uncontended',
   group: 'locks',
-  seconds: { full: 65, quick: 12 },
+  seconds: { full: 30, quick: 18 },
   run: async (context) => {
     context.record({
       id: 'locks.uncontended.external',

@@ -7,7 +7,7 @@ const names = ['ours internal', 'ours', 'ours fair', 'async-mutex', 'async-lock'
 export const waiters = {
   id: 'locks.waiters',
   group: 'locks',
-  seconds: { full: 20, quick: 3 },
+  seconds: { full: 15, quick: 3 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [10, 1000] : [10, 100, 1000, 10_000];

@@ -10,7 +10,7 @@ const retried = ['spawn', 'ours execute retried', 'oslo execute retried'];
 export const commands = {
   id: 'processes.commands',
   group: 'processes',
-  seconds: { full: 55, quick: 10 },
+  seconds: { full: 42, quick: 18 },
   async run(context) {
     const cells = [
       { key: 'one', title: 'Run `true`', names: plain, file: 'true' },

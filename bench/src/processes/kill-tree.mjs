@@ -7,7 +7,7 @@ const names = ['ours execute', 'spawn', 'execa', 'tinyexec'];
 export const killTree = {
   id: 'processes.kill',
   group: 'processes',
-  seconds: { full: 40, quick: 8 },
+  seconds: { full: 32, quick: 6 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [10] : [1, 10, 100];

@@ -11,7 +11,7 @@ const million = 1_000_000;
 export const output = {
   id: 'processes.output',
   group: 'processes',
-  seconds: { full: 60, quick: 8 },
+  seconds: { full: 62, quick: 9 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [1000, 20 * million] : [1000, 100_000, million, 20 * million, 200 * million];
@@ -59,7 +59,7 @@ async function makeReady(ask) {
 export const streamed = {
   id: 'processes.stream',
   group: 'processes',
-  seconds: { full: 36, quick: 6 },
+  seconds: { full: 28, quick: 5 },
   async run(context) {
     const found = await present(context, streaming);
     const bytes = context.quick ? 200 * million : 2000 * million;
