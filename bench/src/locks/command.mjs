@@ -42,7 +42,7 @@ export const command = {
       context.missing({ subject, side, from, reason: reason.message.split('\n', 1)[0] });
       return false;
     });
-    const rounds = context.quick ? 4 : { least: 6, most: 10, reference: 'true' };
+    const rounds = context.quick ? 4 : { least: 6, most: 8, reference: 'true' };
     const samples = await interleave(found, rounds, runOnce, { progress: context.progress });
     const rows = [...samples].map(([subject, values]) => ({ subject, side: commands[subject].side, samples: values }));
     const title = 'Run `true` under a lock from a shell';

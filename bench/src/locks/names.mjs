@@ -18,7 +18,7 @@ export const names = {
     for (const [index, count] of sizes.entries()) {
       const results = await interleave(
         found,
-        context.quick ? 1 : { least: 3, most: 4, by: ({ us }) => us },
+        context.quick ? 1 : 3,
         (subject) => fresh.once(subject, ({ ask }) => ask('names', { count })),
         { before: fresh.before, progress: (part) => context.progress((index + part) / sizes.length) },
       );

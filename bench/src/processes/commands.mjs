@@ -29,7 +29,7 @@ export const commands = {
 
 async function measure(context, { names, file, atOnce = 1 }, progress) {
   const found = await present(context, names);
-  const rounds = context.quick ? 3 : { least: 8, most: 10, reference };
+  const rounds = context.quick ? 3 : { least: 6, most: 8, reference };
   // Two turns of those that run at once; one after the other, enough that one slow command does not make the sample.
   const times = atOnce === 1 ? 6 : 2 * atOnce;
   const crews = new Map();
