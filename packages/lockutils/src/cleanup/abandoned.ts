@@ -7,12 +7,13 @@ import { holderOf, maxOwnerRecordBytes } from '../owner/owner-record.js';
 
 /**
  * The holder of a lock that nobody holds, if it ended without releasing: the next holder is to be told (G19), so what
- * says so must not be removed as if it were nothing. `mark` is that of the lock file. A dead reader is no news.
+ * says so must not be removed as if it were nothing. `mark` is that of the lock file. A dead reader is no news, so the
+ * readers' seats are not looked at.
  */
 export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
   if (mark?.state === 'left') return mark.record === undefined ? {} : holderOf(mark.record);
   for (const left of seatMarks(system, path)) {
-    if (left.state === 'left' && left.record?.permits !== undefined) return holderOf(left.record);
+    if (left.state === 'left') return left.record === undefined ? {} : holderOf(left.record);
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
-import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel-system.js';
 import { readLockTable } from '../drivers/kernel/lock-table.js';
 import { refuseNetworkFileSystem } from '../drivers/network-file-system.js';
@@ -55,7 +55,7 @@ export async function cleanLockFiles(
 }
 
 function cleanLeftover(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason {
-  const changed = (['queue', 'seats'] as const).map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
+  const changed = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
   if (Math.max(...changed) >= rule.before) return 'recent';
   if (!rule.abandonedToo && abandonedBy(system, path, undefined) !== undefined) return 'abandoned';
   return rule.dryRun || removeLeftover(system, path) ? 'removed' : 'waited-for';

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { holderBehind, isWholeFile, processHolder } from '../drivers/kernel/kernel-holders.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import type { LockTable, TableLock } from '../drivers/kernel/lock-table.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
+import { seatKinds } from '../drivers/kernel/seats.js';
 import { guardByte } from '../drivers/kernel/ticket-counter.js';
 import type { Holder } from '../owner/holder.js';
 import { liveness } from '../owner/liveness.js';
@@ -51,7 +52,7 @@ export function kernelLockStatus(
 // A file this library never used is one that Python locks, perhaps outside of this container.
 function isOurs(system: KernelSystem, { path, mark }: LockEntry): boolean {
   if (mark?.state === 'left' || mark?.state === 'released') return true;
-  return (['queue', 'seats'] as const).some((kind) => system.lstatSync(hiddenPath(path, kind)) !== undefined);
+  return kindsOfLock.some((kind) => system.lstatSync(hiddenPath(path, kind)) !== undefined);
 }
 
 /** A ticket that is held in a queue file. */
@@ -106,7 +107,7 @@ function sharedHolders(
   entry: LockEntry,
   whole: readonly TableLock[],
 ): Holder[] {
-  const seated = seatsOf(system, table, entry.path);
+  const seated = seatKinds.flatMap((kind) => seatsIn(system, table, hiddenPath(entry.path, kind)));
   const pids = new Set(whole.flatMap((lock) => table.pids(entry.stats.ino, lock)));
   for (const seat of seated) for (const pid of seat.pids) pids.delete(pid);
   // Without a seat hold Python's readers, and the 257th of ours.
@@ -117,12 +118,11 @@ function sharedHolders(
   return holders.slice(0, whole.length);
 }
 
-function seatsOf(
+function seatsIn(
   system: KernelSystem,
   table: LockTable,
-  path: string,
+  seats: string,
 ): { readonly pids: readonly number[]; readonly record: OwnerRecord | undefined }[] {
-  const seats = hiddenPath(path, 'seats');
   const inode = system.lstatSync(seats)?.ino;
   if (inode === undefined) return [];
   let fd: number;

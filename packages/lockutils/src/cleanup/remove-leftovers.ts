@@ -1,9 +1,10 @@
 import { constants, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
-import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import { removeLockFiles } from '../drivers/kernel/removal.js';
+import { seatKinds } from '../drivers/kernel/seats.js';
 
 const createNew = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
@@ -11,7 +12,7 @@ const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
 /** The lock names that have a queue or seats, but no lock file: it was deleted by hand, or by Python's oslo. */
 export function leftoverNames(system: KernelSystem, directory: string): string[] {
   const names = new Set<string>();
-  for (const kind of ['queue', 'seats'] as const) {
+  for (const kind of kindsOfLock) {
     for (const name of namesIn(join(directory, hiddenFolder, kind))) {
       if (system.lstatSync(join(directory, name)) === undefined) names.add(name);
     }
@@ -36,7 +37,7 @@ export function removeLeftover(system: KernelSystem, path: string): boolean {
   try {
     // Whoever opened it since may have been quicker.
     if (!system.tryLock(fd, 0, 0, false)) return false;
-    const queueGone = seatsAreFree(system, hiddenPath(path, 'seats')) && removeLockFiles(system, path, fd);
+    const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, fd);
     if (!queueGone && system.lstatSync(path)?.ino === system.fstatSync(fd).ino) system.unlinkSync(path);
     return queueGone;
   } finally {
@@ -44,7 +45,11 @@ export function removeLeftover(system: KernelSystem, path: string): boolean {
   }
 }
 
-function seatsAreFree(system: KernelSystem, path: string): boolean {
+function seatsAreFree(system: KernelSystem, lockFile: string): boolean {
+  return seatKinds.every((kind) => isUnlocked(system, hiddenPath(lockFile, kind)));
+}
+
+function isUnlocked(system: KernelSystem, path: string): boolean {
   if (system.lstatSync(path) === undefined) return true;
   const fd = system.openSync(path, readWrite);
   try {

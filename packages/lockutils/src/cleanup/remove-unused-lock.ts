@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { hiddenPath } from '../drivers/kernel/hidden-files.js';
+import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { isWholeFile } from '../drivers/kernel/kernel-holders.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import type { LockTable } from '../drivers/kernel/lock-table.js';
@@ -85,7 +85,6 @@ function isKeptForNext(system: KernelSystem, path: string, mark: Mark | undefine
 
 // Readers and permit holders leave their traces in the seats, those who waited in the queue.
 function lastUse(system: KernelSystem, path: string, changed: number): number {
-  const seats = system.lstatSync(hiddenPath(path, 'seats'))?.mtimeMs ?? 0;
-  const queue = system.lstatSync(hiddenPath(path, 'queue'))?.mtimeMs ?? 0;
-  return Math.max(changed, seats, queue);
+  const traces = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
+  return Math.max(changed, ...traces);
 }

@@ -1,5 +1,6 @@
 import { hiddenPath } from '../drivers/kernel/hidden-files.js';
 import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { seatKinds } from '../drivers/kernel/seats.js';
 
 /** See {@link rememberDescriptors}. */
 export interface RememberedDescriptors {
@@ -11,7 +12,7 @@ export interface RememberedDescriptors {
 
 /**
  * The system calls of the kernel driver, with a memory of which descriptors are open on the files that make a lock:
- * its file and its seats. A command that inherits these holds the lock with us and after us, as it does under flock(1):
+ * its file and where its holders sit. A command that inherits these holds the lock with us and after us, as it does under flock(1):
  * the lock belongs to the open file description, which lasts until its last descriptor is closed.
  */
 export function rememberDescriptors(): RememberedDescriptors {
@@ -37,7 +38,7 @@ export function rememberDescriptors(): RememberedDescriptors {
   return {
     system,
     handOver(lockFile) {
-      const files = [lockFile, hiddenPath(lockFile, 'seats')];
+      const files = [lockFile, ...seatKinds.map((kind) => hiddenPath(lockFile, kind))];
       for (const [fd, path] of open) if (files.includes(path)) handedOver.add(fd);
       return [...handedOver];
     },

@@ -8,7 +8,10 @@ export interface LockRequest {
   readonly path: string;
   /** Whether other shared holders are welcome; `false` asks for the lock alone. */
   readonly shared: boolean;
-  /** At most so many holders at one time; `undefined` is a plain lock. */
+  /**
+   * At most so many holders that count permits at one time; `undefined` is a plain lock. Readers are not counted: these
+   * two kinds may hold together, and who asks for the lock alone excludes both.
+   */
   readonly permits: number | undefined;
   /** What the user wants others to read about this holder. */
   readonly label: string | undefined;
@@ -16,7 +19,11 @@ export interface LockRequest {
 
 /** A lock that was obtained; it lasts until `release` or the end of this process. */
 export interface Grant {
-  /** The holder before this one ended without releasing. Said once, to the first who comes after it. */
+  /**
+   * The holder before this one ended without releasing. Said once: of one that had the lock alone, to the first who comes
+   * after it; of a permit holder, to who next takes its place among the permits; of a reader, which changes nothing, to
+   * nobody.
+   */
   readonly previousOwnerDied: boolean;
   /**
    * Gives the lock back. When it throws or rejects, the lock may still be held, and it may be called again. `remove`

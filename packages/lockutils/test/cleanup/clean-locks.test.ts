@@ -31,16 +31,17 @@ describe('cleanLocks', () => {
     const options: LockOptions = { external: true, lockPath: directory.path };
     for (const more of [{}, { fair: true }, { shared: true }, { permits: 2 }]) {
       await (await lock(`used ${JSON.stringify(more)}`, { ...options, ...more })).release();
+      await (await lock('used in all ways', { ...options, ...more })).release();
     }
     writeFileSync(join(directory.path, 'oslo'), '');
     const names = visible(directory.path).sort();
-    expect(names).toHaveLength(5);
+    expect(names).toHaveLength(6);
+    for (const kind of ['seats', 'readers']) expect(hidden(directory.path, kind)).toHaveLength(2);
     expect(await cleanLocks({ lockPath: directory.path, dryRun: true })).toEqual({ removed: names, kept: [] });
     expect(visible(directory.path).sort()).toEqual(names);
     expect(await cleanLocks({ lockPath: directory.path })).toEqual({ removed: names, kept: [] });
     expect(visible(directory.path)).toEqual([]);
-    expect(hidden(directory.path, 'queue')).toEqual([]);
-    expect(hidden(directory.path, 'seats')).toEqual([]);
+    for (const kind of ['queue', 'seats', 'readers']) expect(hidden(directory.path, kind)).toEqual([]);
     expect(hidden(directory.path, 'wake').length).toBeLessThanOrEqual(64);
   });
 
@@ -165,17 +166,21 @@ describe('cleanLocks', () => {
   it('removes queues and seats whose lock file is gone, unless they are in use', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, lockPath: directory.path };
-    for (const name of ['unused', 'pool']) await (await lock(name, { ...options, permits: 2 })).release();
+    for (const mode of [{ permits: 2 }, { shared: true }])
+      await (await lock('unused', { ...options, ...mode })).release();
     const seat = await lock('pool', { ...options, permits: 2 });
-    for (const name of ['unused', 'pool']) rmSync(join(directory.path, name));
+    const reader = await lock('read', { ...options, shared: true });
+    for (const name of ['unused', 'pool', 'read']) rmSync(join(directory.path, name));
     const cleaned = await cleanLocks({ lockPath: directory.path });
     expect(cleaned.removed).toEqual(['unused']);
-    expect(cleaned.kept.map(({ name }) => name)).toEqual(['pool']);
+    expect(cleaned.kept.map(({ name }) => name).sort()).toEqual(['pool', 'read']);
     expect(hidden(directory.path, 'seats')).toEqual(['pool']);
+    expect(hidden(directory.path, 'readers')).toEqual(['read']);
     expect(visible(directory.path)).toEqual([]);
     await seat.release();
+    await reader.release();
     await cleanLocks({ lockPath: directory.path });
-    expect(hidden(directory.path, 'seats')).toEqual([]);
+    for (const kind of ['queue', 'seats', 'readers']) expect(hidden(directory.path, kind)).toEqual([]);
   });
 
   it('goes on after what the system refuses to remove, and reports it', async () => {

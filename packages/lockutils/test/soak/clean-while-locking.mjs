@@ -130,7 +130,7 @@ function filesIn(directory) {
 
 // Queues and seats; the wake files are at most 64.
 function hiddenFilesIn(directory) {
-  return ['queue', 'seats'].flatMap((kind) => {
+  return ['queue', 'seats', 'readers'].flatMap((kind) => {
     try {
       return readdirSync(join(directory, '.oslo-concurrency', kind));
     } catch {

@@ -4,8 +4,11 @@ import { hiddenFolder, makeHiddenFolder } from '../hidden-folder.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 
+/** Of which kinds a lock has a file of its own: its line, and where its permit holders and its readers sit. */
+export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
+
 /** What the kernel driver keeps beside the lock files, one folder each inside the hidden one. */
-export type HiddenKind = 'queue' | 'seats' | 'wake';
+export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
 
 const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;

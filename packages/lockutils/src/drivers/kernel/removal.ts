@@ -1,21 +1,22 @@
 import { hiddenPath, openHidden } from './hidden-files.js';
 import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import { seatKinds } from './seats.js';
 import { guardByte } from './ticket-counter.js';
 
 /**
  * Removes a lock file, its seats and its queue, while the caller holds the lock file alone; true when it is gone.
  *
  * Order and crash points: the queue first, under its guard and with all its tickets locked by us, so nobody waits in
- * it or can draw from it again; then the seats, which only holders of the lock file use; the lock file last. Whoever
- * draws, waits or is granted meanwhile does so on new files, and cannot be granted before we close the old lock file
- * or while the name still leads to it. Ended between the steps, what is left is an ordinary, complete lock.
+ * it or can draw from it again; then the files of the seats, which only holders of the lock file use; the lock file
+ * last. Whoever draws, waits or is granted meanwhile does so on new files, and cannot be granted before we close the old
+ * lock file or while the name still leads to it. Ended between the steps, what is left is an ordinary, complete lock.
  *
  * When somebody waits, everything stays: it would be made again at once.
  */
 export function removeLockFiles(system: KernelSystem, path: string, fd: number): boolean {
   const queue = hiddenPath(path, 'queue');
   if (system.lstatSync(queue) !== undefined && !removeQueue(system, queue)) return false;
-  removeQuietly(system, hiddenPath(path, 'seats'));
+  for (const kind of seatKinds) removeQuietly(system, hiddenPath(path, kind));
   const named = system.lstatSync(path);
   const held = system.fstatSync(fd);
   // A stranger put another file there: that one we do not hold.

@@ -8,6 +8,19 @@ import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
 /** More readers than this hold without a record of theirs. */
 export const maxSharedSeats = 256;
 
+/**
+ * Where permit holders sit, and where readers do.
+ *
+ * Not in one file: the two may hold a lock together, and a reader in a permit holder's seat would leave fewer than n for
+ * the permits, and write over the mark of a dead permit holder whom nobody was told of (G19). Each file is used by
+ * those of one kind alone, so a seat and what it says are passed on among them.
+ *
+ * Readers of a copy from before the first release sit in `seats`. Where such a one shares the lock path, both of that can
+ * still happen; more than n, or a writer beside anybody, cannot, as exclusion rests on the lock file and on the bytes
+ * that permit holders lock, and these are the same in both.
+ */
+export const seatKinds = ['seats', 'readers'] as const;
+
 /** A place of one of several holders, kept until `leave` or the end of this process. */
 export interface Seat {
   readonly previousOwnerDied: boolean;
@@ -16,16 +29,17 @@ export interface Seat {
 }
 
 /**
- * Takes one of the seats of a lock that several may hold: byte k of the seats file is locked, record k lies at k KiB.
+ * Takes one of the seats of a lock that several may hold: byte k of the file of its kind is locked, record k lies at
+ * k KiB.
  *
  * For `permits: n` the seats are the bound: n bytes, each locked by at most one description, freed by the kernel when
  * its process ends. For readers they are only where the record lies. Seats are taken and left while the lock file is
- * locked, so that whoever holds that alone may remove the seats file.
+ * locked, so that whoever holds that alone may remove both files.
  *
  * @returns `undefined` when all `permits` seats are taken.
  */
 export function takeSeat(system: KernelSystem, request: LockRequest): Seat | undefined {
-  const path = hiddenPath(request.path, 'seats');
+  const path = hiddenPath(request.path, request.permits === undefined ? 'readers' : 'seats');
   const fd = openHidden(system, path);
   try {
     const seats = request.permits ?? maxSharedSeats;
@@ -55,9 +69,12 @@ function occupy(system: KernelSystem, request: LockRequest, path: string, fd: nu
   };
 }
 
-/** The marks on the seats that are taken now. For messages. */
+/** The marks on the seats that are taken now, of permit holders and readers. For messages. */
 export function takenSeats(system: KernelSystem, request: LockRequest): Mark[] {
-  const path = hiddenPath(request.path, 'seats');
+  return seatKinds.flatMap((kind) => takenIn(system, hiddenPath(request.path, kind)));
+}
+
+function takenIn(system: KernelSystem, path: string): Mark[] {
   const size = system.lstatSync(path)?.size;
   if (size === undefined) return [];
   const fd = openHidden(system, path);
