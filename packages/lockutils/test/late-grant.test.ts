@@ -9,9 +9,23 @@ describe.each([
   ['kernel', kernelDriver],
   ['lockfile', lockfileDriver],
 ] as const)('driver %s', (driver, make) => {
-  const modes: [title: string, died: LockOptions, next: LockOptions][] = [['alone', {}, {}]];
-  if (driver === 'kernel')
-    modes.push(['to readers', {}, { shared: true }], ['by permits', { permits: 2 }, { permits: 2 }]);
+  const modes: [title: string, died: LockOptions, next: LockOptions][] = [
+    ['alone', {}, {}],
+    ['to readers', {}, { shared: true }],
+    ['by permits', { permits: 2 }, { permits: 2 }],
+  ];
+  /** Gets the lock just when nobody wants it any more. */
+  const tooLate = (controller: AbortController): LockDriver => {
+    const real = make();
+    return {
+      ...real,
+      async tryAcquire(request) {
+        const grant = await real.tryAcquire(request);
+        controller.abort(new Error('too late'));
+        return grant;
+      },
+    };
+  };
 
   it.each(modes)(
     'G19 a grant (%s) that comes after the abort leaves the news of a death to the next',
@@ -24,16 +38,8 @@ describe.each([
       await victim.acquire('x', { ...common, ...died });
       await victim.end('SIGKILL');
       const controller = new AbortController();
-      const real = make();
-      const late: LockDriver = {
-        ...real,
-        async tryAcquire(request) {
-          const grant = await real.tryAcquire(request);
-          controller.abort(new Error('too late'));
-          return grant;
-        },
-      };
-      await expect(lock('x', { ...options, driver: late, signal: controller.signal })).rejects.toThrow('too late');
+      const late = { ...options, driver: tooLate(controller), signal: controller.signal };
+      await expect(lock('x', late)).rejects.toThrow('too late');
       const next = await lock('x', { ...options, blocking: false });
       expect(next.previousOwnerDied).toBe(true);
       await next.release();
@@ -42,6 +48,27 @@ describe.each([
       await last.release();
     },
   );
+
+  it('G19 a grant by permits that comes after the abort leaves the news of a dead writer and of a dead permit holder', async () => {
+    using directory = lockDirectory();
+    const common: LockOptions = { external: true, driver, lockPath: directory.path };
+    const permit: LockOptions = { ...common, permits: 2 };
+    for (const died of [permit, common]) {
+      const victim = await Contender.start();
+      await victim.acquire('x', died);
+      await victim.end('SIGKILL');
+    }
+    const controller = new AbortController();
+    const late = { ...permit, driver: tooLate(controller), signal: controller.signal };
+    await expect(lock('x', late)).rejects.toThrow('too late');
+    const told: boolean[] = [];
+    for (const mode of [{ ...common, shared: true }, permit, permit]) {
+      const next = await lock('x', { ...mode, blocking: false });
+      told.push(next.previousOwnerDied);
+      await next.release();
+    }
+    expect(told).toEqual([true, true, false]);
+  });
 
   it('G10 a fair single try right after a release, or after a refusal, meets nobody of its own', async () => {
     using directory = lockDirectory();

@@ -209,12 +209,13 @@ export class FolderHold {
 
   *#learn(seat: string): Steps<void> {
     const { fs } = this.#seats;
-    if (isNumber(seat) && (yield* removed(fs, join(this.#seatPaths.died, seat)))) {
+    // Of all who sit down after a dead writer, one removes this. What the seat tells stays then for who takes it next: of
+    // two we could pass on only one, should we give up.
+    if (yield* removed(fs, this.#paths.died)) this.#news = 'lock';
+    else if (isNumber(seat) && (yield* removed(fs, join(this.#seatPaths.died, seat)))) {
       this.#news = { seat };
       yield* quietly(() => fs.rmdir(this.#seatPaths.died));
     }
-    // Of all who sit down after a dead writer, one removes this.
-    if (yield* removed(fs, this.#paths.died)) this.#news = 'lock';
     this.previousOwnerDied = this.#news !== undefined;
   }
 
