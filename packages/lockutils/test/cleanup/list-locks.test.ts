@@ -27,7 +27,7 @@ describe.runIf(onLinux)('listLocks', () => {
     await another.acquire('read', { ...options, shared: true });
     await using permitted = await lock('pool', { ...options, permits: 3 });
     await using both = await lock('both', { ...options, permits: 4 });
-    await another.acquire('both', { ...options, shared: true });
+    await another.acquire('both', { ...options, shared: true, label: 'reads' });
     const found = await listLocks({ lockPath: directory.path });
     const shown = found.map(({ name, state, holders, permits, waiters }) => ({
       name,
@@ -44,6 +44,7 @@ describe.runIf(onLinux)('listLocks', () => {
       { name: 'read', state: 'shared', pids: [own, another.pid].sort(), permits: undefined, waiters: 0 },
       { name: 'unused', state: 'free', pids: [], permits: undefined, waiters: 0 },
     ]);
+    expect(found[0]?.holders.find(({ pid }) => pid === another.pid)?.label).toBe('reads');
     expect(found[1]?.holders[0]).toMatchObject({ label: 'nightly', since: expect.any(Date), host: expect.any(String) });
     expect(found[1]?.ageMs).toBeGreaterThanOrEqual(0);
     for (const held of [alone, reader, permitted, both]) expect(held.released).toBe(false);
