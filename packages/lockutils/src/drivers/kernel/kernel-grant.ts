@@ -7,7 +7,7 @@ import type { LockFiles, OpenLockFile } from './lock-files.js';
 import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
 import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
-import { upgradeByte } from './ticket-line.js';
+import { newsByte, upgradeByte } from './ticket-line.js';
 
 /**
  * What a locked descriptor becomes: the record is written, and of a reader or permit holder the seat is taken.
@@ -109,11 +109,10 @@ function seatedGrant(
   file: OpenLockFile,
 ): Grant | undefined {
   const { fd } = file;
-  // A dead writer's record: whoever gets here is first in line and shares the file, so no other clears it too.
-  const writerDied = readMark(system, fd, 0).state === 'left';
+  const hasNews = readMark(system, fd, 0).state === 'left';
   const seat = request.permits === undefined ? seatForReader(system, request) : takeSeat(system, request);
   if (seat === undefined && request.permits !== undefined) return undefined;
-  if (writerDied) clearMark(system, fd, 0);
+  const writerDied = hasNews && learnOfWriter(system, request, fd);
   let upgraded = false;
   let marked = false;
   let closed = false;
@@ -150,6 +149,33 @@ function seatedGrant(
           },
         }),
   };
+}
+
+/**
+ * Whether we are the one of those who share the file that is told of its dead writer (G19).
+ *
+ * Being first in line is not enough: one that is stopped between reading the mark and clearing it is passed by others,
+ * who would find the mark too. So both are done with a byte locked. Whoever cannot lock it leaves the news to who has it;
+ * when that one dies before it has cleared the mark, the byte goes with it and the mark stays for the next.
+ */
+function learnOfWriter(system: KernelSystem, request: LockRequest, fd: number): boolean {
+  const path = hiddenPath(request.path, 'queue');
+  let queue: number;
+  try {
+    queue = openHidden(system, path);
+  } catch {
+    // Left for the next one.
+    return false;
+  }
+  try {
+    if (!system.tryLock(queue, newsByte, 1, false) || readMark(system, fd, 0).state !== 'left') return false;
+    clearMark(system, fd, 0);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeQuietly(system, queue, path);
+  }
 }
 
 /**

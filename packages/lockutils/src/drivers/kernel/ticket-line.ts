@@ -35,6 +35,9 @@ import { giveHint, listen } from './wake-files.js';
 /** Held by the one reader who waits to become writer; newcomers who would share with it wait meanwhile. */
 export const upgradeByte = guardByte + 1;
 
+/** Held by the one of several who come in together while it learns of a dead writer. */
+export const newsByte = guardByte + 2;
+
 const spins = 64;
 
 /**
