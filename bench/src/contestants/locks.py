@@ -139,10 +139,12 @@ def idle(request):
     for _ in range(request["count"]):
         threading.Thread(target=wait, daemon=True).start()
     time.sleep(0.5)
-    cpu, start = time.process_time(), time.perf_counter()
-    time.sleep(request["ms"] / 1000)
-    core = (time.process_time() - cpu) / (time.perf_counter() - start) * 100
-    return {"core": core, "threads": threading.active_count() - before}
+    slices = []
+    for _ in range(int(request["ms"] / 250)):
+        cpu, start = time.process_time(), time.perf_counter()
+        time.sleep(0.25)
+        slices.append((time.process_time() - cpu) / (time.perf_counter() - start) * 100)
+    return {"core": statistics.median(slices), "threads": threading.active_count() - before}
 
 
 handlers = {
