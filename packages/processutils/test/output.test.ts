@@ -275,7 +275,8 @@ describe('a pipe that others hold', () => {
     ['has ended', 150_000, undefined, /^The command did not end within 300 ms before the given stream had taken/],
   ])('G23 ends at the timeout though a stream takes nothing more of a command that %s', async (...given) => {
     const [, bytes, endedBy, message] = given;
-    const stuck = new Writable({ write: () => {} });
+    // Is full at once: it is given one chunk of 64 KiB at most, and another when Node lets the output go as the command ends.
+    const stuck = new Writable({ highWaterMark: 1, write: () => {} });
     const run = execute('head', ['-c', String(bytes), '/dev/zero'], { stdout: stuck, timeout: 300 });
     const error = await rejection(run);
     expect(error).toBeInstanceOf(ProcessTimeoutError);
@@ -286,7 +287,7 @@ describe('a pipe that others hold', () => {
     const program = `
       import { Writable } from 'node:stream';
       import { execute } from '@oslo-concurrency/processutils';
-      const stdout = new Writable({ write: () => {} });
+      const stdout = new Writable({ highWaterMark: 1, write: () => {} });
       await execute('head', ['-c', '150000', '/dev/zero'], { stdout, timeout: 100, drainTimeout: 0 }).catch((e) => console.log(e.name));`;
     const args = ['--input-type=module', '-e', program];
     const { stdout } = await execute(process.execPath, args, { cwd: fixture('.'), timeout: 20_000 });

@@ -59,7 +59,7 @@ export class LockFolder implements OwnedFolder {
   /** The name of our owner file. */
   readonly own: string;
   readonly #prepared: string;
-  #judgedDead: string | undefined;
+  #judgedDead: string[] = [];
   #mayBeReleased = false;
 
   constructor(fs: LockfileFs, lockFile: string, options: LockFolderOptions = {}) {
@@ -99,23 +99,25 @@ export class LockFolder implements OwnedFolder {
   *judge(): Steps<'free' | 'dead' | 'held'> {
     let names = yield* this.#names();
     if (this.#tidy !== undefined && (yield* this.#tidy(names))) names = yield* this.#names();
-    for (const name of names) {
-      if (!(yield* this.#isOver(name))) continue;
-      this.#judgedDead = name;
-      return 'dead';
-    }
-    this.#judgedDead = undefined;
+    this.#judgedDead = [];
+    for (const name of names) if (yield* this.#isOver(name)) this.#judgedDead.push(name);
+    if (this.#judgedDead.length > 0) return 'dead';
     return names.length === 0 ? 'free' : 'held';
   }
 
-  /** Puts out the owner that {@link judge} found dead; nobody else, whoever is in by now. */
+  /**
+   * Puts out the owners that {@link judge} found dead; nobody else, whoever is in by now.
+   *
+   * There may be two: one that died in the middle of a downgrade, and beside it a reader that became a writer and died.
+   */
   *breakDead(): Steps<void> {
-    if (this.#judgedDead === undefined) return;
-    try {
-      yield* step(this.#fs.rename(join(this.#paths.held, this.#judgedDead), this.#paths.died));
-    } catch (error) {
-      // Another one has put it out.
-      if (!isCode(error, 'ENOENT')) throw error;
+    for (const name of this.#judgedDead) {
+      try {
+        yield* step(this.#fs.rename(join(this.#paths.held, name), this.#paths.died));
+      } catch (error) {
+        // Another one has put it out.
+        if (!isCode(error, 'ENOENT')) throw error;
+      }
     }
   }
 

@@ -11,6 +11,23 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const changing: Deed[] = ['write, downgrade', 'read, upgrade', 'read, upgrade, downgrade'];
 const deeds: Deed[] = ['write', 'read', 'count', 'count', 'count', ...changing];
 
+/** One dies in the middle of its downgrade, and the reader beside it when it has become a writer. */
+const twoDead: [Deed[], [number, number, number][], boolean] = [
+  ['write', 'read, upgrade, downgrade', 'read, upgrade, downgrade'],
+  // Who, whether it is ended first (0), and how many calls it does.
+  [
+    [2, 1, 9],
+    [0, 0, 1],
+    ...[8, 6, 5].map((calls): [number, number, number] => [1, 1, calls]),
+    ...[1, 1, 1, 1, 5].map((calls): [number, number, number] => [0, 1, calls]),
+    [1, 0, 1],
+    [0, 1, 8],
+    [0, 1, 4],
+    [0, 0, 1],
+  ],
+  true,
+];
+
 describe('the seats of the lockfile driver, call by call', () => {
   testProperty(
     [
@@ -22,7 +39,7 @@ describe('the seats of the lockfile driver, call by call', () => {
       }),
       fc.boolean(),
     ],
-    { numRuns: Number(process.env.FC_RUNS ?? 400) },
+    { numRuns: Number(process.env.FC_RUNS ?? 400), examples: [twoDead] },
   )(
     'G11 nobody is alone beside another, no more than admitted are in, and it is free afterwards',
     (acts, plan, crashes) => {
