@@ -16,7 +16,7 @@ export const handover = {
     try {
       for (const subject of found) pairs.set(subject, [contestantOf(context, subject), contestantOf(context, subject)]);
       await Promise.all([...pairs.values()].map(makeReady));
-      const rounds = context.quick ? 30 : 50;
+      const rounds = context.quick ? 20 : 50;
       const handed = (subject) => handOver(pairs.get(subject));
       const samples = await interleave(found, rounds, handed, { progress: context.progress });
       context.record({

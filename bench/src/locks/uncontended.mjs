@@ -69,7 +69,7 @@ export const uncontended = {
 async function measure(context, { names, reference, batch, from, to }) {
   const found = await present(context, names);
   const processes = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
-  const { rounds, ms } = context.quick ? { rounds: 4, ms: 50 } : { rounds: { least: 8, most: 12, reference }, ms: 60 };
+  const { rounds, ms } = context.quick ? { rounds: 3, ms: 40 } : { rounds: { least: 8, most: 12, reference }, ms: 60 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {
     await Promise.all(found.map((subject) => processes.get(subject).ask('warm')));
