@@ -93,7 +93,7 @@ export const contended = {
 
 // The cell of the goals gets the most rounds.
 function cellsOf(quick) {
-  if (quick) return [0, 1].map((holdMs) => ({ processes: 8, holdMs, rounds: 2, ms: 500 }));
+  if (quick) return [0, 1].map((holdMs) => ({ processes: 8, holdMs, rounds: 2, ms: 250 }));
   return [2, 4, 8, 16, 32].flatMap((processes) =>
     [0, 1, 10].map((holdMs) => {
       const goal = processes === 8 && holdMs === 1;

@@ -14,7 +14,7 @@ export const takeover = {
   seconds: { full: 45, quick: 7 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
-    const rounds = context.quick ? 5 : 25;
+    const rounds = context.quick ? 3 : 25;
     const holders = freshContestants(context, (ask) => ask('take'));
     const waiters = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
     // Who loads a library while it should be waiting would be measured loading it.
