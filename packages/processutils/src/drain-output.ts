@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { OutputReader } from './output-reader.js';
-import { patience } from './patience.js';
+import { patience, within } from './patience.js';
 
 // More than a pipe holds: what comes after so much was written after the command had ended.
 const pipeful = 4 * 1024 * 1024;
@@ -14,11 +14,7 @@ const pipeful = 4 * 1024 * 1024;
  */
 export async function drainOutput(readers: readonly OutputReader[], limit: number, heldToo: boolean): Promise<void> {
   const allClosed = Promise.all(readers.map(({ closed }) => closed)).then(() => 'closed');
-  const timer = new AbortController();
-  const waited = patience(limit, timer.signal).then(() => 'waited');
-  const early = await Promise.race([allClosed, waited]);
-  timer.abort();
-  if (early === 'closed') return;
+  if ((await within(limit, allClosed)) !== undefined) return;
   const received = (): number => readers.reduce((sum, reader) => sum + reader.received, 0);
   const before = received();
   for (let last = -1, quiet = 0; quiet < 2 && received() - before < pipeful; ) {

@@ -13,3 +13,12 @@ export function patience(ms: number, signal: AbortSignal | undefined): Promise<v
     if (signal?.aborted) end();
   });
 }
+
+/** What `promise` comes to, if that is within `ms`. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const timer = new AbortController();
+  const late = patience(ms, timer.signal).then(() => undefined);
+  const value = await Promise.race([promise, late]);
+  timer.abort();
+  return value;
+}

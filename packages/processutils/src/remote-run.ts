@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import type { SshCommand } from './check-ssh-command.js';
 import type { EndedCommandFacts } from './errors.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
-import { patience } from './patience.js';
+import { within } from './patience.js';
 import type { SshChannel, SshClient } from './ssh-execute.js';
 
 interface RemoteEnd {
@@ -107,15 +107,6 @@ export class RemoteRun {
     channel.once('close', () => resolve(end));
     channel.end();
   }
-}
-
-/** What `promise` comes to, if that is within `ms`. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController();
-  const late = patience(ms, timer.signal).then(() => undefined);
-  const value = await Promise.race([promise, late]);
-  timer.abort();
-  return value;
 }
 
 const remains = (reason: string): EndedCommandFacts['remaining'] => [{ pid: 0, name: 'remote command', reason }];
