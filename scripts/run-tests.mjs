@@ -47,7 +47,8 @@ if (warned !== '') {
   console.log(`\nNode warned during the tests, which counts as a failure:\n${warned}`);
   totals.failed += 1;
 }
-if (tested !== 0 && totals.failed === 0) {
+const unexplained = tested !== 0 && totals.failed === 0;
+if (unexplained) {
   console.log('\nNo test failed, yet a task did: an error outside any test, or a build that failed. See above.');
   totals.failed += 1;
 }
@@ -61,6 +62,7 @@ for (const title of rows.flatMap((row) => row.skippedTitles)) console.log(`  ski
 // `.ci/run` repeats these lines at its end, where whoever sees no more of it still learns what failed.
 for (const row of rows) for (const title of row.failedTitles) console.log(`  failed: ${row.name}/${title}`);
 if (warned !== '') console.log(`  failed: Node warned: ${warned.split('\n')[0]}`);
+else if (unexplained) console.log('  failed: a task, outside of any test');
 console.log(`\n${countsLine(totals)}`);
 process.exitCode = totals.failed === 0 && totals.passed > 0 ? 0 : 1;
 
