@@ -1,21 +1,12 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Contender, contenders } from './contender.js';
+import { describe, expect, it } from 'vitest';
+import { Contender } from './contender.js';
+import { contenderPool } from './contender-pool.js';
 import { lockDirectory } from './lock-directory.js';
 
-let pool: Contender[];
-beforeAll(async () => {
-  pool = await contenders(5);
-});
-afterEach(async () => {
-  pool = await Promise.all(pool.map((contender) => contender.again()));
-});
-afterAll(async () => {
-  await Promise.all(pool.map((contender) => contender.end()));
-});
-const contender = (index: number): Contender => pool[index] as Contender;
+const { contender, all } = contenderPool(5);
 const fairIn = (lockPath: string): LockOptions => ({ external: true, fair: true, lockPath });
 
 /** Lets contenders 0..n-1 queue in this order behind a lock held here, and tells the order they were granted in. */
@@ -44,7 +35,7 @@ describe('G10 the line of waiting processes', () => {
   it('G10 is served in order of arrival, every time', async () => {
     using directory = lockDirectory();
     for (let round = 0; round < 20; round += 1) {
-      expect(await grantOrder(directory.path, pool, () => {})).toEqual([0, 1, 2, 3, 4]);
+      expect(await grantOrder(directory.path, all(), () => {})).toEqual([0, 1, 2, 3, 4]);
     }
   });
 

@@ -1,20 +1,11 @@
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Contender, contenders } from './contender.js';
+import { describe, expect, it } from 'vitest';
+import { Contender } from './contender.js';
+import { contenderPool } from './contender-pool.js';
 import { driverVariants } from './driver-variants.js';
 import { lockDirectory } from './lock-directory.js';
 
-let pool: Contender[];
-beforeAll(async () => {
-  pool = await contenders(4);
-});
-beforeEach(async () => {
-  pool = await Promise.all(pool.map((one) => one.again()));
-});
-afterAll(async () => {
-  await Promise.all(pool.map((contender) => contender.end()));
-});
-const contender = (index: number): Contender => pool[index] as Contender;
+const { contender } = contenderPool(4);
 const refused = { code: 'ERR_LOCK_NOT_ACQUIRED' };
 
 describe.each(driverVariants)(

@@ -6,55 +6,38 @@ import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel
 import { readLockTable } from '../drivers/kernel/lock-table.js';
 import { refuseNetworkFileSystem } from '../drivers/network-file-system.js';
 import { abandonedBy } from './abandoned.js';
-import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';
+import { CleaningReport } from './cleaning-report.js';
+import type { CleanLocksResult } from './lock-path-care.js';
 import { leftoverNames, removeHalfMadeMarkers, removeLeftover } from './remove-leftovers.js';
-import { type KeepReason, type RemovalRule, removeUnusedLock } from './remove-unused-lock.js';
+import { type CleaningRule, type KeepReason, removeUnusedLock } from './remove-unused-lock.js';
 
 /** Removes the unused ones among the lock files `names`, and what is left of others. @throws NetworkFileSystemError */
 export async function cleanLockFiles(
   directory: string,
   names: readonly string[],
-  { olderThan, abandoned, dryRun }: Required<Omit<CleanLocksOptions, 'lockPath'>>,
+  rule: CleaningRule,
 ): Promise<CleanLocksResult> {
   refuseNetworkFileSystem(directory, false);
   const system = defaultKernelSystem;
-  const before = olderThan === 0 ? Number.POSITIVE_INFINITY : Date.now() - olderThan;
   const emptyToo = system.lstatSync(join(directory, hiddenFolder))?.isDirectory() === true;
 
-  const removed: string[] = [];
-  const kept: { name: string; reason: KeepReason; error?: unknown }[] = [];
-  const note = (name: string, clean: () => 'removed' | KeepReason | undefined): void => {
-    try {
-      const verdict = clean();
-      if (verdict === 'removed') removed.push(name);
-      else if (verdict !== undefined) kept.push({ name, reason: verdict });
-    } catch (error) {
-      kept.push({ name, reason: 'failed', error });
-    }
-  };
-
+  const report = new CleaningReport();
   for (const batch of batchesOf(names)) {
     // Read again for each batch: what it says is out of date in a moment.
-    const rule: RemovalRule = {
-      table: readLockTable(system, directory),
-      before,
-      abandonedToo: abandoned,
-      dryRun,
-      emptyToo,
-    };
-    for (const name of batch) note(name, () => removeUnusedLock(system, join(directory, name), rule));
+    const table = readLockTable(system, directory);
+    for (const name of batch)
+      report.note(name, () => removeUnusedLock(system, join(directory, name), { ...rule, table, emptyToo }));
     await setImmediate();
   }
-  const rule: RemovalRule = { table: undefined, before, abandonedToo: abandoned, dryRun, emptyToo };
   for (const batch of batchesOf(leftoverNames(system, directory))) {
-    for (const name of batch) note(name, () => cleanLeftover(system, join(directory, name), rule));
+    for (const name of batch) report.note(name, () => cleanLeftover(system, join(directory, name), rule));
     await setImmediate();
   }
-  if (!dryRun) removeHalfMadeMarkers(directory);
-  return { removed, kept };
+  if (!rule.dryRun) removeHalfMadeMarkers(directory);
+  return report.result;
 }
 
-function cleanLeftover(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason {
+function cleanLeftover(system: KernelSystem, path: string, rule: CleaningRule): 'removed' | KeepReason {
   const changed = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
   if (Math.max(...changed) >= rule.before) return 'recent';
   if (!rule.abandonedToo && abandonedBy(system, path, undefined) !== undefined) return 'abandoned';

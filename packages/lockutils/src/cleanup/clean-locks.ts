@@ -15,6 +15,8 @@ export async function cleanLocks(options: CleanLocksOptions): Promise<CleanLocks
   }
   const directory = directoryOf(options);
   const names = readLockPath(directory).sort();
-  if (driverOf(directory) === 'lockfile') return cleanLockFolders(directory, { olderThan, abandoned, dryRun });
-  return cleanLockFiles(directory, names, { olderThan, abandoned, dryRun });
+  const before = olderThan === 0 ? Number.POSITIVE_INFINITY : Date.now() - olderThan;
+  const rule = { before, dryRun, abandonedToo: abandoned };
+  if (driverOf(directory) === 'lockfile') return cleanLockFolders(directory, rule);
+  return cleanLockFiles(directory, names, rule);
 }

@@ -9,7 +9,7 @@ import { isOfDead } from '../drivers/lockfile/owner-file.js';
 import type { Steps } from '../drivers/lockfile/steps.js';
 import type { Holder } from '../owner/holder.js';
 import { parseIdentityName } from '../owner/identity-name.js';
-import type { LockStatus } from './lock-status.js';
+import { heldBy, type LockStatus } from './lock-status.js';
 
 /** What {@link folderLockStatus} tells of a lock. */
 export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
@@ -27,24 +27,17 @@ export function* folderLockStatus(
   const holders: Holder[] = [];
   for (const { path, name } of living) holders.push(yield* holderBehind(fs, path, name));
   const together = living.some(({ as }) => as !== 'alone');
-  const since = holders.flatMap((holder) => holder.since?.getTime() ?? []);
   const waiters = yield* waitersOf(fs, lockFile, isDead);
+  const alone = living.filter(({ as }) => as === 'alone');
+  const kept = placesKept(alone, waiters);
   // Read after the folder of the lock, as owner files of the dead are moved from there to here.
   const [news] = yield* newsOf(fs, lockFile);
   const dead = owners.find(({ name, as }) => as !== 'reader' && isDead(name));
   const died = dead === undefined ? news?.holder : yield* holderBehind(fs, dead.path, dead.name);
   return {
     state: holders.length === 0 ? 'free' : together ? 'shared' : 'held',
-    holders,
-    permits: holders.find((holder) => holder.permits !== undefined)?.permits,
-    waiters:
-      waiters.length -
-      placesKept(
-        living.filter(({ as }) => as === 'alone'),
-        waiters,
-      ),
-    // The clock may have been set back since.
-    ageMs: since.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...since)),
+    ...heldBy(holders),
+    waiters: waiters.length - kept,
     lastUsed: new Date(changed),
     abandonedBy: holders.length === 0 ? died : undefined,
   };

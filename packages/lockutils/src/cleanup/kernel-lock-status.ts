@@ -11,7 +11,7 @@ import { liveness } from '../owner/liveness.js';
 import { holderOf, maxOwnerRecordBytes, type OwnerRecord } from '../owner/owner-record.js';
 import { abandonedBy } from './abandoned.js';
 import type { LockEntry } from './lock-entry.js';
-import type { LockStatus } from './lock-status.js';
+import { heldBy, type LockStatus } from './lock-status.js';
 
 /** What {@link kernelLockStatus} tells of a lock file. */
 export type KernelLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
@@ -72,17 +72,7 @@ function status(
   holders: readonly Holder[],
   more: { waiters: number | undefined; lastUsed: Date; abandonedBy?: Holder | undefined },
 ): KernelLockStatus {
-  const since = holders.flatMap((holder) => holder.since?.getTime() ?? []);
-  return {
-    state,
-    holders,
-    permits: holders.find((holder) => holder.permits !== undefined)?.permits,
-    waiters: more.waiters,
-    // The clock may have been set back since.
-    ageMs: since.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...since)),
-    lastUsed: more.lastUsed,
-    abandonedBy: more.abandonedBy,
-  };
+  return { state, ...heldBy(holders), abandonedBy: undefined, ...more };
 }
 
 /**

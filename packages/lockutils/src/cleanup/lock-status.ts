@@ -1,5 +1,16 @@
 import type { Holder } from '../owner/holder.js';
 
+/** What holders say of a lock; whoever lists it need not look further. */
+export function heldBy(holders: readonly Holder[]): Pick<LockStatus, 'holders' | 'permits' | 'ageMs'> {
+  const since = holders.flatMap((holder) => holder.since?.getTime() ?? []);
+  return {
+    holders,
+    permits: holders.find((holder) => holder.permits !== undefined)?.permits,
+    // The clock may have been set back since.
+    ageMs: since.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...since)),
+  };
+}
+
 /** One lock of a lock path, as `listLocks` finds it. Times are milliseconds. */
 export interface LockStatus {
   /** The name of the lock file: the prefix is part of it, and `/` in the lock name reads `_`. */

@@ -1,10 +1,11 @@
-import { constants, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { constants, lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import { removeLockFiles } from '../drivers/kernel/removal.js';
 import { seatKinds } from '../drivers/kernel/seats.js';
+import { namesIn } from './names-in.js';
 
 const createNew = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
@@ -68,14 +69,5 @@ export function removeHalfMadeMarkers(directory: string): void {
     if (stats?.isDirectory() === true && Date.now() - stats.mtimeMs > 3_600_000) {
       rmSync(join(hidden, name), { recursive: true, force: true });
     }
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }

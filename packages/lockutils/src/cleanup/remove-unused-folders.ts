@@ -10,10 +10,10 @@ import type { Steps } from '../drivers/lockfile/steps.js';
 import { UnseenHold } from '../drivers/lockfile/unseen-hold.js';
 import { newIdentityName } from '../owner/identity-name.js';
 import { type FolderLockStatus, folderLockStatus } from './folder-lock-status.js';
-import type { KeepReason, RemovalRule } from './remove-unused-lock.js';
+import type { CleaningRule, KeepReason } from './remove-unused-lock.js';
 
 /** What {@link removeUnusedFolders} goes by, and for tests of the protocol, whose death is certain and new names. */
-export interface FolderRemovalRule extends Pick<RemovalRule, 'before' | 'dryRun' | 'abandonedToo'> {
+export interface FolderRemovalRule extends CleaningRule {
   readonly isDead?: (name: string) => boolean;
   readonly newName?: () => string;
 }
@@ -83,12 +83,7 @@ function* putOutDead(
     },
     tidy: (names) => seats.tidy(names),
   });
-  // Beside the dead one of a downgrade there may be another one, of whoever was granted it since and died as well.
-  let found = yield* folder.judge();
-  for (let round = 0; found === 'dead' && round < 10; round += 1) {
-    yield* folder.breakDead();
-    found = yield* folder.judge();
-  }
+  if ((yield* folder.judge()) === 'dead') yield* folder.breakDead();
   return yield* folderRemoved(fs, lockPathsOf(lockFile).held);
 }
 

@@ -16,14 +16,18 @@ import { isLockFile, readEntry } from './lock-entry.js';
  */
 export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
 
-/** What {@link removeUnusedLock} goes by. */
-export interface RemovalRule {
-  readonly table: LockTable | undefined;
+/** What a cleaning goes by, whatever the driver. */
+export interface CleaningRule {
   /** Only what was last changed before this moment, ms since 1970. */
   readonly before: number;
   readonly dryRun: boolean;
   /** Whether to remove what tells the next holder that the last one died. */
   readonly abandonedToo: boolean;
+}
+
+/** What {@link removeUnusedLock} goes by. */
+export interface RemovalRule extends CleaningRule {
+  readonly table: LockTable | undefined;
   /** Whether an empty file counts as a lock file here. */
   readonly emptyToo: boolean;
 }

@@ -12,8 +12,8 @@ export interface RememberedDescriptors {
 
 /**
  * The system calls of the kernel driver, with a memory of which descriptors are open on the files that make a lock:
- * its file and where its holders sit. A command that inherits these holds the lock with us and after us, as it does under flock(1):
- * the lock belongs to the open file description, which lasts until its last descriptor is closed.
+ * its file and where its holders sit. A command that inherits these holds the lock with us and after us, as it does
+ * under flock(1): the lock belongs to the open file description, which lasts until its last descriptor is closed.
  */
 export function rememberDescriptors(): RememberedDescriptors {
   const open = new Map<number, string>();

@@ -16,6 +16,22 @@ async function statusOf(lockPath: string, name: string): Promise<LockStatus> {
   return found;
 }
 
+/** The first holds and the others wait, then the second holds and the third waits; so the list must say. */
+async function expectWaiters(
+  options: LockOptions & { readonly lockPath: string },
+  first: Contender,
+  second: Contender,
+  third: Contender,
+): Promise<void> {
+  await first.acquire('x', options);
+  const { granted } = await second.queue('x', options);
+  await third.queue('x', options);
+  expect(await statusOf(options.lockPath, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
+  await first.release('x');
+  await granted;
+  expect(await statusOf(options.lockPath, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+}
+
 describe.runIf(onLinux)('listLocks', () => {
   it('tells free, held, shared and permits apart, sorted by name', async () => {
     using directory = lockDirectory();
@@ -52,17 +68,11 @@ describe.runIf(onLinux)('listLocks', () => {
 
   it('counts the waiters, and not the holder that waited before', async () => {
     using directory = lockDirectory();
-    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    const options = { external: true, fair: true, lockPath: directory.path };
     await using first = await Contender.start();
     await using second = await Contender.start();
     await using third = await Contender.start();
-    await first.acquire('x', options);
-    const { granted } = await second.queue('x', options);
-    await third.queue('x', options);
-    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
-    await first.release('x');
-    await granted;
-    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+    await expectWaiters(options, first, second, third);
     await third.end();
     expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 0 });
   });
@@ -259,17 +269,11 @@ it('lists the locks of the lockfile driver', async () => {
 
 it('counts the waiters for a lock of the lockfile driver, and neither the holder that waited before nor the dead', async () => {
   using directory = lockDirectory();
-  const options: LockOptions = { external: true, fair: true, lockPath: directory.path, driver: 'lockfile' };
+  const options = { external: true, fair: true, lockPath: directory.path, driver: 'lockfile' as const };
   await using first = await Contender.start();
   await using second = await Contender.start();
   await using third = await Contender.start();
-  await first.acquire('x', options);
-  const { granted } = await second.queue('x', options);
-  await third.queue('x', options);
-  expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
-  await first.release('x');
-  await granted;
-  expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+  await expectWaiters(options, first, second, third);
   third.process.kill('SIGSTOP');
   await second.release('x');
   expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', holders: [], waiters: 1 });

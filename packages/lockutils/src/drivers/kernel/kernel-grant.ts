@@ -2,12 +2,13 @@ import { getLogger } from '@oslo-concurrency/core';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import { learnOfWriter } from './learn-of-writer.js';
 import { explained } from './lock-file.js';
 import type { LockFiles, OpenLockFile } from './lock-files.js';
 import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
 import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
-import { newsByte, upgradeByte } from './ticket-line.js';
+import { upgradeByte } from './ticket-line.js';
 
 /**
  * What a locked descriptor becomes: the record is written, and of a reader or permit holder the seat is taken.
@@ -149,33 +150,6 @@ function seatedGrant(
           },
         }),
   };
-}
-
-/**
- * Whether we are the one of those who share the file that is told of its dead writer (G19).
- *
- * Being first in line is not enough: one that is stopped between reading the mark and clearing it is passed by others,
- * who would find the mark too. So both are done with a byte locked. Whoever cannot lock it leaves the news to who has it;
- * when that one dies before it has cleared the mark, the byte goes with it and the mark stays for the next.
- */
-function learnOfWriter(system: KernelSystem, request: LockRequest, fd: number): boolean {
-  const path = hiddenPath(request.path, 'queue');
-  let queue: number;
-  try {
-    queue = openHidden(system, path);
-  } catch {
-    // Left for the next one.
-    return false;
-  }
-  try {
-    if (!system.tryLock(queue, newsByte, 1, false) || readMark(system, fd, 0).state !== 'left') return false;
-    clearMark(system, fd, 0);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    closeQuietly(system, queue, path);
-  }
 }
 
 /**

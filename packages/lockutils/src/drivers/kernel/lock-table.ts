@@ -21,15 +21,17 @@ export interface TableLock {
  * In a container the POSIX locks of processes outside are missing from it; our own kind of locks are not.
  */
 export class LockTable {
+  /** Whether it is the state of one moment; if not, shared locks may count for too many. */
+  readonly exact: boolean;
   readonly #device: string;
   readonly #lines: ReadonlyMap<number, readonly string[]>;
   #scanned: ReadonlyMap<string, readonly number[]> | undefined;
 
-  constructor(device: string, { text, exact }: ProcLocks) {
+  constructor(device: string, { lines: all, exact }: ProcLocks) {
     this.exact = exact;
     const lines = new Map<number, string[]>();
     const where = new RegExp(` ${device}:(\\d+) `);
-    for (const line of text.split('\n')) {
+    for (const line of all) {
       const inode = Number(where.exec(line)?.[1] ?? Number.NaN);
       if (Number.isNaN(inode)) continue;
       const found = lines.get(inode);
@@ -39,9 +41,6 @@ export class LockTable {
     this.#device = device;
     this.#lines = lines;
   }
-
-  /** Whether it is the state of one moment; if not, shared locks may count for too many. */
-  readonly exact: boolean;
 
   /** Whether POSIX locks, such as Python's, are all in it; seen from a container those of other containers are not. */
   readonly complete = ownIdentity().pidNamespace === firstPidNamespace;
@@ -53,7 +52,7 @@ export class LockTable {
 
   /** How many wait inside the kernel for a lock on the file. Our own waiters never do. */
   blocked(inode: number): number {
-    return (this.#lines.get(inode) ?? []).filter((line) => /^\d+:\s*->/.test(line)).length;
+    return (this.#lines.get(inode) ?? []).filter((line) => line.startsWith('->')).length;
   }
 
   /**
@@ -98,9 +97,9 @@ function deviceOf(system: KernelSystem, directory: string): string | undefined {
   }
 }
 
-// `12: OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`; a `->` after the number is a waiter, not a holder.
+// `OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`; a `->` before it is a waiter, not a holder.
 function parseLock(line: string): TableLock | undefined {
-  const [, type, , mode, pid, , start, end] = line.trim().split(/\s+/);
+  const [type, , mode, pid, , start, end] = line.trim().split(/\s+/);
   if (type !== 'OFDLCK' && type !== 'POSIX') return undefined;
   return {
     shared: mode === 'READ',
@@ -132,7 +131,7 @@ function scanDescriptors(device: string): Map<string, number[]> {
 
 function note(found: Map<string, number[]>, line: string, pid: number): void {
   if (!line.startsWith('lock:')) return;
-  const lock = parseLock(line.slice('lock:'.length));
+  const lock = parseLock(line.replace(/^lock:\s*\d+:/, ''));
   const inode = Number(/ [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line)?.[1]);
   if (lock === undefined || lock.pid !== undefined) return;
   const pids = found.get(keyOf(inode, lock));

@@ -3,8 +3,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 /** What {@link readProcLocks} found. */
 export interface ProcLocks {
-  /** Lines as the kernel writes them. */
-  readonly text: string;
+  /** Lines as the kernel writes them, without their numbers. */
+  readonly lines: readonly string[];
   /**
    * Whether it is the state of one moment. If not, no exclusive lock is there twice, and hardly ever is one missing that
    * was held all the time; but some may have been released while it was read, and shared ones may count for too many.
@@ -32,11 +32,11 @@ export function readProcLocks(): ProcLocks {
   const known = new Map<string, number>();
   for (let reading = 0, stale = 0; reading < mostReadings && stale < 3; reading += 1) {
     const [first = '', ...more] = readOnce();
-    if (first.length <= page / 2 && more.join('').length <= page / 2) return { text: first, exact: true };
+    if (first.length <= page / 2 && more.join('').length <= page / 2) return { lines: linesOf(first), exact: true };
     stale = learn(known, first + more.join('')) ? 0 : stale + 1;
   }
   const lines = [...known].flatMap(([line, times]) => Array.from({ length: times }, () => line));
-  return { text: lines.map((line, index) => `${index + 1}: ${line}`).join('\n'), exact: false };
+  return { lines, exact: false };
 }
 
 function readOnce(): string[] {
@@ -53,13 +53,16 @@ function readOnce(): string[] {
   }
 }
 
+function linesOf(text: string): string[] {
+  return text.split('\n').flatMap((line) => (line === '' ? [] : line.replace(/^\d+:\s*/, '')));
+}
+
 /** Adds the lines of one reading, each as often as in the reading that had it most; says whether that was news. */
 function learn(known: Map<string, number>, text: string): boolean {
   const times = new Map<string, number>();
-  for (const numbered of text.split('\n')) {
-    const line = numbered.replace(/^\d+:\s*/, '');
+  for (const line of linesOf(text)) {
     // Of one kind and place an exclusive lock is one.
-    if (line !== '') times.set(line, line.startsWith('->') || / READ /.test(line) ? (times.get(line) ?? 0) + 1 : 1);
+    times.set(line, line.startsWith('->') || / READ /.test(line) ? (times.get(line) ?? 0) + 1 : 1);
   }
   let news = false;
   for (const [line, count] of times) {

@@ -1,0 +1,11 @@
+import { readdirSync } from 'node:fs';
+
+/** What is in a folder; nothing when there is no such folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
