@@ -80,7 +80,15 @@ export class Contenders implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.processes) child.kill('SIGKILL');
+    await Promise.all(
+      this.processes
+        .filter((child) => child.exitCode === null && child.signalCode === null)
+        .map((child) => {
+          const exit = once(child, 'exit');
+          child.kill('SIGKILL');
+          return exit;
+        }),
+    );
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

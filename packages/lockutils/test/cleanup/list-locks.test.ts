@@ -204,7 +204,9 @@ describe.runIf(onLinux)('listLocks', () => {
         expect(shown).toEqual(expected);
       }
     } finally {
+      const gone = once(churning, 'exit');
       churning.kill('SIGKILL');
+      await gone;
     }
   });
 

@@ -49,6 +49,7 @@ export async function cleanWhileLocking({
   mkdirSync(directory);
   for (let name = 0; name < names; name += 1) mkdirSync(join(witness, String(name)), { recursive: true });
   const children = [];
+  const ended = [];
   try {
     const found = { seed, overlaps: [], errors: [], grants: 0, openDescriptors: 0 };
     let over = false;
@@ -58,6 +59,7 @@ export async function cleanWhileLocking({
       const program = fileURLToPath(new URL('./locking-process.mjs', import.meta.url));
       const started = fork(program, [JSON.stringify({ directory, witness, names, seed: seed + child, locks })]);
       children.push(started);
+      ended.push(once(started, 'exit'));
       reports.push(
         new Promise((resolve) => {
           started.on('message', (message) => {
@@ -103,6 +105,8 @@ export async function cleanWhileLocking({
     return { ...found, sweeps, removed, mostFiles, mostHiddenFiles, stillUsed, left };
   } finally {
     for (const child of children) child.kill('SIGKILL');
+    // One that is not gone yet may still create a file in a directory that is being removed.
+    await Promise.all(ended);
     rmSync(scratch, { recursive: true, force: true });
   }
 }

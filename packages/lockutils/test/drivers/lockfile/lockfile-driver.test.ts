@@ -37,8 +37,8 @@ function makeDirectory(): void {
   path = join(directory, 'job');
 }
 beforeEach(makeDirectory);
-afterEach(() => {
-  endChildren();
+afterEach(async () => {
+  await endChildren();
   removeDirectory();
 });
 
@@ -296,7 +296,9 @@ describe('the line for a lock', () => {
         waiter.kill('SIGCONT');
         expect(await granted).toContain('granted');
       } finally {
+        const gone = once(waiter, 'exit');
         waiter.kill('SIGKILL');
+        await gone;
       }
     },
   );

@@ -71,7 +71,13 @@ export class ObedientChild<Order extends object, Outcome> {
   }
 }
 
-/** Ends all that still run. */
-export function endChildren(): void {
-  for (const child of running) child.kill('SIGKILL');
+/** Ends all that still run, and waits until they write to no directory any more. */
+export async function endChildren(): Promise<void> {
+  await Promise.all(
+    [...running].map((child) => {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      return gone;
+    }),
+  );
 }
