@@ -14,7 +14,7 @@ const peer = (program, from) => ({ side: 'peer', program, from });
  * subject that cannot run is named as missing, with this origin.
  */
 export const subjects = {
-  floor: floor('locks.mjs', 'open, fcntl(F_OFD_SETLK), close by fs-native-extensions'),
+  floor: floor('locks.mjs', 'open, fcntl(F_OFD_SETLK), close by fs-native-extensions; who waits, by fs.watch'),
   ours: ours('locks.mjs', 'external, driver kernel'),
   'ours fair': ours('locks.mjs', 'external, fair'),
   'ours shared': ours('locks.mjs', 'external, shared'),

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, lutimesSync, openSync, watch } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -54,17 +54,46 @@ async function oursSync(directory, name, options = { external: true }) {
   };
 }
 
-// The least that any such lock does: three system calls. It creates no file, since the file is there.
+// The least that any such lock does: three system calls. It creates no file, since the file is there. Who waits is woken by
+// a watched file that each release touches, the least for a program in Node without a thread.
 function floor(directory, name) {
   const { tryLock } = require('fs-native-extensions');
   const path = join(directory, name);
-  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT));
+  const bell = `${path}.bell`;
+  for (const file of [path, bell]) closeSync(openSync(file, constants.O_RDWR | constants.O_CREAT));
+  const attempt = () => {
+    const fd = openSync(path, constants.O_RDWR);
+    try {
+      if (tryLock(fd, 0, 0)) return fd;
+    } catch {
+      // Some versions throw what others answer.
+    }
+    closeSync(fd);
+    return undefined;
+  };
+  const releaseOf = (fd) => () => {
+    closeSync(fd);
+    lutimesSync(bell, 0, 0);
+  };
   return {
     cycle() {
       const fd = openSync(path, constants.O_RDWR);
       tryLock(fd, 0, 0);
       closeSync(fd);
     },
+    take: () =>
+      new Promise((taken) => {
+        let settled = false;
+        const again = () => {
+          const fd = settled ? undefined : attempt();
+          if (fd === undefined) return;
+          settled = true;
+          taken(releaseOf(fd));
+          setImmediate(() => watcher.close());
+        };
+        const watcher = watch(bell, again);
+        again();
+      }),
   };
 }
 

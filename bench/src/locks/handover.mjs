@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { interleave } from '../interleave.mjs';
 import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
-const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
-const quickNames = ['ours', 'ours fair', 'oslo'];
+const names = ['floor', 'ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
+const quickNames = ['floor', 'ours', 'ours fair', 'oslo'];
 
 /** From the release of one process to the grant of another that waits, on a machine with nothing else to do. */
 export const handover = {

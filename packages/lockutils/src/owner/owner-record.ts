@@ -49,6 +49,27 @@ export function encodeOwnerRecord(label: string | undefined, since: number, perm
 }
 
 /**
+ * Has a record of {@link encodeOwnerRecord}, of which the caller has a copy of its own, say another `since`: a fraction of
+ * what encoding it costs. `false` when the number is not as long as the one before; the bytes are no record then.
+ */
+export function restampOwnerRecord(record: Buffer, since: number): boolean {
+  // The record ends with the number, a brace and a line end.
+  let at = record.length - 3;
+  for (let rest = Math.trunc(since); rest > 0; at -= 1) {
+    const there = record[at] as number;
+    if (there < zero || there > nine) return false;
+    const digit = rest % 10;
+    record[at] = zero + digit;
+    rest = (rest - digit) / 10;
+  }
+  return record[at] === colon;
+}
+
+const zero = 0x30;
+const nine = 0x39;
+const colon = 0x3a;
+
+/**
  * Reads a record back; bytes after its last line end do not matter, as a longer record may have stood there before.
  *
  * Answers `undefined` for anything that is not a whole record; never throws. Control characters, with which somebody

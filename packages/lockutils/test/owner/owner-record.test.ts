@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { liveness } from '../../dist/owner/liveness.js';
-import { decodeOwnerRecord, encodeOwnerRecord, holderOf, maxOwnerRecordBytes } from '../../dist/owner/owner-record.js';
+import {
+  decodeOwnerRecord,
+  encodeOwnerRecord,
+  holderOf,
+  maxOwnerRecordBytes,
+  restampOwnerRecord,
+} from '../../dist/owner/owner-record.js';
 import { ownIdentity } from '../../dist/owner/process-identity.js';
 import { testProperty } from '../property-test.js';
 
@@ -48,6 +54,17 @@ describe('an owner record', () => {
       else expect(record?.label?.[0]).toBe(label?.[0]);
     }
   });
+
+  const moment = fc.oneof(fc.constant(0), fc.integer({ min: -10, max: 20_000 }), fc.integer({ min: 0, max: 8.64e15 }));
+  testProperty([fc.option(fc.string(), { nil: undefined }), moment, moment])(
+    'with another time put in is the record of that time, or refused where its length differs',
+    (label, before, after) => {
+      const copy = Buffer.from(encodeOwnerRecord(label, before));
+      const same = before >= 0 && after > 0 && String(before).length === String(after).length;
+      expect(restampOwnerRecord(copy, after)).toBe(same);
+      if (same) expect(copy).toEqual(encodeOwnerRecord(label, after));
+    },
+  );
 
   testProperty([fc.nat({ max: 400 })])('is all or nothing when cut short', (length) => {
     const whole = encodeOwnerRecord('label', Date.now());

@@ -26,6 +26,7 @@ export class LockFiles {
   readonly #prepare: (path: string) => void;
   readonly #idle = new Map<string, OpenLockFile>();
   #sweeper: NodeJS.Timeout | undefined;
+  #beginning = false;
   #used = false;
 
   /** `prepare` checks the directory; it is called before a lock file is opened. */
@@ -107,6 +108,15 @@ export class LockFiles {
     }
     this.#idle.set(file.path, file);
     this.#used = true;
+    // Later: after a quiet time making a timer takes longer than the rest of a release, and the next in line still sleeps.
+    if (this.#sweeper === undefined && !this.#beginning) {
+      this.#beginning = true;
+      void later.then(() => this.#beginSweeping());
+    }
+  }
+
+  #beginSweeping(): void {
+    this.#beginning = false;
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
   }
 
@@ -123,6 +133,7 @@ export class LockFiles {
   }
 }
 
+const later = Promise.resolve();
 const keepsDescriptors = process.platform === 'linux';
 const maxIdle = 16;
 const sweepInterval = 250;

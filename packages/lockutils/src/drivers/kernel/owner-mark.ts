@@ -4,6 +4,7 @@ import {
   encodeOwnerRecord,
   maxOwnerRecordBytes,
   type OwnerRecord,
+  restampOwnerRecord,
 } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
 import type { KernelSystem } from './kernel-system.js';
@@ -52,12 +53,27 @@ export function writeMark(
   found: Mark['state'] = 'none',
 ): boolean {
   if (found === 'foreign') return false;
-  const bytes = encodeOwnerRecord(label, Date.now(), permits);
+  const bytes = ownRecord(label, permits);
   try {
     return system.writeSync(fd, bytes, 0, bytes.length, position) > 0;
   } catch {
     return found === 'left';
   }
+}
+
+let own: Buffer | undefined;
+let ownLabel: string | undefined;
+let ownPermits: number | undefined;
+
+// All here is synchronous, so one copy serves every grant, and mostly only its time is new.
+function ownRecord(label: string | undefined, permits: number | undefined): Buffer {
+  const now = Date.now();
+  if (own === undefined || label !== ownLabel || permits !== ownPermits || !restampOwnerRecord(own, now)) {
+    own = Buffer.from(encodeOwnerRecord(label, now, permits));
+    ownLabel = label;
+    ownPermits = permits;
+  }
+  return own;
 }
 
 /** Marks the record as released. Done while still holding: afterwards the place is somebody else's. */

@@ -12,7 +12,7 @@ import {
   wakeFileOf,
   writeTicketOwner,
 } from './ticket-owner.js';
-import { giveHint, listen } from './wake-files.js';
+import { giveHint, listen, wakeFolderOf } from './wake-files.js';
 
 // FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
 // meaning nothing to its content, are the line:
@@ -90,6 +90,7 @@ function placeOf(
   fd: number,
   ticket: number,
 ): Place {
+  const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
   let left = false;
   let nextLook = performance.now() + stoppedPatience;
@@ -125,7 +126,7 @@ function placeOf(
         if (!first) eraseTicketOwner(system, fd, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
         system.unlock(fd, ticket, 1);
-        hintNext(system, request.path, fd, ticket);
+        hintNext(system, wakeFolder, fd, ticket);
       } catch {
         // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
       } finally {
@@ -137,13 +138,19 @@ function placeOf(
 
 // Waiters that abandoned their wait have erased their entry, and a hint to one that was killed is lost: its follower
 // sees the gap at its guard poll.
-function hintNext(system: KernelSystem, lockFile: string, fd: number, ticket: number): void {
+function hintNext(system: KernelSystem, wakeFolder: string, fd: number, ticket: number): void {
+  // Mostly somebody stands right behind: found without asking how long the line is, which they would wait for.
+  const behind = wakeFileOf(system, fd, ticket + 1);
+  if (behind !== undefined) {
+    giveHint(system, wakeFolder, behind);
+    return;
+  }
   const end = readCounter(system, fd);
   // Not further back than entries go: a counter that somebody damaged would keep us here for ever.
-  for (let next = Math.max(ticket + 1, oldestKnown(end)); next < end; next += 1) {
+  for (let next = Math.max(ticket + 2, oldestKnown(end)); next < end; next += 1) {
     const file = wakeFileOf(system, fd, next);
     if (file === undefined) continue;
-    giveHint(system, lockFile, file);
+    giveHint(system, wakeFolder, file);
     return;
   }
 }

@@ -72,7 +72,8 @@ function isStopped(system: KernelSystem, fd: number, ticket: number): boolean {
 
 function readEntry(system: KernelSystem, fd: number, ticket: number): boolean {
   const read = system.readSync(fd, entry, 0, entryBytes, positionOf(ticket));
-  return read === entryBytes && entry.readBigUInt64LE(16) === BigInt(ticket);
+  // No BigInt: this stands between a release and its hint. Tickets are below 2^41.
+  return read === entryBytes && entry.readUInt32LE(16) + entry.readUInt32LE(20) * 2 ** 32 === ticket;
 }
 
 function positionOf(ticket: number): number {

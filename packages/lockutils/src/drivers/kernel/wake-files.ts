@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { dirname, sep } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import type { KernelSystem } from './kernel-system.js';
@@ -12,6 +13,11 @@ export const ownWakeFile = (process.pid + threadId * 7) % wakeFiles;
 
 let stamp = 0;
 
+/** Where the wake files for this lock file are. */
+export function wakeFolderOf(lockFile: string): string {
+  return dirname(hiddenPath(lockFile, 'wake'));
+}
+
 /** Calls `wake` when somebody gives this thread a hint in the lock path of `lockFile`. Returns how to stop. */
 export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile: string, wake: () => void): () => void {
   const create = (path: string): void => system.closeSync(openHidden(system, path));
@@ -22,8 +28,8 @@ export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile:
  * Gives a hint to whoever listens to wake file `number`. When it cannot be given, the guard poll of the waiter sees the
  * release.
  */
-export function giveHint(system: KernelSystem, lockFile: string, number: number): void {
-  const path = hiddenPath(lockFile, 'wake', String(number % wakeFiles));
+export function giveHint(system: KernelSystem, wakeFolder: string, number: number): void {
+  const path = `${wakeFolder}${sep}${number % wakeFiles}`;
   stamp = (stamp + 1) % 1_000_000;
   try {
     // Not through a link, which somebody may have laid there to have us set the times of a file of ours.
