@@ -94,8 +94,9 @@ async function acquireSlowly(
   }
 }
 
-// A wait with an end of its own is no deadlock, and a permit says nothing about who is in the way.
-async function obtainWatched(
+// A wait with an end of its own is no deadlock, and a permit says nothing about who is in the way. Not async: what it
+// returned would reach the one who waits three turns of the queue of promises later.
+function obtainWatched(
   call: Acquisition,
   driver: LockDriver,
   request: LockRequest,
@@ -107,12 +108,24 @@ async function obtainWatched(
   if (call.inside === undefined || !endless || request.permits !== undefined) {
     return obtain(driver, request, fair, patience, place);
   }
+  return obtainUnlessDeadlocked(call, call.inside, driver, request, patience, place);
+}
+
+async function obtainUnlessDeadlocked(
+  call: Acquisition,
+  inside: NonNullable<Acquisition['inside']>,
+  driver: LockDriver,
+  request: LockRequest,
+  patience: Patience,
+  place: Place | undefined,
+): Promise<Obtained | undefined> {
   const { watchForDeadlock } = await deadlockWatch.use((module) => module);
   const controller = new AbortController();
   const wants = { path: request.path, shared: request.shared };
-  const stop = watchForDeadlock(call.name, wants, call.inside, call.clock, (error) => controller.abort(error));
+  const stop = watchForDeadlock(call.name, wants, inside, call.clock, (error) => controller.abort(error));
   try {
-    return await obtain(driver, request, fair, { ...patience, signal: controller.signal }, place);
+    const breakable = { ...patience, signal: controller.signal };
+    return await obtain(driver, request, call.options.fair === true, breakable, place);
   } finally {
     stop();
   }
