@@ -47,7 +47,8 @@ and its median is shown; a subject whose median was known to within 4 %, or 10 %
 no more, hence the different numbers of samples. Ratios carry over to another machine sooner than the figures themselves. Processes are real
 ones, in Node and in Python; in-process figures are taken by tinybench, as the median of batches. A hold stops the
 thread in both languages, because a timer of the event loop would hold longer than it was told. What is measured on a
-disk is at the mercy of what others write to it, most of all for those who make directories. The floor of a lock is \`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a
+disk is at the mercy of what others write to it, most of all for those who make directories. The floor of a lock is
+\`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a hand-over these and a file that who waits watches by \`fs.watch\`, of a
 command \`child_process.spawn\`.`;
 
 function goalsOf(goals) {

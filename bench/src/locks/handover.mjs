@@ -24,7 +24,7 @@ export const handover = {
         title: 'Hand-over: from the release to the grant of a process that waits',
         unit: 'ms',
         better: 'less',
-        reference: undefined,
+        reference: 'floor',
         rows: rowsOf(samples),
       });
     } finally {
