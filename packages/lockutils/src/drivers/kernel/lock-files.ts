@@ -46,7 +46,7 @@ export class LockFiles {
         granted = system.tryLock(file.fd, 0, 0, shared);
         // A refusal by a file that is no longer the lock is seen a moment later; a grant by one, never let through.
         if (!granted && performance.now() < file.lookAgain) {
-          this.#keep(file);
+          this.#keepForNextTry(file);
           return undefined;
         }
         if (!granted) file.lookAgain = performance.now() + lookInterval;
@@ -57,7 +57,7 @@ export class LockFiles {
       }
       if (named !== undefined && named.ino === file.ino && named.dev === file.dev) {
         if (granted) return file;
-        this.#keep(file);
+        this.#keepForNextTry(file);
         return undefined;
       }
       // Removed or replaced meanwhile. What is locked here is nobody's lock any more, free or not: look again.
@@ -113,6 +113,12 @@ export class LockFiles {
       this.#beginning = true;
       void later.then(() => this.#beginSweeping());
     }
+  }
+
+  // Who polls would else be woken by the sweeper besides, four times a second for as long as it waits.
+  #keepForNextTry(file: OpenLockFile): void {
+    this.#keep(file);
+    this.#sweeper?.refresh();
   }
 
   #beginSweeping(): void {
