@@ -63,11 +63,7 @@ function floor(directory, name) {
   for (const file of [path, bell]) closeSync(openSync(file, constants.O_RDWR | constants.O_CREAT));
   const attempt = () => {
     const fd = openSync(path, constants.O_RDWR);
-    try {
-      if (tryLock(fd, 0, 0)) return fd;
-    } catch {
-      // Some versions throw what others answer.
-    }
+    if (tryLock(fd, 0, 0)) return fd;
     closeSync(fd);
     return undefined;
   };

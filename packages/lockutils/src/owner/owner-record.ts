@@ -23,34 +23,22 @@ const maxStaticBytes = 860;
 
 let prefix: string | undefined;
 let prefixBytes = 0;
-// A holder mostly gives the same label again.
-let lastLabel: string | undefined;
-let lastLabelJson = '';
-// Who locks again and again does so many times in the millisecond that `since` counts.
-let last: Buffer | undefined;
-let lastTail = '';
 
 /**
  * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: a line that names the format, a line of
- * JSON. A label that does not fit is cut. Cheap, as it runs on every grant: what stays the same is encoded once, so the
- * bytes are not the caller's to change.
+ * JSON. A label that does not fit is cut.
  */
 export function encodeOwnerRecord(label: string | undefined, since: number, permits?: number): Buffer {
   prefix ??= encodePrefix();
   const tail = `${permits === undefined ? '' : `,"permits":${permits}`},"since":${Math.trunc(since)}}\n`;
-  if (last !== undefined && label === lastLabel && tail === lastTail) return last;
-  if (label !== undefined && (label !== lastLabel || tail.length !== lastTail.length)) {
-    lastLabelJson = cutJson(label, maxOwnerRecordBytes - prefixBytes - tail.length - ',"label":'.length);
-  }
-  lastLabel = label;
-  lastTail = tail;
-  last = Buffer.from(label === undefined ? prefix + tail : `${prefix},"label":${lastLabelJson}${tail}`);
-  return last;
+  if (label === undefined) return Buffer.from(prefix + tail);
+  const room = maxOwnerRecordBytes - prefixBytes - tail.length - ',"label":'.length;
+  return Buffer.from(`${prefix},"label":${cutJson(label, room)}${tail}`);
 }
 
 /**
- * Has a record of {@link encodeOwnerRecord}, of which the caller has a copy of its own, say another `since`: a fraction of
- * what encoding it costs. `false` when the number is not as long as the one before; the bytes are no record then.
+ * Has a record of {@link encodeOwnerRecord} say another `since`, at a fraction of what encoding it costs. `false` when the
+ * number is not as long as the one before; the bytes are no record then.
  */
 export function restampOwnerRecord(record: Buffer, since: number): boolean {
   // The record ends with the number, a brace and a line end.

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { Contender } from '../contender.js';
+import { killChild } from '../kill-child.js';
 import { lockDirectory } from '../lock-directory.js';
 
 const onLinux = process.platform === 'linux';
@@ -204,9 +205,7 @@ describe.runIf(onLinux)('listLocks', () => {
         expect(shown).toEqual(expected);
       }
     } finally {
-      const gone = once(churning, 'exit');
-      churning.kill('SIGKILL');
-      await gone;
+      await killChild(churning);
     }
   });
 

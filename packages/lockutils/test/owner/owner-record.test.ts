@@ -59,10 +59,10 @@ describe('an owner record', () => {
   testProperty([fc.option(fc.string(), { nil: undefined }), moment, moment])(
     'with another time put in is the record of that time, or refused where its length differs',
     (label, before, after) => {
-      const copy = Buffer.from(encodeOwnerRecord(label, before));
+      const record = encodeOwnerRecord(label, before);
       const same = before >= 0 && after > 0 && String(before).length === String(after).length;
-      expect(restampOwnerRecord(copy, after)).toBe(same);
-      if (same) expect(copy).toEqual(encodeOwnerRecord(label, after));
+      expect(restampOwnerRecord(record, after)).toBe(same);
+      if (same) expect(record).toEqual(encodeOwnerRecord(label, after));
     },
   );
 

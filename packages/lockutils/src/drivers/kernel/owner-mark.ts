@@ -65,11 +65,11 @@ let own: Buffer | undefined;
 let ownLabel: string | undefined;
 let ownPermits: number | undefined;
 
-// All here is synchronous, so one copy serves every grant, and mostly only its time is new.
+// Written at once, so one buffer serves every grant, and mostly only its time is new: who locks again and again is quick.
 function ownRecord(label: string | undefined, permits: number | undefined): Buffer {
   const now = Date.now();
   if (own === undefined || label !== ownLabel || permits !== ownPermits || !restampOwnerRecord(own, now)) {
-    own = Buffer.from(encodeOwnerRecord(label, now, permits));
+    own = encodeOwnerRecord(label, now, permits);
     ownLabel = label;
     ownPermits = permits;
   }

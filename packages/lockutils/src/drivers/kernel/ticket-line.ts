@@ -140,17 +140,16 @@ function placeOf(
 // sees the gap at its guard poll.
 function hintNext(system: KernelSystem, wakeFolder: string, fd: number, ticket: number): void {
   // Mostly somebody stands right behind: found without asking how long the line is, which they would wait for.
-  const behind = wakeFileOf(system, fd, ticket + 1);
-  if (behind !== undefined) {
-    giveHint(system, wakeFolder, behind);
-    return;
-  }
+  const file = wakeFileOf(system, fd, ticket + 1) ?? firstWakeFileFrom(system, fd, ticket + 2);
+  if (file !== undefined) giveHint(system, wakeFolder, file);
+}
+
+function firstWakeFileFrom(system: KernelSystem, fd: number, ticket: number): number | undefined {
   const end = readCounter(system, fd);
   // Not further back than entries go: a counter that somebody damaged would keep us here for ever.
-  for (let next = Math.max(ticket + 2, oldestKnown(end)); next < end; next += 1) {
+  for (let next = Math.max(ticket, oldestKnown(end)); next < end; next += 1) {
     const file = wakeFileOf(system, fd, next);
-    if (file === undefined) continue;
-    giveHint(system, wakeFolder, file);
-    return;
+    if (file !== undefined) return file;
   }
+  return undefined;
 }

@@ -21,6 +21,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
 import { type Grant, lock } from '../../../dist/index.js';
+import { killChild } from '../../kill-child.js';
 import { testProperty } from '../../property-test.js';
 import { Contender } from './contender.js';
 import { endChildren } from './obedient-child.js';
@@ -296,9 +297,7 @@ describe('the line for a lock', () => {
         waiter.kill('SIGCONT');
         expect(await granted).toContain('granted');
       } finally {
-        const gone = once(waiter, 'exit');
-        waiter.kill('SIGKILL');
-        await gone;
+        await killChild(waiter);
       }
     },
   );

@@ -2,6 +2,7 @@ import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { killChild } from '../../kill-child.js';
 
 /** A signal that the child sends to itself before the file system call of that number, from 1. */
 export interface Fault {
@@ -58,10 +59,8 @@ export class ObedientChild<Order extends object, Outcome> {
     return ((await answer) as [Outcome])[0];
   }
 
-  async kill(): Promise<void> {
-    const gone = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
-    await gone;
+  kill(): Promise<void> {
+    return killChild(this.child);
   }
 
   // No event tells of it; it takes microseconds.
@@ -73,11 +72,5 @@ export class ObedientChild<Order extends object, Outcome> {
 
 /** Ends all that still run, and waits until they write to no directory any more. */
 export async function endChildren(): Promise<void> {
-  await Promise.all(
-    [...running].map((child) => {
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      return gone;
-    }),
-  );
+  await Promise.all([...running].map(killChild));
 }

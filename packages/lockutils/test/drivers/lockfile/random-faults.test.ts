@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { cleanLocks } from '@oslo-concurrency/lockutils';
 import fc from 'fast-check';
 import { afterEach, describe, expect } from 'vitest';
+import { killChild } from '../../kill-child.js';
 import { testProperty } from '../../property-test.js';
 
 const program = fileURLToPath(new URL('../../fixtures/lock-again-and-again.mjs', import.meta.url));
@@ -60,9 +61,7 @@ class Crowd {
 
   async kill(index: number): Promise<void> {
     const child = this.#member(index);
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await killChild(child);
     this.start(index);
   }
 
