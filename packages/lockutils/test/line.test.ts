@@ -32,6 +32,15 @@ async function grantOrder(
 }
 
 describe('G10 the line of waiting processes', () => {
+  // Whoever looks again only after a minute, when this test is over has been told by who was before it.
+  const patient: LockOptions = { delay: 60_000 };
+
+  it('G10 wakes the next in line', async () => {
+    using directory = lockDirectory();
+    const modes = all().map(() => patient);
+    expect(await grantOrder(directory.path, all(), () => {}, modes)).toEqual([0, 1, 2, 3, 4]);
+  });
+
   it('G10 is served in order of arrival, every time', async () => {
     using directory = lockDirectory();
     for (let round = 0; round < 20; round += 1) {
