@@ -1,4 +1,4 @@
-import { truncateSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
@@ -64,17 +64,19 @@ describe('G10 the line of waiting processes', () => {
     expect(await grantOrder(directory.path, [quitter, contender(0), contender(1)], abort)).toEqual([1, 2]);
   });
 
-  it('G10 keeps its order when somebody empties the queue file: a newcomer is behind those who wait', async () => {
+  it.each<[string, (queue: string) => void]>([
+    ['empties the queue file', (queue) => truncateSync(queue)],
+    ['sets its counter back', (queue) => writeFileSync(queue, Buffer.of(1), { flag: 'r+' })],
+  ])('G10 keeps its order when somebody %s: a newcomer is behind those who wait', async (_title, damage) => {
     using directory = lockDirectory();
     for (let round = 0; round < 10; round += 1) await lock('x', fairIn(directory.path), () => {});
-    const empty = () => truncateSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'));
     const late = contender(2);
     const held = await lock('x', fairIn(directory.path));
     const waits = [
       await contender(0).queue('x', fairIn(directory.path)),
       await contender(1).queue('x', fairIn(directory.path)),
     ];
-    empty();
+    damage(join(directory.path, '.oslo-concurrency', 'queue', 'x'));
     waits.push(await late.queue('x', fairIn(directory.path)));
     const order: number[] = [];
     const served = waits.map(async ({ granted }, n) => {

@@ -57,7 +57,10 @@ export interface Place {
   readonly ticket?: number;
   /** Whether everybody who came before has gone. */
   isFirst(): boolean | Promise<boolean>;
-  /** Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop. */
+  /**
+   * Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop, which whoever was
+   * granted waits for: what takes time, such as closing a watcher, it puts off.
+   */
   onTurn(wake: () => void): () => void;
   /** Gives the place up and tells the next. Harmless when called twice; never throws or rejects. */
   leave(): void | Promise<void>;
@@ -79,7 +82,7 @@ export interface LockDriver {
   tryAcquire(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
   /** Joins the line for the lock: first come, first served across processes. Absent: no order is kept. */
   joinQueue?(request: LockRequest): Place | undefined | Promise<Place | undefined>;
-  /** Calls `wake` when the lock may have become free; hints may be missed or false. Returns how to stop. */
+  /** Calls `wake` when the lock may have become free; hints may be missed or false. Returns how to stop, as `onTurn` does. */
   onRelease?(request: LockRequest, wake: () => void): () => void;
   /** Who holds the lock now, as far as can be known. For messages only. */
   holders(request: LockRequest): readonly Holder[] | Promise<readonly Holder[]>;

@@ -9,7 +9,7 @@ const burst = [0, 1, 2, 4, 8];
 export interface Attempt<T> {
   /** One try; `undefined` means not yet. */
   attempt(): T | undefined | Promise<T | undefined>;
-  /** Calls `wake` when a try may be worth it; returns how to stop. */
+  /** Calls `wake` when a try may be worth it; returns how to stop, which must be quick and must not throw. */
   subscribe?: ((wake: () => void) => () => void) | undefined;
   /** `true` when a try has just failed: the first one here comes after the subscription. */
   readonly tried?: boolean;
@@ -40,8 +40,7 @@ export function poll<T>(what: Attempt<T>, patience: Patience): Promise<T | undef
       cancelDeadline();
       forgetSignal();
       settle();
-      // Closing a watcher takes longer than all the rest of a hand-over; the one who waited goes on first.
-      if (unsubscribe !== undefined) setImmediate(unsubscribe);
+      unsubscribe?.();
     };
     const abandon = (): void => finish(() => reject(signal?.reason));
     const onHint = (): void => {

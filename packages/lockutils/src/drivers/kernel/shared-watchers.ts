@@ -4,12 +4,13 @@ import type { KernelSystem } from './kernel-system.js';
 interface Watched {
   readonly watcher: FSWatcher;
   readonly wakes: Set<() => void>;
-  closing: NodeJS.Timeout | undefined;
+  /** Whether somebody has stopped waiting since the last sweep. */
+  used: boolean;
 }
 
 /**
- * Watches files for all waits of this thread: one watcher a file, kept for a second after its last wait, since making
- * and closing one costs more than the rest of a hand-over.
+ * Watches files for all waits of this thread: one watcher a file, kept for one to two seconds after its last wait,
+ * since making and closing one costs more than the rest of a hand-over. Swept up, since even a timer for it would.
  *
  * Hints only, and never in the way: a watcher does not keep the process alive (the guard poll of the wait does), and
  * where there is none to be had (128 inotify instances a user) no hint comes and the guard poll serves alone.
@@ -17,6 +18,7 @@ interface Watched {
 export class SharedWatchers {
   readonly #system: KernelSystem;
   readonly #watched = new Map<string, Watched>();
+  #sweeper: NodeJS.Timeout | undefined;
 
   constructor(system: KernelSystem) {
     this.#system = system;
@@ -34,11 +36,10 @@ export class SharedWatchers {
       }
     }
     const { wakes } = watched;
-    clearTimeout(watched.closing);
     wakes.add(wake);
     return () => {
       wakes.delete(wake);
-      if (wakes.size === 0) this.#closeSoon(path, watched);
+      watched.used = true;
     };
   }
 
@@ -50,22 +51,27 @@ export class SharedWatchers {
       for (const wake of [...wakes]) wake();
     });
     watcher.on('error', () => this.#close(path, watched));
-    const watched: Watched = { watcher, wakes, closing: undefined };
+    const watched: Watched = { watcher, wakes, used: true };
     this.#watched.set(path, watched);
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
     return watched;
   }
 
-  #closeSoon(path: string, watched: Watched): void {
-    clearTimeout(watched.closing);
-    watched.closing = setTimeout(() => this.#close(path, watched), keptFor).unref();
+  #sweep(): void {
+    for (const [path, watched] of this.#watched) {
+      if (watched.wakes.size === 0 && !watched.used) this.#close(path, watched);
+      watched.used = false;
+    }
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   #close(path: string, watched: Watched): void {
-    clearTimeout(watched.closing);
     watched.watcher.close();
     if (this.#watched.get(path) === watched) this.#watched.delete(path);
   }
 }
 
 // Milliseconds.
-const keptFor = 1000;
+const sweepInterval = 1000;

@@ -12,8 +12,12 @@ const counter = Buffer.alloc(8);
  * stand in line.
  */
 export function nextTicket(system: KernelSystem, fd: number): number {
-  let low = readCounter(system, fd);
-  if (low > 0) return low;
+  return readCounter(system, fd) || firstFree(system, fd);
+}
+
+/** The number after the highest ticket that is held. */
+export function firstFree(system: KernelSystem, fd: number): number {
+  let low = 0;
   let high = guardByte;
   for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
     if (nobodyFrom(system, fd, from)) high = from;

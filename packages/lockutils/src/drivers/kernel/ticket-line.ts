@@ -3,7 +3,7 @@ import { hiddenPath, openHidden } from './hidden-files.js';
 import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import type { SharedWatchers } from './shared-watchers.js';
-import { guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
+import { firstFree, guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
   eraseTicketOwner,
   oldestKnown,
@@ -19,7 +19,8 @@ import { giveHint, listen, wakeFolderOf } from './wake-files.js';
 //
 // - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
 // - byte n is ticket n, locked by its owner's own description until it leaves;
-// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody.
+// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody. The first keeps
+//   these bytes: no number before its own can be drawn any more, also when somebody sets the counter back.
 //
 // The line is about order only; exclusion rests on the lock file. A crash at each step:
 // - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
@@ -75,8 +76,11 @@ function spinFor(system: KernelSystem, fd: number): boolean {
 
 function drawUnderGuard(system: KernelSystem, fd: number): number {
   let ticket = nextTicket(system, fd);
-  // Only after somebody damaged the file is the byte taken; a number further on is free and still unique.
-  while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
+  if (!system.tryLock(fd, ticket, 1, false)) {
+    // Only after somebody damaged the file is the byte taken; behind all who stand in line one is free.
+    ticket = firstFree(system, fd);
+    while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
+  }
   writeTicketOwner(system, fd, ticket);
   writeCounter(system, fd, ticket + 1);
   return ticket;
@@ -93,12 +97,14 @@ function placeOf(
   const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
   let left = false;
+  // The first byte of those locked here.
+  let lowest = ticket;
   let nextLook = performance.now() + stoppedPatience;
   const isFirst = (): boolean => {
     if (!first && system.tryLock(fd, 0, ticket, true)) {
       first = true;
-      // At once: what is locked shared here would keep a cleaner from seeing the line empty.
-      system.unlock(fd, 0, ticket);
+      // In nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while our ticket is in it.
+      lowest = 0;
     }
     if (!first && performance.now() > nextLook) {
       first = onlyStoppedBefore(system, fd, ticket);
@@ -125,7 +131,7 @@ function placeOf(
       try {
         if (!first) eraseTicketOwner(system, fd, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
-        system.unlock(fd, ticket, 1);
+        system.unlock(fd, lowest, ticket + 1 - lowest);
         hintNext(system, wakeFolder, fd, ticket);
       } catch {
         // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.

@@ -23,8 +23,13 @@ export function onEntryChange(folder: string, listener: EntryListener): () => vo
   watched.listeners.add(own);
   return () => {
     watched.listeners.delete(own);
-    if (watched.listeners.size === 0) stopWatch(folder, watched);
+    if (watched.listeners.size === 0) setImmediate(stopIfUnused, folder, watched);
   };
+}
+
+// Closing takes longer than all the rest of a hand-over; who has waited goes on first.
+function stopIfUnused(folder: string, watched: WatchedFolder): void {
+  if (watched.listeners.size === 0) stopWatch(folder, watched);
 }
 
 function startWatch(folder: string): WatchedFolder | undefined {
