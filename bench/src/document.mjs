@@ -49,7 +49,8 @@ ones, in Node and in Python; in-process figures are taken by tinybench, as the m
 thread in both languages, because a timer of the event loop would hold longer than it was told. What is measured on a
 disk is at the mercy of what others write to it, most of all for those who make directories. The floor of a lock is
 \`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a hand-over these and a file that who waits watches by \`fs.watch\`, of a
-command \`child_process.spawn\`.`;
+command \`child_process.spawn\`. A bare wake is that file alone, without a lock: it tells how quick a machine is at what
+a hand-over is made of. Where the goal of 0.5 ms was set one took 56 us.`;
 
 function goalsOf(goals) {
   const rows = goals.map(({ text: goal, relation, target, median, low, high, verdict }) => {

@@ -15,6 +15,7 @@ const peer = (program, from) => ({ side: 'peer', program, from });
  */
 export const subjects = {
   floor: floor('locks.mjs', 'open, fcntl(F_OFD_SETLK), close by fs-native-extensions; who waits, by fs.watch'),
+  wake: floor('locks.mjs', 'one process touches a file, another watches it by fs.watch; no lock'),
   ours: ours('locks.mjs', 'external, driver kernel'),
   'ours fair': ours('locks.mjs', 'external, fair'),
   'ours shared': ours('locks.mjs', 'external, shared'),

@@ -11,6 +11,7 @@ const nothing = () => {};
  * body as a user would write it, and where it can be held across messages `take`, which resolves to its release.
  */
 export const lockSubjects = {
+  wake,
   floor,
   ours: (directory, name) => ours(directory, name, { external: true }),
   'ours fair': (directory, name) => ours(directory, name, { external: true, fair: true }),
@@ -89,6 +90,27 @@ function floor(directory, name) {
         };
         const watcher = watch(bell, again);
         again();
+      }),
+  };
+}
+
+// Whoever makes the file has the first turn; from then on it goes to and fro, each time by nothing but a touch.
+function wake(directory, name) {
+  const bell = join(directory, `${name}.wake`);
+  const ring = () => lutimesSync(bell, 0, 0);
+  return {
+    cycle: nothing,
+    take: () =>
+      new Promise((taken) => {
+        try {
+          closeSync(openSync(bell, 'wx'));
+          taken(ring);
+        } catch {
+          const watcher = watch(bell, () => {
+            taken(ring);
+            setImmediate(() => watcher.close());
+          });
+        }
       }),
   };
 }
