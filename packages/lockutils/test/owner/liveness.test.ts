@@ -61,8 +61,9 @@ describe('a process is dead only when that is certain', () => {
   });
 
   test.runIf(onLinux)('a zombie is dead', async () => {
-    // `exec` turns the shell into a program that never waits for the child it inherits.
-    const { line } = await start('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600']);
+    // `exec` turns the shell into a program that never waits for the child it inherits; until then the shell would.
+    const { child, line } = await start('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600']);
+    await expect.poll(() => readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('sleep\n');
     const stat = (): string[] =>
       readFileSync(`/proc/${line}/stat`, 'utf8')
         .replace(/^.*\) /, '')
