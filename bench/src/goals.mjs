@@ -123,8 +123,8 @@ const goals = [
   {
     text: '500 waiters for a lock held elsewhere (% of a core)',
     cause:
-      'The one of them that asks for all looks 20 times a second, and what a wake-up costs differs by a third from one ' +
-      'run to the next on this machine: measured by itself four times after this run it was 0.73 to 0.90.',
+      'The one of them that asks for all looks 20 times a second, and what it costs to wake up for that differs by a third ' +
+      'from one run to the next on one machine.',
     ...atMost(1),
     of: (run) => run.value('locks.idle.core', 'ours', { waiters: 500 }),
   },

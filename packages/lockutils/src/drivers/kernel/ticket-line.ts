@@ -19,8 +19,8 @@ import { giveHint, listen, wakeFolderOf } from './wake-files.js';
 //
 // - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
 // - byte n is ticket n, locked by its owner's own description until it leaves;
-// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody. The first keeps
-//   these bytes: no number before its own can be drawn any more, also when somebody sets the counter back.
+// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody. Who finds it
+//   so keeps these bytes: no number before its own can be drawn any more, also when somebody sets the counter back.
 //
 // The line is about order only; exclusion rests on the lock file. A crash at each step:
 // - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
@@ -76,11 +76,8 @@ function spinFor(system: KernelSystem, fd: number): boolean {
 
 function drawUnderGuard(system: KernelSystem, fd: number): number {
   let ticket = nextTicket(system, fd);
-  if (!system.tryLock(fd, ticket, 1, false)) {
-    // Only after somebody damaged the file is the byte taken; behind all who stand in line one is free.
-    ticket = firstFree(system, fd);
-    while (!system.tryLock(fd, ticket, 1, false)) ticket += 1;
-  }
+  // Only after somebody damaged the file is the byte taken; behind all who stand in line one is free.
+  while (!system.tryLock(fd, ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(system, fd));
   writeTicketOwner(system, fd, ticket);
   writeCounter(system, fd, ticket + 1);
   return ticket;
@@ -97,15 +94,11 @@ function placeOf(
   const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
   let left = false;
-  // The first byte of those locked here.
-  let lowest = ticket;
   let nextLook = performance.now() + stoppedPatience;
   const isFirst = (): boolean => {
-    if (!first && system.tryLock(fd, 0, ticket, true)) {
-      first = true;
-      // In nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while our ticket is in it.
-      lowest = 0;
-    }
+    // Kept until we leave, in nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while
+    // our ticket is in it.
+    if (!first && system.tryLock(fd, 0, ticket, true)) first = true;
     if (!first && performance.now() > nextLook) {
       first = onlyStoppedBefore(system, fd, ticket);
       nextLook = performance.now() + stoppedPatience;
@@ -131,7 +124,7 @@ function placeOf(
       try {
         if (!first) eraseTicketOwner(system, fd, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
-        system.unlock(fd, lowest, ticket + 1 - lowest);
+        system.unlock(fd, 0, ticket + 1);
         hintNext(system, wakeFolder, fd, ticket);
       } catch {
         // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
