@@ -48,7 +48,7 @@ describe('attempts', () => {
   });
 
   it('does not try again after a timeout', async () => {
-    const run = execute('sh', ['-c', 'printf x >> "$0"; exec sleep 30', path], { attempts: 3, timeout: 200 });
+    const run = execute('sh', ['-c', 'printf x >> "$0"; exec sleep 30', path], { attempts: 3, timeout: 1000 });
     await expect(run).rejects.toMatchObject({ code: 'ERR_PROCESS_TIMEOUT' });
     expect(runs()).toBe(1);
   });

@@ -299,7 +299,7 @@ describe('a pipe that others hold', () => {
 
   it('does not make a timeout of a command that ended in time', async () => {
     token = uniqueSleep();
-    const run = execute('sh', ['-c', `sleep ${token} & echo done`], { timeout: 200, drainTimeout: 60_000 });
+    const run = execute('sh', ['-c', `sleep ${token} & echo done`], { timeout: 1000, drainTimeout: 60_000 });
     expect((await run).stdout).toBe('done\n');
     expect(processesWith(token)).toHaveLength(1);
   });

@@ -98,7 +98,7 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
 
   it('G23 signals the remote command at the timeout and closes the channel', async () => {
     const token = uniqueSleep();
-    const error = await rejection(sshExecute(client, `echo begun; exec sleep ${token}`, { timeout: 300 }));
+    const error = await rejection(sshExecute(client, `echo begun; exec sleep ${token}`, { timeout: 1000 }));
     expect(error).toBeInstanceOf(ProcessTimeoutError);
     expect(error).toMatchObject({ stdout: 'begun\n', endedBy: 'SIGTERM', remaining: [] });
     await until(() => processesWith(token).length === 0, 5000);
