@@ -243,7 +243,8 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
 
   test('nobody hangs: without any member, lease() rejects, names every endpoint, and leaves nothing behind', async () => {
     await using driver = etcdLeaseDriver({ endpoints: cluster.endpoints, requestTimeout: 500 });
-    const held = await lease('orphan', { driver, ttl });
+    // Long enough that the members are gone before its first renewal, and that renewal has failed before its end.
+    const held = await lease('orphan', { driver, ttl: 5000 });
     await Promise.all(cluster.members.map((member) => member.crash()));
     await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
       code: 'ERR_ETCD_UNAVAILABLE',

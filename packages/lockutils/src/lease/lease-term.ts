@@ -80,7 +80,12 @@ export class LeaseTerm {
     const late = now - slept - this.#renewalBegun > this.#renewEvery && !this.#renewing;
     if (slept > 0 && now - slept < this.#deadline) return { reason: 'slept' };
     if (late && this.#renewalFailure === undefined) return { reason: 'blocked' };
-    return { reason: 'unreachable', cause: this.#renewalFailure };
+    return { reason: 'unreachable', cause: this.#renewalFailure ?? this.#unanswered(now) };
+  }
+
+  #unanswered(now: number): Error | undefined {
+    if (!this.#renewing) return undefined;
+    return new Error(`the renewal begun ${Math.round(now - this.#renewalBegun)} ms before had not been answered yet`);
   }
 
   /** A margin before `validUntil`; of what the driver gave, which may be more than was asked for. */

@@ -42,6 +42,15 @@ describe('a held lease', () => {
     expect(machine.timers).toBe(0);
   });
 
+  test('says so when the renewal under way had no answer yet', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = () => new Promise(() => {});
+    await machine.pass(ttl);
+    const waited = ttl - margin - ttl / 3;
+    const message = `the renewal begun ${Math.round(waited)} ms before had not been answered yet`;
+    expect(lease.signal.reason).toMatchObject({ reason: 'unreachable', cause: { message } });
+  });
+
   test('counts a renewal from before its request was sent, not from its answer', async () => {
     const { driver, machine, lease } = await held();
     driver.onTheWay = () => new Promise((answer) => machine.clock.schedule(2000, answer));
