@@ -45,7 +45,11 @@ export function lsCommand(exit: (status: number) => void): Command {
 /** The locks as a table for people. */
 export function formatLocks(locks: readonly LockStatus[]): string {
   const rows = [['NAME', 'STATE', 'AGE', 'WAITERS', 'HOLDER'], ...locks.map(rowOf)];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  // Not Math.max(...lengths): a directory may have more locks than a call may have arguments.
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
   return rows
     .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
     .map((line) => `${line.trimEnd()}\n`)

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
+import { formatLocks } from '../../dist/cli/ls.js';
 import { Contender } from '../contender.js';
 import { lockDirectory } from '../lock-directory.js';
 import { lockutils } from './command.js';
@@ -38,6 +39,24 @@ it('lockutils ls shows names, states, ages, waiters and holders, and as JSON', a
     { name: 'unused', state: 'free', holders: [] },
   ]);
   expect([alone, pool].map((held) => held.released)).toEqual([false, false]);
+});
+
+it('lockutils ls shows more locks than a call of a function may have arguments', () => {
+  const unused = {
+    state: 'free',
+    holders: [],
+    permits: undefined,
+    waiters: 0,
+    ageMs: 5,
+    abandonedBy: undefined,
+  } as const;
+  const locks = Array.from({ length: 200_000 }, (_, n) => {
+    return { ...unused, name: `job-${n}`, lockFile: `/locks/job-${n}`, lastUsed: new Date(0) };
+  });
+  expect(formatLocks(locks).split('\n').slice(0, 2)).toEqual([
+    'NAME        STATE  AGE  WAITERS  HOLDER',
+    'job-0       free   5 s  0        -',
+  ]);
 });
 
 it('lockutils ls and clean show and remove what the lockfile driver has left', async () => {
