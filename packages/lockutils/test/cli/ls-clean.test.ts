@@ -47,7 +47,7 @@ it('lockutils ls shows more locks than a call of a function may have arguments',
     holders: [],
     permits: undefined,
     waiters: 0,
-    ageMs: 5,
+    ageMs: 5000,
     abandonedBy: undefined,
   } as const;
   const locks = Array.from({ length: 200_000 }, (_, n) => {
