@@ -1,5 +1,6 @@
 import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
 import { type Acquisition, planIn } from './acquisition.js';
+import { optionsOfCall } from './call-arguments.js';
 import type { GrantedLock } from './granted-lock.js';
 import { HeldLocks, releaseAll } from './held-locks.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
@@ -15,7 +16,7 @@ export async function acquireTogether<T>(
   second: LockOptions | LocksBody<T>,
   third: LocksBody<T> | undefined,
 ): Promise<T | HeldLocks> {
-  const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
+  const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const calls = planAll(names, options);
   if (fn === undefined) return takeInTurn(calls, options);

@@ -24,9 +24,15 @@ export async function timedOut(call: Acquisition): Promise<LockTimeoutError> {
   return new LockTimeoutError(call.name, call.options.timeout ?? 0, await holdersOf(call));
 }
 
-async function holdersOf({ driver: selected, request }: Acquisition): Promise<readonly Holder[]> {
+/** This process as a holder: what is in the way of an internal lock. */
+export function thisProcess(): Holder {
+  return { pid: process.pid, command: ownCommand() };
+}
+
+/** Who has the lock, for messages; nobody when that cannot be found out. */
+export async function holdersOf({ driver: selected, request }: Acquisition): Promise<readonly Holder[]> {
   const driver = await selected;
-  if (driver === undefined || request === undefined) return [{ pid: process.pid, command: ownCommand() }];
+  if (driver === undefined || request === undefined) return [thisProcess()];
   try {
     return await driver.holders(request);
   } catch {

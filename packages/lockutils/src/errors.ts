@@ -202,7 +202,10 @@ export class UpgradeConflictError extends ConcurrencyError {
   }
 }
 
-/** The system failed to release the lock. It counts as held until a further `release()` succeeds. */
+/**
+ * The lock could not be released. It counts as held until a further `release()` succeeds; but not when the cause is a
+ * {@link LockLostError}: then it had been taken away, nothing is held, and `release()` only says so again.
+ */
 export class LockReleaseError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_RELEASE';
   readonly lockName: string;

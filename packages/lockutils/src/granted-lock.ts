@@ -1,4 +1,4 @@
-import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, hasLogger, isConcurrencyError, lockChannels } from '@oslo-concurrency/core';
 import { type Acquisition, eventOf } from './acquisition.js';
 import type { Grant } from './drivers/driver.js';
 import { LockReleaseError, UpgradeConflictError } from './errors.js';
@@ -65,7 +65,9 @@ export class GrantedLock implements LockHandle {
 
   /** `release()` for drivers that work synchronously: throws what that rejects with. */
   releaseSync(): void {
-    if (this.#release === undefined) this.#release = this.#releaseNow() ?? releasedAtOnce;
+    // Released without an answer that is kept: it was lost, which was said then.
+    if (this.#release !== undefined || this.#state === 'released') return;
+    this.#release = this.#releaseNow() ?? releasedAtOnce;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -135,23 +137,29 @@ export class GrantedLock implements LockHandle {
       if (remove) void this.#obtained?.place?.leave();
       done = this.#obtained?.grant.release({ remove });
     } catch (error) {
-      throw this.#failure(error);
+      return this.#fail(error);
     }
-    if (isThenable(done))
-      return Promise.resolve(done).then(
-        () => this.#finish(),
-        (error) => {
-          throw this.#failure(error);
-        },
-      );
-    return this.#finish();
+    if (!isThenable(done)) return this.#finish();
+    return Promise.resolve(done).then(
+      () => this.#finish(),
+      (error) => this.#fail(error),
+    );
   }
 
   // What could not be released counts as held: the turns stay, nobody here is let in, and release() may be tried again.
-  #failure(error: unknown): LockReleaseError {
+  // What was lost is no longer held, so who waits here may have what others can have too; and there is nothing to try again.
+  #fail(error: unknown): Promise<never> {
+    const failure = new LockReleaseError(this.name, error);
+    if (isConcurrencyError(error, 'ERR_LOCK_LOST')) {
+      const finished = this.#finish();
+      if (finished === undefined) throw failure;
+      return finished.then(() => {
+        throw failure;
+      });
+    }
     this.#state = 'held';
     this.#release = undefined;
-    return new LockReleaseError(this.name, error);
+    throw failure;
   }
 
   #finish(): Promise<void> | undefined {

@@ -2,5 +2,6 @@
 
 export { acquireTogether } from './acquire-together.js';
 export { plan, planIn } from './acquisition.js';
+export { checkNothingFollows } from './call-arguments.js';
 export { hold, holdPlanned } from './hold.js';
 export { removeLockFile } from './remove-lock-file.js';

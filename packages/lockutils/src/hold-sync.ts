@@ -3,6 +3,7 @@ import { granted } from './acquire.js';
 import { type Acquisition, plan } from './acquisition.js';
 import { announce, tellWait } from './acquisition-report.js';
 import { giveUp, takeDoor, takeTurn } from './acquisition-turns.js';
+import { optionsOfCall } from './call-arguments.js';
 import type { LockDriver } from './drivers/driver.js';
 import { selectDriverSync } from './drivers/select.js';
 import { AcquireLockFailedError, HeldByThisThreadError, LockTimeoutError } from './errors.js';
@@ -21,7 +22,7 @@ export function holdSync<T>(
   second: LockSyncOptions | LockSyncBody<T>,
   third: LockSyncBody<T> | undefined,
 ): T | SyncHeldLock {
-  const [options, fn] = typeof second === 'function' ? [{}, second] : [second, third];
+  const [options, fn] = optionsOfCall<LockSyncOptions, LockSyncBody<T>>(second, third);
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const held = new SyncHeldLock(acquireSync(planSync(name, options)));
   return fn === undefined ? held : holdAround(held, fn);

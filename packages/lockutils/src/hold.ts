@@ -1,6 +1,7 @@
 import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
 import { acquire } from './acquire.js';
 import { type Acquisition, eventOf } from './acquisition.js';
+import { optionsOfCall } from './call-arguments.js';
 import { type GrantedLock, releasedAtOnce } from './granted-lock.js';
 import type { HeldLock } from './held-lock.js';
 import { type Body, newBody, runBody } from './local/wait-graph.js';
@@ -68,7 +69,7 @@ export async function holdPlanned<T>(
   second: LockBody<T> | undefined,
   onGrant: (held: HeldLock) => void,
 ): Promise<T | HeldLock> {
-  const [options, fn] = typeof first === 'function' ? [{}, first] : [first, second];
+  const [options, fn] = optionsOfCall<WaitOptions, LockBody<T>>(first, second);
   checkWaitOptions(options);
   const call = plan(options);
   if (typeof fn === 'function') {

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { Acquisition } from './acquisition.js';
 import { engine } from './engine.js';
 import { LockNotHeldError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
 import { TurnRegistry } from './local/turn-registry.js';
 import { LockObject, ReaderWriterObject } from './lock-object.js';
-import type { LockOptions } from './lock-options.js';
+import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFileAt, lockFilePath } from './lock-path.js';
+import { checkOptionNames } from './option-names.js';
 import type { WaitOptions } from './wait-options.js';
 
 /** What a lock object on a file is made with; `doLog` is `false` by default here. */
@@ -22,10 +22,7 @@ const names: ReadonlySet<string> = new Set<keyof InterProcessLockOptions>([
 
 /** Throws for an option that is unknown here. Values are checked by the plan of each call. */
 export function checkInterProcessOptions(options: unknown): asserts options is InterProcessLockOptions {
-  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
-  for (const name of Object.keys(options)) {
-    if (!names.has(name)) throw new InvalidOptionError('options', `of ${[...names].join(', ')} only`, options);
-  }
+  checkOptionNames(options, names);
 }
 
 /**
@@ -79,6 +76,7 @@ export type ExternalLockOptions = InterProcessLockOptions & Pick<LockOptions, 'l
  * @throws LockPathRequiredError, InvalidLockNameError
  */
 export function externalLock(name: string, options: ExternalLockOptions = {}): InterProcessLock {
+  checkLockOptions(name, options);
   const { lockFilePrefix, lockPath, ...rest } = options;
   return new InterProcessLock(lockFilePath(name, lockFilePrefix, lockPath), rest);
 }

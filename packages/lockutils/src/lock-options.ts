@@ -91,16 +91,23 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   blocking: boolean,
   timeout: ['a number of milliseconds from 0 to Infinity', (value) => typeof value === 'number' && value >= 0],
   // By shape: test environments bring AbortSignals of another realm.
-  signal: ['an AbortSignal', (value) => isFunction((value as AbortSignal | null)?.addEventListener)],
+  signal: [
+    'an AbortSignal',
+    (value) =>
+      isFunction((value as AbortSignal | null)?.addEventListener) &&
+      isFunction((value as AbortSignal | null)?.throwIfAborted),
+  ],
   delay: [
     'a number of milliseconds from 1 to 60000',
     (value) => typeof value === 'number' && value >= 1 && value <= 60_000,
   ],
-  semaphores: ['a Semaphores collection', (value) => typeof (value as Semaphores | null)?.registry === 'object'],
+  semaphores: ['a Semaphores collection', (value) => isFunction((value as Semaphores | null)?.registry?.open)],
   driver: [
     "'kernel', 'lockfile', or an object with tryAcquire and holders",
     (value) =>
-      value === 'kernel' || value === 'lockfile' || typeof (value as LockDriver | null)?.tryAcquire === 'function',
+      value === 'kernel' ||
+      value === 'lockfile' ||
+      (isFunction((value as LockDriver | null)?.tryAcquire) && isFunction((value as LockDriver | null)?.holders)),
   ],
   label: text,
   removeOnRelease: boolean,

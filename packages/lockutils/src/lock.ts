@@ -36,13 +36,14 @@ export function lock<T>(
 }
 
 function lockBy<T>(
-  { hold, plan }: Engine,
+  { hold, plan, checkNothingFollows }: Engine,
   name: string,
   second: LockOptions | LockBody<T>,
   third: LockBody<T> | undefined,
 ): Promise<T | HeldLock> {
-  if (typeof second === 'function') return hold(plan(name, noOptions), second);
-  return hold(plan(name, second), third);
+  if (typeof second !== 'function') return hold(plan(name, second), third);
+  checkNothingFollows(third);
+  return hold(plan(name, noOptions), second);
 }
 
 /** What runs under the locks of {@link acquireAll}; it gets the handle. */

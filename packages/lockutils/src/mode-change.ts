@@ -1,7 +1,11 @@
 import type { Acquisition } from './acquisition.js';
+import { holdersOf, thisProcess } from './acquisition-report.js';
 import type { Grant, Upgrade } from './drivers/driver.js';
 import { LockTimeoutError, LockUnsupportedError, UpgradeConflictError } from './errors.js';
 import type { HeldTurn } from './local/held-turn.js';
+import { checkLockOptions } from './lock-options.js';
+import { checkOptionNames } from './option-names.js';
+import type { Holder } from './owner/holder.js';
 import { onAbort } from './waiting/on-abort.js';
 import type { Patience } from './waiting/patience.js';
 import { poll } from './waiting/poll.js';
@@ -12,6 +16,8 @@ export interface UpgradeOptions {
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
+
+const upgradeOptions: ReadonlySet<string> = new Set<keyof UpgradeOptions>(['timeout', 'signal']);
 
 /**
  * Exclusive to shared, in one step at each level: first the driver's lock, then the turns of this process, so that
@@ -43,6 +49,8 @@ export async function upgrade(
   options: UpgradeOptions,
   ending: AbortController,
 ): Promise<void> {
+  checkOptionNames(options, upgradeOptions);
+  checkLockOptions(call.name, options);
   if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
   if (!call.upgradable) throw unsupported(call, 'A reader of a ReaderWriterLock');
   if (call.turns[0]?.turn.shared !== true) return;
@@ -100,7 +108,7 @@ function upgradeTurn(call: Acquisition, held: HeldTurn, timeout: number, patienc
       if (patience.deadline !== Number.POSITIVE_INFINITY) {
         cancelTimer = patience.clock.schedule(patience.deadline - patience.clock.now(), () => {
           queue.cancelUpgrade(turn);
-          settle(() => reject(new LockTimeoutError(call.name, timeout, [])));
+          settle(() => reject(new LockTimeoutError(call.name, timeout, [thisProcess()])));
         });
       }
     }
@@ -117,12 +125,20 @@ async function upgradeGrant(call: Acquisition, grant: Grant, timeout: number, pa
   let done: true | undefined;
   try {
     done = await poll<true>({ attempt, giveBack: () => {} }, patience);
-    if (done === undefined) throw new LockTimeoutError(call.name, timeout, []);
+    if (done === undefined) throw new LockTimeoutError(call.name, timeout, await otherHoldersOf(call));
   } finally {
     await upgrading.end();
     // An attempt that was under way may have come true when nobody waited for it any more.
     if (done === undefined) await grant.downgrade?.();
   }
+}
+
+// The record of one of these is our own: we share the lock while we wait.
+async function otherHoldersOf(call: Acquisition): Promise<readonly Holder[]> {
+  const holders = [...(await holdersOf(call))];
+  const own = holders.findIndex(({ pid }) => pid === process.pid);
+  if (own !== -1) holders.splice(own, 1);
+  return holders;
 }
 
 const orNotYet = (done: boolean): true | undefined => done || undefined;

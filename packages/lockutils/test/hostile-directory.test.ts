@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { type LockOptions, lock, Semaphores } from '@oslo-concurrency/lockutils';
+import { type LockOptions, lock, removeExternalLockFile, Semaphores } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it, vi } from 'vitest';
 import { Contender } from './contender.js';
@@ -65,6 +65,15 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     fs.writeFileSync(join(directory.path, 'x'), 'precious');
     await (await lock('x', optionsIn(directory.path))).release();
     expect(fs.readFileSync(join(directory.path, 'x'), 'utf8')).toBe('precious');
+  });
+
+  it('a file with the content of another program is not removed', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'package.json');
+    fs.writeFileSync(path, '{"mine":1}');
+    await lock('package.json', { ...optionsIn(directory.path), removeOnRelease: true }, () => {});
+    await removeExternalLockFile('package.json', { lockPath: directory.path, fair });
+    expect(fs.readFileSync(path, 'utf8')).toBe('{"mine":1}');
   });
 
   it('what another program wrote into the lock file stays as it is when a reader becomes writer', async () => {
@@ -324,15 +333,18 @@ it.runIf(process.getuid?.() === 0)(
   },
 );
 
-it.runIf(process.getuid?.() === 0)('G16 a directory another user owns is an error for this one, and says so', () => {
-  using directory = lockDirectory();
-  fs.chmodSync(directory.path, 0o755);
-  const code = `
+const asRoot = describe.runIf(process.getuid?.() === 0);
+asRoot.each(['755', '700'])('a lock path that another user owns, with mode %s', (mode) => {
+  it('G16 is an error for this one, and says so', () => {
+    using directory = lockDirectory();
+    fs.chmodSync(directory.path, Number.parseInt(mode, 8));
+    const code = `
     process.setuid(65534);
     const { lock } = await import(${JSON.stringify(import.meta.resolve('@oslo-concurrency/lockutils'))});
     await lock('x', { external: true, lockPath: ${JSON.stringify(directory.path)} }).catch((e) => console.log(e.code, e.problem));`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
-  expect(output.trim()).toBe('ERR_LOCK_PATH not-writable');
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+    expect(output.trim()).toBe('ERR_LOCK_PATH not-writable');
+  });
 });
 
 describe('names', () => {

@@ -38,6 +38,16 @@ describe.each(ways)('an upgrade that is waited for, %s', (_where, way) => {
     if (external) await other.acquire('x', alone);
   });
 
+  it('G18 names in its timeout who is in the way, and not its own process for others', async () => {
+    using directory = lockDirectory();
+    await using other = await Contender.start();
+    const { held, leave } = await waiting(directory.path, other);
+    const pid = external ? other.pid : process.pid;
+    await expect(held.upgrade({ timeout: 20 })).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT', holders: [{ pid }] });
+    await held.release();
+    await leave();
+  });
+
   it('G11 is no exclusive lock yet, not for a second call on the same handle either', async () => {
     using directory = lockDirectory();
     await using other = await Contender.start();

@@ -76,19 +76,23 @@ function status(
 }
 
 /**
- * Who is granted a lock alone keeps its ticket until release, and it is the lowest; who barged in has none. So the
- * lowest ticket is a waiter's exactly when it belongs to somebody else than the holder.
+ * Who is granted a lock alone keeps its ticket until release, and only stopped waiters that it passed have lower ones;
+ * who barged in has none. So the first ticket that belongs to the holder is not a waiter's, and all others are.
  */
 function waitersBehind(
   table: LockTable,
   holder: readonly number[],
   tickets: readonly HeldTicket[],
 ): number | undefined {
-  const [lowest] = tickets;
-  if (lowest === undefined) return 0;
-  const pids = table.pids(lowest.inode, lowest.lock);
-  if (pids.length === 0 || holder.length === 0) return undefined;
-  return tickets.length - (pids.some((pid) => holder.includes(pid)) ? 1 : 0);
+  if (tickets.length === 0) return 0;
+  if (holder.length === 0) return undefined;
+  let allKnown = true;
+  for (const { inode, lock } of tickets) {
+    const pids = table.pids(inode, lock);
+    if (pids.some((pid) => holder.includes(pid))) return tickets.length - 1;
+    allKnown &&= pids.length > 0;
+  }
+  return allKnown ? tickets.length : undefined;
 }
 
 function sharedHolders(

@@ -1,11 +1,15 @@
+import { checkOptionNames } from '../option-names.js';
 import { listLockFiles } from './list-lock-files.js';
 import { listLockFolders } from './list-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
 import type { ListLocksOptions } from './lock-path-care.js';
 import type { LockStatus } from './lock-status.js';
 
+const optionNames: ReadonlySet<string> = new Set<keyof ListLocksOptions>(['lockPath']);
+
 /** What the public `listLocks` does. */
 export async function listLocks(options: ListLocksOptions): Promise<LockStatus[]> {
+  checkOptionNames(options, optionNames);
   const directory = directoryOf(options);
   const entries = readLockPath(directory);
   const found =

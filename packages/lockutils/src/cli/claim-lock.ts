@@ -1,7 +1,7 @@
 import { getOption } from '@oslo-concurrency/core';
 import { lock } from '../lock.js';
 import type { Claim } from './claim.js';
-import { complain } from './failure.js';
+import { complain, UsageError } from './failure.js';
 import type { RunOptions } from './run.js';
 import { showWait, standardError } from './wait-notice.js';
 
@@ -40,6 +40,12 @@ export async function claimLock(name: string, label: string, options: RunOptions
 }
 
 async function remember() {
+  // It registers the option.
+  await import('../lock-options.js');
+  const configured = getOption('lockDriver');
+  if (configured !== 'kernel') {
+    throw new UsageError(`--if-killed hold works with the driver kernel only; configured is ${configured}`);
+  }
   const [{ rememberDescriptors }, { kernelDriver }] = await Promise.all([
     import('./lock-descriptors.js'),
     import('../drivers/kernel/kernel-driver.js'),

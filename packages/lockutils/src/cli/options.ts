@@ -19,13 +19,19 @@ export function toWhole(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Refuses the empty text: what an unset variable leaves would mean another directory. */
+function toDirectory(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected a directory.');
+  return text;
+}
+
 /** The options that say where the locks are, as every command has them. */
 export function placeOptions(): readonly Option[] {
   return [
     new Option(
       '--lock-path <dir>',
       'directory of the lock files (default: $OSLO_LOCK_PATH, or what --config-file says)',
-    ),
+    ).argParser(toDirectory),
     new Option('--config-file <file>', 'read lock_path from [oslo_concurrency] of this INI file'),
   ];
 }

@@ -78,6 +78,20 @@ describe.runIf(onLinux)('listLocks', () => {
     expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 0 });
   });
 
+  it('counts a stopped waiter that the holder passed, and the holder not', async () => {
+    using directory = lockDirectory();
+    const options = { external: true, lockPath: directory.path } as const;
+    await using stopped = await Contender.start();
+    await using second = await Contender.start();
+    const held = await lock('x', options);
+    await stopped.queue('x', options);
+    stopped.process.kill('SIGSTOP');
+    const { granted } = await second.queue('x', options);
+    await held.release();
+    await granted;
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+  });
+
   it('believes the kernel where the record lies', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, lockPath: directory.path };

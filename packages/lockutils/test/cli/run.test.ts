@@ -239,8 +239,9 @@ describe('lockutils run', () => {
       [64, ['x', '-E', '256', '--', 'echo', 'ran']],
       [64, ['', '--', 'echo', 'ran']],
       [64, ['..', '--', 'echo', 'ran']],
+      [64, ['x', '--lock-path', '', '--', 'echo', 'ran']],
       [71, ['x', '--lock-path', join(directory.path, 'missing'), '--', 'echo', 'ran']],
-      [71, ['x', '--lock-path', '', '--', 'echo', 'ran']],
+      [71, ['x', '--', 'echo', 'ran']],
     ];
     const ended = cases.map(([, args]) => lockutils(['run', ...args], { OSLO_LOCK_PATH: '' }));
     for (const [index, [status]] of cases.entries()) {
@@ -326,6 +327,15 @@ describe.runIf(linux)('lockutils run that is killed', () => {
       process.kill(pid, 'SIGKILL');
       expect((await lockutils(['run', 'x', '-w', '5', '--', 'true'], within(directory.path))).status).toBe(0);
     }
+  });
+
+  it('--if-killed hold is refused with a driver that cannot, and leaves nothing', async () => {
+    using directory = lockDirectory();
+    const env = { ...within(directory.path), OSLO_LOCK_DRIVER: 'lockfile' };
+    const { status, stderr, stdout } = await lockutils(['run', 'x', '--if-killed', 'hold', '--', 'echo', 'ran'], env);
+    expect({ status, stdout }).toEqual({ status: 64, stdout: '' });
+    expect(stderr).toContain('--if-killed hold works with the driver kernel only; configured is lockfile');
+    expect(readdirSync(directory.path)).toEqual([]);
   });
 
   it('--if-killed hold keeps the lock for what the command left running', async () => {

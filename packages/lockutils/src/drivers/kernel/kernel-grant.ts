@@ -43,7 +43,9 @@ function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockReq
         const passedOn = options?.unused === true && mark.state === 'left';
         if (marked && !passedOn) clearMark(system, fd, 0);
         seat?.leave();
-        if (options?.remove === true && seat === undefined) removeOrWarn(system, request.path, fd);
+        if (options?.remove !== true || seat !== undefined) return;
+        if (mark.state === 'foreign') getLogger().warn(`Not removed: ${request.path} holds what is not of a lock`);
+        else removeOrWarn(system, request.path, fd);
       } finally {
         files.release(file);
       }

@@ -79,7 +79,7 @@ export function explained(system: KernelSystem, path: string, operation: string,
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      if (operation === 'create' && cause.code !== 'EROFS' && system.lstatSync(path) === undefined) {
+      if (operation === 'create' && cause.code !== 'EROFS' && !isThere(system, path)) {
         return new LockPathError(dirname(path), 'not-writable', cause);
       }
       return new LockFileAccessError(path, cause);
@@ -90,6 +90,15 @@ export function explained(system: KernelSystem, path: string, operation: string,
       return new LockUnsupportedError(path, `The system cannot lock this file (${cause.code}); nothing is held`, cause);
     default:
       return cause.code === undefined ? error : new LockFileSystemError(path, operation, cause);
+  }
+}
+
+// A directory that this user may not enter does not even tell.
+function isThere(system: KernelSystem, path: string): boolean {
+  try {
+    return system.lstatSync(path) !== undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -20,7 +20,7 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
-import { type Grant, lock } from '../../../dist/index.js';
+import { type Grant, lock, lockSync } from '../../../dist/index.js';
 import { killChild } from '../../kill-child.js';
 import { testProperty } from '../../property-test.js';
 import { Contender } from './contender.js';
@@ -142,6 +142,39 @@ describe('a holder keeps it while it lives', () => {
     expect(await holder.release(path)).toMatchObject({ error: 'ERR_LOCK_LOST' });
     expect((await holder.try(path)).granted).toBe(false);
     await grant?.release();
+  });
+
+  test('G4 a lock that was taken away by hand is not held here any more: who waits goes on, and release() says it again', async () => {
+    const options = { external: true, driver: 'lockfile', lockPath: directory } as const;
+    const held = await lock('job', options);
+    let waits = (): void => {};
+    const waiting = new Promise<void>((resolve) => {
+      waits = resolve;
+    });
+    const next = lock('job', { ...options, onWait: () => waits() });
+    await waiting;
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    for (const _ of ['once', 'and again']) {
+      await expect(held.release()).rejects.toMatchObject({
+        code: 'ERR_LOCK_RELEASE',
+        cause: { code: 'ERR_LOCK_LOST' },
+      });
+    }
+    expect(held.released).toBe(true);
+    await (await next).release();
+    lockSync('job', { driver: 'lockfile', lockPath: directory, blocking: false }, () => {});
+  });
+
+  test('G4 that is so for lockSync too', () => {
+    const options = { driver: 'lockfile', lockPath: directory } as const;
+    const held = lockSync('job', options);
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    expect(() => held.release()).toThrow(expect.objectContaining({ code: 'ERR_LOCK_RELEASE' }));
+    expect(held.released).toBe(true);
+    held.release();
+    lockSync('job', { ...options, blocking: false }, () => {});
   });
 
   test('an owner that cannot be judged is never put out, and is named', async () => {
