@@ -17,7 +17,6 @@ export async function acquireTogether<T>(
   third: LocksBody<T> | undefined,
 ): Promise<T | HeldLocks> {
   const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
-  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const calls = planAll(names, options);
   if (fn === undefined) return takeInTurn(calls, options);
   const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));

@@ -11,7 +11,10 @@ export function checkNothingFollows(argument: unknown): void {
 
 /** The options and the function of a call `(options?, fn?)`. @throws InvalidOptionError */
 export function optionsOfCall<O, F>(first: O | F, second: F | undefined): readonly [options: O, fn: F | undefined] {
-  if (typeof first !== 'function') return [first as O, second];
-  checkNothingFollows(second);
-  return [{} as O, first as F];
+  if (typeof first === 'function') {
+    checkNothingFollows(second);
+    return [{} as O, first as F];
+  }
+  if (second !== undefined && typeof second !== 'function') throw new InvalidOptionError('fn', 'a function', second);
+  return [first as O, second];
 }

@@ -23,7 +23,6 @@ export function holdSync<T>(
   third: LockSyncBody<T> | undefined,
 ): T | SyncHeldLock {
   const [options, fn] = optionsOfCall<LockSyncOptions, LockSyncBody<T>>(second, third);
-  if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const held = new SyncHeldLock(acquireSync(planSync(name, options)));
   return fn === undefined ? held : holdAround(held, fn);
 }

@@ -44,7 +44,11 @@ export class SyncHeldLock implements Disposable {
     return this.#granted.released;
   }
 
-  /** Gives it back; calling it again does nothing. @throws LockReleaseError when the system failed: still held then */
+  /**
+   * Gives it back; calling it again does nothing.
+   *
+   * @throws LockReleaseError when the system failed: still held then, unless its cause is a LockLostError
+   */
   release(): void {
     this.#granted.releaseSync();
   }

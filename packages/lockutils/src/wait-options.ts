@@ -1,5 +1,5 @@
-import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { LockOptions } from './lock-options.js';
+import { checkOptionNames } from './option-names.js';
 
 /** How one call of a lock object waits; times are milliseconds. What the lock is, its constructor was told. */
 export type WaitOptions = Pick<
@@ -22,10 +22,5 @@ const names: ReadonlySet<string> = new Set<keyof WaitOptions>([
 
 /** Throws for an option of `lock()` that would silently do nothing here. Values are checked by the plan of the call. */
 export function checkWaitOptions(options: unknown): asserts options is WaitOptions {
-  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && !names.has(name)) {
-      throw new InvalidOptionError('options', `without ${name}, which no single call of this lock can choose`, options);
-    }
-  }
+  checkOptionNames(options, names, (name) => `without ${name}, which no single call of this lock can choose`);
 }

@@ -31,8 +31,8 @@ the wait is to outlive its terminal too.
 
 If lockutils itself is killed with SIGKILL, the system frees the lock at once, and --if-killed says what becomes of
 COMMAND: "kill" ends it too (its own children go on), "hold" lets it, and whoever inherits from it, keep the lock until
-they end, as flock(1) does (with the driver kernel only), "leave" lets it go on without. The default is kill where setpriv of util-linux is there,
-else leave.
+they end, as flock(1) does (with the driver kernel only), "leave" lets it go on without. The default is kill where
+setpriv of util-linux is there, else leave.
 
 With --lease it is a lease between machines, and NAME is its name there. It is renewed while COMMAND runs; if it is lost
 all the same, COMMAND and its descendants get SIGTERM, and SIGKILL after a fifteenth of --ttl, which is before anybody
