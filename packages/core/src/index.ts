@@ -15,7 +15,7 @@ export {
 } from './config.js';
 export { ConfigFileError, loadConfigFile } from './config-file.js';
 export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './errors.js';
-export { Later } from './later.js';
+export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';
 export { processState } from './process-state.js';
 export { type CommandEvent, commandChannels, type LockEvent, lockChannels } from './tracing.js';

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { loadPackage } from './load-package.js';
 
 /** What a file sets an option to, and in which line that begins. */
 export interface IniValue {
@@ -57,7 +57,7 @@ export function parseOsloIni(text: string): IniLookup {
   }
   finishEntry();
   // Loaded here: few who import this package read a file, and it takes as long to load as all the rest (G22).
-  const { parse } = createRequire(import.meta.url)('ini') as typeof import('ini');
+  const { parse } = loadPackage<typeof import('ini')>(import.meta.url, 'ini');
   const sections = parse(lines.join('\n')) as {
     readonly [name: string]: { readonly [key: string]: string } | undefined;
   };

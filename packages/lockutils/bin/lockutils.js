@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { lockutils } from '../dist/cli/lockutils.js';
+import { lockutils } from '../dist/lockutils.js';
 
 void lockutils(process.argv.slice(2)).then((status) => {
   process.exitCode = status;

@@ -1,5 +1,11 @@
 import type { Holder } from './owner/holder.js';
 
+/** What runs under a lock; it gets the handle. */
+export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
+
+/** What runs under a lock that {@link lockSync} took; it must not return a promise. */
+export type LockSyncBody<T> = (held: SyncHeldLock) => T;
+
 declare const lockBrand: unique symbol;
 
 /**
@@ -54,4 +60,16 @@ export interface WaitInfo {
   readonly lockFile: string | undefined;
   /** Who holds an external lock now, as far as it can be known; asking costs a few system calls. */
   holders(): Promise<readonly Holder[]>;
+}
+
+/** A lock that {@link lockSync} took. Release it with `release()` or `using`; the end of the process does too. */
+export interface SyncHeldLock
+  extends Disposable,
+    Pick<LockHandle, 'name' | 'external' | 'lockFile' | 'mode' | 'previousOwnerDied' | 'waitedMs' | 'released'> {
+  /**
+   * Gives it back; calling it again does nothing.
+   *
+   * @throws LockReleaseError when the system failed: still held then, unless its cause is a LockLostError
+   */
+  release(): void;
 }

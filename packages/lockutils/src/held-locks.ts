@@ -1,5 +1,5 @@
 import { getLogger } from '@oslo-concurrency/core';
-import type { GrantedLock } from './granted-lock.js';
+import type { GrantedLock } from './locking/held-lock.js';
 
 /** All the locks that one {@link acquireAll} took, held together. Release them with `release()` or `await using`. */
 export class HeldLocks implements AsyncDisposable, Disposable {

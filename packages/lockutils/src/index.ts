@@ -8,7 +8,7 @@ export {
 } from './cleanup/lock-path-care.js';
 export type { LockStatus } from './cleanup/lock-status.js';
 export type { KeepReason } from './cleanup/remove-unused-lock.js';
-export type { Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
+export type { DriverName, Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
 export type { KernelDriverOptions } from './drivers/kernel/kernel-driver.js';
 export type { KernelSystem } from './drivers/kernel/kernel-system.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/lockfile-driver.js';
@@ -35,9 +35,8 @@ export {
   NetworkFileSystemError,
   UpgradeConflictError,
 } from './errors.js';
-export type { HeldLock, LockHandle, WaitInfo } from './held-lock.js';
+export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock, WaitInfo } from './held-lock.js';
 export type { HeldLocks } from './held-locks.js';
-export type { LockBody } from './hold.js';
 export { type InternalLock, internalLock, Semaphores } from './internal-lock.js';
 export {
   type ExternalLockOptions,
@@ -59,9 +58,8 @@ export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
 export { FairLocks, internalFairLock, ReaderWriterLock } from './local/reader-writer-lock.js';
 export { acquireAll, type LocksBody, lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
-export type { DriverName, LockOptions } from './lock-options.js';
+export type { LockOptions } from './lock-options.js';
 export {
-  type LockSyncBody,
   type LockSyncOptions,
   lockSync,
   type SyncSynchronizer,
@@ -73,6 +71,5 @@ export {
   removeExternalLockFileWithPrefix,
   synchronizedWithPrefix,
 } from './prefixed.js';
-export type { SyncHeldLock } from './sync-held-lock.js';
 export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';
 export type { WaitOptions } from './wait-options.js';

@@ -1,8 +1,7 @@
-import type { Acquisition } from './acquisition.js';
-import { engine } from './engine.js';
 import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
 import { LockObject } from './lock-object.js';
 import { checkLockOptions } from './lock-options.js';
+import { type LockCall, planIn } from './locking/call.js';
 import type { WaitOptions } from './wait-options.js';
 
 /** The lock of a name within this process, as an object. Made by {@link internalLock} and `Semaphores.get`. */
@@ -19,8 +18,8 @@ export class InternalLock extends LockObject {
     this.#registry = registry;
   }
 
-  protected override plan(options: WaitOptions): Acquisition {
-    return engine.now().planIn(this.#registry, this.name, undefined, { doLog: false, ...options });
+  protected override plan(options: WaitOptions): LockCall {
+    return planIn(this.#registry, this.name, undefined, { doLog: false, ...options });
   }
 }
 

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { Acquisition } from './acquisition.js';
-import { engine } from './engine.js';
 import { LockNotHeldError } from './errors.js';
 import type { HeldLock } from './held-lock.js';
 import { TurnRegistry } from './local/turn-registry.js';
 import { LockObject, ReaderWriterObject } from './lock-object.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFileAt, lockFilePath } from './lock-path.js';
+import { type LockCall, planIn } from './locking/call.js';
 import { checkOptionNames } from './option-names.js';
 import type { WaitOptions } from './wait-options.js';
 
@@ -60,8 +59,8 @@ export class InterProcessLock extends LockObject {
     return existsSync(this.path);
   }
 
-  protected override plan(options: WaitOptions): Acquisition {
-    return engine.now().planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options });
+  protected override plan(options: WaitOptions): LockCall {
+    return planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options });
   }
 }
 
@@ -151,10 +150,8 @@ export class InterProcessReaderWriterLock extends ReaderWriterObject implements 
     throw new LockNotHeldError(this.path);
   }
 
-  protected override plan(options: WaitOptions, shared: boolean): Acquisition {
-    return engine
-      .now()
-      .planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options, shared });
+  protected override plan(options: WaitOptions, shared: boolean): LockCall {
+    return planIn(this.#registry, this.path, this.path, { doLog: false, ...this.#options, ...options, shared });
   }
 }
 

@@ -1,9 +1,8 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import type { Acquisition } from './acquisition.js';
-import { engine } from './engine.js';
 import { LockNotHeldError } from './errors.js';
-import type { HeldLock } from './held-lock.js';
-import type { LockBody } from './hold.js';
+import type { HeldLock, LockBody } from './held-lock.js';
+import type { LockCall } from './locking/call.js';
+import { holdPlanned } from './locking/hold.js';
 import type { WaitOptions } from './wait-options.js';
 
 /**
@@ -14,7 +13,7 @@ export abstract class LockObject implements AsyncDisposable {
   #held: HeldLock | undefined;
 
   /** The call to make; the base of all that is promised here is `lock()`. @internal */
-  protected abstract plan(options: WaitOptions): Acquisition;
+  protected abstract plan(options: WaitOptions): LockCall;
 
   /** What error messages call it. */
   abstract readonly name: string;
@@ -34,11 +33,11 @@ export abstract class LockObject implements AsyncDisposable {
   acquire<T>(fn: LockBody<T>): Promise<T>;
   acquire<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
   acquire<T>(first: WaitOptions | LockBody<T> = {}, second?: LockBody<T>): Promise<T | HeldLock> {
-    const plan = (options: WaitOptions): Acquisition => this.plan(options);
+    const plan = (options: WaitOptions): LockCall => this.plan(options);
     const onGrant = (held: HeldLock): void => {
       this.#held = held;
     };
-    return engine.use(({ holdPlanned }) => holdPlanned(plan, first, second, onGrant));
+    return holdPlanned(plan, first, second, onGrant);
   }
 
   /** Takes the lock if it is free now; `undefined` when it is not. Never waits. */
@@ -66,7 +65,7 @@ export abstract class LockObject implements AsyncDisposable {
 /** What the reader/writer locks of a process and between processes have in common. */
 export abstract class ReaderWriterObject {
   /** The call to make. @internal */
-  protected abstract plan(options: WaitOptions, shared: boolean): Acquisition;
+  protected abstract plan(options: WaitOptions, shared: boolean): LockCall;
 
   /** Is told of each handle first. @internal */
   protected granted(_held: HeldLock): void {}
@@ -88,8 +87,8 @@ export abstract class ReaderWriterObject {
   }
 
   #hold<T>(shared: boolean, first: WaitOptions | LockBody<T>, second?: LockBody<T>): Promise<T | HeldLock> {
-    const plan = (options: WaitOptions): Acquisition => this.plan(options, shared);
+    const plan = (options: WaitOptions): LockCall => this.plan(options, shared);
     const onGrant = (held: HeldLock): void => this.granted(held);
-    return engine.use(({ holdPlanned }) => holdPlanned(plan, first, second, onGrant));
+    return holdPlanned(plan, first, second, onGrant);
   }
 }

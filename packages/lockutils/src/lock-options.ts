@@ -1,12 +1,8 @@
 import { type Clock, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
-import type { LockDriver } from './drivers/driver.js';
+import type { DriverName, LockDriver } from './drivers/driver.js';
 import { InvalidLockNameError } from './errors.js';
 import type { WaitInfo } from './held-lock.js';
-import type { Semaphores } from './internal-lock.js';
-import type { FairLocks } from './local/reader-writer-lock.js';
-
-/** The drivers that are built in, by name. */
-export type DriverName = 'kernel' | 'lockfile';
+import type { QueueCollection } from './local/turn-registry.js';
 
 declare module '@oslo-concurrency/core' {
   interface ConfigValues {
@@ -50,7 +46,7 @@ export interface LockOptions {
   /** Interval of the poll that sees what no hint tells: a killed holder, a Python peer. 50 by default. */
   readonly delay?: number;
   /** A collection of internal locks of its own: the same name in another one does not contend inside the process. */
-  readonly semaphores?: Semaphores | FairLocks;
+  readonly semaphores?: QueueCollection;
   /** The mechanism of the external lock; the configured one by default. */
   readonly driver?: DriverName | LockDriver;
   /** What others shall read about this holder in their timeouts and in `lockutils ls`. */
@@ -101,7 +97,7 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
     'a number of milliseconds from 1 to 60000',
     (value) => typeof value === 'number' && value >= 1 && value <= 60_000,
   ],
-  semaphores: ['a Semaphores collection', (value) => isFunction((value as Semaphores | null)?.registry?.open)],
+  semaphores: ['a Semaphores collection', (value) => isFunction((value as QueueCollection | null)?.registry?.open)],
   driver: [
     "'kernel', 'lockfile', or an object with tryAcquire and holders",
     (value) =>

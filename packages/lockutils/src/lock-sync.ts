@@ -1,13 +1,13 @@
-import { InvalidOptionError, Later, systemClock } from '@oslo-concurrency/core';
+import { InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { optionsOfCall } from './call-arguments.js';
+import type { LockSyncBody, SyncHeldLock } from './held-lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
-import type { SyncHeldLock } from './sync-held-lock.js';
+import { plan } from './locking/call.js';
+import { holdSync } from './locking/hold.js';
 import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
 
 /** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless said otherwise. */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
-
-/** What runs under a lock that {@link lockSync} took; it must not return a promise. */
-export type LockSyncBody<T> = (held: SyncHeldLock) => T;
 
 /**
  * Takes the lock `name` between processes and stops the thread until it has it: for scripts, not for servers.
@@ -28,14 +28,10 @@ export function lockSync<T>(
   second: LockSyncOptions | LockSyncBody<T> = {},
   third?: LockSyncBody<T>,
 ): T | SyncHeldLock {
-  return machinery.now().holdSync(name, second, third);
+  const [options, fn] = optionsOfCall<LockSyncOptions, LockSyncBody<T>>(second, third);
+  checkSyncOptions(name, options);
+  return holdSync(plan(name, { external: true, ...options }, true), fn);
 }
-
-const machinery = new Later<typeof import('./hold-sync.js')>(
-  import.meta.url,
-  './hold-sync.js',
-  () => import('./hold-sync.js'),
-);
 
 /** Throws for options that a synchronous lock cannot have. */
 export function checkSyncOptions(name: string, options: LockSyncOptions): void {

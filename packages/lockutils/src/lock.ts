@@ -1,7 +1,13 @@
-import { type Engine, engine } from './engine.js';
-import type { HeldLock } from './held-lock.js';
+import { checkNothingFollows } from './call-arguments.js';
+import type { HeldLock, LockBody } from './held-lock.js';
 import type { HeldLocks } from './held-locks.js';
-import type { LockBody } from './hold.js';
+import { acquireTogether, type LocksBody } from './locking/acquire-all.js';
+import { plan } from './locking/call.js';
+import { hold } from './locking/hold.js';
+import { type RemoveLockFileOptions, removeLockFile } from './remove-lock-file.js';
+
+export type { LocksBody, RemoveLockFileOptions };
+
 import type { LockOptions } from './lock-options.js';
 
 const noOptions: LockOptions = Object.freeze({});
@@ -26,28 +32,14 @@ export function lock<T>(
   second: LockOptions | LockBody<T> = noOptions,
   third?: LockBody<T>,
 ): Promise<T | HeldLock> {
-  const { loaded } = engine;
-  if (loaded === undefined) return engine.use((module) => lockBy(module, name, second, third));
   try {
-    return lockBy(loaded, name, second, third);
+    if (typeof second !== 'function') return hold(plan(name, second), third);
+    checkNothingFollows(third);
+    return hold(plan(name, noOptions), second);
   } catch (error) {
     return Promise.reject(error);
   }
 }
-
-function lockBy<T>(
-  { hold, plan, checkNothingFollows }: Engine,
-  name: string,
-  second: LockOptions | LockBody<T>,
-  third: LockBody<T> | undefined,
-): Promise<T | HeldLock> {
-  if (typeof second !== 'function') return hold(plan(name, second), third);
-  checkNothingFollows(third);
-  return hold(plan(name, noOptions), second);
-}
-
-/** What runs under the locks of {@link acquireAll}; it gets the handle. */
-export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
 
 /**
  * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
@@ -67,11 +59,8 @@ export function acquireAll<T>(
   second: LockOptions | LocksBody<T> = {},
   third?: LocksBody<T>,
 ): Promise<T | HeldLocks> {
-  return engine.use(({ acquireTogether }) => acquireTogether(names, second, third));
+  return acquireTogether(names, second, third);
 }
-
-/** Options of {@link removeExternalLockFile}; times are milliseconds. */
-export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;
 
 /**
  * Removes the lock file of `name`, and what lies beside it for it, while holding the lock; waits for it like `lock()`.
@@ -84,5 +73,5 @@ export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'p
  * @throws what `lock()` throws. A file that cannot be removed is a warning in the log, as in oslo.
  */
 export function removeExternalLockFile(name: string, options: RemoveLockFileOptions = {}): Promise<void> {
-  return engine.use(({ removeLockFile }) => removeLockFile(name, options));
+  return removeLockFile(name, options);
 }

@@ -1,5 +1,4 @@
-import type { HeldLock } from './held-lock.js';
-import type { LockBody } from './hold.js';
+import type { HeldLock, LockBody } from './held-lock.js';
 import { lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFileName } from './lock-path.js';

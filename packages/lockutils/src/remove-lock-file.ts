@@ -1,10 +1,12 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
-import { planIn } from './acquisition.js';
-import { hold } from './hold.js';
 import { defaultRegistry } from './local/turn-registry.js';
-import type { RemoveLockFileOptions } from './lock.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFilePath } from './lock-path.js';
+import { planIn } from './locking/call.js';
+import { hold } from './locking/hold.js';
+
+/** Options of {@link removeExternalLockFile}; times are milliseconds. */
+export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;
 
 /** What `removeExternalLockFile` does. */
 export async function removeLockFile(name: string, options: RemoveLockFileOptions): Promise<void> {

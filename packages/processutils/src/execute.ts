@@ -1,6 +1,6 @@
-import { Later } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command.js';
 import type { Output } from './errors.js';
+import { runExecute } from './execution.js';
 
 /** What {@link execute} resolves to. */
 export interface ExecuteResult<Written extends Output = string> {
@@ -54,12 +54,5 @@ export async function execute(
   args: readonly CommandArgument[] = [],
   options: ExecuteOptions = {},
 ): Promise<ExecuteResult<Output>> {
-  // What runs commands is loaded when there is one: whoever imports this package may only want an error class.
-  return execution.use(({ runExecute }) => runExecute(file, args, options));
+  return runExecute(file, args, options);
 }
-
-const execution = new Later<typeof import('./execution.js')>(
-  import.meta.url,
-  './execution.js',
-  () => import('./execution.js'),
-);

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
-import { ConcurrencyError, Later } from '@oslo-concurrency/core';
+import { ConcurrencyError } from '@oslo-concurrency/core';
 import type { SshExecuteOptions } from './check-ssh-command.js';
 import type { EndedCommandFacts, Output } from './errors.js';
 import { shortRepr } from './python-repr.js';
+import { runSshExecute } from './ssh-execution.js';
 
 /** What is needed of a channel of the `ssh2` package. */
 export interface SshChannel extends Readable {
@@ -88,11 +89,5 @@ export async function sshExecute(
   command: string,
   options: SshExecuteOptions = {},
 ): Promise<SshExecuteResult<Output>> {
-  return execution.use(({ runSshExecute }) => runSshExecute(client, command, options));
+  return runSshExecute(client, command, options);
 }
-
-const execution = new Later<typeof import('./ssh-execution.js')>(
-  import.meta.url,
-  './ssh-execution.js',
-  () => import('./ssh-execution.js'),
-);

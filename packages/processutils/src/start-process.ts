@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { execa } from 'execa';
+import { loadPackage } from '@oslo-concurrency/core';
 import type { Command } from './command.js';
 import { descriptorsToSpawn, holdDescriptors } from './spare-descriptors.js';
 import { spawnFailure } from './spawn-failure.js';
@@ -11,6 +11,14 @@ export interface StartedProcess {
   readonly pid: number;
   /** Gives back the descriptors that were put by for it. */
   release(): void;
+}
+
+// At the first command: it takes longer to load than all of ours.
+let loaded: typeof import('execa') | undefined;
+
+function loadExeca(): typeof import('execa') {
+  loaded ??= loadPackage<typeof import('execa')>(import.meta.url, 'execa');
+  return loaded;
 }
 
 /**
@@ -28,6 +36,7 @@ export async function startProcess(
   const pipes = pipesOf(command);
   const descriptors = holdDescriptors(descriptorsToSpawn(Object.values(pipes)), spare);
   if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
+  const { execa } = loadExeca();
   const child = execa(plan.file, plan.args, {
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid }),

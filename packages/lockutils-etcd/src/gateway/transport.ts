@@ -1,4 +1,4 @@
-import { Later } from '@oslo-concurrency/core';
+import { loadPackage } from '@oslo-concurrency/core';
 
 /** Certificates in PEM form. */
 export interface EtcdTls {
@@ -36,7 +36,7 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     unknown
   >;
   const open = async () => {
-    const undici = await loadedUndici.use((module) => module);
+    const undici = loadPackage<typeof import('undici')>(import.meta.url, 'undici');
     return { fetch: undici.fetch, agent: new undici.Agent({ connect, bodyTimeout: 0 }) };
   };
   let opened: ReturnType<typeof open> | undefined;
@@ -58,5 +58,3 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     close: async () => (await opened)?.agent.destroy(),
   });
 }
-
-const loadedUndici = new Later<typeof import('undici')>(import.meta.url, 'undici', () => import('undici'));

@@ -6,9 +6,9 @@ import { lockPathsOf, seatPathsOf } from '../drivers/lockfile/lock-paths.js';
 import type { LockfileFs } from '../drivers/lockfile/lockfile-fs.js';
 import { newsOf } from '../drivers/lockfile/news.js';
 import { isOfDead } from '../drivers/lockfile/owner-file.js';
-import type { Steps } from '../drivers/lockfile/steps.js';
 import type { Holder } from '../owner/holder.js';
 import { parseIdentityName } from '../owner/identity-name.js';
+import type { Steps } from '../steps.js';
 import { heldBy, type LockStatus } from './lock-status.js';
 
 /** What {@link folderLockStatus} tells of a lock. */

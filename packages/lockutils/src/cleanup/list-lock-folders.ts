@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { promisedFs } from '../drivers/lockfile/lockfile-fs.js';
-import { run } from '../drivers/lockfile/steps.js';
+import { run } from '../steps.js';
 import { folderLockStatus } from './folder-lock-status.js';
 import { lockFolderNames } from './lock-folder-names.js';
 import type { LockStatus } from './lock-status.js';

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import type { DriverName } from '../drivers/driver.js';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { markedDriver } from '../drivers/lock-path-marker.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
-import type { DriverName } from '../lock-options.js';
 import { lockPathProblem } from '../lock-path.js';
 
 /** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */

@@ -1,4 +1,5 @@
-import { Later } from '@oslo-concurrency/core';
+import { cleanLocks as doCleanLocks } from './clean-locks.js';
+import { listLocks as doListLocks } from './list-locks.js';
 import type { LockStatus } from './lock-status.js';
 import type { KeepReason } from './remove-unused-lock.js';
 
@@ -42,14 +43,8 @@ export interface CleanLocksResult {
  * await cleanLocks({ olderThan: 7 * 24 * 3600 * 1000 });
  */
 export function cleanLocks(options: CleanLocksOptions = {}): Promise<CleanLocksResult> {
-  return cleaning.use((module) => module.cleanLocks(options));
+  return doCleanLocks(options);
 }
-
-const cleaning = new Later<typeof import('./clean-locks.js')>(
-  import.meta.url,
-  './clean-locks.js',
-  () => import('./clean-locks.js'),
-);
 
 /** Options of {@link listLocks}. */
 export interface ListLocksOptions {
@@ -70,11 +65,5 @@ export interface ListLocksOptions {
  * for (const { name, state, holders } of await listLocks()) console.log(name, state, holders[0]?.pid);
  */
 export function listLocks(options: ListLocksOptions = {}): Promise<LockStatus[]> {
-  return listing.use((module) => module.listLocks(options));
+  return doListLocks(options);
 }
-
-const listing = new Later<typeof import('./list-locks.js')>(
-  import.meta.url,
-  './list-locks.js',
-  () => import('./list-locks.js'),
-);

@@ -6,9 +6,9 @@ import type { LockfileFs } from '../drivers/lockfile/lockfile-fs.js';
 import { newsOf } from '../drivers/lockfile/news.js';
 import { folderRemoved, isOfDead, quietly, removed } from '../drivers/lockfile/owner-file.js';
 import { Seats } from '../drivers/lockfile/seats.js';
-import type { Steps } from '../drivers/lockfile/steps.js';
 import { UnseenHold } from '../drivers/lockfile/unseen-hold.js';
 import { newIdentityName } from '../owner/identity-name.js';
+import type { Steps } from '../steps.js';
 import { type FolderLockStatus, folderLockStatus } from './folder-lock-status.js';
 import type { CleaningRule, KeepReason } from './remove-unused-lock.js';
 

@@ -1,7 +1,9 @@
 import { getOption } from '@oslo-concurrency/core';
+import { kernelDriver } from '../drivers/kernel/kernel-driver.js';
 import { lock } from '../lock.js';
 import type { Claim } from './claim.js';
 import { complain, UsageError } from './failure.js';
+import { rememberDescriptors } from './lock-descriptors.js';
 import type { RunOptions } from './run.js';
 import { showWait, standardError } from './wait-notice.js';
 
@@ -10,7 +12,7 @@ export async function claimLock(name: string, label: string, options: RunOptions
   if (getOption('disableProcessLocking')) {
     complain('process locking is disabled by configuration, so the command runs without a lock');
   }
-  const descriptors = options.ifKilled === 'hold' ? await remember() : undefined;
+  const descriptors = options.ifKilled === 'hold' ? remember() : undefined;
   let endNotice = (): void => {};
   try {
     const held = await lock(name, {
@@ -39,17 +41,11 @@ export async function claimLock(name: string, label: string, options: RunOptions
   }
 }
 
-async function remember() {
-  // It registers the option.
-  await import('../lock-options.js');
+function remember() {
   const configured = getOption('lockDriver');
   if (configured !== 'kernel') {
     throw new UsageError(`--if-killed hold works with the driver kernel only; configured is ${configured}`);
   }
-  const [{ rememberDescriptors }, { kernelDriver }] = await Promise.all([
-    import('./lock-descriptors.js'),
-    import('../drivers/kernel/kernel-driver.js'),
-  ]);
   const { system, handOver } = rememberDescriptors();
   return { driver: kernelDriver({ system }), handOver };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { lockfileLeaseDriver } from '../drivers/lockfile/lockfile-lease-driver.js';
 import type { LeaseDriver } from '../lease/lease-driver.js';
 import { UsageError } from './failure.js';
 
@@ -26,7 +27,6 @@ interface EtcdPackage {
 export async function openLeaseDriver(url: string): Promise<OpenLeaseDriver> {
   const [scheme] = url.split(':', 1);
   if (scheme === 'file') {
-    const { lockfileLeaseDriver } = await import('../drivers/lockfile/lockfile-lease-driver.js');
     return { driver: lockfileLeaseDriver({ lockPath: directoryIn(url) }), close: async () => {} };
   }
   if (scheme !== 'etcd' && scheme !== 'etcds') {

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import { isConcurrencyError, loadConfigFile } from '@oslo-concurrency/core';
 import { type ChildEnd, startChild } from './child-command.js';
 import type { Claim } from './claim.js';
+import { claimLease } from './claim-lease.js';
 import { claimLock } from './claim-lock.js';
 import { deathWatch } from './death-watch.js';
 import { endWhenLost } from './end-when-lost.js';
@@ -60,7 +61,6 @@ function checkTogether(options: RunOptions): void {
 
 async function take(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {
   if (options.lease === undefined) return claimLock(name, label, options, signal);
-  const { claimLease } = await import('./claim-lease.js');
   return claimLease(name, label, options.lease, options, signal);
 }
 

@@ -1,5 +1,8 @@
 import type { Holder } from '../owner/holder.js';
 
+/** The drivers that are built in, by name. */
+export type DriverName = 'kernel' | 'lockfile';
+
 /** What a driver is asked to lock. Two requests with the same `path` are for the same lock. */
 export interface LockRequest {
   /** The lock name as the user said it, for messages. */

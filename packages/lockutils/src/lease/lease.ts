@@ -1,7 +1,8 @@
-import { ConcurrencyError, Later } from '@oslo-concurrency/core';
+import { ConcurrencyError } from '@oslo-concurrency/core';
 import { describeHolders } from '../errors.js';
 import type { Holder } from '../owner/holder.js';
 import type { HeldLease } from './held-lease.js';
+import { holdLease } from './hold-lease.js';
 import type { LeaseOptions } from './lease-options.js';
 
 /**
@@ -23,14 +24,8 @@ export function lease<T>(
   options: LeaseOptions,
   fn?: (held: HeldLease) => T | PromiseLike<T>,
 ): Promise<T | HeldLease> {
-  return machinery.use(({ holdLease }) => holdLease(name, options, fn));
+  return holdLease(name, options, fn);
 }
-
-const machinery = new Later<typeof import('./hold-lease.js')>(
-  import.meta.url,
-  './hold-lease.js',
-  () => import('./hold-lease.js'),
-);
 
 /**
  * Why a lease ended under its holder. `unreachable`: no renewal came through in time · `blocked`: the event loop was

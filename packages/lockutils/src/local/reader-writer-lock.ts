@@ -1,8 +1,7 @@
-import type { Acquisition } from '../acquisition.js';
-import { engine } from '../engine.js';
 import type { HeldLock } from '../held-lock.js';
 import { ReaderWriterObject } from '../lock-object.js';
 import { checkLockOptions } from '../lock-options.js';
+import { type LockCall, planIn } from '../locking/call.js';
 import type { WaitOptions } from '../wait-options.js';
 import type { TurnQueue } from './turn-queue.js';
 import { defaultRegistry, TurnRegistry } from './turn-registry.js';
@@ -61,8 +60,8 @@ export class ReaderWriterLock extends ReaderWriterObject {
     return this.#isMine(handle) && handle.mode === 'exclusive';
   }
 
-  protected override plan(options: WaitOptions, shared: boolean): Acquisition {
-    const call = engine.now().planIn(this.#registry, this.name, undefined, { doLog: false, ...options, shared });
+  protected override plan(options: WaitOptions, shared: boolean): LockCall {
+    const call = planIn(this.#registry, this.name, undefined, { doLog: false, ...options, shared });
     return shared ? { ...call, upgradable: false } : call;
   }
 

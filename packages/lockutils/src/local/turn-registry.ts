@@ -51,6 +51,14 @@ export class TurnRegistry {
   }
 }
 
+/** A collection of internal locks: `Semaphores` or `FairLocks`. */
+export interface QueueCollection {
+  /** How many names are held or waited for now. */
+  readonly size: number;
+  /** The queues by name. Not for use outside this package. @internal */
+  readonly registry: TurnRegistry;
+}
+
 /** The default collection: one a process, whatever number of copies of this package are installed. */
 export const defaultRegistry = processState('lockutils/names', 1, () => new TurnRegistry());
 

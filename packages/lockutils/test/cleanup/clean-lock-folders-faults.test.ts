@@ -1,7 +1,7 @@
 import { lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { removeUnusedFolders } from '../../dist/cleanup/remove-unused-folders.js';
-import { runSync } from '../../dist/drivers/lockfile/steps.js';
+import { removeUnusedFolders } from '../../build/cleanup/remove-unused-folders.js';
+import { runSync } from '../../build/steps.js';
 import type { Place } from '../../src/drivers/driver.js';
 import { Contender, type Mode } from '../drivers/lockfile/contender.js';
 import { failingAt } from '../drivers/lockfile/failing-fs.js';

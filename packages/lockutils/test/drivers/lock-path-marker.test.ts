@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeHiddenFolder } from '../../dist/drivers/hidden-folder.js';
-import { claimLockPath } from '../../dist/drivers/lock-path-marker.js';
+import { makeHiddenFolder } from '../../build/drivers/hidden-folder.js';
+import { claimLockPath } from '../../build/drivers/lock-path-marker.js';
 
 const claimer = fileURLToPath(new URL('../fixtures/claim-lock-path.mjs', import.meta.url));
 let directory: string;

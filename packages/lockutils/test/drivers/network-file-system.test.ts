@@ -2,7 +2,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { networkFileSystemOf, refuseNetworkFileSystem } from '../../dist/drivers/network-file-system.js';
+import { networkFileSystemOf, refuseNetworkFileSystem } from '../../build/drivers/network-file-system.js';
 
 describe('G20 a lock path on a network file system', () => {
   test('is told from a local one', () => {

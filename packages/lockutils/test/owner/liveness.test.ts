@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { liveness } from '../../dist/owner/liveness.js';
-import { ownIdentity, type ProcessIdentity } from '../../dist/owner/process-identity.js';
+import { liveness } from '../../build/owner/liveness.js';
+import { ownIdentity, type ProcessIdentity } from '../../build/owner/process-identity.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
 const started: ChildProcess[] = [];

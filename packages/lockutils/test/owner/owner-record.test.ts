@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { liveness } from '../../dist/owner/liveness.js';
+import { liveness } from '../../build/owner/liveness.js';
 import {
   decodeOwnerRecord,
   encodeOwnerRecord,
   holderOf,
   maxOwnerRecordBytes,
   restampOwnerRecord,
-} from '../../dist/owner/owner-record.js';
-import { ownIdentity } from '../../dist/owner/process-identity.js';
+} from '../../build/owner/owner-record.js';
+import { ownIdentity } from '../../build/owner/process-identity.js';
 import { testProperty } from '../property-test.js';
 
 describe('an owner record', () => {
@@ -102,7 +102,7 @@ describe('an owner record', () => {
   });
 
   test('shows program and script, but no further argument and nothing that was evaluated', () => {
-    const program = `import(${JSON.stringify(new URL('../../dist/owner/command-line.js', import.meta.url).href)})
+    const program = `import(${JSON.stringify(new URL('../../build/owner/command-line.js', import.meta.url).href)})
       .then(({ ownCommand }) => console.log(ownCommand()))`;
     expect(execFileSync(process.execPath, ['-e', program, '/secret']).toString()).toBe('node\n');
     expect(execFileSync(process.execPath, ['-', '/secret'], { input: program }).toString()).toBe('node\n');

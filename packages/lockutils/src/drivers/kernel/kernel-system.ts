@@ -1,6 +1,5 @@
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { getLogger, Later } from '@oslo-concurrency/core';
+import { checkDescriptors, getLogger, loadPackage } from '@oslo-concurrency/core';
 import { AddOnUnavailableError } from '../../errors.js';
 
 /**
@@ -34,9 +33,9 @@ let addOn: AddOn | undefined;
 
 // At the first lock, not at import: who never takes an external lock needs no add-on.
 function loadAddOn(): AddOn {
-  Later.checkDescriptors();
+  checkDescriptors();
   try {
-    addOn = createRequire(import.meta.url)('fs-native-extensions') as AddOn;
+    addOn = loadPackage<AddOn>(import.meta.url, 'fs-native-extensions');
     return addOn;
   } catch (error) {
     throw new AddOnUnavailableError(error);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { LockFileSystemError } from '../../errors.js';
 import { newIdentityName } from '../../owner/identity-name.js';
+import { type Steps, step } from '../../steps.js';
 import type { LockPaths } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { discardOwnerFile, isCode } from './owner-file.js';
-import { type Steps, step } from './steps.js';
 
 /**
  * The next fencing token: one more than the last.

@@ -1,9 +1,9 @@
+import { run, runSync } from '../../steps.js';
 import type { LockRequest, Place } from '../driver.js';
 import { explained } from './explained.js';
 import { onEntryChange } from './folder-watch.js';
 import { lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
-import { run, runSync } from './steps.js';
 import { TicketFolder } from './ticket-folder.js';
 
 /** Joins the line for a lock, with one folder per ticket. */

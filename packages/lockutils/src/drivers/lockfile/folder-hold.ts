@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LockLostError } from '../../errors.js';
+import { type Steps, step } from '../../steps.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { moveIn } from './move-in.js';
@@ -14,7 +15,6 @@ import {
   removed,
 } from './owner-file.js';
 import { isNumber, type Seats } from './seats.js';
-import { type Steps, step } from './steps.js';
 
 /** What is asked for by {@link FolderHold.take}. */
 export interface HoldFacts {

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
+import { type Steps, step } from '../../steps.js';
 import { lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import type { Answer, LockfileFs } from './lockfile-fs.js';
 import { isOfDead } from './owner-file.js';
 import { isNumber } from './seats.js';
-import { type Steps, step } from './steps.js';
 
 /** An owner file in the folder of a lock, of somebody who lives or not. */
 export interface OwnerEntry {

@@ -3,13 +3,13 @@ import { LockLostError } from '../../errors.js';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
+import { type Steps, step } from '../../steps.js';
 import { nextToken } from './fencing-token.js';
 import type { LeaseFs } from './lease-fs.js';
 import { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf } from './lock-paths.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { isCode, quietly } from './owner-file.js';
-import { type Steps, step } from './steps.js';
 
 /** What one attempt at a lease is asked for. Times are milliseconds. */
 export interface LeaseFolderRequest {

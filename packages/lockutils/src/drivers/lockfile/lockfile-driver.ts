@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { checkLockPath } from '../../lock-path.js';
+import { run, runSync, type Steps, step } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
 import { claimLockPath } from '../lock-path-marker.js';
 import { explained } from './explained.js';
@@ -15,7 +16,6 @@ import { explaining, lockfileGrant, performer } from './lockfile-grant.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { loadProperLockfile } from './proper-lockfile.js';
 import { Seats } from './seats.js';
-import { run, runSync, type Steps, step } from './steps.js';
 import { sweepOnce } from './sweep.js';
 
 /** Options of {@link lockfileDriver}. */

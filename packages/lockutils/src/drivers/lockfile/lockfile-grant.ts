@@ -1,7 +1,7 @@
+import { run, runSync, type Steps } from '../../steps.js';
 import type { Grant, Upgrade } from '../driver.js';
 import { explained } from './explained.js';
 import type { FolderHold } from './folder-hold.js';
-import { run, runSync, type Steps } from './steps.js';
 
 /** Runs steps at once, or resolves when they are done. */
 export type Perform = <T>(steps: Steps<T>) => T | Promise<T>;

@@ -6,6 +6,7 @@ import type { Holder } from '../../owner/holder.js';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { ownIdentity } from '../../owner/process-identity.js';
+import { run } from '../../steps.js';
 import { explained } from './explained.js';
 import { onEntryChange } from './folder-watch.js';
 import { LeaseFolder } from './lease-folder.js';
@@ -14,7 +15,6 @@ import { lockCall } from './lock-call.js';
 import { heldFolderOf, lockPathsOf } from './lock-paths.js';
 import { namesIn } from './owner-file.js';
 import { loadProperLockfile } from './proper-lockfile.js';
-import { run } from './steps.js';
 import { sweepOnce } from './sweep.js';
 
 /** Options of {@link lockfileLeaseDriver}. */

@@ -1,5 +1,5 @@
+import { run, runSync, type Steps } from '../../steps.js';
 import type { ProperLockfileFs } from './proper-lockfile.js';
-import { run, runSync, type Steps } from './steps.js';
 
 // Times that proper-lockfile takes for stale and for fresh whatever the clock says.
 const stale = new Date(-8.64e15);

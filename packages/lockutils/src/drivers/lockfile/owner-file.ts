@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
+import { type Steps, step } from '../../steps.js';
 import { forgetLockPaths, type LockArea, lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { Answer, LockfileFs } from './lockfile-fs.js';
-import { type Steps, step } from './steps.js';
 
 /** What an owner file tells besides whose it is. */
 export interface OwnerFacts {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
-import { Later } from '@oslo-concurrency/core';
+import { checkDescriptors } from '@oslo-concurrency/core';
 
 /** What proper-lockfile asks of the file system it is given; all others of its calls go through these. */
 export interface ProperLockfileFs {
@@ -49,7 +49,7 @@ export function loadProperLockfile(): ProperLockfile {
 }
 
 function loadQuietly(): ProperLockfile {
-  Later.checkDescriptors();
+  checkDescriptors();
   const require = createRequire(import.meta.url);
   const entry = require.resolve('proper-lockfile');
   const ofPackage = dirname(entry) + sep;

@@ -1,10 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
+import { type Steps, step } from '../../steps.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import { isCode, isOfDead, namesIn, openToOthers, prepareFolder, quietly } from './owner-file.js';
-import { type Steps, step } from './steps.js';
 
 // Each means that others removed a folder between two of our calls.
 const maxRounds = 100;

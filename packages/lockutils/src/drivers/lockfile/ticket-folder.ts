@@ -3,10 +3,10 @@ import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js
 import { type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { isStopped } from '../../owner/stopped.js';
+import { type Steps, step } from '../../steps.js';
 import { lockPathsOf, sharedModeOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
-import { type Steps, step } from './steps.js';
 
 // Milliseconds in line after which one looks past those that are stopped.
 const stoppedPatience = 200;

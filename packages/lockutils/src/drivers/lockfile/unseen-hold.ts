@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
+import { type Steps, step } from '../../steps.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, upgradeName } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import { discardOwnerFile, openToOthers, prepareFolder, quietly, removed } from './owner-file.js';
-import { type Steps, step } from './steps.js';
 
 /** What those who look at the lock meanwhile read. */
 const label = 'removing what is left of a lock';

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeHiddenFolder } from '../../../dist/drivers/hidden-folder.js';
-import { LockFolder } from '../../../dist/drivers/lockfile/lock-folder.js';
-import { type LockfileFs, synchronousFs } from '../../../dist/drivers/lockfile/lockfile-fs.js';
-import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
-import { parseIdentityName } from '../../../dist/owner/identity-name.js';
+import { makeHiddenFolder } from '../../../build/drivers/hidden-folder.js';
+import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
+import { type LockfileFs, synchronousFs } from '../../../build/drivers/lockfile/lockfile-fs.js';
+import { parseIdentityName } from '../../../build/owner/identity-name.js';
+import type { Steps } from '../../../build/steps.js';
 
 // A memory file system where there is one: tens of thousands of runs on a real file system, each call for real.
 export function makeLockPath(): string {

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { removeUnusedFolders } from '../../../dist/cleanup/remove-unused-folders.js';
-import { FolderHold } from '../../../dist/drivers/lockfile/folder-hold.js';
-import { LockFolder } from '../../../dist/drivers/lockfile/lock-folder.js';
-import { Seats } from '../../../dist/drivers/lockfile/seats.js';
-import type { Steps } from '../../../dist/drivers/lockfile/steps.js';
-import { UnseenHold } from '../../../dist/drivers/lockfile/unseen-hold.js';
-import { parseIdentityName } from '../../../dist/owner/identity-name.js';
+import { removeUnusedFolders } from '../../../build/cleanup/remove-unused-folders.js';
+import { FolderHold } from '../../../build/drivers/lockfile/folder-hold.js';
+import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
+import { Seats } from '../../../build/drivers/lockfile/seats.js';
+import { UnseenHold } from '../../../build/drivers/lockfile/unseen-hold.js';
+import { parseIdentityName } from '../../../build/owner/identity-name.js';
+import type { Steps } from '../../../build/steps.js';
 import { Failure, nameOf, steppedFs } from './interleaving.js';
 
 /** What an actor does; `clean all` removes what the next holder was to be told, too. */

@@ -1,14 +1,16 @@
 import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { type Acquisition, planIn } from './acquisition.js';
-import { optionsOfCall } from './call-arguments.js';
-import type { GrantedLock } from './granted-lock.js';
-import { HeldLocks, releaseAll } from './held-locks.js';
+import { optionsOfCall } from '../call-arguments.js';
+import { HeldLocks, releaseAll } from '../held-locks.js';
+import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
+import { type Body, currentBody, newBody } from '../local/wait-graph.js';
+import { checkLockOptions, type LockOptions } from '../lock-options.js';
+import { lockFilePath } from '../lock-path.js';
+import { type LockCall, planIn } from './call.js';
+import type { GrantedLock } from './held-lock.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
-import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
-import { type Body, currentBody, newBody } from './local/wait-graph.js';
-import type { LocksBody } from './lock.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
-import { lockFilePath } from './lock-path.js';
+
+/** What runs under the locks of {@link acquireAll}; it gets the handle. */
+export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
 
 /** What {@link acquireAll} does. */
 export async function acquireTogether<T>(
@@ -29,7 +31,7 @@ export async function acquireTogether<T>(
 }
 
 /** Makes each call one inside the one before, as nested `lock(name, fn)` would be: the deadlock checks see what is held. */
-function nestIn(outer: Body | undefined): (call: Acquisition) => Acquisition {
+function nestIn(outer: Body | undefined): (call: LockCall) => LockCall {
   let inside = outer;
   return (call) => {
     const body = newBody(call.name, inside);
@@ -50,7 +52,7 @@ function nestIn(outer: Body | undefined): (call: Acquisition) => Acquisition {
  * all of them stand in one line, and a line is no circle.
  * Files in name order would not do: under two prefixes, two names can stand in one order and their files in the other.
  */
-function planAll(names: readonly string[], options: LockOptions): Acquisition[] {
+function planAll(names: readonly string[], options: LockOptions): LockCall[] {
   if (!Array.isArray(names)) throw new InvalidOptionError('names', 'an array of lock names', names);
   for (const name of names) checkLockOptions(name, options);
   checkLockOptions('none', options);
@@ -63,7 +65,7 @@ function planAll(names: readonly string[], options: LockOptions): Acquisition[] 
   return [...turns, ...files].map((call) => ({ ...call, start }));
 }
 
-function filesOf(names: readonly string[], options: LockOptions): Acquisition[] {
+function filesOf(names: readonly string[], options: LockOptions): LockCall[] {
   const nameOf = new Map<string, string>();
   for (const name of names) {
     const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
@@ -73,7 +75,7 @@ function filesOf(names: readonly string[], options: LockOptions): Acquisition[] 
   return paths.map((path) => planIn(new TurnRegistry(), nameOf.get(path) ?? path, path, { ...options, doLog: false }));
 }
 
-async function takeInTurn(calls: readonly Acquisition[], options: LockOptions): Promise<HeldLocks> {
+async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Promise<HeldLocks> {
   const granted: GrantedLock[] = [];
   try {
     for (const call of calls) {

@@ -1,51 +1,63 @@
 import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
-import { acquire } from './acquire.js';
-import { type Acquisition, eventOf } from './acquisition.js';
-import { optionsOfCall } from './call-arguments.js';
-import { type GrantedLock, releasedAtOnce } from './granted-lock.js';
-import type { HeldLock } from './held-lock.js';
-import { type Body, newBody, runBody } from './local/wait-graph.js';
-import { checkWaitOptions, type WaitOptions } from './wait-options.js';
-import { isThenable } from './waiting/thenable.js';
-
-/** What runs under a lock; it gets the handle. */
-export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
+import { optionsOfCall } from '../call-arguments.js';
+import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from '../held-lock.js';
+import { type Body, newBody, runBody } from '../local/wait-graph.js';
+import { isThenable } from '../steps.js';
+import { checkWaitOptions, type WaitOptions } from '../wait-options.js';
+import { acquire, acquireSync } from './acquire.js';
+import { eventOf, type LockCall } from './call.js';
+import { type GrantedLock, releasedAtOnce, SyncGrantedLock } from './held-lock.js';
 
 /** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */
-export function hold<T>(call: Acquisition, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
-  // Not async, and so its callees: on Node 20 the deadlock check makes each promise three times as dear, and a grant at
-  // once needs one only.
+export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
+  // Not async: on Node 20 the deadlock check makes each promise three times as dear, and a grant at once needs one only.
   try {
     if (fn === undefined) return Promise.resolve(acquireWatched(call) as GrantedLock & HeldLock);
     if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
     if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
-    const acquired = acquireWatched(call);
-    return isThenable(acquired) ? holdLater(call, acquired, fn) : holdGranted(call, acquired, fn);
+    const held = acquireWatched(call);
+    return isThenable(held) ? held.then((later) => holdGranted(call, later, fn)) : holdGranted(call, held, fn);
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-async function holdLater<T>(call: Acquisition, acquired: Promise<GrantedLock>, fn: LockBody<T>): Promise<T> {
-  return holdGranted(call, await acquired, fn);
+function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): Promise<T> {
+  const held = granted as GrantedLock & HeldLock;
+  const warned = call.options.warnAfter !== undefined;
+  return holdAround(held, call.body, warned ? () => watchOver(call, 'holding', () => fn(held)) : fn);
 }
 
-function holdGranted<T>(call: Acquisition, granted: GrantedLock, fn: LockBody<T>): Promise<T> {
-  const held = granted as GrantedLock & HeldLock;
-  if (call.options.warnAfter === undefined) return holdAround(held, call.body, fn);
-  return holdAround(held, call.body, () => watchOver(call, 'holding', () => fn(held)));
+/** The same without promises, by stopping the thread; `fn` must be through when it returns. */
+export function holdSync<T>(call: LockCall, fn: LockSyncBody<T> | undefined): T | SyncHeldLock {
+  const held = new SyncGrantedLock(acquireSync(call));
+  if (fn === undefined) return held;
+  let value: T;
+  try {
+    value = fn(held);
+  } catch (error) {
+    try {
+      held.release();
+    } catch (failure) {
+      // The body's error is what the caller must see (G14).
+      getLogger().error((failure as Error).message);
+    }
+    throw error;
+  }
+  held.release();
+  if (!isThenable(value)) return value;
+  throw new InvalidOptionError('fn', 'synchronous: what it goes on with runs without the lock; use lock()', value);
 }
 
 /** Acquires, and warns of a wait that lasts longer than `warnAfter`. */
-export function acquireWatched(call: Acquisition): GrantedLock | Promise<GrantedLock> {
-  const acquired = acquire(call);
-  if (call.options.warnAfter === undefined || !isThenable(acquired)) return acquired;
-  return watchOver(call, 'waiting for', () => acquired);
+export function acquireWatched(call: LockCall): GrantedLock | Promise<GrantedLock> {
+  if (call.options.warnAfter === undefined) return acquire(call);
+  return watchOver(call, 'waiting for', () => acquire(call));
 }
 
 /** Runs `fn`, and warns if it takes longer than `warnAfter`. */
 export function watchOver<T>(
-  call: Acquisition,
+  call: LockCall,
   phase: 'waiting for' | 'holding',
   fn: () => T | PromiseLike<T>,
 ): Promise<T> {
@@ -64,7 +76,7 @@ export function watchOver<T>(
  * before anybody else.
  */
 export async function holdPlanned<T>(
-  plan: (options: WaitOptions) => Acquisition,
+  plan: (options: WaitOptions) => LockCall,
   first: WaitOptions | LockBody<T>,
   second: LockBody<T> | undefined,
   onGrant: (held: HeldLock) => void,

@@ -1,0 +1,85 @@
+// Bundles one package: one file for each entry that package.json names, and one for each program that the package starts.
+// Run in the package's folder, after `tsc`, whose output in build/ stays unbundled: tests of internals read that.
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const home = process.cwd();
+const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+const dist = join(home, 'dist');
+
+// Nothing else stays outside: what is neither ours nor one of these, the bundler cannot find, and fails.
+const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+
+/** The source of each entry that package.json names, and what its file in dist/ is called. */
+const entries = Object.values(manifest.exports)
+  .filter(({ types }) => types !== undefined)
+  .map(({ types, default: file }) => [
+    types.replace('./dist/', './src/').replace(/\.d\.ts$/, '.ts'),
+    basename(file, '.js'),
+  ]);
+
+/** The source of each program that runs in a process or thread of its own, and what its file in dist/ is called. */
+const programs = new Map(
+  {
+    lockutils: ['cli/lockutils', 'cli/lockutils-wrapper'],
+    processutils: ['watcher-program'],
+    fixture: [
+      'contenders/contender-main',
+      'contenders/guard-main',
+      'contenders/lock-contender',
+      'executables/fake-executable-main',
+      'verify-lease-driver/remote-holder-main',
+    ],
+  }[basename(home)]?.map((program) => [resolve('src', `${program}.ts`), basename(program)]),
+);
+
+// Code says where a file of its package lies as seen from its own source. In a bundle that is seen from dist/.
+const fileUrls = {
+  name: 'file-urls',
+  transform(code, id) {
+    const bundled = code.replace(/new URL\('(\.[^']+)', import\.meta\.url\)/g, (whole, path) => {
+      const target = resolve(dirname(id), path);
+      const program = programs.get(target.replace(/\.js$/, '.ts'));
+      if (program !== undefined) return `new URL('./${program}.js', import.meta.url)`;
+      // The others stand in examples of doc comments.
+      return existsSync(target) ? `new URL('${relative(dist, target)}', import.meta.url)` : whole;
+    });
+    // Lines stay where they are, so the source map needs no change.
+    return bundled === code ? null : { code: bundled, map: null };
+  },
+};
+
+rmSync(dist, { recursive: true, force: true });
+await bundle(Object.fromEntries(entries.map(([source, name]) => [name, source])));
+// Each alone: a program shares no state with anybody, and one file is read quicker than two.
+for (const [source, name] of programs) await bundle({ [name]: source });
+// Types stay a file a source, as tsc wrote them.
+for (const file of readdirSync(join(home, 'build'), { recursive: true })) {
+  if (/\.d\.ts(\.map)?$/.test(file)) cpSync(join(home, 'build', file), join(dist, file));
+}
+
+async function bundle(input) {
+  const bundled = await rolldown({
+    input,
+    external: (id) => isBuiltin(id) || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
+    platform: 'node',
+    transform: { target: 'es2022' },
+    plugins: [fileUrls],
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(log.message);
+    },
+  });
+  // Entries that share classes and state share one file of them.
+  const shared = Object.keys(input).length > 1 ? { groups: [{ name: 'shared', minShareCount: 2 }] } : undefined;
+  await bundled.write({
+    dir: dist,
+    format: 'esm',
+    sourcemap: true,
+    minify: false,
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    codeSplitting: shared,
+  });
+}
