@@ -6,6 +6,7 @@ import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { checkExitCodes } from './exit-codes.js';
 import { checkInput } from './feed-input.js';
 import { hidden } from './hidden-value.js';
+import { checkKillSignal } from './kill-signal.js';
 import { checkLogErrors, checkLogging } from './log-policy.js';
 import {
   checkDuration,
@@ -43,6 +44,7 @@ const optionNames: Readonly<Record<OptionName, true>> = {
   onCompletion: true,
   prlimit: true,
   timeout: true,
+  killSignal: true,
   killGrace: true,
   signal: true,
   killOnParentExit: true,
@@ -107,6 +109,7 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
     onCompletion: checkFunction('onCompletion', given.onCompletion),
     limits: checkLimits(given.prlimit),
     timeout: checkNumber('timeout', given.timeout ?? forever, 'milliseconds, more than 0', (ms) => ms > 0),
+    killSignal: checkKillSignal(given.killSignal),
     killGrace: checkDuration('killGrace', given.killGrace ?? 5000),
     signal: checkSignal(given.signal),
     killOnParentExit: checkFlag('killOnParentExit', given.killOnParentExit),

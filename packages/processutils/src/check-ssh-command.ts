@@ -2,6 +2,7 @@ import { checkCommand } from './check-command.js';
 import type { ExecuteOptions } from './command.js';
 import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { hidden } from './hidden-value.js';
+import { checkRemoteKillSignal } from './kill-signal.js';
 import type { Masker } from './secrets.js';
 import type { SshClient } from './ssh-execute.js';
 
@@ -9,7 +10,7 @@ import type { SshClient } from './ssh-execute.js';
 export interface SshExecuteOptions
   extends Pick<
     ExecuteOptions,
-    'checkExitCode' | 'binary' | 'timeout' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer'
+    'checkExitCode' | 'binary' | 'timeout' | 'killSignal' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer'
   > {
   /** Whether passwords in stdout are masked even when the command succeeds; `true` by default, as in oslo. */
   readonly sanitizeStdout?: boolean | undefined;
@@ -23,6 +24,7 @@ export interface SshCommand {
   readonly accepts: (exitCode: number) => boolean;
   readonly binary: boolean;
   readonly timeout: number;
+  readonly killSignal: NodeJS.Signals;
   readonly killGrace: number;
   readonly signal: AbortSignal | undefined;
   readonly limit: number;
@@ -34,7 +36,16 @@ const refused = [
   ['addlEnv', 'left out: servers refuse an environment over SSH; write it into the command'],
 ] as const;
 
-const shared = ['checkExitCode', 'binary', 'timeout', 'killGrace', 'signal', 'secrets', 'maxBuffer'] as const;
+const shared = [
+  'checkExitCode',
+  'binary',
+  'timeout',
+  'killSignal',
+  'killGrace',
+  'signal',
+  'secrets',
+  'maxBuffer',
+] as const;
 
 /** Turns what the user gave into an {@link SshCommand}, or throws before anything is sent. */
 export function checkSshCommand(client: SshClient, text: string, options: SshExecuteOptions): SshCommand {
@@ -58,5 +69,18 @@ export function checkSshCommand(client: SshClient, text: string, options: SshExe
   }
   const checked = checkCommand(text, [], Object.fromEntries(shared.map((name) => [name, given[name]])));
   const { shown, mask, accepts, binary, timeout, killGrace, signal, stdout } = checked;
-  return { text, shown, mask, accepts, binary, timeout, killGrace, signal, limit: stdout.limit, sanitizeStdout };
+  const killSignal = checkRemoteKillSignal(checked.killSignal);
+  return {
+    text,
+    shown,
+    mask,
+    accepts,
+    binary,
+    timeout,
+    killSignal,
+    killGrace,
+    signal,
+    limit: stdout.limit,
+    sanitizeStdout,
+  };
 }

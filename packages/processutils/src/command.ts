@@ -18,7 +18,7 @@ export interface RunningCommand {
   readonly command: string;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
-  /** Signals the process itself, not its descendants; `false` when it has ended. */
+  /** Signals the process itself, not its descendants, with `killSignal` by default; `false` when it has ended. */
   kill(signal?: NodeJS.Signals | number): boolean;
 }
 
@@ -58,7 +58,12 @@ export interface ExecuteOptions {
   readonly prlimit?: ProcessLimitValues | undefined;
   /** How long one attempt may take; then the command and its descendants are ended. No limit by default. */
   readonly timeout?: number | undefined;
-  /** Ours: how long what is asked to end by SIGTERM has until SIGKILL; 5000 by default. */
+  /**
+   * Ours: the signal that asks the command and its descendants to end; SIGTERM by default. `'SIGINT'` for a program that
+   * puts its work away at Ctrl-C. `'SIGKILL'` asks nobody: it ends them at once, without `killGrace`.
+   */
+  readonly killSignal?: NodeJS.Signals | undefined;
+  /** Ours: how long what is asked to end by `killSignal` has until SIGKILL; 5000 by default. */
   readonly killGrace?: number | undefined;
   /** Ours: ends the command and its descendants when aborted. */
   readonly signal?: AbortSignal | undefined;
@@ -115,6 +120,7 @@ export interface Command {
   readonly onCompletion: ((ended: RunningCommand) => void) | undefined;
   readonly limits: ProcessLimits | undefined;
   readonly timeout: number;
+  readonly killSignal: NodeJS.Signals;
   readonly killGrace: number;
   readonly signal: AbortSignal | undefined;
   readonly killOnParentExit: boolean;

@@ -96,7 +96,7 @@ export interface EndedCommandFacts {
   /** The process id, when it was started. */
   readonly pid: number | undefined;
   /** The last signal that was needed to end it; `undefined` when it had not been started, or had ended by itself. */
-  readonly endedBy: 'SIGTERM' | 'SIGKILL' | undefined;
+  readonly endedBy: NodeJS.Signals | undefined;
   /** What could not be ended: still running processes of the command, and why. Empty when all is gone. */
   readonly remaining: readonly SurvivingProcess[];
   /** How long it ran, in ms. */
@@ -108,7 +108,7 @@ abstract class CommandEndedError extends ConcurrencyError implements EndedComman
   readonly stdout: string;
   readonly stderr: string;
   readonly pid: number | undefined;
-  readonly endedBy: 'SIGTERM' | 'SIGKILL' | undefined;
+  readonly endedBy: NodeJS.Signals | undefined;
   readonly remaining: readonly SurvivingProcess[];
   readonly durationMs: number;
 

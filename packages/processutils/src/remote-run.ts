@@ -54,13 +54,13 @@ export class RemoteRun {
   }
 
   /**
-   * SIGTERM, after `grace` SIGKILL; says which it took, or that the server did not confirm the end.
+   * `killSignal`, after `grace` SIGKILL; says which it took, or that the server did not confirm the end.
    *
    * A server that has been asked and has not answered may run the command already, and nothing can be sent to it before
    * its answer. So that is waited for, within the grace; the command is remaining if it does not come, and is killed as
    * soon as it does.
    */
-  async stop(grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
+  async stop(killSignal: NodeJS.Signals, grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
     const begun = performance.now();
     await within(grace, this.#answered);
     const channel = this.#channel;
@@ -69,7 +69,7 @@ export class RemoteRun {
       return { endedBy: undefined, remaining: refused ? [] : remains('the server has not said whether it runs') };
     }
     for (const [signal, limit] of [
-      ['SIGTERM', Math.max(0, grace - (performance.now() - begun))],
+      [killSignal, killSignal === 'SIGKILL' ? 0 : Math.max(0, grace - (performance.now() - begun))],
       ['SIGKILL', 150],
     ] as const) {
       signalRemote(channel, signal.slice(3));

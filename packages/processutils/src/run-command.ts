@@ -59,7 +59,8 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   const plan = planSpawn(command, mark);
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
   const ownGroup = mark !== undefined && !hasTerminal();
-  const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id } : undefined;
+  const { killSignal } = command;
+  const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id, killSignal } : undefined;
   const start = performance.now();
   const stop = new StopRequest(command.timeout, command.signal);
   let release = (): void => {};
@@ -106,7 +107,7 @@ async function followCommand(
     pid,
     command: command.shown,
     attempt,
-    kill: (signal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
+    kill: (signal = command.killSignal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
   };
   attemptOr(fail, () => observer.started(running));
   const stopFeeding = feedInput(child.stdin, command.processInput, fail);
@@ -114,7 +115,7 @@ async function followCommand(
   let ending: Ending | undefined;
   let exit: Exit;
   if ('why' in first) {
-    const tree = { ownGroup, mark: mark?.id, ...rootOf(pid) };
+    const tree = { ownGroup, mark: mark?.id, killSignal: command.killSignal, ...rootOf(pid) };
     const asRoot = command.rootHelper === undefined ? undefined : signalThrough(command.rootHelper);
     ending = await terminateTree(tree, command.killGrace, asRoot);
     const never = { exitCode: undefined, signal: undefined };

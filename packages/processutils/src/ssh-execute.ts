@@ -66,7 +66,7 @@ export class SshOutcomeUnknownError extends ConcurrencyError {
  * Has the shell of the server run a command over a connected `ssh2` client, and resolves to what it wrote.
  *
  * stdout and stderr are read together, so neither can hold up the other. At `timeout` or abort the remote command gets
- * SIGTERM, after `killGrace` SIGKILL, and the channel is closed; what it started elsewhere on the server is out of
+ * `killSignal`, after `killGrace` SIGKILL, and the channel is closed; what it started elsewhere on the server is out of
  * reach. The client stays open. oslo's counterpart: `processutils.ssh_execute`.
  *
  * @throws InvalidArgumentError for wrong options, and for `processInput` and `addlEnv`, which oslo refuses too.

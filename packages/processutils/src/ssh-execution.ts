@@ -31,7 +31,8 @@ export async function runSshExecute(
   const run = new RemoteRun(client, checked, (error) => stop.request({ why: 'failure', error }));
   try {
     const first = await Promise.race([run.ended, stop.requested]);
-    if ('why' in first) throw stoppedError(first, checked, await run.stop(checked.killGrace), run, start);
+    if ('why' in first)
+      throw stoppedError(first, checked, await run.stop(checked.killSignal, checked.killGrace), run, start);
     const durationMs = performance.now() - start;
     const written = { stdout: run.stdout.shown(mask), stderr: run.stderr.shown(mask) };
     if (first.failure !== undefined) {

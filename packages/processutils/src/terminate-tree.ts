@@ -9,7 +9,7 @@ const killingTime = 130;
 const afterHunt = 5000;
 
 /**
- * Ends all processes of a command: SIGTERM, after `grace` ms SIGKILL, repeated until a look finds none. Resolves 130 ms
+ * Ends all processes of a command: its `killSignal`, after `grace` ms SIGKILL, repeated until a look finds none. Resolves 130 ms
  * after the first SIGKILL at the latest; what was forked in that time and not seen yet is still hunted, for 5 s.
  *
  * Why nobody escapes who could be found, and nobody else is hit:
@@ -18,7 +18,7 @@ const afterHunt = 5000;
  *   member by the same rules, so looking again finds it; a look that finds none ends the hunt.
  * - Killing a whole group is one step for the kernel, a fork in progress included, so a fork bomb inside it cannot
  *   outrun it. Those that left the group are killed one by one, the oldest first, lest a parent replace its children.
- * - A stopped process gets SIGTERM only when continued, so SIGCONT follows it. SIGKILL needs none.
+ * - A stopped process gets a signal only when continued, so SIGCONT follows it. SIGKILL needs none.
  * - Members are known by pid and start time, compared at most 25 ms before they are signalled, so a reused pid is nobody's. A group's number cannot be reused while somebody is in it: the group is ours from when a member by
  *   another rule is seen in it (the root at first, which is not waited for yet) until it is seen empty.
  * Should this process die half-way, what was not signalled yet lives on, unless `killOnParentExit` watches it too.
@@ -32,7 +32,8 @@ export async function terminateTree(
   hunts += 1;
   let goesOn = false;
   try {
-    const ending = await huntDown(hunt, grace);
+    const { killSignal = 'SIGTERM' } = tree;
+    const ending = await huntDown(hunt, killSignal, killSignal === 'SIGKILL' ? 0 : grace);
     goesOn = !hunt.isOver;
     return ending;
   } finally {
@@ -48,11 +49,11 @@ function endHunt(): void {
   if (hunts === 0) forgetMarks();
 }
 
-async function huntDown(hunt: TreeHunt, grace: number): Promise<Ending> {
+async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: number): Promise<Ending> {
   const graceEnds = performance.now() + grace;
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
     const looked = performance.now();
-    if (hunt.signalMembers('SIGTERM') === 'done') return { endedBy: 'SIGTERM', remaining: [] };
+    if (hunt.signalMembers(killSignal) === 'done') return { endedBy: killSignal, remaining: [] };
     const now = performance.now();
     if (now >= graceEnds) break;
     // On a machine with very many processes a look takes long; it shall not take more than a fifth of the time.

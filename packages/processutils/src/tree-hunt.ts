@@ -20,19 +20,19 @@ export interface CommandTree {
   readonly ownGroup: boolean;
   /** The id of the mark they carry, when they were given one. */
   readonly mark: string | undefined;
+  /** What asks them to end, before SIGKILL; SIGTERM when absent. */
+  readonly killSignal?: NodeJS.Signals;
 }
 
 /** How a tree was ended. */
 export interface Ending {
   /** The last signal that was needed. */
-  readonly endedBy: 'SIGTERM' | 'SIGKILL';
+  readonly endedBy: NodeJS.Signals;
   readonly remaining: readonly SurvivingProcess[];
 }
 
-type EndingSignal = 'SIGTERM' | 'SIGKILL';
-
 /** Signals processes that this user may not signal; `sudo kill`, in effect. */
-export type PrivilegedSignal = (pids: readonly number[], signal: EndingSignal) => Promise<void>;
+export type PrivilegedSignal = (pids: readonly number[], signal: NodeJS.Signals) => Promise<void>;
 
 // A killed process that is uninterruptible for so long, at every look, hangs; a moment of it is part of dying.
 const hangingAfter = 65;
@@ -45,7 +45,7 @@ export class TreeHunt {
   readonly #tree: CommandTree;
   readonly #signalAsRoot: PrivilegedSignal | undefined;
   readonly #known = new Map<number, number>();
-  readonly #asked = new Map<number, EndingSignal>();
+  readonly #asked = new Map<number, NodeJS.Signals>();
   readonly #killed = new Set<string>();
   /** Since when a process was found in an uninterruptible call, at every look. */
   readonly #hanging = new Map<string, number>();
@@ -68,7 +68,7 @@ export class TreeHunt {
    * Looks for members and signals each that did not get this signal yet; SIGKILL is repeated. Says whether that was all:
    * nobody is left, or nobody but those whom an earlier SIGKILL has ended.
    */
-  signalMembers(signal: EndingSignal): 'done' | 'more' {
+  signalMembers(signal: NodeJS.Signals): 'done' | 'more' {
     withSpareDescriptor(() => this.#look());
     const refused: number[] = [];
     const left = this.#left();
@@ -78,13 +78,13 @@ export class TreeHunt {
     for (const entry of this.#members) {
       const { pid } = entry;
       const before = this.#asked.get(pid);
-      if (signal === 'SIGTERM' && before !== undefined) continue;
+      if (signal !== 'SIGKILL' && before !== undefined) continue;
       const sent = sendSignal(pid, signal, entry.start);
       if (sent === 'refused') {
         this.#refused.add(pid);
         if (before !== signal) refused.push(pid);
       }
-      if (sent === 'sent' && signal === 'SIGTERM') sendSignal(pid, 'SIGCONT', entry.start);
+      if (sent === 'sent' && signal !== 'SIGKILL') sendSignal(pid, 'SIGCONT', entry.start);
       if (sent !== 'refused' && signal === 'SIGKILL') this.#killed.add(keyOf(entry));
       this.#asked.set(pid, signal);
     }
