@@ -1,12 +1,21 @@
-import { readFileSync, statSync } from 'node:fs';
-import { type OptionDefinition, parseOption, registeredOptions, setFileValues } from './config.js';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  type ConfigOverride,
+  type FileValue,
+  type OptionDefinition,
+  parseOption,
+  registeredOptions,
+  setFileValue,
+} from './config.js';
 import { ConcurrencyError, InvalidOptionError } from './errors.js';
 import { type IniLookup, parseOsloIni } from './oslo-ini.js';
+import { processState } from './process-state.js';
 
-/** A configuration file cannot be read, or a value in it cannot be used. No value of it is in force. */
+/** A configuration file or directory cannot be read, or a value in it cannot be used. No value of it is in force. */
 export class ConfigFileError extends ConcurrencyError {
   readonly code = 'ERR_CONFIG_FILE';
-  /** The file. */
+  /** The file or directory. */
   readonly path: string;
 
   constructor(path: string, problem: string, cause: unknown) {
@@ -15,34 +24,124 @@ export class ConfigFileError extends ConcurrencyError {
   }
 }
 
+interface ConfigFile {
+  readonly path: string;
+  readonly lookup: IniLookup;
+}
+
+// The last one loaded comes first, as in oslo.config.
+const loaded = processState('core/config-files', 1, (): { files: readonly ConfigFile[] } => ({ files: [] }));
+
 /**
- * Reads options from an INI file of oslo.config's form, replacing what an earlier file set.
+ * Reads options of the group `[oslo_concurrency]` (`lock_path`, `disable_process_locking`) from INI files of oslo.config's
+ * form; everything else is left to its owners.
  *
- * Taken are the registered options in `[oslo_concurrency]` (`lock_path`, `disable_process_locking`), else in
- * `[DEFAULT]`, where oslo once kept them; everything else is left to its owners. `$state_path/locks` is filled in with
- * the text that `[DEFAULT]` of the same file has. Code and environment stay above the file.
+ * Files add up, in one call and over several: an option that the last file does not set keeps the value of an earlier
+ * one. Loading a file again replaces what it said, and makes it the last. `$state_path/locks` is filled in with the text
+ * that `[DEFAULT]` of the last file that sets it has. Code and environment stay above the files.
  *
- * oslo's counterpart: `CONF(['--config-file', path])`.
- * @throws ConfigFileError when the file cannot be read, or a value cannot be used; the earlier values stay in force.
+ * Returns a function that forgets these files, which is also a disposable, for `using`.
+ *
+ * oslo's counterpart: `CONF(['--config-file', path, '--config-file', another])`.
+ * @throws ConfigFileError when a file cannot be read, a value cannot be used, or a file sets an option in `[DEFAULT]`
+ * only, where oslo.concurrency does not read it since its version 6; then no file of this call is in force.
+ * @example
+ * loadConfigFile('/etc/nova/nova.conf', ...configFilesIn('/etc/nova/nova.conf.d'));
  */
-export function loadConfigFile(path: string): void {
-  if (typeof path !== 'string' || path === '') throw new InvalidOptionError('path', 'the path of a file', path);
+export function loadConfigFile(...paths: readonly string[]): ConfigOverride {
+  for (const path of paths) {
+    if (typeof path !== 'string' || path === '') throw new InvalidOptionError('path', 'the path of a file', path);
+  }
+  let files = loaded.files;
+  const added: ConfigFile[] = [];
+  for (const path of paths) {
+    const file = readConfigFile(path);
+    added.push(file);
+    files = [file, ...files.filter((other) => other.path !== file.path)];
+  }
+  const value = valuesOf(files);
+  for (const definition of registeredOptions()) value(definition);
+  loaded.files = files;
+  setFileValue(value);
+  const forget = (): void => {
+    const rest = loaded.files.filter((file) => !added.includes(file));
+    if (rest.length === loaded.files.length) return;
+    loaded.files = rest;
+    setFileValue(valuesOf(rest));
+  };
+  return Object.assign(forget, { [Symbol.dispose]: forget });
+}
+
+/**
+ * The files of a directory that oslo.config reads for `--config-dir`: those named `*.conf` and not hidden, by their names
+ * in order, so that the last has the last word. For {@link loadConfigFile}. Reads none of them.
+ *
+ * oslo's counterpart: `CONF(['--config-dir', directory])`.
+ * @throws ConfigFileError when the directory cannot be read.
+ */
+export function configFilesIn(directory: string): string[] {
+  if (typeof directory !== 'string' || directory === '') {
+    throw new InvalidOptionError('directory', 'the path of a directory', directory);
+  }
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    throw new ConfigFileError(directory, `cannot be read (${(error as NodeJS.ErrnoException).code})`, error);
+  }
+  return names
+    .filter((name) => name.endsWith('.conf') && !name.startsWith('.'))
+    .sort(byCodePoint)
+    .map((name) => join(directory, name));
+}
+
+// As Python sorts; `<` of JavaScript puts U+10000 before U+E000.
+function byCodePoint(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
+function readConfigFile(path: string): ConfigFile {
   const text = readText(path);
-  const values = new Map<string, unknown>();
-  let where = '';
   try {
     const lookup = parseOsloIni(text);
-    for (const definition of registeredOptions()) {
-      const key = keyOf(definition);
-      const raw = lookup('oslo_concurrency', key) ?? lookup('DEFAULT', key);
-      if (raw === undefined) continue;
-      where = `line ${raw.line}: `;
-      values.set(definition.name, parseOption(definition, substituted(raw.text, key, lookup), key));
-    }
+    // Only what was read can be resolved for certain: a relative path has no meaning once the directory was removed.
+    return { path: resolve(path), lookup };
   } catch (error) {
-    throw new ConfigFileError(path, `${where}${(error as Error).message}`, error);
+    throw new ConfigFileError(path, (error as Error).message, error);
   }
-  setFileValues(values);
+}
+
+/** What `files` say of an option. Each answer is kept, since locks ask at every call. */
+function valuesOf(files: readonly ConfigFile[]): FileValue {
+  const known = new Map<string, unknown>();
+  return (definition) => {
+    if (!known.has(definition.name)) known.set(definition.name, valueIn(files, definition));
+    return known.get(definition.name);
+  };
+}
+
+function valueIn(files: readonly ConfigFile[], definition: OptionDefinition): unknown {
+  const key = keyOf(definition);
+  for (const { path, lookup } of files) checkPlace(path, lookup, key);
+  for (const { path, lookup } of files) {
+    const raw = lookup('oslo_concurrency', key);
+    if (raw === undefined) continue;
+    try {
+      return parseOption(definition, substituted(raw.text, key, files), key);
+    } catch (error) {
+      throw new ConfigFileError(path, `line ${raw.line}: ${(error as Error).message}`, error);
+    }
+  }
+  return undefined;
+}
+
+// oslo.concurrency took it from [DEFAULT] up to its version 5 and passes over it since version 6: whatever is done with
+// it here, a Python service of one of the two would keep its locks elsewhere. With both the group's counts for everybody.
+function checkPlace(path: string, lookup: IniLookup, key: string): void {
+  const misplaced = lookup('DEFAULT', key);
+  if (misplaced === undefined || lookup('oslo_concurrency', key) !== undefined) return;
+  const problem = `${key} is in [DEFAULT], where oslo.concurrency does not read it since its version 6; move it to [oslo_concurrency]`;
+  throw new ConfigFileError(path, `line ${misplaced.line}: ${problem}`, undefined);
 }
 
 function keyOf(definition: OptionDefinition): string {
@@ -75,19 +174,26 @@ const reference = new RegExp(
 /**
  * Fills in `$name` and `${name}` from `[DEFAULT]`, where a service's own options stand; `$$` and `\$` are a `$`.
  *
- * Refused is what this file alone cannot answer as the service would: a name it does not set (the service's built-in
+ * Refused is what the files alone cannot answer as the service would: a name none of them sets (the service's built-in
  * value is unknown here), one of another group, and an option of our own group, whose type would change its text.
  */
-function substituted(text: string, key: string, lookup: IniLookup, within: readonly string[] = []): string {
+function substituted(text: string, key: string, files: readonly ConfigFile[], within: readonly string[] = []): string {
   return text.replaceAll('\\$', '$$$$').replace(reference, (whole, plain?: string, braced?: string) => {
     if (whole === '$$') return '$';
     const name = plain ?? braced ?? '';
     if (within.includes(name)) throw new ReferenceError(`${key} = ... ${whole} ... refers to itself`);
-    const found = registeredOptions().some((definition) => keyOf(definition) === name)
-      ? undefined
-      : lookup('DEFAULT', name);
+    const ours = registeredOptions().some((definition) => keyOf(definition) === name);
+    const found = ours ? undefined : lastOf(files, name);
     if (found === undefined)
-      throw new ReferenceError(`${key} = ... ${whole} ... needs ${name} in [DEFAULT] of the same file`);
-    return substituted(found.text, key, lookup, [...within, name]);
+      throw new ReferenceError(`${key} = ... ${whole} ... needs ${name} in [DEFAULT] of a loaded file`);
+    return substituted(found, key, files, [...within, name]);
   });
+}
+
+function lastOf(files: readonly ConfigFile[], name: string): string | undefined {
+  for (const { lookup } of files) {
+    const found = lookup('DEFAULT', name);
+    if (found !== undefined) return found.text;
+  }
+  return undefined;
 }

@@ -32,14 +32,17 @@ interface ConfigState {
   readonly options: Map<string, OptionDefinition>;
   /** The newest of these wins; each is removed by its own {@link configure} handle, in any order. */
   readonly overrides: Set<Layer>;
-  file: Layer;
+  fileValue: FileValue;
   readonly defaults: Map<string, unknown>;
 }
 
+/** Returns what the configuration files set an option to; `undefined` where none sets it. */
+export type FileValue = (definition: OptionDefinition) => unknown;
+
 const state = processState(
   'core/config',
-  1,
-  (): ConfigState => ({ options: new Map(), overrides: new Set(), file: new Map(), defaults: new Map() }),
+  2,
+  (): ConfigState => ({ options: new Map(), overrides: new Set(), fileValue: () => undefined, defaults: new Map() }),
 );
 
 /**
@@ -120,10 +123,11 @@ export function setDefaults(values: ConfigDefaults): void {
 }
 
 /**
- * The value of an option now: code, then environment, then file, then default.
+ * The value of an option now: code, then environment, then files (the last one loaded first), then default.
  *
  * An environment variable that is set to the empty string counts as not set, as in oslo.
  * @throws InvalidOptionError when the environment holds a value the option does not accept, or the option is unknown.
+ * @throws ConfigFileError when a file was loaded before the option was registered, and holds a value it does not accept.
  */
 export function getOption<Name extends keyof ConfigValues>(name: Name): ConfigValues[Name] {
   const definition = definitionOf(name);
@@ -133,7 +137,7 @@ export function getOption<Name extends keyof ConfigValues>(name: Name): ConfigVa
     const text = process.env[definition.env];
     if (text !== undefined && text !== '') value = parseOption(definition, text, definition.env);
   }
-  value ??= state.file.get(name) ?? state.defaults.get(name) ?? definition.default;
+  value ??= state.fileValue(definition) ?? state.defaults.get(name) ?? definition.default;
   return value as ConfigValues[Name];
 }
 
@@ -158,9 +162,9 @@ export function listOpts(): { readonly group: 'oslo_concurrency'; readonly optio
   return [{ group: 'oslo_concurrency', options }];
 }
 
-/** Replaces the values that came from a file; for `config-file`, which has validated them. */
-export function setFileValues(values: Layer): void {
-  state.file = values;
+/** Replaces what files say; for `config-file`. */
+export function setFileValue(fileValue: FileValue): void {
+  state.fileValue = fileValue;
 }
 
 /** The registered options; for `config-file`. */

@@ -13,7 +13,7 @@ export {
   registerOption,
   setDefaults,
 } from './config.js';
-export { ConfigFileError, loadConfigFile } from './config-file.js';
+export { ConfigFileError, configFilesIn, loadConfigFile } from './config-file.js';
 export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './errors.js';
 export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';

@@ -23,16 +23,26 @@ export interface WatchOptions {
  * oslo's counterpart: `watchdog.watch`.
  * @throws InvalidOptionError for a wrong logger, level or time, before `fn` is called.
  * @example
- * await watch(console, 'migrating the database', { level: 'warn' }, () => migrate());
+ * await watch(console, 'migrating the database', () => migrate());
+ * await watch(console, 'migrating the database', { level: 'warn', after: 60_000 }, () => migrate());
  */
-export async function watch<T>(
+export function watch<T>(logger: Logger, action: string, fn: () => T | PromiseLike<T>): Promise<T>;
+/** As above, with options. */
+export function watch<T>(
   logger: Logger,
   action: string,
   options: WatchOptions,
   fn: () => T | PromiseLike<T>,
+): Promise<T>;
+export async function watch<T>(
+  logger: Logger,
+  action: string,
+  ...rest: [fn: () => T | PromiseLike<T>] | [options: WatchOptions, fn: () => T | PromiseLike<T>]
 ): Promise<T> {
   checkLogger('logger', logger);
   if (typeof action !== 'string') throw new InvalidOptionError('action', 'a string', action);
+  const fn = rest.at(-1) as () => T | PromiseLike<T>;
+  const options = (rest.length < 2 ? {} : rest[0]) as WatchOptions;
   if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
   const { level = 'debug', after = 5000, clock = systemClock } = options;
   checkLogLevel('level', level);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { setFileValues } from '../src/config.js';
+import { setFileValue } from '../src/config.js';
 import {
   type ConfigInput,
   configure,
@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   setDefaults({ lockPath: undefined, disableProcessLocking: undefined });
-  setFileValues(new Map());
+  setFileValue(() => undefined);
 });
 
 describe('precedence', () => {
@@ -27,7 +27,7 @@ describe('precedence', () => {
     expect(getOption('lockPath')).toBeUndefined();
     setDefaults({ lockPath: '/default' });
     expect(getOption('lockPath')).toBe('/default');
-    setFileValues(new Map([['lockPath', '/file']]));
+    setFileValue(({ name }) => (name === 'lockPath' ? '/file' : undefined));
     expect(getOption('lockPath')).toBe('/file');
     vi.stubEnv('OSLO_LOCK_PATH', '/environment');
     expect(getOption('lockPath')).toBe('/environment');
@@ -36,7 +36,7 @@ describe('precedence', () => {
     undo();
     expect(getOption('lockPath')).toBe('/environment');
     vi.stubEnv('OSLO_LOCK_PATH', undefined);
-    setFileValues(new Map());
+    setFileValue(() => undefined);
     setDefaults({ lockPath: undefined });
     expect(getOption('lockPath')).toBeUndefined();
   });

@@ -1,18 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { setFileValues } from '../src/config.js';
-import { getOption, isConcurrencyError, loadConfigFile } from '../src/index.js';
-
-const python = '/usr/bin/python3';
-const installed = spawnSync(python, ['-c', 'import oslo_concurrency, oslo_config']).status === 0;
-const missing = 'needs python3-oslo.concurrency (Debian) for /usr/bin/python3';
-if (!installed && process.env.CI) throw new Error(missing);
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { osloPeers, python } from '../../../oslo-peers.js';
+import { configFilesIn, getOption, isConcurrencyError, loadConfigFile } from '../src/index.js';
 
 interface Answer {
   lockPath?: string | null;
@@ -20,49 +15,49 @@ interface Answer {
   error?: string;
 }
 
-describe.skipIf(!installed)(`loadConfigFile and Python's oslo.config${installed ? '' : ` (${missing})`}`, () => {
+describe.each(osloPeers.map((peer) => [peer.title, peer] as const))('loadConfigFile and %s', (_, { present, env }) => {
   let folder: string;
-  let file: string;
+  let directory: string;
   let oslo: ChildProcess;
   let answers: AsyncIterator<string>;
 
   beforeAll(() => {
+    if (!present) return;
     folder = mkdtempSync(join(tmpdir(), 'oslo-agreement-'));
-    file = join(folder, 'service.conf');
+    directory = join(folder, 'service.conf.d');
     oslo = spawn(python, [join(import.meta.dirname, 'fixtures', 'oslo-config.py')], {
-      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', PYTHONUTF8: '1' },
+      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', PYTHONUTF8: '1', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     if (oslo.stdout === null) throw new Error('no pipe');
     answers = createInterface({ input: oslo.stdout })[Symbol.asyncIterator]();
   });
   afterAll(async () => {
+    if (!present) return;
     const ended = once(oslo, 'exit');
     oslo.stdin?.end();
     await ended;
     rmSync(folder, { recursive: true });
   });
-  afterEach(() => setFileValues(new Map()));
 
-  async function askOslo(): Promise<Answer> {
-    oslo.stdin?.write(`${file}\n`);
+  async function askOslo(args: readonly string[]): Promise<Answer> {
+    oslo.stdin?.write(`${JSON.stringify(args)}\n`);
     const { value, done } = await answers.next();
     if (done === true) throw new Error('Python has ended');
     return JSON.parse(value) as Answer;
   }
 
-  function askUs(): Answer {
-    setFileValues(new Map());
+  function askUs(...paths: readonly string[]): Answer {
     try {
-      loadConfigFile(file);
+      using _ = loadConfigFile(...paths);
+      return { lockPath: getOption('lockPath') ?? null, disableProcessLocking: getOption('disableProcessLocking') };
     } catch (error) {
       if (!isConcurrencyError(error, 'ERR_CONFIG_FILE')) throw error;
       return { error: error.message };
     }
-    return { lockPath: getOption('lockPath') ?? null, disableProcessLocking: getOption('disableProcessLocking') };
   }
 
-  const group = fc.constantFrom('[oslo_concurrency]', '[OSLO_Concurrency] ', '[DEFAULT]');
+  const group = fc.constantFrom('[oslo_concurrency]', '[oslo_concurrency]', '[OSLO_Concurrency] ', '[DEFAULT]');
   const otherGroup = fc.constantFrom(
     ...['[default]', '[oslo_concurrency.lock_path]', '[ oslo_concurrency]', '[a]b]', '[__proto__]', '[other]'],
   );
@@ -126,21 +121,66 @@ describe.skipIf(!installed)(`loadConfigFile and Python's oslo.config${installed 
     .tuple(fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: dangerous }), fc.array(block))
     .map((parts) => parts.flat(4).join(''));
 
-  it('make the same of any file, or it is refused here', async () => {
-    let runs = 0;
+  function inFile(name: string, content: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  const runs = fc.readConfigureGlobal().numRuns ?? 500;
+
+  it.skipIf(!present)('make the same of any file, or it is refused here', async () => {
+    let tried = 0;
     let accepted = 0;
     await fc.assert(
       fc.asyncProperty(text, async (content) => {
-        writeFileSync(file, content);
-        const ours = askUs();
-        runs += 1;
+        const file = inFile('service.conf', content);
+        const ours = askUs(file);
+        tried += 1;
         if (ours.error !== undefined) return;
         if (ours.lockPath !== null) accepted += 1;
-        expect(ours).toEqual(await askOslo());
+        expect(ours).toEqual(await askOslo(['--config-file', file]));
       }),
-      { numRuns: fc.readConfigureGlobal().numRuns ?? 500 },
+      { numRuns: runs },
     );
     // Refusing everything would agree, too.
-    expect(accepted / runs).toBeGreaterThan(0.25);
+    expect(accepted / tried).toBeGreaterThan(0.2);
+  });
+
+  // Of what one file can hold, that in which several differ.
+  const setting = fc.constantFrom(
+    ...['lock_path=/a', 'lock_path=/b', 'lock_path=$base/c', 'lock_path=${state_path}', 'disable_process_locking=on'],
+    ...['disable_process_locking=off', 'base=/x', 'state_path=$base/y', 'state_path=/z', 'base=$state_path'],
+  );
+  const small = fc
+    .array(fc.tuple(fc.constantFrom('[DEFAULT]', '[oslo_concurrency]', '[oslo_concurrency]'), fc.array(setting)), {
+      maxLength: 3,
+    })
+    .map((blocks) => blocks.flat(2).join('\n'));
+  const name = fc.constantFrom('9.conf', '10.conf', 'B.conf', 'a.conf', '.conf', '.b.conf', 'a.conf.bak');
+
+  it.skipIf(!present)('make the same of several files and of directories, in any order', async () => {
+    let tried = 0;
+    let accepted = 0;
+    const files = fc.array(small, { maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(files, fc.option(fc.dictionary(name, small)), files, async (before, inDirectory, after) => {
+        const paths = (contents: string[], prefix: string): string[] =>
+          contents.map((content, n) => inFile(`${prefix}${n}.conf`, content));
+        const [first, last] = [paths(before, 'first'), paths(after, 'last')];
+        rmSync(directory, { recursive: true, force: true });
+        mkdirSync(directory);
+        for (const [file, content] of Object.entries(inDirectory ?? {})) writeFileSync(join(directory, file), content);
+        const named = (list: string[]): string[] => list.flatMap((path) => ['--config-file', path]);
+        const ours = askUs(...first, ...configFilesIn(directory), ...last);
+        tried += 1;
+        if (ours.error !== undefined) return;
+        if (ours.lockPath !== null) accepted += 1;
+        const args = [...named(first), ...(inDirectory === null ? [] : ['--config-dir', directory]), ...named(last)];
+        expect(ours).toEqual(await askOslo(args));
+      }),
+      { numRuns: runs },
+    );
+    expect(accepted / tried).toBeGreaterThan(0.1);
   });
 });

@@ -43,6 +43,13 @@ it('logs once, after the time given, and goes on', async () => {
   expect(heard).toHaveLength(1);
 });
 
+it('takes the function alone, without options', async () => {
+  const { logger, heard } = listener();
+  expect(await watch(logger, 'quick', () => 7)).toBe(7);
+  await expect(watch(logger, 'bad', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  expect(heard).toEqual([]);
+});
+
 it('says nothing when the work is done in time, and leaves no timer', async () => {
   const clock = new HandClock();
   const { logger, heard } = listener();
@@ -97,6 +104,13 @@ it.each(wrong)('refuses a wrong %s before the work starts', async (_, args, mess
   await expect(attempt).rejects.toThrow(message);
   expect(started).toBe(false);
 });
+
+it.each([[undefined], [{ after: 1 }], ['work']])(
+  'refuses %o in place of the function, where there are no options',
+  async (fn) => {
+    await expect(watch(console, 'a', fn as unknown as () => void)).rejects.toThrow('fn must be a function; got');
+  },
+);
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {};

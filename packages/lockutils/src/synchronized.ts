@@ -24,8 +24,9 @@ export interface Synchronizer {
  * Makes functions hold the lock `name` while they run. Name, length, `this` and types stay; what was synchronous
  * returns a promise. Generators and classes are refused: their bodies would run without the lock.
  *
- * A call that does not get the lock rejects: with `AcquireLockFailedError` under `blocking: false`, where oslo returns
- * `None` as if the function had run. Logs oslo's texts, with the seconds waited and held; `doLog: false` does not.
+ * A call that does not get the lock rejects: with `AcquireLockFailedError` under `blocking: false`, as oslo raises since
+ * its version 7.3 (before, it returned `None` as if the function had run). Logs oslo's texts, with the seconds waited and
+ * held; `doLog: false` does not.
  *
  * oslo's counterpart: `lockutils.synchronized`.
  * @throws InvalidOptionError, InvalidLockNameError at once, not at the first call.

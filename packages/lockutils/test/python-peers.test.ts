@@ -1,25 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { osloPeers, python } from '../../../oslo-peers.js';
 import { lockDirectory } from './lock-directory.js';
 
-const python = '/usr/bin/python3';
-
-function hasOslo(): boolean {
-  try {
-    execFileSync(python, ['-c', 'import oslo_concurrency'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const present = hasOslo();
-if (!present && process.env.CI) throw new Error('Install the Debian package python3-oslo.concurrency');
-if (!present) console.warn('Skipped: the Debian package python3-oslo.concurrency is not installed');
-
-const tryInPython = (path: string): string =>
+const tryInPython = (path: string, env: NodeJS.ProcessEnv): string =>
   execFileSync(
     python,
     [
@@ -35,35 +21,35 @@ except lockutils.AcquireLockFailedException:
 `,
       path,
     ],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', env },
   ).trim();
 
-describe.runIf(present).each([[false], [true]])('beside Python’s oslo.concurrency, fair: %s', (fair) => {
+const variants = osloPeers.flatMap((peer) => [false, true].map((fair) => [peer.title, fair, peer] as const));
+
+describe.each(variants)('beside %s, fair: %s', (_, fair, peer) => {
+  const it = test.runIf(peer.present);
+  const env = { ...process.env, ...peer.env };
   const optionsIn = (lockPath: string): LockOptions => ({ external: true, fair, lockPath, lockFilePrefix: 'nova' });
 
   it('G9 a lock held here is refused there', async () => {
     using directory = lockDirectory();
     const held = await lock('shared', optionsIn(directory.path));
-    expect(tryInPython(directory.path)).toBe('refused');
+    expect(tryInPython(directory.path, env)).toBe('refused');
     await held.release();
-    expect(tryInPython(directory.path)).toBe('granted');
+    expect(tryInPython(directory.path, env)).toBe('granted');
   });
 
   it('G9 a lock held there is refused here, waited for, and G18 its process named', async () => {
     using directory = lockDirectory();
     const options = optionsIn(directory.path);
-    const holder = spawn(python, [
-      '-u',
-      '-c',
-      `
+    const code = `
 import sys
 from oslo_concurrency import lockutils
 with lockutils.lock('shared', 'nova-', external=True, lock_path=sys.argv[1]):
     print('held')
     sys.stdin.read()
-`,
-      directory.path,
-    ]);
+`;
+    const holder = spawn(python, ['-u', '-c', code, directory.path], { env });
     await once(holder.stdout, 'data');
     await expect(lock('shared', { ...options, blocking: false })).rejects.toMatchObject({
       code: 'ERR_LOCK_NOT_ACQUIRED',
@@ -85,7 +71,7 @@ from oslo_concurrency import lockutils
 with lockutils.lock('shared', 'nova', external=True, lock_path=sys.argv[1]):
     print('held'); time.sleep(600)
 `;
-    const holder = spawn(python, ['-u', '-c', code, directory.path]);
+    const holder = spawn(python, ['-u', '-c', code, directory.path], { env });
     await once(holder.stdout, 'data');
     const waiter = lock('shared', { ...optionsIn(directory.path), timeout: 5000 });
     holder.kill('SIGKILL');

@@ -61,7 +61,7 @@ describe('synchronized as a wrapper', () => {
     ]);
   });
 
-  test('rejects when the lock is not free and it may not wait; oslo would return None', async () => {
+  test('rejects when the lock is not free and it may not wait, as oslo raises since 7.3', async () => {
     const messages = recordedLog();
     const work = synchronized('busy', { blocking: false })(() => 'done');
     await lock('busy', { doLog: false }, async () => {

@@ -1,20 +1,17 @@
-import { loadConfigFile } from '@oslo-concurrency/core';
 import { Command, Option } from 'commander';
 import { type CleanLocksResult, cleanLocks } from '../cleanup/lock-path-care.js';
 import { printable } from './describe-holder.js';
 import { durationForm } from './duration.js';
 import { exitStatus } from './exit-status.js';
 import { complain, statusOfFailure } from './failure.js';
-import { placeOptions, toMilliseconds } from './options.js';
+import { loadConfigOf, type PlaceOptions, placeOptions, toMilliseconds } from './options.js';
 import { print } from './output.js';
 
-interface CleanOptions {
+interface CleanOptions extends PlaceOptions {
   readonly olderThan?: number;
   readonly abandoned?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
-  readonly lockPath?: string;
-  readonly configFile?: string;
 }
 
 const help = `
@@ -48,7 +45,7 @@ export function cleanCommand(exit: (status: number) => void): Command {
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (options: CleanOptions) => {
     try {
-      if (options.configFile !== undefined) loadConfigFile(options.configFile);
+      loadConfigOf(options);
       const result = await cleanLocks({
         ...(options.lockPath === undefined ? {} : { lockPath: options.lockPath }),
         olderThan: options.olderThan ?? 0,

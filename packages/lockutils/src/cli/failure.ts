@@ -20,7 +20,7 @@ export function statusOfFailure(error: unknown): number {
 function messageOf(error: unknown): string {
   // The library's own advice is for people who write code.
   if (isConcurrencyError(error, 'ERR_LOCK_PATH_REQUIRED')) {
-    return 'no lock path: give --lock-path DIR, set OSLO_LOCK_PATH, or name it in a --config-file';
+    return 'no lock path: give --lock-path DIR, set OSLO_LOCK_PATH, or give a --config-file that sets it';
   }
   return error instanceof Error ? error.message : String(error);
 }

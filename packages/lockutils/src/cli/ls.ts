@@ -1,17 +1,14 @@
-import { loadConfigFile } from '@oslo-concurrency/core';
 import { Command } from 'commander';
 import { listLocks } from '../cleanup/lock-path-care.js';
 import type { LockStatus } from '../cleanup/lock-status.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
 import { statusOfFailure } from './failure.js';
-import { placeOptions } from './options.js';
+import { loadConfigOf, type PlaceOptions, placeOptions } from './options.js';
 import { print } from './output.js';
 
-interface LsOptions {
+interface LsOptions extends PlaceOptions {
   readonly json?: boolean;
-  readonly lockPath?: string;
-  readonly configFile?: string;
 }
 
 const help = `
@@ -32,7 +29,7 @@ export function lsCommand(exit: (status: number) => void): Command {
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (options: LsOptions) => {
     try {
-      if (options.configFile !== undefined) loadConfigFile(options.configFile);
+      loadConfigOf(options);
       const locks = await listLocks(options.lockPath === undefined ? {} : { lockPath: options.lockPath });
       await print(options.json === true ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
       exit(0);

@@ -1,3 +1,6 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { configFilesIn, loadConfigFile } from '@oslo-concurrency/core';
 import { InvalidArgumentError, Option } from 'commander';
 import { durationForm, parseDuration } from './duration.js';
 
@@ -25,13 +28,49 @@ function toDirectory(text: string): string {
   return text;
 }
 
+/** What {@link placeOptions} are parsed to. */
+export interface PlaceOptions {
+  readonly lockPath?: string;
+  /** What the options --config-file and --config-dir name, in the order of both together. */
+  readonly configFile?: ConfigSources;
+  readonly configDir?: ConfigSources;
+}
+
+/** Each names the files of one option, when the command is run. */
+type ConfigSources = readonly (() => readonly string[])[];
+
 /** The options that say where the locks are, as every command has them. */
 export function placeOptions(): readonly Option[] {
+  // One list for both options: what is named later has the last word, be it a file or a directory.
+  const sources: (() => readonly string[])[] = [];
+  const add =
+    (expected: string, filesOf: (path: string) => readonly string[]) =>
+    (text: string): ConfigSources => {
+      if (text === '') throw new InvalidArgumentError(`Expected ${expected}.`);
+      sources.push(() => filesOf(withHome(text)));
+      return sources;
+    };
   return [
     new Option(
       '--lock-path <dir>',
-      'directory of the lock files (default: $OSLO_LOCK_PATH, or what --config-file says)',
+      'directory of the lock files (default: $OSLO_LOCK_PATH, or what the configuration files say)',
     ).argParser(toDirectory),
-    new Option('--config-file <file>', 'read lock_path from [oslo_concurrency] of this INI file'),
+    new Option(
+      '--config-file <file>',
+      'read [oslo_concurrency] of this INI file; may be repeated, and the last that sets an option wins',
+    ).argParser(add('a file', (path) => [path])),
+    new Option('--config-dir <dir>', 'read the files *.conf of this directory, in the order of their names').argParser(
+      add('a directory', configFilesIn),
+    ),
   ];
+}
+
+/** Loads what --config-file and --config-dir name. @throws ConfigFileError when one of them cannot be used */
+export function loadConfigOf({ configFile, configDir }: PlaceOptions): void {
+  loadConfigFile(...(configFile ?? configDir ?? []).flatMap((filesOf) => filesOf()));
+}
+
+// As oslo.config does: a shell leaves the tilde of --config-file=~/service.conf to the program.
+function withHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
 }

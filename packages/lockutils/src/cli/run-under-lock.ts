@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { isConcurrencyError, loadConfigFile } from '@oslo-concurrency/core';
+import { isConcurrencyError } from '@oslo-concurrency/core';
 import { type ChildEnd, startChild } from './child-command.js';
 import type { Claim } from './claim.js';
 import { claimLease } from './claim-lease.js';
@@ -9,6 +9,7 @@ import { deathWatch } from './death-watch.js';
 import { endWhenLost } from './end-when-lost.js';
 import { exitStatus } from './exit-status.js';
 import { complain, statusOfFailure, UsageError } from './failure.js';
+import { loadConfigOf } from './options.js';
 import type { RunOptions } from './run.js';
 import { endBySignal, SignalRelay } from './signal-relay.js';
 
@@ -25,7 +26,7 @@ export async function runUnderLock(name: string, command: readonly string[], opt
   const relay = new SignalRelay();
   try {
     checkTogether(options);
-    if (options.configFile !== undefined) loadConfigFile(options.configFile);
+    loadConfigOf(options);
     const launcher = launcherFor(options);
     const claim = await take(name, options.label ?? labelOf(command), options, relay.waitSignal);
     const end = await runHolding(claim, command, launcher, relay);

@@ -1,10 +1,10 @@
 import { Command, Option, type ParseOptionsResult } from 'commander';
 import { durationForm } from './duration.js';
-import { placeOptions, toMilliseconds, toWhole } from './options.js';
+import { type PlaceOptions, placeOptions, toMilliseconds, toWhole } from './options.js';
 import { runUnderLock } from './run-under-lock.js';
 
 /** The options of `lockutils run`, as commander parses them. Times are milliseconds. */
-export interface RunOptions {
+export interface RunOptions extends PlaceOptions {
   readonly timeout?: number;
   readonly wait: boolean;
   readonly shared?: boolean;
@@ -12,8 +12,6 @@ export interface RunOptions {
   readonly permits?: number;
   readonly prefix?: string;
   readonly label?: string;
-  readonly lockPath?: string;
-  readonly configFile?: string;
   readonly conflictExitCode: number;
   readonly ifKilled?: 'kill' | 'hold' | 'leave';
   readonly quiet?: boolean;

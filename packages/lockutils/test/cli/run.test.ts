@@ -256,13 +256,23 @@ describe('lockutils run', () => {
     expect(readdirSync(directory.path)).toEqual([]);
   });
 
-  it('takes the lock path from an INI file', async () => {
+  it('takes the lock path from INI files, of which an earlier one may set it', async () => {
     using directory = lockDirectory();
-    const file = join(directory.path, 'nova.conf');
+    const [file, other] = ['nova.conf', 'logging.conf'].map((name) => join(directory.path, name)) as [string, string];
     writeFileSync(file, `[oslo_concurrency]\nlock_path = ${directory.path}\n`);
-    const args = ['run', 'x', '--config-file', file, '--', 'true'];
+    writeFileSync(other, '[DEFAULT]\nlog_file = /dev/null\n');
+    const args = ['run', 'x', '--config-file', file, '--config-file', other, '--', 'true'];
     expect(await lockutils(args, { OSLO_LOCK_PATH: '' })).toMatchObject({ status: 0 });
     expect(existsSync(join(directory.path, 'x'))).toBe(true);
+  });
+
+  it('tells where the lock path of an INI file belongs that has it in [DEFAULT]', async () => {
+    using directory = lockDirectory();
+    const file = join(directory.path, 'nova.conf');
+    writeFileSync(file, `[DEFAULT]\nlock_path = ${directory.path}\n`);
+    const { status, stderr } = await lockutils(['run', 'x', `--config-file=${file}`, '--', 'true']);
+    expect(status).toBe(71);
+    expect(stderr).toContain('move it to [oslo_concurrency]');
   });
 });
 

@@ -12,6 +12,6 @@ const appendNow = synchronized('ledger', { blocking: false })(function append_no
 
 await append();
 await lock('ledger', { doLog: false }, async () => {
-  // oslo's returns None as if the function had run.
+  // oslo's returns None before oslo.concurrency 7.3, and raises since.
   await appendNow().catch(() => {});
 });
