@@ -144,6 +144,16 @@ const goals = [
     of: (run) => run.ratio('processes.commands.limits', 'ours execute limited', 'oslo execute limited'),
   },
   {
+    text: 'Abort 200 commands at once, all of which end at the first signal, until they have settled (ms)',
+    ...atMost(700),
+    of: (run) => run.value('processes.kill.many.settled', 'ours execute', { commands: 200 }),
+  },
+  {
+    text: 'Abort 200 commands at once, all of which end at the first signal (ms of processor time)',
+    ...atMost(500),
+    of: (run) => run.value('processes.kill.many.cpu', 'ours execute', { commands: 200 }),
+  },
+  {
     text: 'Capture 200 MB, to child_process.spawn (time)',
     ...atMost(1),
     of: (run) => run.ratio('processes.output', 'ours execute', 'spawn', { bytes: 200_000_000 }),

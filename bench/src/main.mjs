@@ -17,6 +17,7 @@ import { measure } from './measure.mjs';
 import { Misuse } from './misuse.mjs';
 import { chosen, readOptions, usage } from './options.mjs';
 import { commands } from './processes/commands.mjs';
+import { killMany } from './processes/kill-many.mjs';
 import { killTree } from './processes/kill-tree.mjs';
 import { output, streamed } from './processes/output.mjs';
 import { changeTable, figureTable, goalTable } from './table.mjs';
@@ -36,6 +37,7 @@ const benches = [
   output,
   streamed,
   killTree,
+  killMany,
   imports,
 ];
 

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { answer } from './answer.mjs';
 import { processSubjects } from './process-subjects.mjs';
 
-answer({ probe, commands, capture, stream, killTree });
+answer({ probe, commands, capture, stream, killTree, killMany });
 
 const runOf = (subject) => processSubjects[subject].run;
 
@@ -83,6 +83,29 @@ async function killTree({ subject, count, directory }) {
   for (const pid of left) process.kill(Number(pid), 'SIGKILL');
   await settled;
   return { ms, left: left.length };
+}
+
+/** Aborts `count` sleeping commands at once: ms until all have settled, and the processor time that took here. */
+async function killMany({ subject, count }) {
+  const controller = new AbortController();
+  const run = runOf(subject);
+  const settled = Promise.all(
+    Array.from({ length: count }, () => run('sleep', ['1000'], { signal: controller.signal }).catch(() => {})),
+  );
+  // Started one after the other; the children of this process are the commands, or what sets their limits.
+  while (childrenHere() < count) await pause(20);
+  await pause(200);
+  const before = process.cpuUsage();
+  const start = performance.now();
+  controller.abort();
+  await settled;
+  const { user, system } = process.cpuUsage(before);
+  return { ms: performance.now() - start, cpu: (user + system) / 1000 };
+}
+
+function childrenHere() {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8');
+  return children.split(' ').length - 1;
 }
 
 function isRunning(pid) {

@@ -45,24 +45,22 @@ interface SeenMarks {
   readonly at: number;
 }
 
-// What was read of each process, for all who look at once. A mark is there from a process's birth, except between the
-// fork and the start of a command's first program; so that none is there counts for a moment only.
+// What was read of each process. A mark is there from a process's birth, except between the fork and the start of a
+// command's first program; so what is there counts for a moment only.
 const seen = new Map<number, SeenMarks>();
-const noneCountsFor = 100;
+const countsFor = 100;
 
-/** Whether a process carries the mark; `undefined` when it ended before it could be asked. Linux only. */
-export function carriesMark({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>, id: string): boolean | undefined {
+/** The ids of the marks that a process carries; `undefined` when it ended before it could be asked. Linux only. */
+export function marksOf({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>): ReadonlySet<string> | undefined {
+  if (process.platform !== 'linux') return new Set();
   const now = performance.now();
   const before = seen.get(pid);
-  if (before !== undefined && before.start === start) {
-    if (before.marks.has(id)) return true;
-    if (now - before.at < noneCountsFor) return false;
-  }
+  if (before !== undefined && before.start === start && now - before.at < countsFor) return before.marks;
   const marks = readMarks(pid);
   if (marks === undefined) return undefined;
   if (seen.size > 20_000) seen.clear();
   seen.set(pid, { start, marks, at: now });
-  return marks.has(id);
+  return marks;
 }
 
 /** Forgets what was read of other processes; for when nobody looks any more. */

@@ -19,32 +19,19 @@ export interface ProcessEntry {
 
 /** What one look at the system found. */
 export interface ProcessTable {
-  /** When the look began, by `performance.now`. */
-  readonly at: number;
   readonly entries: readonly ProcessEntry[];
   /** Some process ended while the table was being read; what it forked in that moment may be missing. */
   readonly disturbed: boolean;
 }
 
-let latest: ProcessTable | undefined;
-
-/**
- * All processes that this one may see, as found after `since` and at most 25 ms ago; no entries at all where the system
- * cannot be asked. Many who look at once share one look, or a hundred timeouts of one moment would block for seconds.
- */
-export function listProcesses(since: number): ProcessTable {
-  if (latest === undefined || latest.at <= since || performance.now() - latest.at > 25) latest = readTable();
-  return latest;
-}
-
-function readTable(): ProcessTable {
-  const at = performance.now();
-  if (process.platform !== 'linux') return { at, entries: parsePs(runPs()), disturbed: false };
+/** All processes that this one may see; no entries at all where the system cannot be asked. */
+export function listProcesses(): ProcessTable {
+  if (process.platform !== 'linux') return { entries: parsePs(runPs()), disturbed: false };
   let names: string[];
   try {
     names = readdirSync('/proc');
   } catch {
-    return { at, entries: [], disturbed: false };
+    return { entries: [], disturbed: false };
   }
   const entries: ProcessEntry[] = [];
   let disturbed = false;
@@ -55,7 +42,7 @@ function readTable(): ProcessTable {
     if (entry === undefined) disturbed = true;
     else entries.push(entry);
   }
-  return { at, entries, disturbed };
+  return { entries, disturbed };
 }
 
 /** One process; `undefined` when there is none. */

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { forgetMarks } from './command-mark.js';
+import { lookCost, nextLook } from './shared-look.js';
 import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from './tree-hunt.js';
 
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.
@@ -51,16 +51,18 @@ function endHunt(): void {
 
 async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: number): Promise<Ending> {
   const graceEnds = performance.now() + grace;
+  let look = await nextLook(0);
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
-    const looked = performance.now();
-    if (hunt.signalMembers(killSignal) === 'done') return { endedBy: killSignal, remaining: [] };
+    const found = hunt.signalMembers(killSignal, look);
+    if (found === 'done') return { endedBy: killSignal, remaining: [] };
     const now = performance.now();
     if (now >= graceEnds) break;
+    if (found === 'disturbed') wait = 1;
     // On a machine with very many processes a look takes long; it shall not take more than a fifth of the time.
-    await pause(Math.min(Math.max(wait, (now - looked) * 4), graceEnds - now));
+    look = await nextLook(Math.min(Math.max(wait, lookCost() * 4), graceEnds - now));
   }
   const killingEnds = performance.now() + killingTime;
-  while (hunt.signalMembers('SIGKILL') === 'more' && performance.now() < killingEnds) await pause(3);
+  while (hunt.signalMembers('SIGKILL', look) !== 'done' && performance.now() < killingEnds) look = await nextLook(3);
   return { endedBy: 'SIGKILL', remaining: hunt.survivors() };
 }
 
@@ -68,7 +70,6 @@ async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: numbe
 async function huntOn(hunt: TreeHunt): Promise<void> {
   const end = performance.now() + afterHunt;
   for (let wait = 10; !hunt.isOver && performance.now() < end; wait = Math.min(wait * 2, 200)) {
-    await pause(wait);
-    hunt.signalMembers('SIGKILL');
+    hunt.signalMembers('SIGKILL', await nextLook(wait));
   }
 }

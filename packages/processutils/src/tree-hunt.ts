@@ -1,7 +1,6 @@
-import { carriesMark } from './command-mark.js';
-import { listProcesses, type ProcessEntry } from './process-table.js';
+import type { ProcessEntry } from './process-table.js';
 import { mayBeSignalled, sendSignal } from './send-signal.js';
-import { withSpareDescriptor } from './spare-descriptors.js';
+import type { Look } from './shared-look.js';
 
 /** A process of a command that could not be ended. */
 export interface SurvivingProcess {
@@ -37,8 +36,8 @@ export type PrivilegedSignal = (pids: readonly number[], signal: NodeJS.Signals)
 // A killed process that is uninterruptible for so long, at every look, hangs; a moment of it is part of dying.
 const hangingAfter = 65;
 
-// How often a look that found nobody is repeated because some process ended meanwhile, maybe after a fork.
-const repeatedLooks = 5;
+// How many looks in a row may find nobody and be disturbed before the last of them is believed.
+const disturbedLooks = 5;
 
 /** Looks for the processes of a command and signals them; see `terminateTree` for why nobody escapes. */
 export class TreeHunt {
@@ -55,8 +54,8 @@ export class TreeHunt {
   #groupIsOurs = false;
   #groupKilled = false;
   #zombiesInGroup = false;
-  // A look has to be younger than the last one and what was signalled after it, or it would prove nothing.
-  #lookedAt = performance.now() - 5;
+  /** How many looks in a row found nobody and were disturbed. */
+  #disturbed = 0;
 
   constructor(tree: CommandTree, signalAsRoot: PrivilegedSignal | undefined) {
     this.#tree = tree;
@@ -65,11 +64,14 @@ export class TreeHunt {
   }
 
   /**
-   * Looks for members and signals each that did not get this signal yet; SIGKILL is repeated. Says whether that was all:
-   * nobody is left, or nobody but those whom an earlier SIGKILL has ended.
+   * Signals each member of a look that did not get this signal yet; SIGKILL is repeated. Says whether that was all: nobody
+   * is left, or nobody but those whom an earlier SIGKILL has ended. `disturbed`: nobody was found, but a process that ended
+   * during the look may have left somebody, so it takes another one to know.
+   *
+   * The look has to be younger than what was signalled before, or it would prove nothing.
    */
-  signalMembers(signal: NodeJS.Signals): 'done' | 'more' {
-    withSpareDescriptor(() => this.#look());
+  signalMembers(signal: NodeJS.Signals, look: Look): 'done' | 'disturbed' | 'more' {
+    const disturbed = this.#lookAt(look);
     const refused: number[] = [];
     const left = this.#left();
     if (this.#groupIsOurs && this.#tree.root !== undefined && signal === 'SIGKILL') {
@@ -89,7 +91,8 @@ export class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
-    this.#over = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
+    this.#over = !disturbed && left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
+    if (disturbed && this.#members.length === 0) return 'disturbed';
     return left.length === 0 ? 'done' : 'more';
   }
 
@@ -119,63 +122,60 @@ export class TreeHunt {
     return since !== undefined && performance.now() - since > hangingAfter;
   }
 
-  #look(): void {
-    for (let looks = 0; looks < repeatedLooks; looks += 1) {
-      const table = listProcesses(this.#lookedAt);
-      this.#lookedAt = performance.now();
-      const disturbed = table.entries.length === 0 ? this.#lookBlindly() : this.#lookAmong(table.entries);
-      if (this.#members.length > 0) return;
-      if (!table.disturbed && !disturbed) {
-        this.#groupIsOurs = false;
-        return;
-      }
+  /** Says whether the look was disturbed and not yet so often in a row that it is believed all the same. */
+  #lookAt(look: Look): boolean {
+    const disturbed = look.blind ? this.#lookBlindly() : this.#lookAmong(look);
+    if (this.#members.length > 0) {
+      this.#disturbed = 0;
+      return false;
     }
+    if (!disturbed) {
+      this.#groupIsOurs = false;
+      return false;
+    }
+    this.#disturbed += 1;
+    if (this.#disturbed < disturbedLooks) return true;
+    this.#disturbed = 0;
     // Processes that live for less than a look takes: the group can still be hit as a whole, unless it was already,
     // after which all in it are dead, or all that is left in it are zombies.
     if (this.#groupIsOurs && !this.#groupKilled && !this.#zombiesInGroup) this.#lookBlindly();
+    return false;
   }
 
-  /** Finds the members among all processes; says whether one ended before it could be asked for its mark. */
-  #lookAmong(entries: readonly ProcessEntry[]): boolean {
+  /** Finds the members in a look; says whether a process ended in it that could have been one. */
+  #lookAmong(look: Look): boolean {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
     // Nobody of the command is older than the command. The machine's first process and those that called for the command
     // cannot be of it, whatever a table says that was read while they changed.
-    const candidates = entries.filter(({ pid, start }) => start >= since && mayBeSignalled(pid));
-    // The root has ended, and its number is somebody else's: so is the group of that number, should it have one.
-    if (candidates.some(({ pid, start }) => pid === root?.pid && start > since)) this.#groupIsOurs = false;
     const members = new Set<ProcessEntry>();
-    const pids = new Set<number>();
     const join = (entry: ProcessEntry): void => {
-      members.add(entry);
-      pids.add(entry.pid);
+      if (entry.start >= since && mayBeSignalled(entry.pid)) members.add(entry);
     };
-    this.#zombiesInGroup = candidates.some(({ group, zombie }) => zombie && group === root?.pid);
-    let disturbed = false;
-    for (const entry of candidates) {
-      const marked =
-        this.#known.get(entry.pid) === entry.start || (mark === undefined ? false : carriesMark(entry, mark));
-      if (marked === undefined) disturbed = true;
-      if (marked === true) join(entry);
+    // The root has ended, and its number is somebody else's: so is the group of that number, should it have one.
+    if (root !== undefined && (look.process(root.pid)?.start ?? 0) > since) this.#groupIsOurs = false;
+    const group = root === undefined ? [] : look.inGroup(root.pid);
+    this.#zombiesInGroup = group.some(({ zombie }) => zombie);
+    for (const [pid, start] of this.#known) {
+      const entry = look.process(pid);
+      if (entry?.start === start) join(entry);
     }
+    const marked = mark === undefined ? undefined : look.carriersOf(mark, since);
+    marked?.found.forEach(join);
     // Once ours it stays ours until it is seen empty: nobody else can have its number before.
-    if (ownGroup && [...members].some(({ group }) => group === root?.pid)) this.#groupIsOurs = true;
+    if (ownGroup && [...members].some((entry) => entry.group === root?.pid)) this.#groupIsOurs = true;
     const sessionIsOurs = ownGroup && [...members].some(({ session }) => session === root?.pid);
-    for (let before = -1; before !== members.size; ) {
-      before = members.size;
-      for (const entry of candidates) {
-        const inGroup = this.#groupIsOurs && entry.group === root?.pid;
-        const inSession = sessionIsOurs && entry.session === root?.pid;
-        if (inGroup || inSession || pids.has(entry.parent)) join(entry);
-      }
-    }
+    if (this.#groupIsOurs) group.forEach(join);
+    if (sessionIsOurs && root !== undefined) look.inSession(root.pid).forEach(join);
+    // A set hands out what is added while it is gone through: the children of children too.
+    for (const { pid } of members) look.childrenOf(pid).forEach(join);
     for (const { pid, start } of members) this.#known.set(pid, start);
     this.#members = [...members].filter(({ zombie }) => !zombie).sort((a, b) => a.start - b.start);
     for (const entry of this.#members) {
       if (!entry.uninterruptible) this.#hanging.delete(keyOf(entry));
       else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), performance.now());
     }
-    return disturbed;
+    return look.disturbed || marked?.disturbed === true;
   }
 
   /** Where the system shows no processes (no /proc, Windows): the root, and the group by its number. */

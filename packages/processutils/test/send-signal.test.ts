@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { carriesMark, createMark } from '../src/command-mark.js';
+import { createMark, marksOf } from '../src/command-mark.js';
 import { findProcess } from '../src/process-table.js';
 import { mayBeSignalled, sendSignal } from '../src/send-signal.js';
+import { lookNow } from '../src/shared-look.js';
 import { TreeHunt } from '../src/tree-hunt.js';
 
 afterEach(() => vi.restoreAllMocks());
@@ -56,8 +57,8 @@ describe('a signal', () => {
     const sent = recordSignals();
     for (const start of [0, findProcess(pid)?.start ?? 0]) {
       const hunt = new TreeHunt({ root: { pid, start }, ownGroup: true, mark: createMark().id }, undefined);
-      expect(hunt.signalMembers('SIGTERM')).toBe('done');
-      expect(hunt.signalMembers('SIGKILL')).toBe('done');
+      expect(hunt.signalMembers('SIGTERM', lookNow())).toBe('done');
+      expect(hunt.signalMembers('SIGKILL', lookNow())).toBe('done');
     }
     expect(sent).toEqual([]);
   });
@@ -65,8 +66,8 @@ describe('a signal', () => {
   it('is sent to nobody for a mark that is empty, or that others merely contain', () => {
     const sent = recordSignals();
     for (const mark of ['', ' ', '1', ',', 'unlimited']) {
-      expect(carriesMark({ pid: process.pid, start: findProcess(process.pid)?.start ?? 0 }, mark)).toBe(false);
-      new TreeHunt({ ownGroup: false, mark }, undefined).signalMembers('SIGKILL');
+      expect(marksOf({ pid: process.pid, start: findProcess(process.pid)?.start ?? 0 })?.has(mark)).toBe(false);
+      new TreeHunt({ ownGroup: false, mark }, undefined).signalMembers('SIGKILL', lookNow());
     }
     expect(sent).toEqual([]);
   });
@@ -77,7 +78,7 @@ describe('a signal', () => {
     const sent = recordSignals();
     const root = { pid: stranger.pid ?? 0, start: (findProcess(stranger.pid ?? 0)?.start ?? 0) - 1 };
     const hunt = new TreeHunt({ root, ownGroup: true, mark: createMark().id }, undefined);
-    expect(hunt.signalMembers('SIGKILL')).toBe('done');
+    expect(hunt.signalMembers('SIGKILL', lookNow())).toBe('done');
     expect(sent).toEqual([]);
     vi.restoreAllMocks();
     stranger.kill('SIGKILL');
