@@ -1,6 +1,7 @@
 import { checkDelay } from './attempts.js';
 import type { Command, ExecuteOptions } from './command.js';
 import { checkEnvironment } from './command-environment.js';
+import { checkStdin } from './command-stdin.js';
 import { checkWords } from './command-words.js';
 import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { checkExitCodes } from './exit-codes.js';
@@ -29,6 +30,7 @@ import { type Masker, masker } from './secrets.js';
 const optionNames: Readonly<Record<OptionName, true>> = {
   cwd: true,
   processInput: true,
+  stdin: true,
   env: true,
   extendEnv: true,
   checkExitCode: true,
@@ -97,6 +99,7 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
     cwd: given.cwd === undefined ? undefined : checkPath('cwd', given.cwd),
     env: checkEnvironment(given.env, checkFlag('extendEnv', given.extendEnv)),
     processInput: checkInput(given.processInput, attempts),
+    stdin: checkStdin(given.stdin, given.processInput),
     accepts: checkExitCodes(given.checkExitCode),
     attempts,
     retryDelay: checkDelay(given.delayOnRetry),

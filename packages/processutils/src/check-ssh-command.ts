@@ -33,6 +33,9 @@ export interface SshCommand {
 
 const refused = [
   ['processInput', 'left out: the command gets no input over SSH'],
+  ['stdin', 'left out: the command gets no input over SSH'],
+  ['stdout', 'left out: over SSH the output comes back in the result'],
+  ['stderr', 'left out: over SSH the output comes back in the result'],
   ['addlEnv', 'left out: servers refuse an environment over SSH; write it into the command'],
 ] as const;
 

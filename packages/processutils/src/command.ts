@@ -1,12 +1,19 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LogLevel } from '@oslo-concurrency/core';
+import type { InputSource } from './command-stdin.js';
 import type { LogErrors } from './log-policy.js';
 import type { ProcessLimits, ProcessLimitValues } from './process-limits.js';
 import type { RootHelper } from './root-helper.js';
 import type { Masker, SecretArgument } from './secrets.js';
 
-/** Where stdout or stderr of a command goes: captured, to this process's own, or to a stream (which is not ended). */
-export type OutputTarget = 'pipe' | 'inherit' | Writable;
+/**
+ * Where stdout or stderr of a command goes.
+ *
+ * `pipe`: captured. `inherit`: straight to this process's own, as a terminal if that is one; nothing of it comes back.
+ * `tee`: both, captured in full and written to this process's own as it comes, through a pipe. `ignore`: nowhere. A stream
+ * gets it as fast as it takes it, and is not ended.
+ */
+export type OutputTarget = 'pipe' | 'inherit' | 'tee' | 'ignore' | Writable;
 
 /** What a command can be given on standard input. */
 export type ProcessInput = string | Uint8Array | Readable;
@@ -26,8 +33,15 @@ export interface RunningCommand {
 export interface ExecuteOptions {
   /** The directory the command runs in; this process's by default. */
   readonly cwd?: string | undefined;
-  /** What the command reads on stdin: text, bytes or a stream. Without it, stdin is empty. */
+  /** What the command reads on stdin: text, bytes or a stream. Without it, `stdin` says what there is to read. */
   readonly processInput?: ProcessInput | undefined;
+  /**
+   * Ours: what the command reads without `processInput`: nothing with `'ignore'`, the default, and what this process would
+   * read with `'inherit'`, for programs that talk to their user. At a terminal it then gets Ctrl-C, Ctrl-\ and Ctrl-Z as
+   * if a shell had started it; this process does not end at the first two while the command runs, and learns from its exit
+   * code what it made of them. Nobody else may read stdin meanwhile. Another attempt reads on where the last one stopped.
+   */
+  readonly stdin?: InputSource | undefined;
   /** The environment, replacing this process's own (oslo: `env_variables`). See `extendEnv`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Ours: adds `env` to this process's environment instead of replacing it; `undefined` removes a variable. */
@@ -75,9 +89,9 @@ export interface ExecuteOptions {
   readonly uid?: number | undefined;
   /** Ours: the group id to run as; needs root. */
   readonly gid?: number | undefined;
-  /** Ours: where stdout goes; captured by default. What goes to a stream is kept up to `maxBuffer` too. */
+  /** Ours: where stdout goes; `'pipe'`, captured, by default. What goes to a stream is kept up to `maxBuffer` too. */
   readonly stdout?: OutputTarget | undefined;
-  /** Ours: where stderr goes; captured by default. */
+  /** Ours: where stderr goes; `'pipe'`, captured, by default. */
   readonly stderr?: OutputTarget | undefined;
   /** Ours: called with each line of stdout, without its end. A throw ends the command. */
   readonly onStdoutLine?: ((line: string) => void) | undefined;
@@ -107,6 +121,7 @@ export interface Command {
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly processInput: ProcessInput | undefined;
+  readonly stdin: InputSource;
   readonly accepts: (exitCode: number) => boolean;
   readonly attempts: number;
   readonly retryDelay: () => number;

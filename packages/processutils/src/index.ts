@@ -1,6 +1,7 @@
 export type { CgroupQuota } from './cgroup-quota.js';
 export type { SshExecuteOptions } from './check-ssh-command.js';
 export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command.js';
+export type { InputSource } from './command-stdin.js';
 export {
   type EndedCommandFacts,
   InvalidArgumentError,

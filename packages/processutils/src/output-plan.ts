@@ -7,6 +7,13 @@ import { checkFunction, checkNumber } from './option-values.js';
 // Of output that was handed on, an error needs the beginning and the end, not all.
 const keptOfStreams = 1024 * 1024;
 
+const names: readonly unknown[] = ['pipe', 'inherit', 'tee', 'ignore'];
+
+/** Whether this process sees the output that goes there. */
+export function isRead(target: unknown): boolean {
+  return target !== 'inherit' && target !== 'ignore';
+}
+
 const isSize = (value: number): boolean =>
   value >= 0 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY);
 
@@ -18,15 +25,19 @@ export function outputPlan(
   onLine: ((line: string) => void) | undefined,
   maxBuffer: unknown,
 ): OutputPlan {
-  if (target !== 'pipe' && target !== 'inherit' && !(target instanceof Writable)) {
-    throw new InvalidArgumentError(name, "'pipe', 'inherit' or a writable stream", hidden(target));
+  if (!names.includes(target) && !(target instanceof Writable)) {
+    throw new InvalidArgumentError(name, "'pipe', 'inherit', 'tee', 'ignore' or a writable stream", hidden(target));
   }
   if (target instanceof Writable && !target.writable) {
     throw new InvalidArgumentError(name, 'a stream that can still be written to', hidden(target));
   }
   checkFunction(lineName, onLine);
-  if (target === 'inherit' && onLine !== undefined) {
-    throw new InvalidArgumentError(lineName, `left out when ${name} is 'inherit', which nobody here can read`, onLine);
+  if (!isRead(target) && onLine !== undefined) {
+    throw new InvalidArgumentError(
+      lineName,
+      `left out when ${name} is '${target}', which nobody here can read`,
+      onLine,
+    );
   }
   const handedOn = onLine !== undefined || typeof target === 'object';
   const limit = maxBuffer ?? (handedOn ? keptOfStreams : Number.POSITIVE_INFINITY);

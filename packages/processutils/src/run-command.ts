@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Command, OutputPlan, RunningCommand } from './command.js';
+import type { Command, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
+import { leaveInterruptsTo } from './command-stdin.js';
 import { hasTerminal } from './controlling-terminal.js';
 import { drainOutput } from './drain-output.js';
 import { ProcessExecutionError } from './errors.js';
@@ -63,6 +64,7 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id, killSignal } : undefined;
   const start = performance.now();
   const stop = new StopRequest(command.timeout, command.signal);
+  const takeInterrupts = leaveInterruptsTo(command.stdin);
   let release = (): void => {};
   try {
     if (watched !== undefined && !watchTree(watched)) throw unwatched(command);
@@ -72,6 +74,7 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
     return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
   } finally {
     stop.dispose();
+    takeInterrupts();
     release();
     if (watched !== undefined) forgetTree(watched);
   }
@@ -99,10 +102,7 @@ async function followCommand(
 ): Promise<Outcome> {
   const exited = exitOf(child);
   const fail = (error: unknown): void => stop.request({ why: 'failure', error });
-  const readers = [
-    readOutput(child.stdout, command.stdout, command.binary, fail),
-    readOutput(child.stderr, command.stderr, command.binary, fail),
-  ] as const;
+  const readers = [readOutput(child, 'stdout', command, fail), readOutput(child, 'stderr', command, fail)] as const;
   const running: RunningCommand = {
     pid,
     command: command.shown,
@@ -147,7 +147,9 @@ async function followCommand(
 
 /** Whether there can be a reason to end it; if not, it costs nothing to be able to, and its daemons are safe from us. */
 function mayBeEnded({ timeout, signal, killOnParentExit, onExecute, stdout, stderr, processInput }: Command): boolean {
-  const consumed = [stdout, stderr].some(({ onLine, target }) => onLine !== undefined || typeof target === 'object');
+  const consumed = [stdout, stderr].some(
+    ({ onLine, target }) => onLine !== undefined || target === 'tee' || typeof target === 'object',
+  );
   const awaited = timeout !== Number.POSITIVE_INFINITY || signal !== undefined || killOnParentExit;
   return awaited || consumed || onExecute !== undefined || processInput instanceof Readable;
 }
@@ -166,13 +168,13 @@ function rootOf(pid: number): Pick<CommandTree, 'root'> {
 }
 
 function readOutput(
-  stream: ChildProcess['stdout'],
-  { target, onLine, limit }: OutputPlan,
-  binary: boolean,
+  child: ChildProcess,
+  name: 'stdout' | 'stderr',
+  { [name]: { target, onLine, limit }, binary }: Command,
   fail: (error: unknown) => void,
 ): OutputReader {
-  const writable = typeof target === 'string' ? undefined : target;
-  return new OutputReader(stream, captureOutput(limit, binary), { onLine, writable }, fail);
+  const writable = target === 'tee' ? process[name] : typeof target === 'string' ? undefined : target;
+  return new OutputReader(child[name], captureOutput(limit, binary), { onLine, writable }, fail);
 }
 
 function attemptOr(fail: (error: unknown) => void, step: () => void): void {

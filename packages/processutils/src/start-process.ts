@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { loadPackage } from '@oslo-concurrency/core';
-import type { Command } from './command.js';
+import type { Command, OutputPlan } from './command.js';
 import { descriptorsToSpawn, holdDescriptors } from './spare-descriptors.js';
 import { spawnFailure } from './spawn-failure.js';
 import type { SpawnPlan } from './spawn-plan.js';
@@ -60,10 +60,14 @@ export async function startProcess(
   throw spawnFailure({ ...command, file: plan.file }, (await child).cause);
 }
 
-function pipesOf({ processInput, stdout, stderr }: Command) {
+function pipesOf({ processInput, stdin, stdout, stderr }: Command) {
   return {
-    stdin: processInput === undefined ? 'ignore' : 'pipe',
-    stdout: stdout.target === 'inherit' ? 'inherit' : 'pipe',
-    stderr: stderr.target === 'inherit' ? 'inherit' : 'pipe',
+    stdin: processInput === undefined ? stdin : 'pipe',
+    stdout: outputOf(stdout),
+    stderr: outputOf(stderr),
   } as const;
+}
+
+function outputOf({ target }: OutputPlan): 'pipe' | 'inherit' | 'ignore' {
+  return target === 'inherit' || target === 'ignore' ? target : 'pipe';
 }
