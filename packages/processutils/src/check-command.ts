@@ -8,6 +8,7 @@ import { checkExitCodes } from './exit-codes.js';
 import { checkInput } from './feed-input.js';
 import { hidden } from './hidden-value.js';
 import { checkKillSignal } from './kill-signal.js';
+import { withLocalPrograms } from './local-programs.js';
 import { checkLogErrors, checkLogging } from './log-policy.js';
 import {
   checkDuration,
@@ -33,6 +34,7 @@ const optionNames: Readonly<Record<OptionName, true>> = {
   stdin: true,
   env: true,
   extendEnv: true,
+  preferLocal: true,
   checkExitCode: true,
   attempts: true,
   delayOnRetry: true,
@@ -90,14 +92,16 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
   const wrapper = checkStrings('wrapper', given.wrapper);
   if (wrapper[0] === '') throw new InvalidArgumentError('wrapper', 'a program and its arguments', hidden(wrapper));
   const front = [...wrapper, ...(rootHelper?.words ?? [])];
+  const cwd = given.cwd === undefined ? undefined : checkPath('cwd', given.cwd);
+  const env = checkEnvironment(given.env, checkFlag('extendEnv', given.extendEnv));
   const forever = Number.POSITIVE_INFINITY;
   return {
     file: program.text,
     args: args.map(({ text }) => text),
     shown: mask([...front, ...words.map(({ text, secret }) => (secret ? '***' : text))].join(' ')),
     mask,
-    cwd: given.cwd === undefined ? undefined : checkPath('cwd', given.cwd),
-    env: checkEnvironment(given.env, checkFlag('extendEnv', given.extendEnv)),
+    cwd,
+    env: checkFlag('preferLocal', given.preferLocal) ? withLocalPrograms(env, cwd) : env,
     processInput: checkInput(given.processInput, attempts),
     stdin: checkStdin(given.stdin, given.processInput),
     accepts: checkExitCodes(given.checkExitCode),

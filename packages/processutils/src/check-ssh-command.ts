@@ -36,6 +36,7 @@ const refused = [
   ['stdin', 'left out: the command gets no input over SSH'],
   ['stdout', 'left out: over SSH the output comes back in the result'],
   ['stderr', 'left out: over SSH the output comes back in the result'],
+  ['preferLocal', "left out: the server's shell looks for the program"],
   ['addlEnv', 'left out: servers refuse an environment over SSH; write it into the command'],
 ] as const;
 

@@ -46,6 +46,11 @@ export interface ExecuteOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Ours: adds `env` to this process's environment instead of replacing it; `undefined` removes a variable. */
   readonly extendEnv?: boolean | undefined;
+  /**
+   * Ours: looks for the program in `node_modules/.bin` of the command's directory, and of those above it, before `PATH`; the
+   * command finds them there too. Never in the directory itself, and not in a folder that a stranger owns.
+   */
+  readonly preferLocal?: boolean | undefined;
   /** Which exit codes are a success: one, some, or `false` for all; 0 by default. `-n` is "ended by signal n". */
   readonly checkExitCode?: boolean | number | readonly number[] | undefined;
   /** How often to try in all, while it fails; 1 by default. A timeout or an abort is not tried again. */
