@@ -64,9 +64,10 @@ function locateInProject(): string {
   return pathToFileURL(require.resolve(etcdPackage)).href;
 }
 
-// Of this package itself; that something it needs is missing is another trouble.
+// Of this package itself; that something it needs is missing is another trouble. A directory that was removed has no project.
 function isMissing(error: unknown): boolean {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === 'uv_cwd') return true;
   return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && message.includes(etcdPackage);
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { type ChildEnd, startChild } from './child-command.js';
 import type { Claim } from './claim.js';
@@ -106,7 +106,7 @@ function launcherFor({ ifKilled }: RunOptions): readonly string[] {
 
 // As in the owner record: the program and its script, and no other argument, which may be a secret.
 function labelOf([file = '', first]: readonly string[]): string {
-  const script = first !== undefined && !first.startsWith('-') && existsSync(resolve(first)) ? ` ${first}` : '';
+  const script = first !== undefined && !first.startsWith('-') && existsSync(first) ? ` ${first}` : '';
   return `${basename(file)}${script}`;
 }
 
