@@ -68,6 +68,7 @@ function checkSource(file, name, manifest) {
     const rest = code.replace(/export\s+(type\s+)?\{[^}]*\}\s*(from\s*'[^']+')?;/g, '').trim();
     if (rest !== '') breaches.push(`${shown}: holds more than named re-exports: ${rest.split('\n')[0]}`);
   }
+  checkTime(file, shown, code);
   const known = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
   const imports = /^(?:import|export)\b[^'";]*\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm;
   for (const [, ...found] of code.matchAll(imports)) {
@@ -77,6 +78,28 @@ function checkSource(file, name, manifest) {
     if (imported === `${scope}${name}`) breaches.push(`${shown}: imports its own package by name`);
     else if (!Object.hasOwn(known, imported))
       breaches.push(`${shown}: imports ${specifier}, which ${name} does not depend on`);
+  }
+}
+
+/**
+ * Timers, ticks and clocks come from core's realTime, which takes them once, at import: a test that fakes them must not
+ * stop our locks. A program of its own (-main.ts) has no test around it.
+ */
+function checkTime(file, shown, code) {
+  if (basename(file) === 'real-time.ts' || file.endsWith('-main.ts') || file.includes('processutils')) return;
+  const ofTheSystem = [
+    /(?<![.\w'])(?:set|clear)(?:Timeout|Interval|Immediate)\b/,
+    /(?<![.\w])(?:performance|queueMicrotask)\b/,
+    /\b(?:globalThis|global|window)\.(?:set\w+|clear\w+|performance|Date|queueMicrotask)\b/,
+    /\bDate\.now\b/,
+    /\bnew Date\(\s*\)/,
+    /\bprocess\s*\.\s*(?:nextTick|hrtime|uptime)\b/,
+    /\bAbortSignal\.timeout\b/,
+    /['"](?:node:)?(?:timers|timers\/promises|perf_hooks)['"]/,
+  ];
+  for (const pattern of ofTheSystem) {
+    const found = pattern.exec(code);
+    if (found !== null) breaches.push(`${shown}: uses ${found[0]}; take it from realTime of core`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { realTime } from './real-time.js';
+
 /**
  * The time as waiting code sees it. Injected in tests, {@link systemClock} everywhere else.
  *
@@ -14,21 +16,26 @@ export interface Clock {
 const longestTimer = 2 ** 31 - 1;
 
 /** The monotonic clock and the timers of this process; delays of any length, also `Infinity`; never too early. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  schedule(delay, action) {
-    const due = performance.now() + delay;
-    let timer: NodeJS.Timeout;
-    const arm = (left: number): void => {
-      timer = setTimeout(ring, Math.min(Math.ceil(left), longestTimer));
-    };
-    // Node counts whole milliseconds from a rounded start, so a timer may fire up to one too early.
-    const ring = (): void => {
-      const left = due - performance.now();
-      if (left > 0) arm(left);
-      else action();
-    };
-    arm(Math.max(0, delay));
-    return () => clearTimeout(timer);
-  },
-};
+export const systemClock: Clock = clockBy(realTime);
+
+/** A clock of these timers. */
+export function clockBy(time: Pick<typeof realTime, 'now' | 'setTimeout' | 'clearTimeout'>): Clock {
+  return {
+    now: () => time.now(),
+    schedule(delay, action) {
+      const due = time.now() + delay;
+      let timer: NodeJS.Timeout;
+      const arm = (left: number): void => {
+        timer = time.setTimeout(ring, Math.min(Math.ceil(left), longestTimer));
+      };
+      // Node counts whole milliseconds from a rounded start, so a timer may fire up to one too early.
+      const ring = (): void => {
+        const left = due - time.now();
+        if (left > 0) arm(left);
+        else action();
+      };
+      arm(Math.max(0, delay));
+      return () => time.clearTimeout(timer);
+    },
+  };
+}

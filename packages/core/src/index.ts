@@ -18,5 +18,6 @@ export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './erro
 export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';
 export { processState } from './process-state.js';
+export { realTime } from './real-time.js';
 export { type CommandEvent, commandChannels, type LockEvent, lockChannels } from './tracing.js';
 export { type WatchOptions, watch } from './watchdog.js';

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { clockBy } from '../src/clock.js';
 import { systemClock } from '../src/index.js';
 
 it('never rings before its time', async () => {
@@ -27,6 +28,18 @@ it('goes on when the wall clock is set', () => {
   vi.useRealTimers();
 });
 
+it('is the time of the system whatever a test puts in place of the globals, and waits by it', async () => {
+  vi.useFakeTimers({ now: 0 });
+  try {
+    const before = systemClock.now();
+    await new Promise<void>((resolve) => systemClock.schedule(5, resolve));
+    expect(systemClock.now() - before).toBeGreaterThanOrEqual(5);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 describe('long waits', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
@@ -34,7 +47,8 @@ describe('long waits', () => {
   it('last a month, which is more than one timer of Node can', () => {
     const month = 31 * 24 * 3600 * 1000;
     let rang = false;
-    systemClock.schedule(month, () => {
+    // By the globals as they are here, which vitest has replaced.
+    clockBy({ now: () => performance.now(), setTimeout, clearTimeout }).schedule(month, () => {
       rang = true;
     });
     vi.advanceTimersByTime(month - 1);

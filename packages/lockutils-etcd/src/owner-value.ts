@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import type { Holder } from '@oslo-concurrency/lockutils';
 
 /** How a key is given up on purpose: by its holder, or by a waiter that goes. */
@@ -23,7 +24,7 @@ export function ownerValue(label: string | undefined): string {
     command: command.slice(0, 200),
     host: hostname(),
     ...(label === undefined ? {} : { label }),
-    since: new Date().toISOString(),
+    since: new Date(realTime.date()).toISOString(),
   };
   return JSON.stringify(value);
 }

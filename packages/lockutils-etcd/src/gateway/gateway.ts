@@ -1,4 +1,4 @@
-import { isConcurrencyError } from '@oslo-concurrency/core';
+import { isConcurrencyError, realTime } from '@oslo-concurrency/core';
 import { EtcdAuthError, EtcdClosedError, type EtcdEndpointError, EtcdUnavailableError } from '../etcd-errors.js';
 import { Member, type RequestSettings } from './member.js';
 import { pause } from './stop-after.js';
@@ -68,7 +68,7 @@ export class Gateway {
     let authenticatedAgain = false;
     let again: Member | undefined;
     const most = this.#members.length;
-    const end = performance.now() + this.#options.requestTimeout;
+    const end = realTime.now() + this.#options.requestTimeout;
     for (;;) {
       if (this.#closed) throw new EtcdClosedError();
       signal?.throwIfAborted();
@@ -76,9 +76,9 @@ export class Gateway {
       let token: string | undefined;
       try {
         token = await this.#authenticated(member, request);
-        const begun = performance.now();
+        const begun = realTime.now();
         const answer = await requests(member, { ...request, token });
-        this.#latency = Math.max(performance.now() - begun, this.#latency * 0.9);
+        this.#latency = Math.max(realTime.now() - begun, this.#latency * 0.9);
         return answer;
       } catch (error) {
         if (!isEndpointError(error)) throw error;
@@ -97,7 +97,7 @@ export class Gateway {
       }
       if (failures.length < most) continue;
       const electing = failures.some(({ code }) => code === 'ERR_ETCD_NO_LEADER');
-      if (!electing || performance.now() > end) {
+      if (!electing || realTime.now() > end) {
         throw failures.length === 1 ? failures[0] : new EtcdUnavailableError([...failures]);
       }
       failures.length = 0;

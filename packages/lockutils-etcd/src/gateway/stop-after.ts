@@ -1,3 +1,5 @@
+import { realTime } from '@oslo-concurrency/core';
+
 // The timeout is counted in so many parts.
 const parts = 8;
 
@@ -17,9 +19,9 @@ export function stopAfter(
   let timer: NodeJS.Timeout | undefined;
   const part = timeout / parts;
   const count = (left: number, forgiven: number): void => {
-    const due = performance.now() + part;
-    timer = setTimeout(() => {
-      const busy = performance.now() - due > part && forgiven > 0;
+    const due = realTime.now() + part;
+    timer = realTime.setTimeout(() => {
+      const busy = realTime.now() - due > part && forgiven > 0;
       if (busy) return count(left, forgiven - 1);
       if (left > 1) return count(left - 1, forgiven);
       late = true;
@@ -33,9 +35,9 @@ export function stopAfter(
   return {
     signal: controller.signal,
     timedOut: () => late && !outer?.aborted,
-    endTimeout: () => clearTimeout(timer),
+    endTimeout: () => realTime.clearTimeout(timer),
     done() {
-      clearTimeout(timer);
+      realTime.clearTimeout(timer);
       outer?.removeEventListener('abort', onAbort);
     },
   };
@@ -46,10 +48,10 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const onAbort = (): void => {
-      clearTimeout(timer);
+      realTime.clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
+    const timer = realTime.setTimeout(() => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
     }, ms);

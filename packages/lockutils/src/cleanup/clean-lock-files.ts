@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel-system.js';
@@ -27,11 +27,11 @@ export async function cleanLockFiles(
     const table = readLockTable(system, directory);
     for (const name of batch)
       report.note(name, () => removeUnusedLock(system, join(directory, name), { ...rule, table, emptyToo }));
-    await setImmediate();
+    await realTime.turn();
   }
   for (const batch of batchesOf(leftoverNames(system, directory))) {
     for (const name of batch) report.note(name, () => cleanLeftover(system, join(directory, name), rule));
-    await setImmediate();
+    await realTime.turn();
   }
   if (!rule.dryRun) removeHalfMadeMarkers(directory);
   return report.result;

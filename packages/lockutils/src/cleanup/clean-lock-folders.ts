@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { synchronousFs } from '../drivers/lockfile/lockfile-fs.js';
 import { sweep } from '../drivers/lockfile/sweep.js';
@@ -17,7 +17,7 @@ export async function cleanLockFolders(directory: string, rule: CleaningRule): P
   for (const name of lockFolderNames(directory)) {
     // In one go, so that a lock that is held for it is so for some calls only, whatever else this process does.
     report.note(name, () => runSync(removeUnusedFolders(synchronousFs, join(directory, name), rule)));
-    await setImmediate();
+    await realTime.turn();
   }
   if (!rule.dryRun) {
     runSync(sweep(synchronousFs, join(directory, hiddenFolder, 'lockfile', 'new')));

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@oslo-concurrency/core';
+import { InvalidOptionError, realTime } from '@oslo-concurrency/core';
 import { checkOptionNames } from '../option-names.js';
 import { cleanLockFiles } from './clean-lock-files.js';
 import { cleanLockFolders } from './clean-lock-folders.js';
@@ -24,7 +24,7 @@ export async function cleanLocks(options: CleanLocksOptions): Promise<CleanLocks
   }
   const directory = directoryOf(options);
   const names = readLockPath(directory).sort();
-  const before = olderThan === 0 ? Number.POSITIVE_INFINITY : Date.now() - olderThan;
+  const before = olderThan === 0 ? Number.POSITIVE_INFINITY : realTime.date() - olderThan;
   const rule = { before, dryRun, abandonedToo: abandoned };
   if (driverOf(directory) === 'lockfile') return cleanLockFolders(directory, rule);
   return cleanLockFiles(directory, names, rule);

@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
 
 /** What holders say of a lock; whoever lists it need not look further. */
@@ -7,7 +8,7 @@ export function heldBy(holders: readonly Holder[]): Pick<LockStatus, 'holders' |
     holders,
     permits: holders.find((holder) => holder.permits !== undefined)?.permits,
     // The clock may have been set back since.
-    ageMs: since.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...since)),
+    ageMs: since.length === 0 ? undefined : Math.max(0, realTime.date() - Math.min(...since)),
   };
 }
 

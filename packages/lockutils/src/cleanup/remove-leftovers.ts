@@ -1,5 +1,6 @@
 import { constants, lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
@@ -66,7 +67,7 @@ export function removeHalfMadeMarkers(directory: string): void {
   for (const name of namesIn(hidden)) {
     if (!/^driver\.[0-9a-f-]{36}$/.test(name)) continue;
     const stats = lstatSync(join(hidden, name), { throwIfNoEntry: false });
-    if (stats?.isDirectory() === true && Date.now() - stats.mtimeMs > 3_600_000) {
+    if (stats?.isDirectory() === true && realTime.date() - stats.mtimeMs > 3_600_000) {
       rmSync(join(hidden, name), { recursive: true, force: true });
     }
   }

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { realTime } from '@oslo-concurrency/core';
 import type { RunningChild } from './child-command.js';
 import type { Claim } from './claim.js';
 
@@ -13,13 +13,13 @@ export function endWhenLost({ lost, margin = 0 }: Claim, child: RunningChild): (
   if (lost === undefined) return async () => {};
   let killing: Promise<void> | undefined;
   const kill = async (): Promise<void> => {
-    const end = performance.now() + (margin * 2) / 3;
+    const end = realTime.now() + (margin * 2) / 3;
     child.killTree('SIGTERM');
     let commandRuns = true;
     void child.ended.then(() => {
       commandRuns = false;
     });
-    while ((commandRuns || child.treeRuns()) && performance.now() < end) await pause(5);
+    while ((commandRuns || child.treeRuns()) && realTime.now() < end) await realTime.pause(5);
     child.killTree('SIGKILL');
   };
   const onLost = (): void => {

@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { forwardedSignals, type RunningChild } from './child-command.js';
 import { signalStatus } from './exit-status.js';
 import { cameToGroup } from './job-control.js';
@@ -35,9 +36,9 @@ export class SignalRelay {
     if (signal !== 'SIGINT' || !cameToGroup(signal)) return false;
     if (!this.#received.has(signal)) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 100);
+        const timer = realTime.setTimeout(resolve, 100);
         this.#onReceived = () => {
-          clearTimeout(timer);
+          realTime.clearTimeout(timer);
           resolve();
         };
       });

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@oslo-concurrency/core';
+import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
@@ -57,7 +57,7 @@ export function showWait(
   let shown = false;
   let cancel = clock.schedule(first, () => void tell());
   const tell = async (): Promise<void> => {
-    const text = waitText(name, await holders().catch(() => []), Date.now());
+    const text = waitText(name, await holders().catch(() => []), realTime.date());
     if (ended) return;
     if (!hidden()) {
       // A line that wraps could not be cleared again. A terminal nobody has sized says 0.

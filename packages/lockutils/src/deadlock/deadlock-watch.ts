@@ -1,4 +1,4 @@
-import { type Clock, getLogger } from '@oslo-concurrency/core';
+import { type Clock, getLogger, realTime } from '@oslo-concurrency/core';
 import { DeadlockError } from '../errors.js';
 import type { Body } from '../local/wait-graph.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';
@@ -22,7 +22,7 @@ export function watchForDeadlock(
   found: (error: DeadlockError) => void,
 ): () => void {
   if (heldBy(body).length === 0) return () => {};
-  const since = Date.now();
+  const since = realTime.date();
   let published: Published | undefined;
   let last = '';
   const look = (): void => {

@@ -1,4 +1,4 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { getLogger, realTime } from '@oslo-concurrency/core';
 import { type LeaseLossReason, LeaseLostError } from './lease.js';
 import type { LeaseClock } from './lease-clock.js';
 import type { LeaseGrant } from './lease-driver.js';
@@ -96,7 +96,7 @@ export class HeldLease implements AsyncDisposable {
 
   /** The same as a wall clock time in milliseconds since 1970; for people, since a wall clock can be set. */
   get expiresAt(): number {
-    return Date.now() + this.remaining;
+    return realTime.date() + this.remaining;
   }
 
   /** Throws unless the lease is held at this moment. @throws LeaseLostError, also after a release. */

@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import { type Clock, systemClock } from '@oslo-concurrency/core';
+import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
 
 /** A monotonic clock that also counts the time the machine slept. Times are milliseconds. */
 export interface LeaseClock extends Clock {
@@ -62,7 +62,7 @@ export function sleepAwareClock(base: Clock, witnesses: readonly (() => number)[
 
 // os.uptime() counts sleep on Linux only; macOS takes it from the wall clock in whole seconds, and there, as on
 // Windows, performance.now() goes on through a sleep.
-const witnesses = process.platform === 'linux' ? [Date.now, () => uptime() * 1000] : [Date.now];
+const witnesses = process.platform === 'linux' ? [realTime.date, () => uptime() * 1000] : [realTime.date];
 
 /** The clock of all leases of this process. */
 export const leaseClock: LeaseClock = sleepAwareClock(systemClock, witnesses);

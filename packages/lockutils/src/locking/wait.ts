@@ -1,4 +1,5 @@
 import type { Clock } from '@oslo-concurrency/core';
+import { realTime } from '@oslo-concurrency/core';
 import { watchForDeadlock } from '../deadlock/deadlock-watch.js';
 import { AcquireLockFailedError, HeldByThisThreadError } from '../errors.js';
 import { pathRegistry } from '../local/turn-registry.js';
@@ -134,8 +135,8 @@ export class PatientWait {
 const told = (): void => {};
 
 function immediately(action: () => void): () => void {
-  const immediate = setImmediate(action);
-  return () => clearImmediate(immediate);
+  const immediate = realTime.setImmediate(action);
+  return () => realTime.clearImmediate(immediate);
 }
 
 /** The wait of one call of `lock()`: nothing is made before there is something to wait for. */

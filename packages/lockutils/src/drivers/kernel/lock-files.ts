@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import { realTime } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
 import { closeQuietly, type KernelSystem } from './kernel-system.js';
 import { checkPlainFile, explained, openLockFile } from './lock-file.js';
@@ -45,11 +46,11 @@ export class LockFiles {
       try {
         granted = system.tryLock(file.fd, 0, 0, shared);
         // A refusal by a file that is no longer the lock is seen a moment later; a grant by one, never let through.
-        if (!granted && performance.now() < file.lookAgain) {
+        if (!granted && realTime.now() < file.lookAgain) {
           this.#keepForNextTry(file);
           return undefined;
         }
-        if (!granted) file.lookAgain = performance.now() + lookInterval;
+        if (!granted) file.lookAgain = realTime.now() + lookInterval;
         named = system.lstatSync(path);
       } catch (error) {
         this.close(file);
@@ -123,7 +124,7 @@ export class LockFiles {
 
   #beginSweeping(): void {
     this.#beginning = false;
-    this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
+    this.#sweeper ??= realTime.setInterval(() => this.#sweep(), sweepInterval).unref();
   }
 
   // Closes all after one quiet interval. Those in use come back to the map at each release.
@@ -132,7 +133,7 @@ export class LockFiles {
       this.#used = false;
       return;
     }
-    clearInterval(this.#sweeper);
+    realTime.clearInterval(this.#sweeper);
     this.#sweeper = undefined;
     for (const file of this.#idle.values()) this.close(file);
     this.#idle.clear();

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { realTime } from '@oslo-concurrency/core';
 import {
   decodeOwnerRecord,
   encodeOwnerRecord,
@@ -67,7 +68,7 @@ let ownPermits: number | undefined;
 
 // Written at once, so one buffer serves every grant, and mostly only its time is new: who locks again and again is quick.
 function ownRecord(label: string | undefined, permits: number | undefined): Buffer {
-  const now = Date.now();
+  const now = realTime.date();
   if (own === undefined || label !== ownLabel || permits !== ownPermits || !restampOwnerRecord(own, now)) {
     own = encodeOwnerRecord(label, now, permits);
     ownLabel = label;

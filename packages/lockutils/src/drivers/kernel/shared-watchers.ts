@@ -1,4 +1,5 @@
 import type { FSWatcher } from 'node:fs';
+import { realTime } from '@oslo-concurrency/core';
 import type { KernelSystem } from './kernel-system.js';
 
 interface Watched {
@@ -53,7 +54,7 @@ export class SharedWatchers {
     watcher.on('error', () => this.#close(path, watched));
     const watched: Watched = { watcher, wakes, used: true };
     this.#watched.set(path, watched);
-    this.#sweeper ??= setInterval(() => this.#sweep(), sweepInterval).unref();
+    this.#sweeper ??= realTime.setInterval(() => this.#sweep(), sweepInterval).unref();
     return watched;
   }
 
@@ -63,7 +64,7 @@ export class SharedWatchers {
       watched.used = false;
     }
     if (this.#watched.size > 0) return;
-    clearInterval(this.#sweeper);
+    realTime.clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 

@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
 import { closeQuietly, type KernelSystem } from './kernel-system.js';
@@ -94,14 +95,14 @@ function placeOf(
   const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
   let left = false;
-  let nextLook = performance.now() + stoppedPatience;
+  let nextLook = realTime.now() + stoppedPatience;
   const isFirst = (): boolean => {
     // Kept until we leave, in nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while
     // our ticket is in it.
     if (!first && system.tryLock(fd, 0, ticket, true)) first = true;
-    if (!first && performance.now() > nextLook) {
+    if (!first && realTime.now() > nextLook) {
       first = onlyStoppedBefore(system, fd, ticket);
-      nextLook = performance.now() + stoppedPatience;
+      nextLook = realTime.now() + stoppedPatience;
     }
     if (!first || (!request.shared && request.permits === undefined)) return first;
     if (!system.tryLock(fd, upgradeByte, 1, true)) return false;

@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { run, runSync } from '../../steps.js';
 import type { LockRequest, Place } from '../driver.js';
 import { explained } from './explained.js';
@@ -59,7 +60,7 @@ async function leaveAgain(ticket: TicketFolder): Promise<void> {
       await run(ticket.leave());
       return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, retryEvery).unref());
+      await new Promise((resolve) => realTime.setTimeout(resolve, retryEvery).unref());
     }
   }
 }
@@ -68,13 +69,15 @@ function leaveSync(ticket: TicketFolder): void {
   try {
     runSync(ticket.leave());
   } catch {
-    const again = setInterval(() => {
-      try {
-        runSync(ticket.leave());
-        clearInterval(again);
-      } catch {
-        // At the next turn.
-      }
-    }, retryEvery).unref();
+    const again = realTime
+      .setInterval(() => {
+        try {
+          runSync(ticket.leave());
+          realTime.clearInterval(again);
+        } catch {
+          // At the next turn.
+        }
+      }, retryEvery)
+      .unref();
   }
 }

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { realTime } from '@oslo-concurrency/core';
 
 /** Hears the name of an entry that came, went or changed; `undefined` when the system does not tell which. */
 export type EntryListener = (name: string | undefined) => void;
@@ -23,7 +24,7 @@ export function onEntryChange(folder: string, listener: EntryListener): () => vo
   watched.listeners.add(own);
   return () => {
     watched.listeners.delete(own);
-    if (watched.listeners.size === 0) setImmediate(stopIfUnused, folder, watched);
+    if (watched.listeners.size === 0) realTime.setImmediate(stopIfUnused, folder, watched);
   };
 }
 

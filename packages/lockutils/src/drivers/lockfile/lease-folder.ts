@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors.js';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
@@ -72,7 +73,7 @@ export class LeaseFolder implements OwnedFolder {
 
   *take(): Steps<boolean> {
     const since = this.#request.now();
-    this.#grantedAt = Date.now();
+    this.#grantedAt = realTime.date();
     if (!(yield* this.#lock.take())) return false;
     try {
       const token = yield* nextToken(this.#fs, this.#paths);

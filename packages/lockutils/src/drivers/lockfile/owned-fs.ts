@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { run, runSync, type Steps } from '../../steps.js';
 import type { ProperLockfileFs } from './proper-lockfile.js';
 
@@ -21,7 +22,7 @@ export interface OwnedFolder {
  */
 export function ownedFs(folder: OwnedFolder): ProperLockfileFs {
   let held = false;
-  let mtime = new Date();
+  let mtime = new Date(realTime.date());
   const mkdir = function* (path: string): Steps<void> {
     if (!(yield* folder.take())) throw systemError('EEXIST', 'mkdir', path);
     held = true;
@@ -53,8 +54,8 @@ export function ownedFs(folder: OwnedFolder): ProperLockfileFs {
 // The callback runs outside the promise, so that what it throws is not taken for a failure of the call.
 function answer<T>(steps: Steps<T>, callback: (error: unknown, value?: T) => void): void {
   run(steps).then(
-    (value) => process.nextTick(callback, null, value),
-    (error: unknown) => process.nextTick(callback, error),
+    (value) => realTime.nextTick(callback, null, value),
+    (error: unknown) => realTime.nextTick(callback, error),
   );
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
@@ -19,7 +20,7 @@ export interface OwnerFacts {
  */
 export function* prepareOwnerFile(fs: LockfileFs, lockFile: string, own: string, facts: OwnerFacts): Steps<void> {
   const prepared = yield* prepareFolder(fs, lockFile, own, facts.area);
-  yield* step(fs.create(join(prepared, own), encodeOwnerRecord(facts.label, Date.now(), facts.permits)));
+  yield* step(fs.create(join(prepared, own), encodeOwnerRecord(facts.label, realTime.date(), facts.permits)));
 }
 
 /** Makes the empty folder `new/NAME`, to be renamed; `name` says whose it is, in case nobody comes to that. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
@@ -35,7 +36,7 @@ export class TicketFolder {
   number = 0;
   /** The one before us when {@link isFirst} looked last: whose going is worth another look. */
   before: string | undefined;
-  #nextLook = performance.now() + stoppedPatience;
+  #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #line: string;
@@ -80,8 +81,8 @@ export class TicketFolder {
 
   /** Whether everybody who came before has gone; removes the tickets of those who died. */
   *isFirst(): Steps<boolean> {
-    const pastStopped = performance.now() > this.#nextLook;
-    if (pastStopped) this.#nextLook = performance.now() + stoppedPatience;
+    const pastStopped = realTime.now() > this.#nextLook;
+    if (pastStopped) this.#nextLook = realTime.now() + stoppedPatience;
     const earlier = (yield* this.#numbers()).filter((number) => number < this.number).sort((a, b) => a - b);
     this.before = earlier.length === 0 ? undefined : String(earlier.at(-1));
     for (const number of earlier) if (yield* this.#isTaken(number, pastStopped)) return false;

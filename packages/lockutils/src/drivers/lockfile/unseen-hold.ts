@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, upgradeName } from './lock-paths.js';
@@ -47,7 +48,7 @@ export class UnseenHold {
       yield* prepareFolder(fs, this.#lockFile, this.#own);
       yield* step(fs.mkdir(inside));
       yield* openToOthers(fs, this.#lockFile, inside);
-      yield* step(fs.create(join(inside, this.#own), encodeOwnerRecord(label, Date.now())));
+      yield* step(fs.create(join(inside, this.#own), encodeOwnerRecord(label, realTime.date())));
       moved = yield* moveIn(fs, made, this.#paths.held, this.#own);
     } finally {
       if (!moved) {
