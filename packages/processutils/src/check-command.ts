@@ -59,6 +59,7 @@ const optionNames: Readonly<Record<OptionName, true>> = {
   stderr: true,
   onStdoutLine: true,
   onStderrLine: true,
+  maxLineLength: true,
   maxBuffer: true,
   drainTimeout: true,
   secrets: true,
@@ -82,6 +83,8 @@ export function checkCommand(file: unknown, args: unknown, options: unknown): Co
 function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, mask: Masker): Command {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(optionNames, name));
   if (unknown !== undefined) throw new UnknownArgumentError(unknown, Object.keys(optionNames));
+  const forever = Number.POSITIVE_INFINITY;
+  const isLength = (value: number): boolean => value >= 1 && (Number.isInteger(value) || value === forever);
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
   const attempts = checkNumber('attempts', given.attempts ?? 1, 'a whole number from 1', isCount);
   const [program, ...args] = words;
@@ -94,7 +97,6 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
   const front = [...wrapper, ...(rootHelper?.words ?? [])];
   const cwd = given.cwd === undefined ? undefined : checkPath('cwd', given.cwd);
   const env = checkEnvironment(given.env, checkFlag('extendEnv', given.extendEnv));
-  const forever = Number.POSITIVE_INFINITY;
   return {
     file: program.text,
     args: args.map(({ text }) => text),
@@ -125,6 +127,7 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
     gid: checkId('gid', given.gid),
     stdout: outputPlan('stdout', given.stdout, 'onStdoutLine', given.onStdoutLine, given.maxBuffer),
     stderr: outputPlan('stderr', given.stderr, 'onStderrLine', given.onStderrLine, given.maxBuffer),
+    lineLimit: checkNumber('maxLineLength', given.maxLineLength ?? forever, 'a whole number of bytes from 1', isLength),
     drainTimeout: checkDuration('drainTimeout', given.drainTimeout ?? 500),
   };
 }

@@ -12,7 +12,7 @@ export function observeRun({ onExecute, onCompletion }: Command): RunObserver {
     started(running) {
       const { command, pid, attempt } = running;
       if (commandChannels.start.hasSubscribers) commandChannels.start.publish({ id, command, pid, attempt });
-      onExecute?.(running);
+      return onExecute?.(running);
     },
     ended(running, { exitCode, signal }, durationMs) {
       const { command, pid, attempt } = running;
@@ -23,7 +23,7 @@ export function observeRun({ onExecute, onCompletion }: Command): RunObserver {
         };
         commandChannels.end.publish({ id, command, pid, attempt, durationMs, ...how });
       }
-      onCompletion?.(running);
+      return onCompletion?.(running);
     },
   };
 }

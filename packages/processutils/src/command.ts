@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import type { LogLevel } from '@oslo-concurrency/core';
 import type { InputSource } from './command-stdin.js';
 import type { LogErrors } from './log-policy.js';
@@ -15,8 +16,17 @@ import type { Masker, SecretArgument } from './secrets.js';
  */
 export type OutputTarget = 'pipe' | 'inherit' | 'tee' | 'ignore' | Writable;
 
-/** What a command can be given on standard input. */
-export type ProcessInput = string | Uint8Array | Readable;
+/**
+ * What a command can be given on standard input: text, bytes, a stream of either kind, or anything that can be iterated
+ * over, at once or in time, and gives text or bytes.
+ */
+export type ProcessInput =
+  | string
+  | Uint8Array
+  | Readable
+  | ReadableStream
+  | Iterable<string | Uint8Array>
+  | AsyncIterable<string | Uint8Array>;
 
 /** A command that was started, as `onExecute` and `onCompletion` see it. */
 export interface RunningCommand {
@@ -33,7 +43,12 @@ export interface RunningCommand {
 export interface ExecuteOptions {
   /** The directory the command runs in; this process's by default. */
   readonly cwd?: string | undefined;
-  /** What the command reads on stdin: text, bytes or a stream. Without it, `stdin` says what there is to read. */
+  /**
+   * What the command reads on stdin: text, bytes, a stream or an iterable of these. Without it, `stdin` says what there is to read.
+   *
+   * A stream is destroyed when the command has ended, or could not be started, though the command did not read all of it;
+   * an iterator is returned, a web stream cancelled. Not so this process's own stdin, nor a stream given for output too.
+   */
   readonly processInput?: ProcessInput | undefined;
   /**
    * Ours: what the command reads without `processInput`: nothing with `'ignore'`, the default, and what this process would
@@ -69,10 +84,13 @@ export interface ExecuteOptions {
   readonly logErrors?: LogErrors | undefined;
   /** Gives stdout and stderr as bytes instead of text. */
   readonly binary?: boolean | undefined;
-  /** Called when the process has been started. A throw ends the command and is what `execute` rejects with. */
-  readonly onExecute?: ((running: RunningCommand) => void) | undefined;
-  /** Called when the process has ended, however it ended, once for each `onExecute`. */
-  readonly onCompletion?: ((ended: RunningCommand) => void) | undefined;
+  /**
+   * Called when the process has been started. A throw ends the command and is what `execute` rejects with; so does a
+   * promise that rejects. `execute` waits for the promises of its callbacks, until a timeout or an abort; the command does not.
+   */
+  readonly onExecute?: ((running: RunningCommand) => unknown) | undefined;
+  /** Called when the process has ended, however it ended, once for each `onExecute`. A throw or a rejection counts as there. */
+  readonly onCompletion?: ((ended: RunningCommand) => unknown) | undefined;
   /** Resource limits of the command and its descendants: a `ProcessLimits`, or its values. */
   readonly prlimit?: ProcessLimitValues | undefined;
   /** How long one attempt may take; then the command and its descendants are ended. No limit by default. */
@@ -98,10 +116,15 @@ export interface ExecuteOptions {
   readonly stdout?: OutputTarget | undefined;
   /** Ours: where stderr goes; `'pipe'`, captured, by default. */
   readonly stderr?: OutputTarget | undefined;
-  /** Ours: called with each line of stdout, without its end. A throw ends the command. */
-  readonly onStdoutLine?: ((line: string) => void) | undefined;
-  /** Ours: called with each line of stderr, without its end. A throw ends the command. */
-  readonly onStderrLine?: ((line: string) => void) | undefined;
+  /** Ours: called with each whole line of stdout, without its end. A throw, or a rejection, ends the command. */
+  readonly onStdoutLine?: ((line: string) => unknown) | undefined;
+  /** Ours: called with each whole line of stderr, without its end. A throw, or a rejection, ends the command. */
+  readonly onStderrLine?: ((line: string) => unknown) | undefined;
+  /**
+   * Ours: how many bytes a line may have that goes to `onStdoutLine` or `onStderrLine`. A longer one ends the command, and
+   * `execute` rejects with a `LineTooLongError`. No limit by default but that of a string, 512 MiB.
+   */
+  readonly maxLineLength?: number | undefined;
   /**
    * Ours: how many bytes of stdout, and of stderr, are kept: the first and the last half. No limit by default, except
    * for output that goes to a stream or a line callback: 1 MiB.
@@ -136,8 +159,8 @@ export interface Command {
   readonly logLevel: LogLevel;
   readonly logErrors: LogErrors;
   readonly binary: boolean;
-  readonly onExecute: ((running: RunningCommand) => void) | undefined;
-  readonly onCompletion: ((ended: RunningCommand) => void) | undefined;
+  readonly onExecute: ((running: RunningCommand) => unknown) | undefined;
+  readonly onCompletion: ((ended: RunningCommand) => unknown) | undefined;
   readonly limits: ProcessLimits | undefined;
   readonly timeout: number;
   readonly killSignal: NodeJS.Signals;
@@ -149,13 +172,14 @@ export interface Command {
   readonly gid: number | undefined;
   readonly stdout: OutputPlan;
   readonly stderr: OutputPlan;
+  readonly lineLimit: number;
   readonly drainTimeout: number;
 }
 
 /** What is to be done with stdout or stderr. */
 export interface OutputPlan {
   readonly target: OutputTarget;
-  readonly onLine: ((line: string) => void) | undefined;
+  readonly onLine: ((line: string) => unknown) | undefined;
   /** How many bytes of it to keep. */
   readonly limit: number;
 }

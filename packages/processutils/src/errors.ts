@@ -150,8 +150,40 @@ export class ProcessAbortedError extends CommandEndedError {
   }
 }
 
+/** What a {@link LineTooLongError} knows. */
+export interface LineTooLongErrorFacts {
+  /** The command line, masked. */
+  readonly cmd: string;
+  /** Which stream the line came on. */
+  readonly stream: 'stdout' | 'stderr';
+  /** How many bytes a line may have. */
+  readonly limit: number;
+}
+
+/**
+ * A command wrote a line that is longer than `maxLineLength`, or than a string can be, so it was ended, with all its
+ * descendants. The callback got all lines before it, and nothing of it. oslo, which knows no lines, has no counterpart.
+ */
+export class LineTooLongError extends ConcurrencyError implements LineTooLongErrorFacts {
+  readonly code = 'ERR_LINE_TOO_LONG';
+  readonly cmd: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly limit: number;
+
+  constructor({ cmd, stream, limit }: LineTooLongErrorFacts) {
+    super(
+      `A line of ${stream} is longer than ${limit} bytes, so the command was ended. Raise maxLineLength, or take the ` +
+        `output as a stream.\nCommand: ${cmd}`,
+    );
+    this.cmd = cmd;
+    this.stream = stream;
+    this.limit = limit;
+  }
+}
+
 function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stderr }: EndedCommandFacts): string {
-  const notEnded = pid === undefined ? 'before it was started' : 'before the given stream had taken its output';
+  const notTaken = 'before the given stream had taken its output, or a callback had ended';
+  const notEnded = pid === undefined ? 'before it was started' : notTaken;
   const how = endedBy === undefined ? notEnded : `and was ended by ${endedBy}`;
   const left = remaining.map(({ pid, name, reason }) => `${pid} (${name}: ${reason})`).join(', ');
   return [

@@ -11,6 +11,7 @@ import {
   ProcessTimeoutError,
 } from './errors.js';
 import type { ExecuteResult } from './execute.js';
+import { letGoOfInput } from './feed-input.js';
 import { probablyHit } from './hit-limit.js';
 import { logEnd, logStart } from './log-policy.js';
 import type { OutputCapture } from './output-capture.js';
@@ -23,7 +24,11 @@ export async function runExecute(
   options: ExecuteOptions,
 ): Promise<ExecuteResult<Output>> {
   const command = checkCommand(file, args, options);
-  return repeatAttempts(command, (attempt) => attemptCommand(command, attempt));
+  try {
+    return await repeatAttempts(command, (attempt) => attemptCommand(command, attempt));
+  } finally {
+    letGoOfInput(command);
+  }
 }
 
 async function attemptCommand(command: Command, attempt: number): Promise<ExecuteResult<Output>> {

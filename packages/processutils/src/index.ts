@@ -5,6 +5,8 @@ export type { InputSource } from './command-stdin.js';
 export {
   type EndedCommandFacts,
   InvalidArgumentError,
+  LineTooLongError,
+  type LineTooLongErrorFacts,
   NoRootWrapSpecifiedError,
   type Output,
   ProcessAbortedError,

@@ -1,16 +1,24 @@
+import { constants } from 'node:buffer';
+import { pushMerged } from './output-capture.js';
 import { decodeText } from './text-decoding.js';
 
-// A line longer than this comes in pieces of about this size, or one without end would fill the memory.
-const longest = 1024 * 1024;
-
-/** Cuts a stream of bytes into lines and hands each over as text, without its line end (`\n` or `\r\n`). */
+/**
+ * Cuts a stream of bytes into lines and hands each over whole, as text, without its line end (`\n` or `\r\n`).
+ *
+ * A line of more than `limit` bytes, or of more than a string can hold, is handed over by nobody: `tooLong` is thrown. A
+ * piece of a line would be taken for a line.
+ */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
+  readonly #limit: number;
+  readonly #tooLong: (limit: number) => Error;
   #begun: Buffer[] = [];
   #length = 0;
 
-  constructor(onLine: (line: string) => void) {
+  constructor(onLine: (line: string) => void, limit: number, tooLong: (limit: number) => Error) {
     this.#onLine = onLine;
+    this.#limit = Math.min(limit, constants.MAX_STRING_LENGTH);
+    this.#tooLong = tooLong;
   }
 
   // All lines that a piece completes are decoded together, which costs a fifth of decoding each.
@@ -21,7 +29,8 @@ export class LineSplitter {
       this.#handOver();
       if (end + 1 < chunk.length) this.#hold(chunk.subarray(end + 1));
     }
-    if (this.#length >= longest) this.#handOver();
+    // One more may be the `\r` of its end.
+    if (this.#length > this.#limit + 1) this.#handOver();
   }
 
   /** Hands over a last line that has no line end. */
@@ -30,7 +39,7 @@ export class LineSplitter {
   }
 
   #hold(piece: Buffer): void {
-    this.#begun.push(piece);
+    pushMerged(this.#begun, piece);
     this.#length += piece.length;
   }
 
@@ -38,6 +47,19 @@ export class LineSplitter {
     const bytes = this.#begun.length === 1 ? (this.#begun[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#begun);
     this.#begun = [];
     this.#length = 0;
-    for (const line of decodeText(bytes).split('\n')) this.#onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
+    if (bytes.length > this.#limit) this.#handOverEach(bytes);
+    else for (const line of decodeText(bytes).split('\n')) this.#onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
+  }
+
+  // Together they are longer than one may be.
+  #handOverEach(bytes: Buffer): void {
+    for (let from = 0; from <= bytes.length; ) {
+      const found = bytes.indexOf(10, from);
+      const next = found < 0 ? bytes.length : found;
+      const to = next > from && bytes[next - 1] === 13 ? next - 1 : next;
+      if (to - from > this.#limit) throw this.#tooLong(this.#limit);
+      this.#onLine(decodeText(bytes.subarray(from, to)));
+      from = next + 1;
+    }
   }
 }

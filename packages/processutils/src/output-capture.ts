@@ -16,7 +16,7 @@ export interface OutputCapture {
 const smallPiece = 16 * 1024;
 
 /** Adds a piece to a list, joining small ones: a program that writes byte by byte must not cost an object a byte. */
-function pushMerged(pieces: Buffer[], piece: Buffer): void {
+export function pushMerged(pieces: Buffer[], piece: Buffer): void {
   const last = pieces.at(-1);
   if (last !== undefined && piece.length < 1024 && last.length < smallPiece) {
     pieces[pieces.length - 1] = Buffer.concat([last, piece]);

@@ -22,7 +22,7 @@ export function outputPlan(
   name: 'stdout' | 'stderr',
   target: unknown = 'pipe',
   lineName: 'onStdoutLine' | 'onStderrLine',
-  onLine: ((line: string) => void) | undefined,
+  onLine: ((line: string) => unknown) | undefined,
   maxBuffer: unknown,
 ): OutputPlan {
   if (!names.includes(target) && !(target instanceof Writable)) {

@@ -6,6 +6,9 @@ import { listenShared } from './shared-listener.js';
 /** Where the output of a stream of a command goes besides the capture. */
 export interface OutputConsumers {
   readonly onLine: ((line: string) => void) | undefined;
+  /** How many bytes a line may have, and the error for one that has more. */
+  readonly lineLimit: number;
+  readonly lineTooLong: (limit: number) => Error;
   readonly writable: Writable | undefined;
 }
 
@@ -31,12 +34,12 @@ export class OutputReader {
   constructor(
     stream: Readable | null,
     capture: OutputCapture,
-    { onLine, writable }: OutputConsumers,
+    { onLine, lineLimit, lineTooLong, writable }: OutputConsumers,
     onFailure: (error: unknown) => void,
   ) {
     this.capture = capture;
     this.#stream = stream;
-    this.#lines = onLine === undefined ? undefined : new LineSplitter(onLine);
+    this.#lines = onLine === undefined ? undefined : new LineSplitter(onLine, lineLimit, lineTooLong);
     this.#writable = writable;
     this.#onFailure = onFailure;
     this.closed = new Promise((resolve) => {

@@ -1,14 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { CallbackResults } from './callback-results.js';
 import type { Command, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
 import { leaveInterruptsTo } from './command-stdin.js';
 import { hasTerminal } from './controlling-terminal.js';
 import { drainOutput } from './drain-output.js';
-import { ProcessExecutionError } from './errors.js';
-import { feedInput } from './feed-input.js';
+import { LineTooLongError, ProcessExecutionError } from './errors.js';
+import { feedInput, isWhole } from './feed-input.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
 import { forgetTree, watchTree } from './parent-exit-watch.js';
@@ -42,10 +42,10 @@ export interface Outcome {
 
 type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
 
-/** What of the start and the end of a command others want to know. */
+/** What of the start and the end of a command others want to know. Gives what the user's function gave: maybe a promise. */
 export interface RunObserver {
-  started(running: RunningCommand): void;
-  ended(running: RunningCommand, exit: Exit, durationMs: number): void;
+  started(running: RunningCommand): unknown;
+  ended(running: RunningCommand, exit: Exit, durationMs: number): unknown;
 }
 
 // What is left of G23's 200 ms when the killing has had its share.
@@ -102,15 +102,17 @@ async function followCommand(
 ): Promise<Outcome> {
   const exited = exitOf(child);
   const fail = (error: unknown): void => stop.request({ why: 'failure', error });
-  const readers = [readOutput(child, 'stdout', command, fail), readOutput(child, 'stderr', command, fail)] as const;
+  const callbacks = new CallbackResults(fail);
+  const reader = (name: 'stdout' | 'stderr') => readOutput(child, name, command, callbacks, fail);
+  const readers = [reader('stdout'), reader('stderr')] as const;
   const running: RunningCommand = {
     pid,
     command: command.shown,
     attempt,
     kill: (signal = command.killSignal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
   };
-  attemptOr(fail, () => observer.started(running));
-  const stopFeeding = feedInput(child.stdin, command.processInput, fail);
+  callbacks.call(() => observer.started(running));
+  const stopFeeding = feedInput(child.stdin, command, fail);
   const first = await Promise.race([exited, stop.requested]);
   let ending: Ending | undefined;
   let exit: Exit;
@@ -132,8 +134,10 @@ async function followCommand(
   for (const reader of readers) reader.close();
   child.unref();
   const durationMs = performance.now() - start;
-  attemptOr(fail, () => observer.ended(running, exit, durationMs));
-  const overdue = exit === first && stop.reason?.why !== 'failure' && !readers.some(({ held }) => held);
+  callbacks.call(() => observer.ended(running, exit, durationMs));
+  await Promise.race([stop.requested, callbacks.settled()]);
+  const outputTaken = callbacks.pending === 0 && !readers.some(({ held }) => held);
+  const overdue = exit === first && stop.reason?.why !== 'failure' && outputTaken;
   const reason = overdue ? undefined : stop.reason;
   return {
     pid,
@@ -151,7 +155,7 @@ function mayBeEnded({ timeout, signal, killOnParentExit, onExecute, stdout, stde
     ({ onLine, target }) => onLine !== undefined || target === 'tee' || typeof target === 'object',
   );
   const awaited = timeout !== Number.POSITIVE_INFINITY || signal !== undefined || killOnParentExit;
-  return awaited || consumed || onExecute !== undefined || processInput instanceof Readable;
+  return awaited || consumed || onExecute !== undefined || !isWhole(processInput);
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {
@@ -170,17 +174,16 @@ function rootOf(pid: number): Pick<CommandTree, 'root'> {
 function readOutput(
   child: ChildProcess,
   name: 'stdout' | 'stderr',
-  { [name]: { target, onLine, limit }, binary }: Command,
+  { [name]: { target, onLine, limit }, binary, lineLimit, shown }: Command,
+  callbacks: CallbackResults,
   fail: (error: unknown) => void,
 ): OutputReader {
   const writable = target === 'tee' ? process[name] : typeof target === 'string' ? undefined : target;
-  return new OutputReader(child[name], captureOutput(limit, binary), { onLine, writable }, fail);
-}
-
-function attemptOr(fail: (error: unknown) => void, step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    fail(error);
-  }
+  const consumers = {
+    onLine: onLine && callbacks.lines(onLine),
+    lineLimit,
+    lineTooLong: (most: number) => new LineTooLongError({ cmd: shown, stream: name, limit: most }),
+    writable,
+  };
+  return new OutputReader(child[name], captureOutput(limit, binary), consumers, fail);
 }

@@ -1,12 +1,11 @@
 import { getEventListeners, once } from 'node:events';
-import { createReadStream, createWriteStream, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { LineSplitter } from '../src/line-splitter.js';
 import { captureOutput } from '../src/output-capture.js';
 import { pythonRepr } from '../src/python-repr.js';
 import { decodeText, encodeText } from '../src/text-decoding.js';
@@ -43,48 +42,6 @@ function slowStream(turns: number): { stream: Writable; most(): number; taken():
   });
   return { stream, most: () => most, taken: () => taken };
 }
-
-describe('line callbacks', () => {
-  it('get each line without its end, the last one without one too', async () => {
-    const lines: string[] = [];
-    const errors: string[] = [];
-    const { stdout } = await execute('printf', ['a\\r\\n\\nb c\\nlast'], { onStdoutLine: (line) => lines.push(line) });
-    await execute('sh', ['-c', 'printf "x\\ny\\n" >&2'], { onStderrLine: (line) => errors.push(line) });
-    expect([lines, errors]).toEqual([
-      ['a', '', 'b c', 'last'],
-      ['x', 'y'],
-    ]);
-    expect(stdout).toBe('a\r\n\nb c\nlast');
-  });
-
-  it('end the command when they throw, and the throw is what execute rejects with', async () => {
-    token = uniqueSleep();
-    const bug = new Error('bug');
-    const run = execute(fixture('ignores-term.sh'), [token], {
-      killGrace: 100,
-      onStdoutLine: () => {
-        throw bug;
-      },
-    });
-    expect(await rejection(run)).toBe(bug);
-    await until(() => processesWith(token).length === 0, 5000);
-  });
-
-  it('get the same lines however the output is cut into pieces', () => {
-    void fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 8 })), (chunks) => {
-        const lines: string[] = [];
-        const splitter = new LineSplitter((line) => lines.push(line));
-        for (const chunk of chunks) splitter.add(Buffer.from(chunk));
-        splitter.end();
-        const whole = Buffer.concat(chunks).toString('latin1');
-        const expected = whole.split('\n').map((line) => line.replace(/\r$/, ''));
-        if (whole === '' || whole.endsWith('\n')) expected.pop();
-        expect(lines.map((line) => Buffer.from(encodeText(line)).toString('latin1'))).toEqual(expected);
-      }),
-    );
-  });
-});
 
 describe('stdout and stderr', () => {
   it('go to a writable stream, which is left open, as fast as it takes them', async () => {
@@ -320,130 +277,6 @@ describe('a pipe that others hold', () => {
     const { stdout } = await execute('sh', ['-c', writes], { drainTimeout: 200, maxBuffer: 1000 });
     expect(stdout).toContain(token);
     killAll(token);
-  });
-});
-
-describe('processInput', () => {
-  it('may be a stream of any length', async () => {
-    const path = join(directory, 'input');
-    writeFileSync(path, Buffer.alloc(3_000_000, 'x'));
-    const { stdout } = await execute('wc', ['-c'], { processInput: createReadStream(path) });
-    expect(stdout.trim()).toBe('3000000');
-  });
-
-  it('that fails ends the command, and the failure is what execute rejects with', async () => {
-    const missing = createReadStream(join(directory, 'missing'));
-    expect(await rejection(execute('cat', [], { processInput: missing }))).toMatchObject({ code: 'ENOENT' });
-    const breaking = new Readable({
-      read() {
-        this.push('begun');
-        this.destroy(new Error('broke off'));
-      },
-    });
-    expect(await rejection(execute('cat', [], { processInput: breaking }))).toEqual(new Error('broke off'));
-  });
-
-  it('that is not read to its end leaves its stream usable', async () => {
-    const endless = Readable.from(
-      (function* () {
-        for (;;) yield Buffer.alloc(65536);
-      })(),
-    );
-    const { stdout } = await execute('head', ['-c', '5'], { processInput: endless, binary: true });
-    expect(stdout.length).toBe(5);
-    expect(endless.destroyed).toBe(false);
-    expect(endless.listenerCount('error')).toBe(0);
-  });
-
-  it('that was destroyed before is refused, for nothing would ever come of it', async () => {
-    const input = Readable.from(['x']).destroy();
-    await expect(execute('cat', [], { processInput: input })).rejects.toMatchObject({ option: 'processInput' });
-  });
-
-  it.each([
-    ['an object', { a: 1 }],
-    ['a number', 1],
-  ])('that gives %s ends the command, and execute rejects with what is wrong', async (_what, chunk) => {
-    const error = await rejection(execute('cat', [], { processInput: Readable.from(['text', chunk]) }));
-    expect(error).toBeInstanceOf(TypeError);
-    expect((error as Error).message).toMatch(/must give text or bytes/);
-  });
-
-  it('as a stream of text gives back the bytes that were no UTF-8', async () => {
-    const { stdout } = await execute('printf', ['a\\377\\200b']);
-    const { stdout: bytes } = await execute('cat', [], { processInput: Readable.from([stdout, 'c']), binary: true });
-    expect(bytes).toEqual(Buffer.from('a\xff\x80bc', 'latin1'));
-  });
-
-  it('as a stream is refused where there may be several attempts', async () => {
-    const run = execute('cat', [], { processInput: Readable.from(['x']), attempts: 2 });
-    expect(await rejection(run)).toMatchObject({ option: 'processInput' });
-  });
-});
-
-describe('onExecute and onCompletion', () => {
-  it('are called once each, with pid and masked command, for each attempt', async () => {
-    const calls: unknown[] = [];
-    const run = execute('sh', ['-c', 'exit 1', '--password', 'hunter2'], {
-      attempts: 2,
-      delayOnRetry: false,
-      onExecute: ({ pid, command, attempt }) => calls.push(['execute', pid > 0, command, attempt]),
-      onCompletion: ({ pid, command, attempt, kill }) => calls.push(['completion', pid > 0, command, attempt, kill()]),
-    });
-    expect(await rejection(run)).toMatchObject({ exitCode: 1 });
-    const command = 'sh -c exit 1 --password ***';
-    expect(calls).toEqual([
-      ['execute', true, command, 1],
-      ['completion', true, command, 1, false],
-      ['execute', true, command, 2],
-      ['completion', true, command, 2, false],
-    ]);
-  });
-
-  it('get a handle that sends what it is told to and no SIGKILL after it', async () => {
-    let kill = (): void => {};
-    const run = execute('sh', ['-c', 'trap "sleep 6; exit 7" TERM; echo ready; while :; do sleep 0.05; done'], {
-      checkExitCode: 7,
-      onExecute: (running) => {
-        kill = () => void running.kill('SIGTERM');
-      },
-      onStdoutLine: () => kill(),
-    });
-    expect(await run).toMatchObject({ exitCode: 7 });
-  });
-
-  it('get a handle that signals the process', async () => {
-    const run = execute('sleep', ['30'], { onExecute: (running) => running.kill('SIGINT') });
-    expect(await rejection(run)).toMatchObject({ exitCode: -2, signal: 'SIGINT' });
-  });
-
-  it('are both called when a command reaches its timeout', async () => {
-    const calls: string[] = [];
-    const run = execute('sleep', ['30'], {
-      timeout: 50,
-      onExecute: () => calls.push('execute'),
-      onCompletion: () => calls.push('completion'),
-    });
-    expect(await rejection(run)).toBeInstanceOf(ProcessTimeoutError);
-    expect(calls).toEqual(['execute', 'completion']);
-  });
-
-  it('end the command when they throw', async () => {
-    token = uniqueSleep();
-    const bug = new Error('bug');
-    const run = execute('sleep', [token], {
-      onExecute: () => {
-        throw bug;
-      },
-    });
-    expect(await rejection(run)).toBe(bug);
-    await until(() => processesWith(token).length === 0, 5000);
-    const late = execute('true', [], {
-      onCompletion: () => {
-        throw bug;
-      },
-    });
-    expect(await rejection(late)).toBe(bug);
   });
 });
 
