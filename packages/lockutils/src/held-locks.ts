@@ -36,7 +36,7 @@ export class HeldLocks implements AsyncDisposable, Disposable {
    * given back, and it rejects with the first failure; it may be called again.
    */
   async release(): Promise<void> {
-    await releaseAll(this.#granted);
+    await releaseEach(this.#granted, (lock) => lock.release());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,8 +50,11 @@ export class HeldLocks implements AsyncDisposable, Disposable {
 }
 
 /** Releases in reverse; rejects with the first failure after all were tried, and logs the others. */
-export async function releaseAll(granted: readonly GrantedLock[]): Promise<void> {
-  const results = await Promise.allSettled([...granted].reverse().map((lock) => lock.release()));
+export async function releaseEach(
+  granted: readonly GrantedLock[],
+  release: (lock: GrantedLock) => Promise<void>,
+): Promise<void> {
+  const results = await Promise.allSettled([...granted].reverse().map(release));
   const [first, ...others] = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason as Error] : [],
   );

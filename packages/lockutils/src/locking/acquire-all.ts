@@ -1,6 +1,6 @@
 import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
 import { optionsOfCall } from '../call-arguments.js';
-import { HeldLocks, releaseAll } from '../held-locks.js';
+import { HeldLocks, releaseEach } from '../held-locks.js';
 import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody, newBody } from '../local/wait-graph.js';
 import { checkLockOptions, type LockOptions } from '../lock-options.js';
@@ -86,7 +86,10 @@ async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Pro
     }
   } catch (error) {
     for (const { body } of calls) if (body !== undefined) body.running = false;
-    await releaseAll(granted).catch((failure: Error) => getLogger().error(failure.message));
+    // The caller never sees them, so the death of a holder is reported to the next one (G19).
+    await releaseEach(granted, (lock) => lock.releaseUnseen()).catch((failure: Error) =>
+      getLogger().error(failure.message),
+    );
     throw error;
   }
   const names = calls.flatMap(({ name, request }) => (request === undefined ? [name] : []));

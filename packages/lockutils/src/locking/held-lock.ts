@@ -55,10 +55,19 @@ export class GrantedLock implements LockHandle {
     return this.#state === 'released';
   }
 
-  // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
   release(): Promise<void> {
+    return this.#releaseOnce(false);
+  }
+
+  /** Releases a lock that no caller ever saw: what it would have told of a dead holder is left for the next holder. */
+  releaseUnseen(): Promise<void> {
+    return this.#releaseOnce(true);
+  }
+
+  // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
+  #releaseOnce(unused: boolean): Promise<void> {
     if (this.#release !== undefined) return this.#release;
-    const done = this.#obtained === undefined ? this.#releaseHere() : answered(this.#releasing());
+    const done = this.#obtained === undefined ? this.#releaseHere() : answered(this.#releasing(unused));
     // A release that failed at once may be tried again.
     if (this.#state !== 'held') this.#release = done;
     return done;
@@ -68,7 +77,7 @@ export class GrantedLock implements LockHandle {
   releaseSync(): void {
     // Released without an answer that is kept: it was lost, which was said then.
     if (this.#release !== undefined || this.#state === 'released') return;
-    runSync(this.#releasing());
+    runSync(this.#releasing(false));
     this.#release = releasedAtOnce;
   }
 
@@ -119,7 +128,7 @@ export class GrantedLock implements LockHandle {
     return releasedAtOnce;
   }
 
-  *#releasing(): Steps<void> {
+  *#releasing(unused: boolean): Steps<void> {
     const { grant, place } = this.#obtained ?? {};
     const remove = this.#call.options.removeOnRelease === true;
     let failure: LockReleaseError | undefined;
@@ -127,8 +136,8 @@ export class GrantedLock implements LockHandle {
     this.#state = 'releasing';
     try {
       // With our own ticket still locked the queue would not look empty to the removal.
-      if (remove) void place?.leave();
-      yield* step(grant?.release({ remove }));
+      if (remove && !unused) void place?.leave();
+      yield* step(grant?.release({ remove: remove && !unused, unused }));
     } catch (error) {
       failure = new LockReleaseError(this.name, error);
       // What was lost is no longer held. What could not be released counts as held: the turns stay, nobody here is let
