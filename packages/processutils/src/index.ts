@@ -16,6 +16,7 @@ export {
   UnknownArgumentError,
 } from './errors.js';
 export { type ExecuteResult, execute } from './execute.js';
+export { type ExecuteLinesOptions, executeLines } from './execute-lines.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
 export {

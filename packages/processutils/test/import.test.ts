@@ -37,6 +37,7 @@ describe('importing the package', () => {
       'SshOutcomeUnknownError',
       'UnknownArgumentError',
       'execute',
+      'executeLines',
       'getWorkerCount',
       'isSecretArgument',
       'maskPassword',

@@ -1,0 +1,106 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import type { CommandArgument, ExecuteOptions } from './command.js';
+import { InvalidArgumentError, type ProcessAbortedError } from './errors.js';
+import { type ExecuteResult, execute } from './execute.js';
+import { followAbort } from './follow-abort.js';
+import { hidden } from './hidden-value.js';
+import { LineQueue } from './line-queue.js';
+import { checkSignal } from './option-values.js';
+
+type NotOfLines = 'binary' | 'attempts' | 'delayOnRetry' | 'onStdoutLine' | 'onStderrLine';
+
+/** Options of {@link executeLines}: those of `execute`, for text and one attempt, and one more. */
+export interface ExecuteLinesOptions extends Omit<ExecuteOptions, NotOfLines> {
+  /** Whose lines: `'stdout'` by default, `'stderr'`, or `'all'` for both in the order in which they were completed. */
+  readonly from?: 'stdout' | 'stderr' | 'all' | undefined;
+}
+
+const notOfLines: { readonly [name in NotOfLines]: string } = {
+  binary: 'left out: lines are text',
+  attempts: 'left out: the lines of an attempt that failed could not be taken back',
+  delayOnRetry: 'left out: there is one attempt',
+  onStdoutLine: 'left out: the loop gets the lines',
+  onStderrLine: 'left out: the loop gets the lines',
+};
+
+/**
+ * Runs a program and gives the lines it writes, without their ends, while it runs: `for await (const line of ...)`.
+ *
+ * The program is started when the first line is asked for. It waits while the loop is busy with a line; no more than a
+ * pipeful of lines is held. The loop ends when the command has succeeded and throws what `execute` would reject with,
+ * after the last line, when it has not; at a timeout or an abort at once, without the lines that were not taken yet. A loop that is left early (`break`, `return`, a throw) ends the command with all its
+ * descendants, and goes on when they are gone; how the command ended is then nobody's concern, but a process that could not be
+ * ended is: the loop throws the `ProcessAbortedError` whose `remaining` names it. `timeout` counts the time of the loop too.
+ *
+ * The generator returns the result of the command, in which stdout and stderr are kept up to `maxBuffer`: 1 MiB by default
+ * of what was read as lines. A generator that is neither read to its end nor returned leaves its command waiting.
+ *
+ * @throws what `execute` throws, at the first line or after the last.
+ * @example
+ * for await (const line of executeLines('journalctl', ['-f'])) if (line.includes('error')) break;
+ */
+export async function* executeLines(
+  file: string,
+  args: readonly CommandArgument[] = [],
+  options: ExecuteLinesOptions = {},
+): AsyncGenerator<string, ExecuteResult, void> {
+  const { from, ...rest } = checkLinesOptions(options);
+  const queue = new LineQueue();
+  const leaving = new AbortController();
+  const unfollow = followAbort(checkSignal(rest.signal), leaving);
+  const run = execute(file, args, { ...rest, signal: leaving.signal, ...consumers(from, queue) });
+  let cutShort = false;
+  run.then(queue.end, (error: unknown) => {
+    cutShort = !isConcurrencyError(error, 'ERR_PROCESS_EXECUTION');
+    queue.end();
+  });
+  let readToEnd = false;
+  try {
+    for (let lines = await queue.take(); lines !== undefined && !cutShort; lines = await queue.take()) {
+      for (const line of lines) {
+        yield line;
+        if (cutShort) break;
+      }
+    }
+    readToEnd = true;
+    return await run;
+  } finally {
+    unfollow();
+    if (!readToEnd) {
+      leaving.abort(new Error('the loop over the lines of the command was left'));
+      await run.catch(throwIfSomethingIsLeft);
+    }
+  }
+}
+
+function checkLinesOptions(options: ExecuteLinesOptions) {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('options', 'an object', hidden(options));
+  }
+  const { from = 'stdout', ...rest } = options;
+  if (!['stdout', 'stderr', 'all'].includes(from)) {
+    throw new InvalidArgumentError('from', "'stdout', 'stderr' or 'all'", from);
+  }
+  for (const [name, expected] of Object.entries(notOfLines)) {
+    if (name in rest) throw new InvalidArgumentError(name, expected, hidden((rest as Record<string, unknown>)[name]));
+  }
+  for (const name of ['stdout', 'stderr'] as const) {
+    if ((from === 'all' || from === name) && rest[name] !== undefined) {
+      throw new InvalidArgumentError(name, `left out: the lines of ${name} go to the loop`, hidden(rest[name]));
+    }
+  }
+  return { from, ...rest };
+}
+
+function consumers(from: 'stdout' | 'stderr' | 'all', queue: LineQueue): Omit<ExecuteOptions, 'binary'> {
+  return {
+    ...(from === 'stderr' ? {} : { stdout: queue.gate(), onStdoutLine: queue.add }),
+    ...(from === 'stdout' ? {} : { stderr: queue.gate(), onStderrLine: queue.add }),
+  };
+}
+
+function throwIfSomethingIsLeft(error: unknown): void {
+  if (isConcurrencyError(error, 'ERR_PROCESS_EXECUTION')) return;
+  const ended = isConcurrencyError(error, 'ERR_PROCESS_ABORTED') || isConcurrencyError(error, 'ERR_PROCESS_TIMEOUT');
+  if (!ended || (error as unknown as ProcessAbortedError).remaining.length > 0) throw error;
+}
