@@ -81,17 +81,18 @@ export class LockPathError extends ConcurrencyError {
 }
 
 /** Why a name cannot be a lock file. */
-export type LockNameProblem = 'empty' | 'dots' | 'nul' | 'too-long' | 'reserved';
+export type LockNameProblem = 'empty' | 'dots' | 'nul' | 'not-well-formed' | 'too-long' | 'reserved';
 
 const lockNameAdvice: Record<LockNameProblem, string> = {
   empty: 'must not be empty',
   dots: 'must not be "." or ".."',
   nul: 'must not contain a NUL',
+  'not-well-formed': 'must not contain half of a surrogate pair: several such names would lead to one file',
   'too-long': 'must be at most 255 bytes long in UTF-8, the prefix included',
   reserved: 'is reserved for the files of this library',
 };
 
-/** The name of an external lock cannot be a file name. Nothing was opened. */
+/** The name cannot be that of a lock: it is empty, not well-formed, or, of an external lock, no file name. Nothing was opened. */
 export class InvalidLockNameError extends ConcurrencyError {
   readonly code = 'ERR_INVALID_LOCK_NAME';
   readonly lockName: string;

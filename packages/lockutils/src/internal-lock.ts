@@ -4,7 +4,7 @@ import { checkLockOptions } from './lock-options.js';
 import { type LockCall, planIn } from './locking/call.js';
 import type { WaitOptions } from './wait-options.js';
 
-/** The lock of a name within this process, as an object. Made by {@link internalLock} and `Semaphores.get`. */
+/** The lock of a name within this thread, as an object. Made by {@link internalLock} and `Semaphores.get`. */
 export class InternalLock extends LockObject {
   readonly name: string;
   readonly #registry: TurnRegistry;

@@ -63,7 +63,13 @@ export abstract class LockObject implements AsyncDisposable {
 }
 
 /** What the reader/writer locks of a process and between processes have in common. */
-export abstract class ReaderWriterObject {
+export abstract class ReaderWriterObject implements AsyncDisposable {
+  readonly #readers = new Set<HeldLock>();
+  readonly #writers = new Set<HeldLock>();
+
+  /** What error messages call it. */
+  abstract readonly name: string;
+
   /** The call to make. @internal */
   protected abstract plan(options: WaitOptions, shared: boolean): LockCall;
 
@@ -86,9 +92,58 @@ export abstract class ReaderWriterObject {
     return this.#hold(false, first, second);
   }
 
+  /** As {@link readLock}, until {@link releaseReadLock}. Python's answers a boolean; this one rejects. */
+  async acquireReadLock(options: WaitOptions = {}): Promise<HeldLock> {
+    return kept(this.#readers, await this.readLock(options));
+  }
+
+  /** As {@link writeLock}, until {@link releaseWriteLock}. */
+  async acquireWriteLock(options: WaitOptions = {}): Promise<HeldLock> {
+    return kept(this.#writers, await this.writeLock(options));
+  }
+
+  /** Releases what {@link acquireReadLock} acquired, the first of several. @throws LockNotHeldError */
+  async releaseReadLock(): Promise<void> {
+    await this.#releaseFirst(this.#readers);
+  }
+
+  /** Releases what {@link acquireWriteLock} acquired. @throws LockNotHeldError */
+  async releaseWriteLock(): Promise<void> {
+    await this.#releaseFirst(this.#writers);
+  }
+
+  /** Releases all that {@link acquireReadLock} and {@link acquireWriteLock} acquired. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const held of [...this.#readers, ...this.#writers]) await held.release();
+    this.#readers.clear();
+    this.#writers.clear();
+  }
+
+  async #releaseFirst(handles: Set<HeldLock>): Promise<void> {
+    for (const held of handles) {
+      // Removed before anybody can ask again, put back if the system fails.
+      handles.delete(held);
+      if (held.released) continue;
+      try {
+        return await held.release();
+      } catch (error) {
+        handles.add(held);
+        throw error;
+      }
+    }
+    throw new LockNotHeldError(this.name);
+  }
+
   #hold<T>(shared: boolean, first: WaitOptions | LockBody<T>, second?: LockBody<T>): Promise<T | HeldLock> {
     const plan = (options: WaitOptions): LockCall => this.plan(options, shared);
     const onGrant = (held: HeldLock): void => this.granted(held);
     return holdPlanned(plan, first, second, onGrant);
   }
+}
+
+function kept(handles: Set<HeldLock>, held: HeldLock): HeldLock {
+  // Handles that were released by themselves need no place here any more.
+  for (const other of handles) if (other.released) handles.delete(other);
+  handles.add(held);
+  return held;
 }

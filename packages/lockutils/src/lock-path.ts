@@ -20,12 +20,20 @@ export function lockFileName(name: string, prefix: string | undefined): string {
   if (name === '') throw new InvalidLockNameError(name, 'empty');
   if (fileName === '.' || fileName === '..') throw new InvalidLockNameError(name, 'dots');
   if (fileName.includes('\0')) throw new InvalidLockNameError(name, 'nul');
+  if (!isWellFormed(fileName)) throw new InvalidLockNameError(name, 'not-well-formed');
   // A prefix may hold a directory in oslo by accident; here it would escape the checks of the lock path.
   if (fileName.includes('/')) throw new InvalidOptionError('lockFilePrefix', 'a string without "/"', prefix);
   if (fileName.length > 63 && Buffer.byteLength(fileName) > 255) throw new InvalidLockNameError(name, 'too-long');
   if (fileName === hiddenFolder) throw new InvalidLockNameError(name, 'reserved');
   return fileName;
 }
+
+/** Whether `text` has no lone surrogate. UTF-8 has none: each becomes U+FFFD, so that several names mean one file. */
+export function isWellFormed(text: string): boolean {
+  return !loneSurrogate.test(text);
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
 
 /**
  * The absolute path of a lock file, in `lockPath` or the configured one.
@@ -55,8 +63,8 @@ let last:
  * @throws InvalidOptionError, InvalidLockNameError
  */
 export function lockFileAt(path: string): string {
-  if (typeof path !== 'string' || path.includes('\0') || /(^|[/\\])\.{0,2}$/.test(path)) {
-    throw new InvalidOptionError('path', 'the path of a file, not empty and without NUL', path);
+  if (typeof path !== 'string' || path.includes('\0') || !isWellFormed(path) || /(^|[/\\])\.{0,2}$/.test(path)) {
+    throw new InvalidOptionError('path', 'the path of a file, not empty, well-formed and without NUL', path);
   }
   const absolute = resolve(path);
   lockFileName(basename(absolute), undefined);

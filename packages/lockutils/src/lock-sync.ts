@@ -6,7 +6,7 @@ import { plan } from './locking/call.js';
 import { holdSync } from './locking/hold.js';
 import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
 
-/** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless said otherwise. */
+/** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless it or `threads` says otherwise. */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
 
 /**
@@ -30,7 +30,8 @@ export function lockSync<T>(
 ): T | SyncHeldLock {
   const [options, fn] = optionsOfCall<LockSyncOptions, LockSyncBody<T>>(second, third);
   checkSyncOptions(name, options);
-  return holdSync(plan(name, { external: true, ...options }, true), fn);
+  const external = options.external ?? options.threads !== true;
+  return holdSync(plan(name, { ...options, external }, true), fn);
 }
 
 /** Throws for options that a synchronous lock cannot have. */

@@ -13,10 +13,11 @@ import type { LockOptions } from './lock-options.js';
 const noOptions: LockOptions = Object.freeze({});
 
 /**
- * Takes the lock `name`, waiting for it: within this process, or between processes with `external: true`.
+ * Takes the lock `name`, waiting for it: within this thread, between the threads of this process with
+ * `threads: true`, or between processes with `external: true`.
  *
  * With `fn` the lock is held while it runs and released when it settles, and its value is passed on; without, resolves
- * to a handle to release. Callers of this process are served in order of arrival. Rejects with the errors of this
+ * to a handle to release. Callers of this thread are served in order of arrival. Rejects with the errors of this
  * package, with `signal.reason` after an abort, and with what `fn` throws.
  *
  * oslo's counterpart: `lockutils.lock`.

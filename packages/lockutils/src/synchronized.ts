@@ -1,6 +1,7 @@
 import { type Clock, getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { checkBody } from './call-arguments.js';
 import { lock } from './lock.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
+import { checkLockOptions, checkScope, type LockOptions } from './lock-options.js';
 
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 
@@ -36,6 +37,7 @@ export interface Synchronizer {
  */
 export function synchronized(name: string, options: LockOptions = {}): Synchronizer {
   checkLockOptions(name, options);
+  checkScope(options);
   return inEveryDialect((fn, isMethod) => synchronize(name, options, fn, isMethod)) as Synchronizer;
 }
 
@@ -62,11 +64,7 @@ export type AnyFunction = (...args: never[]) => unknown;
 
 /** Throws for what cannot be wrapped: no function, a class, or a generator, whose body runs after the call. */
 export function checkCallable(fn: unknown): void {
-  if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
-  const kind = Object.prototype.toString.call(fn);
-  if (kind === '[object GeneratorFunction]' || kind === '[object AsyncGeneratorFunction]') {
-    throw new InvalidOptionError('fn', 'a function that is no generator, whose body would run without the lock', fn);
-  }
+  checkBody(fn);
   if (/^class\b/.test(Function.prototype.toString.call(fn))) {
     throw new InvalidOptionError('fn', 'a function that is no class; lock its methods instead', fn);
   }

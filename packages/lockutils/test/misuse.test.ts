@@ -5,13 +5,20 @@ import {
   cleanLocks,
   externalLock,
   InterProcessLock,
+  internalLock,
   type LockOptions,
+  lease,
   listLocks,
   lock,
   lockSync,
+  lockWithPrefix,
   ReaderWriterLock,
   removeExternalLockFile,
+  Semaphores,
+  synchronized,
+  synchronizedWithPrefix,
 } from '@oslo-concurrency/lockutils';
+import { lockfileLeaseDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { lockDirectory } from './lock-directory.js';
 
@@ -89,5 +96,90 @@ describe('G16 what would silently do nothing is refused', () => {
     }
     expect(() => externalLock(untyped(4))).toThrow(expect.objectContaining(refused('name')));
     expect(() => externalLock('x', untyped(null))).toThrow(expect.objectContaining(refused('options')));
+  });
+
+  it('lockPath and driver without external: two processes would be in at once', async () => {
+    using directory = lockDirectory();
+    const { path: lockPath } = directory;
+    for (const options of [{ lockPath }, { driver: 'kernel' as const }, { lockPath, external: undefined }]) {
+      const message = expect.stringMatching(/external must be true where (lockPath|driver) is given.*; got undefined/);
+      const wrong = { ...refused('external'), message };
+      for (const call of [
+        () => lock('x', options),
+        () => lock('x', options, () => {}),
+        () => lockWithPrefix('p')('x', options),
+        () => acquireAll(['x'], options),
+        () => acquireAll([], options),
+        () => synchronized('x', options),
+        () => synchronizedWithPrefix('p')('x', options),
+      ]) {
+        await expect(now(call)()).rejects.toMatchObject(wrong);
+      }
+    }
+    // Said in so many words, it stays allowed; and where external goes without saying nothing is missing.
+    await lock('x', { external: false, lockPath }, () => {});
+    expect(readdirSync(lockPath)).toEqual([]);
+    lockSync('x', { lockPath, external: undefined }, (held) => expect(held.external).toBe(true));
+    await removeExternalLockFile('x', { lockPath });
+    await externalLock('x', { lockPath, driver: 'kernel' }).acquire(() => {});
+    await lock('x', { lockPath: '' }, () => {});
+  });
+
+  it('names, prefixes and paths with half of a surrogate pair: several would lead to one file', async () => {
+    using directory = lockDirectory();
+    const { path: lockPath } = directory;
+    const external = { external: true, lockPath };
+    const half = 'x\ud800';
+    const other = '\udbffx';
+    for (const call of [
+      () => lock(half),
+      () => lock(other, external),
+      () => lockSync(half, { lockPath }),
+      () => acquireAll([half, 'x\udbff'], external),
+      () => synchronized(half),
+      () => internalLock(half),
+      () => new Semaphores().get(half),
+      () => new ReaderWriterLock(half),
+      () => externalLock(half, { lockPath }),
+      () => removeExternalLockFile(half, { lockPath }),
+    ]) {
+      await expect(now(call)()).rejects.toMatchObject({
+        code: 'ERR_INVALID_LOCK_NAME',
+        problem: 'not-well-formed',
+      });
+    }
+    const prefix = () => lock('x', { ...external, lockFilePrefix: half });
+    await expect(now(prefix)()).rejects.toMatchObject(refused('lockFilePrefix'));
+    const path = () => lock('x', { external: true, lockPath: join(lockPath, half) });
+    await expect(now(path)()).rejects.toMatchObject(refused('lockPath'));
+    expect(() => new InterProcessLock(join(lockPath, half))).toThrow(expect.objectContaining(refused('path')));
+    const leased = () => lease(half, { driver: lockfileLeaseDriver({ lockPath }), ttl: 1000 });
+    await expect(now(leased)()).rejects.toMatchObject(refused('name'));
+    expect(readdirSync(lockPath)).toEqual([]);
+    // A whole pair is a character like any other.
+    await lock('x\u{1f512}', external, () => {});
+  });
+
+  it('a generator function as the body: its body would run without the lock', async () => {
+    function* generator() {
+      yield 1;
+    }
+    async function* asyncGenerator() {
+      yield 1;
+    }
+    for (const fn of [generator, asyncGenerator] as never[]) {
+      for (const call of [
+        () => lock('x', fn),
+        () => lock('x', {}, fn),
+        () => acquireAll(['x'], fn),
+        () => lockSync('x', { external: false }, fn),
+        () => internalLock('x').acquire(fn),
+        () => new ReaderWriterLock().writeLock(fn),
+      ]) {
+        const message = expect.stringMatching(/fn must be a function that is no generator/);
+        await expect(now(call)()).rejects.toMatchObject({ ...refused('fn'), message });
+      }
+    }
+    await lock('x', { blocking: false }, () => {});
   });
 });

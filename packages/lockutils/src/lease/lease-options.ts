@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
+import { isWellFormed } from '../lock-path.js';
 import type { Holder } from '../owner/holder.js';
 import type { LeaseDriver } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
@@ -20,17 +21,17 @@ export interface LeaseOptions {
    */
   readonly ttl: number;
   /** The time between two renewals; a third of `ttl` by default. */
-  readonly renewEvery?: number;
+  readonly renewEvery?: number | undefined;
   /** Gives up with a `LeaseTimeoutError` after so long; `Infinity` by default, 0 makes one attempt. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Gives up when it aborts, with its reason. Does not concern a lease that was granted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** `false` makes one attempt and fails with a `LeaseNotAcquiredError` when the lease is not free. */
-  readonly blocking?: boolean;
+  readonly blocking?: boolean | undefined;
   /** Called once, when it has to wait. */
-  readonly onWait?: (info: LeaseWaitInfo) => void;
+  readonly onWait?: ((info: LeaseWaitInfo) => void) | undefined;
   /** What others can read about this holder. */
-  readonly label?: string;
+  readonly label?: string | undefined;
 }
 
 /** {@link LeaseOptions} with defaults filled in. */
@@ -65,8 +66,8 @@ const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
 
 /** @throws InvalidOptionError for the first thing that is wrong. */
 export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettings {
-  if (typeof name !== 'string' || name === '' || name.includes('\0')) {
-    throw new InvalidOptionError('name', 'a string that is not empty and has no NUL', name);
+  if (typeof name !== 'string' || name === '' || name.includes('\0') || !isWellFormed(name)) {
+    throw new InvalidOptionError('name', 'a well-formed string that is not empty and has no NUL', name);
   }
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError('options', 'an object with driver and ttl', options);

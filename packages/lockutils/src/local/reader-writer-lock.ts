@@ -10,7 +10,7 @@ import { defaultRegistry, TurnRegistry } from './turn-registry.js';
 const origins = new WeakMap<HeldLock, { readonly registry: TurnRegistry; readonly name: string }>();
 
 /**
- * Many readers or one writer, within this process. Writers are served in order of arrival, and before all readers that
+ * Many readers or one writer, within this thread. Writers are served in order of arrival, and before all readers that
  * wait; a stream of writers can keep readers out. `lock(name, { shared: true })` serves both in order of arrival.
  *
  * A reader does not become a writer: `writeLock` inside a reader's `fn`, which could never be granted, rejects with

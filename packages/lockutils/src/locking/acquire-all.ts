@@ -1,11 +1,10 @@
-import { getLogger, getOption, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { optionsOfCall } from '../call-arguments.js';
+import { getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
+import { checkBody, optionsOfCall } from '../call-arguments.js';
 import { HeldLocks, releaseEach } from '../held-locks.js';
 import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody, newBody } from '../local/wait-graph.js';
-import { checkLockOptions, type LockOptions } from '../lock-options.js';
-import { lockFilePath } from '../lock-path.js';
-import { type LockCall, planIn } from './call.js';
+import { checkLockOptions, checkScope, type LockOptions } from '../lock-options.js';
+import { type LockCall, lockFileOf, planIn } from './call.js';
 import type { GrantedLock } from './held-lock.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
 
@@ -21,6 +20,7 @@ export async function acquireTogether<T>(
   const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
   const calls = planAll(names, options);
   if (fn === undefined) return takeInTurn(calls, options);
+  checkBody(fn);
   const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));
   const held = await takeInTurn(nested, options);
   const body = nested.at(-1)?.body;
@@ -56,20 +56,20 @@ function planAll(names: readonly string[], options: LockOptions): LockCall[] {
   if (!Array.isArray(names)) throw new InvalidOptionError('names', 'an array of lock names', names);
   for (const name of names) checkLockOptions(name, options);
   checkLockOptions('none', options);
+  checkScope(options);
   const start = (options.clock ?? systemClock).now();
   const registry = options.semaphores?.registry ?? defaultRegistry;
   const distinct = [...new Set(names)].sort();
   const turns = distinct.map((name) => planIn(registry, name, undefined, options));
-  const external = options.external === true && !getOption('disableProcessLocking');
-  const files = external ? filesOf(distinct, options) : [];
+  const files = filesOf(distinct, options);
   return [...turns, ...files].map((call) => ({ ...call, start }));
 }
 
 function filesOf(names: readonly string[], options: LockOptions): LockCall[] {
   const nameOf = new Map<string, string>();
   for (const name of names) {
-    const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
-    if (!nameOf.has(path)) nameOf.set(path, name);
+    const path = lockFileOf(name, options);
+    if (path !== undefined && !nameOf.has(path)) nameOf.set(path, name);
   }
   const paths = [...nameOf.keys()].sort();
   return paths.map((path) => planIn(new TurnRegistry(), nameOf.get(path) ?? path, path, { ...options, doLog: false }));

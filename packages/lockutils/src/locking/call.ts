@@ -1,12 +1,14 @@
-import { type Clock, getOption, processState, systemClock } from '@oslo-concurrency/core';
+import { type Clock, getLogger, getOption, processState, systemClock } from '@oslo-concurrency/core';
 import type { LockDriver, LockRequest } from '../drivers/driver.js';
 import { selectDriver } from '../drivers/select.js';
 import { type HeldTurn, leaveTurn } from '../local/held-turn.js';
 import type { TurnMode } from '../local/turn-queue.js';
 import { defaultRegistry, pathRegistry, type TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody } from '../local/wait-graph.js';
-import { checkLockOptions, type LockOptions } from '../lock-options.js';
+import { checkLockOptions, checkScope, type LockOptions } from '../lock-options.js';
 import { lockFilePath } from '../lock-path.js';
+import { ownIdentity } from '../owner/process-identity.js';
+import { threadLockFile } from '../thread-lock-file.js';
 
 /** A queue of this process that a call passes before it may go to the driver. */
 export interface Gate {
@@ -43,9 +45,30 @@ const together: TurnMode = { shared: true, permits: undefined };
 /** Checks name and options, before any side effect. @throws what {@link checkLockOptions} and the lock path throw */
 export function plan(name: string, options: LockOptions, atOnce = false): LockCall {
   checkLockOptions(name, options);
-  const external = options.external === true && !getOption('disableProcessLocking');
-  const path = external ? lockFilePath(name, options.lockFilePrefix, options.lockPath) : undefined;
+  checkScope(options);
+  const path = lockFileOf(name, options);
   return callOf(name, options, options.semaphores?.registry ?? defaultRegistry, path, atOnce);
+}
+
+/** The lock file that a call needs; `undefined` for a lock of this thread only. @throws what the lock path throws */
+export function lockFileOf(name: string, options: LockOptions): string | undefined {
+  if (options.external === true) {
+    if (!getOption('disableProcessLocking')) return lockFilePath(name, options.lockFilePrefix, options.lockPath);
+    if (options.threads !== true) warnOfThreads();
+  }
+  return options.threads === true ? threadLockFile(name) : undefined;
+}
+
+let warned = false;
+
+// oslo's locks hold between threads also when they are not external, so disable_process_locking takes nothing there.
+function warnOfThreads(): void {
+  if (warned || ownIdentity().thread === undefined) return;
+  warned = true;
+  getLogger().warn(
+    'disable_process_locking is on: external locks of this worker thread hold within this thread only. ' +
+      'Locks that other threads of this process take too need threads: true',
+  );
 }
 
 /** A call whose turn of the name is in `registry`, and then for the lock file at `path`; without `path` in this process only. */

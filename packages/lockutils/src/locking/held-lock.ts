@@ -130,7 +130,9 @@ export class GrantedLock implements LockHandle {
 
   *#releasing(unused: boolean): Steps<void> {
     const { grant, place } = this.#obtained ?? {};
-    const remove = this.#call.options.removeOnRelease === true;
+    const { removeOnRelease, threads, external } = this.#call.options;
+    // Nobody cleans the directory of thread locks while the process lives, and a process may use any number of names.
+    const remove = removeOnRelease ?? (threads === true && external !== true);
     let failure: LockReleaseError | undefined;
     this.#endUpgrade('released');
     this.#state = 'releasing';

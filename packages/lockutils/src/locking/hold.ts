@@ -1,5 +1,5 @@
 import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
-import { optionsOfCall } from '../call-arguments.js';
+import { checkBody, optionsOfCall } from '../call-arguments.js';
 import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from '../held-lock.js';
 import { type Body, newBody, runBody } from '../local/wait-graph.js';
 import { isThenable } from '../steps.js';
@@ -13,7 +13,7 @@ export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T 
   // Not async: on Node 20 the deadlock check makes each promise three times as dear, and a grant at once needs one only.
   try {
     if (fn === undefined) return Promise.resolve(acquireWatched(call) as GrantedLock & HeldLock);
-    if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
+    checkBody(fn);
     if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
     const held = acquireWatched(call);
     return isThenable(held) ? held.then((later) => holdGranted(call, later, fn)) : holdGranted(call, held, fn);
@@ -30,6 +30,7 @@ function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): 
 
 /** The same without promises, by stopping the thread; `fn` must be through when it returns. */
 export function holdSync<T>(call: LockCall, fn: LockSyncBody<T> | undefined): T | SyncHeldLock {
+  if (fn !== undefined) checkBody(fn);
   const held = new SyncGrantedLock(acquireSync(call));
   if (fn === undefined) return held;
   let value: T;
@@ -84,13 +85,14 @@ export async function holdPlanned<T>(
   const [options, fn] = optionsOfCall<WaitOptions, LockBody<T>>(first, second);
   checkWaitOptions(options);
   const call = plan(options);
-  if (typeof fn === 'function') {
+  if (fn !== undefined) {
+    checkBody(fn);
     return hold(call, (held) => {
       onGrant(held);
       return fn(held);
     });
   }
-  const held = (await hold(call, fn)) as HeldLock;
+  const held = (await hold(call, undefined)) as HeldLock;
   onGrant(held);
   return held;
 }

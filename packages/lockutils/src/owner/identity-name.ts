@@ -14,9 +14,13 @@ let count = 0;
  * In the name rather than in the file, because a name is there as a whole or not at all, also after a power failure.
  */
 export function newIdentityName(host = ownIdentity().host): string {
-  const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine } = ownIdentity();
   count += 1;
-  const unique = `${run}-${count.toString(36)}`;
+  return identityName(ownIdentity(), `${run}-${count.toString(36)}`, host);
+}
+
+/** A file name that carries `identity`; `unique` tells it from others of the same identity, and has no dot. */
+export function identityName(identity: ProcessIdentity, unique: string, host = identity.host): string {
+  const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine } = identity;
   const fields = [
     version,
     bootId,

@@ -24,6 +24,24 @@ describe('ReaderWriterLock', () => {
     await writer.release();
   });
 
+  test('acquires and releases by name, as Python does: readers share, a writer is alone', async () => {
+    const both = new ReaderWriterLock();
+    await both.acquireReadLock();
+    await both.acquireReadLock(notNow);
+    await both.releaseReadLock();
+    await expect(both.acquireWriteLock(notNow)).rejects.toMatchObject(taken);
+    await both.releaseReadLock();
+    await expect(both.releaseReadLock()).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_HELD' });
+    const writer = await both.acquireWriteLock(notNow);
+    expect([both.owner, both.isWriter(writer)]).toEqual([ReaderWriterLock.WRITER, true]);
+    await expect(both.acquireReadLock(notNow)).rejects.toMatchObject(taken);
+    await both.releaseWriteLock();
+    await expect(both.releaseWriteLock()).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_HELD' });
+    await both.acquireReadLock();
+    await both[Symbol.asyncDispose]();
+    expect(both.owner).toBeUndefined();
+  });
+
   test('G11 a waiting writer keeps newcomers among the readers out, and goes first', async () => {
     const both = new ReaderWriterLock();
     const order: string[] = [];
