@@ -279,7 +279,7 @@ export class LockLostError extends ConcurrencyError {
 
   constructor(path: string, cause?: unknown) {
     super(
-      `The lock ${path} was taken away while it was held: its owner file is gone. Do not remove files below .oslo-concurrency while locks are in use`,
+      `The lock ${path} was taken away while it was held: its file was removed or replaced, so another process may hold it too. Remove files of a lock path only by lockutils clean`,
       { cause },
     );
     this.path = path;

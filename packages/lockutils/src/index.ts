@@ -1,4 +1,5 @@
 export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export { type CloseLockPathOptions, closeLockPath } from './cleanup/close-lock-path.js';
 export {
   type CleanLocksOptions,
   type CleanLocksResult,

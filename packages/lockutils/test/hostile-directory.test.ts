@@ -47,7 +47,7 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
       );
     });
     expect(fs.existsSync(join(directory.path, 'elsewhere'))).toBe(false);
-    await held.release();
+    await expect(held.release()).rejects.toMatchObject({ cause: { code: 'ERR_LOCK_LOST' } });
   });
 
   it('a symbolic link in place of a hidden folder is an error, and no file is made behind it', async () => {
@@ -126,7 +126,8 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     const before = openDescriptors();
     const options = { ...optionsIn(directory.path), driver: kernelDriver({ system }) };
     await expect(lock('x', options)).rejects.toMatchObject({ code: expected, cause: { code } });
-    expect(openDescriptors()).toBe(before);
+    // Idle ones of other tests may have been closed.
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
   it.each([['ENOLCK'], ['ENOSYS'], ['EINVAL']])('G20 %s from the kernel is never a grant', async (code) => {

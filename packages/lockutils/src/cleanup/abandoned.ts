@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
 import { hiddenPath } from '../drivers/kernel/hidden-files.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { OpenFile } from '../drivers/kernel/open-file.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
 import type { Holder } from '../owner/holder.js';
 import { holderOf, maxOwnerRecordBytes } from '../owner/owner-record.js';
@@ -22,10 +22,10 @@ function* seatMarks(system: KernelSystem, path: string): Generator<Mark> {
   const seats = hiddenPath(path, 'seats');
   const size = system.lstatSync(seats)?.size ?? 0;
   if (size === 0) return;
-  const fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  const file = OpenFile.openToRead(system, seats);
   try {
-    for (let at = 0; at < size; at += maxOwnerRecordBytes) yield readMark(system, fd, at);
+    for (let at = 0; at < size; at += maxOwnerRecordBytes) yield readMark(file, at);
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }

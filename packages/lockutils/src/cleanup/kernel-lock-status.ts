@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { holderBehind, isWholeFile, processHolder } from '../drivers/kernel/kernel-holders.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import type { LockTable, TableLock } from '../drivers/kernel/lock-table.js';
+import { OpenFile } from '../drivers/kernel/open-file.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
 import { seatKinds } from '../drivers/kernel/seats.js';
 import { guardByte } from '../drivers/kernel/ticket-counter.js';
@@ -119,20 +119,19 @@ function seatsIn(
 ): { readonly pids: readonly number[]; readonly record: OwnerRecord | undefined }[] {
   const inode = system.lstatSync(seats)?.ino;
   if (inode === undefined) return [];
-  let fd: number;
+  let file: OpenFile;
   try {
-    // Not blocking: at a FIFO that somebody laid there, the listing would wait for ever.
-    fd = system.openSync(seats, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    file = OpenFile.openToRead(system, seats);
   } catch {
     return [];
   }
   try {
     return oneByteLocks(table, inode).map((lock) => {
       const pids = table.pids(inode, lock);
-      return { pids, record: recordOf(readMark(system, fd, lock.start * maxOwnerRecordBytes)) };
+      return { pids, record: recordOf(readMark(file, lock.start * maxOwnerRecordBytes)) };
     });
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }
 

@@ -1,6 +1,7 @@
-import { constants, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { OpenFile } from '../drivers/kernel/open-file.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
 
 /** Something found in a lock path. */
@@ -10,8 +11,6 @@ export interface LockEntry {
   /** What its beginning says; `undefined` when it is no plain file or may not be read. */
   readonly mark: Mark | undefined;
 }
-
-const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Looks at one entry, following and changing nothing; `undefined` when it is gone. */
 export function readEntry(system: KernelSystem, path: string): LockEntry | undefined {
@@ -26,12 +25,12 @@ export function readEntry(system: KernelSystem, path: string): LockEntry | undef
 }
 
 function readMarkOf(system: KernelSystem, path: string): { stats: Stats; mark: Mark | undefined } {
-  const fd = system.openSync(path, readOnly);
+  const file = OpenFile.openToRead(system, path);
   try {
-    const stats = system.fstatSync(fd);
-    return { stats, mark: stats.isFile() ? readMark(system, fd, 0) : undefined };
+    const stats = file.stat();
+    return { stats, mark: stats.isFile() ? readMark(file, 0) : undefined };
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }
 

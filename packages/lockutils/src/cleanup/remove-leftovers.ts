@@ -4,6 +4,7 @@ import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
+import { OpenFile } from '../drivers/kernel/open-file.js';
 import { removeLockFiles } from '../drivers/kernel/removal.js';
 import { seatKinds } from '../drivers/kernel/seats.js';
 import { namesIn } from './names-in.js';
@@ -29,21 +30,21 @@ export function leftoverNames(system: KernelSystem, directory: string): string[]
  * their own: those who hold them do so by the lock file that was deleted, and our lock on the new one says nothing of it.
  */
 export function removeLeftover(system: KernelSystem, path: string): boolean {
-  let fd: number;
+  let file: OpenFile;
   try {
-    fd = system.openSync(path, createNew, 0o666);
+    file = OpenFile.open(system, path, createNew, 0o666);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
   try {
     // Whoever opened it since may have been quicker.
-    if (!system.tryLock(fd, 0, 0, false)) return false;
-    const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, fd);
-    if (!queueGone && system.lstatSync(path)?.ino === system.fstatSync(fd).ino) system.unlinkSync(path);
+    if (!file.tryLock(0, 0, false)) return false;
+    const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, file);
+    if (!queueGone && file.isNamed()) system.unlinkSync(path);
     return queueGone;
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }
 
@@ -53,11 +54,11 @@ function seatsAreFree(system: KernelSystem, lockFile: string): boolean {
 
 function isUnlocked(system: KernelSystem, path: string): boolean {
   if (system.lstatSync(path) === undefined) return true;
-  const fd = system.openSync(path, readWrite);
+  const file = OpenFile.open(system, path, readWrite);
   try {
-    return system.tryLock(fd, 0, 0, false);
+    return file.tryLock(0, 0, false);
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }
 

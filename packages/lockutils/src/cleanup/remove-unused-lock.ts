@@ -3,6 +3,7 @@ import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
 import { isWholeFile } from '../drivers/kernel/kernel-holders.js';
 import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import type { LockTable } from '../drivers/kernel/lock-table.js';
+import { OpenFile } from '../drivers/kernel/open-file.js';
 import { type Mark, readMark } from '../drivers/kernel/owner-mark.js';
 import { removeLockFiles } from '../drivers/kernel/removal.js';
 import { abandonedBy } from './abandoned.js';
@@ -60,26 +61,26 @@ export function removeUnusedLock(
 }
 
 function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason | undefined {
-  let fd: number;
+  let file: OpenFile;
   try {
-    fd = system.openSync(path, readWrite);
+    file = OpenFile.open(system, path, readWrite);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   try {
-    if (!system.fstatSync(fd).isFile()) return 'foreign';
-    if (!system.tryLock(fd, 0, 0, false)) return 'held';
-    const stats = system.fstatSync(fd);
+    if (!file.stat().isFile()) return 'foreign';
+    if (!file.tryLock(0, 0, false)) return 'held';
+    const stats = file.stat();
     // Somebody used it, or removed it, between the look and the lock.
     if (stats.nlink === 0) return undefined;
     if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
-    const mark = readMark(system, fd, 0);
+    const mark = readMark(file, 0);
     if (!isLockFile({ path, stats, mark })) return 'foreign';
     if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
-    return rule.dryRun || removeLockFiles(system, path, fd) ? 'removed' : 'waited-for';
+    return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }
 

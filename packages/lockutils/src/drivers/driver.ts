@@ -20,7 +20,10 @@ export interface LockRequest {
   readonly label: string | undefined;
 }
 
-/** A lock that was obtained; it lasts until `release` or the end of this process. */
+/**
+ * A lock that was obtained; it lasts until `release` or the end of this process. Once released, or lost, none of its methods
+ * changes anything, whenever it is called.
+ */
 export interface Grant {
   /**
    * The holder before this one ended without releasing. Said once: of one that had the lock alone, to the first who comes
@@ -44,6 +47,12 @@ export interface Grant {
    * Absent where that cannot be had.
    */
   upgrade?(): Upgrade | undefined | Promise<Upgrade | undefined>;
+  /**
+   * Whether what makes the lock is still there; `false` when somebody removed or replaced it, so that another one may
+   * hold the lock too. Called every few seconds while it is held, with `keepYoung` about once an hour: then it also
+   * sets the times of the files, so that nothing that removes old files takes them. Absent where nothing can be removed.
+   */
+  refresh?(keepYoung: boolean): boolean | Promise<boolean>;
 }
 
 /** One holder's way from shared to exclusive; the shared lock is held throughout. */

@@ -1,6 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors.js';
 import { hiddenFolder, makeHiddenFolder } from './hidden-folder.js';
 
@@ -32,6 +44,26 @@ export function claimLockPath(directory: string, driverName: string): void {
   }
   if (safeFolders.size >= 1000) safeFolders.clear();
   safeFolders.add(directory);
+}
+
+/**
+ * Keeps the marker from being removed as an old file while locks are held: gone, another driver could be let in. Only its
+ * owner may set its times; others read it, which changes the time of the last access, on most mounts once a day.
+ */
+export function keepMarkerYoung(directory: string): void {
+  const marker = join(directory, hiddenFolder, 'driver');
+  const now = realTime.date() / 1000;
+  try {
+    const [file] = readdirSync(marker);
+    if (file === undefined) return;
+    try {
+      utimesSync(join(marker, file), now, now);
+    } catch {
+      readFileSync(join(marker, file));
+    }
+  } catch {
+    // Not there, or not ours to read: claimLockPath says so to whoever locks next.
+  }
 }
 
 /** The driver a lock path is marked with, or `undefined` when it is not marked. */

@@ -36,8 +36,18 @@ const local = new Set<string>();
 export function networkFileSystemOf(directory: string): string | undefined {
   if (process.platform === 'win32') return /^[\\/]{2}[^.?\\/]/.test(directory) ? 'network share' : undefined;
   if (process.platform !== 'linux') return undefined;
-  // Some types have the sign bit set, and come as a negative number where f_type has 32 bits.
-  return networkFileSystems.get(statfsSync(directory).type >>> 0);
+  return networkFileSystemOfType(statfsSync(directory).type);
+}
+
+/** The name of the network file system with this number, as statfs(2) gives it on Linux, or `undefined`. */
+export function networkFileSystemOfType(type: number): string | undefined {
+  // Some have the sign bit set, and come as a negative number where f_type has 32 bits.
+  return networkFileSystems.get(type >>> 0);
+}
+
+/** Has {@link refuseNetworkFileSystem} look again: something else may be mounted on `directory` by now. */
+export function forgetFileSystem(directory: string): void {
+  local.delete(directory);
 }
 
 /**

@@ -4,6 +4,7 @@ import { LockReleaseError, UpgradeConflictError } from '../errors.js';
 import type { LockHandle, SyncHeldLock } from '../held-lock.js';
 import { perform, runSync, type Steps, step } from '../steps.js';
 import { eventOf, type LockCall, leaveTurns } from './call.js';
+import { beginHold, endHold, type Hold, tellLost } from './long-holds.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './obtain.js';
 import type { PatientWait } from './wait.js';
@@ -20,6 +21,7 @@ export class GrantedLock implements LockHandle {
   readonly #since: number | undefined;
   #state: 'held' | 'releasing' | 'released' = 'held';
   #release: Promise<void> | undefined;
+  readonly #hold: Hold | undefined;
   /** The upgrade that is waited for. */
   #upgrading: PatientWait | undefined;
 
@@ -28,6 +30,7 @@ export class GrantedLock implements LockHandle {
     this.#obtained = obtained;
     this.waitedMs = waitedMs;
     this.#since = lockChannels.release.hasSubscribers ? call.clock.now() : undefined;
+    this.#hold = obtained === undefined ? undefined : beginHold(call, obtained.grant);
   }
 
   get name(): string {
@@ -149,8 +152,10 @@ export class GrantedLock implements LockHandle {
         this.#release = undefined;
         throw failure;
       }
+      if (this.#hold !== undefined) tellLost(this.#hold, error);
     }
     this.#state = 'released';
+    if (this.#hold !== undefined) endHold(this.#hold);
     // While our ticket is still in the line, the next caller here would not be first.
     yield* step(place?.leave());
     this.#letOthersIn();

@@ -10,6 +10,8 @@ export interface Obtained {
 
 // Drawing a ticket takes microseconds, so what is in the way will be gone in a moment.
 const drawInterval = 2;
+// Unless it is a process that was stopped in the middle of it. By then that has lasted for 20 ms and more.
+const drawsWithoutOrder = 10;
 
 /**
  * Waits for the lock of a driver: one try that may pass others unless order was asked for, then a place in line, then
@@ -62,7 +64,8 @@ function* untilGranted(driver: LockDriver, request: LockRequest, wait: Wait, try
 
 function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, wait: Wait): Steps<Place | undefined> {
   if (driver.joinQueue === undefined) return undefined;
-  for (;;) {
+  // Whoever asked for no order goes without a place then: the lock itself may be free, or become free any moment.
+  for (let draws = 0; ordered || draws < drawsWithoutOrder; draws += 1) {
     try {
       const place = yield* step(driver.joinQueue(request), (late) => late?.leave());
       if (place !== undefined) return place;
@@ -74,6 +77,7 @@ function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, w
     wait.begin('driver');
     yield* step(wait.pause(drawInterval), nothing);
   }
+  return undefined;
 }
 
 /**

@@ -177,8 +177,9 @@ describe('cleanLocks', () => {
     expect(hidden(directory.path, 'seats')).toEqual(['pool']);
     expect(hidden(directory.path, 'readers')).toEqual(['read']);
     expect(visible(directory.path)).toEqual([]);
-    await seat.release();
-    await reader.release();
+    for (const held of [seat, reader]) {
+      await expect(held.release()).rejects.toMatchObject({ cause: { code: 'ERR_LOCK_LOST' } });
+    }
     await cleanLocks({ lockPath: directory.path });
     for (const kind of ['queue', 'seats', 'readers']) expect(hidden(directory.path, kind)).toEqual([]);
   });

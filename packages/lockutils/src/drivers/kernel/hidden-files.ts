@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../hidden-folder.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import { OpenFile } from './open-file.js';
 
 /** Of which kinds a lock has a file of its own: its line, and where its permit holders and its readers sit. */
 export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
@@ -23,7 +24,7 @@ export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(l
 const seen = new Set<string>();
 
 /** Opens a hidden file for reading and writing, and makes its folder and itself when there are none. */
-export function openHidden(system: KernelSystem, path: string): number {
+export function openHidden(system: KernelSystem, path: string): OpenFile {
   const folder = dirname(path);
   try {
     if (!seen.has(folder)) makeFolder(folder);
@@ -41,15 +42,15 @@ export function openHidden(system: KernelSystem, path: string): number {
 }
 
 // As with lock files, never O_CREAT on what is there: in a sticky folder the kernel would refuse another user's file.
-function openOrCreate(system: KernelSystem, path: string): number {
+function openOrCreate(system: KernelSystem, path: string): OpenFile {
   for (let round = 0; ; round += 1) {
     try {
-      return system.openSync(path, openExisting);
+      return OpenFile.open(system, path, openExisting);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
     try {
-      return system.openSync(path, createNew, 0o666);
+      return OpenFile.open(system, path, createNew, 0o666);
     } catch (error) {
       // Made or removed between the two calls: look again.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;

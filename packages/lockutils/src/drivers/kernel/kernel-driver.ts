@@ -7,6 +7,7 @@ import { holderOf } from '../../owner/owner-record.js';
 import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
 import { claimLockPath } from '../lock-path-marker.js';
 import { refuseNetworkFileSystem } from '../network-file-system.js';
+import { withSpareDescriptors } from './idle-files.js';
 import { kernelGrant } from './kernel-grant.js';
 import { kernelHolders } from './kernel-holders.js';
 import { defaultKernelSystem, type KernelSystem } from './kernel-system.js';
@@ -74,7 +75,7 @@ function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest
     if (grant === undefined) files.release(file);
     return grant;
   } catch (error) {
-    files.close(file);
+    file.close();
     throw explained(system, request.path, 'read', error);
   }
 }
@@ -84,7 +85,7 @@ function prepareLockPath(system: KernelSystem, path: string, allowNetwork: boole
   checkLockPath(directory);
   try {
     refuseNetworkFileSystem(directory, allowNetwork);
-    claimLockPath(directory, 'kernel');
+    withSpareDescriptors(() => claimLockPath(directory, 'kernel'));
   } catch (error) {
     throw explained(system, path, 'create', error);
   }
@@ -100,10 +101,10 @@ function holders(system: KernelSystem, request: LockRequest): Holder[] {
 
 function lockFileMark(system: KernelSystem, path: string): Mark[] {
   if (system.lstatSync(path)?.isFile() !== true) return [];
-  const fd = openLockFile(system, path);
+  const file = openLockFile(system, path);
   try {
-    return [readMark(system, fd, 0)];
+    return [readMark(file, 0)];
   } finally {
-    system.closeSync(fd);
+    file.close();
   }
 }

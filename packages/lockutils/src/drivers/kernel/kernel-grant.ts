@@ -1,10 +1,14 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { dirname } from 'node:path';
+import { getLogger, realTime } from '@oslo-concurrency/core';
+import { LockLostError } from '../../errors.js';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
-import { hiddenPath, openHidden } from './hidden-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import { keepMarkerYoung } from '../lock-path-marker.js';
+import { hiddenPath, kindsOfLock, openHidden } from './hidden-files.js';
+import type { KernelSystem } from './kernel-system.js';
 import { learnOfWriter } from './learn-of-writer.js';
 import { explained } from './lock-file.js';
 import type { LockFiles, OpenLockFile } from './lock-files.js';
+import type { OpenFile } from './open-file.js';
 import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
 import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
@@ -19,80 +23,215 @@ export function kernelGrant(
   system: KernelSystem,
   files: LockFiles,
   request: LockRequest,
-  file: OpenLockFile,
+  locked: OpenLockFile,
 ): Grant | undefined {
-  return request.shared || request.permits !== undefined
-    ? seatedGrant(system, files, request, file)
-    : exclusiveGrant(system, files, request, file);
-}
-
-function exclusiveGrant(system: KernelSystem, files: LockFiles, request: LockRequest, file: OpenLockFile): Grant {
-  const { fd } = file;
-  const mark = readMark(system, fd, 0);
-  let marked = writeMark(system, fd, 0, request, mark.state);
-  let seat: Seat | undefined;
-  let closed = false;
+  const { file } = locked;
+  const found = readMark(file, 0).state;
+  if (!request.shared && request.permits === undefined) {
+    const marked = writeMark(file, 0, request, found);
+    return new KernelGrant(system, files, request, locked, { alone: true, marked, writerDied: found === 'left' });
+  }
+  const seat = request.permits === undefined ? seatForReader(system, request) : takeSeat(system, request);
+  if (seat === undefined && request.permits !== undefined) return undefined;
+  const writerDied = found === 'left' && learnOfWriter(system, request, file);
+  const grant = new KernelGrant(system, files, request, locked, { alone: false, marked: false, writerDied, seat });
+  if (request.permits === undefined) return grant;
+  // A permit stays one: it becomes neither a lock alone nor a reader's.
   return {
-    previousOwnerDied: mark.state === 'left',
-    release(options) {
-      // A second close would hit whatever file got this number meanwhile.
-      if (closed) return;
-      closed = true;
-      try {
-        // Left as it is, our record says to the next what the dead owner's would have said.
-        const passedOn = options?.unused === true && mark.state === 'left';
-        if (marked && !passedOn) clearMark(system, fd, 0);
-        seat?.leave();
-        if (options?.remove !== true || seat !== undefined) return;
-        if (mark.state === 'foreign') getLogger().warn(`Not removed: ${request.path} holds what is not of a lock`);
-        else removeOrWarn(system, request.path, fd);
-      } finally {
-        files.release(file);
-      }
-    },
-    downgrade() {
-      if (seat !== undefined) return;
-      if (marked) clearMark(system, fd, 0);
-      marked = false;
-      // One fcntl on a range this description holds: there is no moment at which it holds nothing.
-      changeMode(system, request, fd, true);
-      seat = seatForReader(system, { ...request, shared: true });
-    },
-    // Of one that was downgraded before.
-    upgrade: () =>
-      beginUpgrade(system, request, () => {
-        if (!changeMode(system, request, fd, false)) return false;
-        seat?.leave();
-        seat = undefined;
-        marked = markAnew(system, fd, request);
-        return true;
-      }),
+    previousOwnerDied: grant.previousOwnerDied,
+    release: (options) => grant.release(options),
+    refresh: (keepYoung) => grant.refresh(keepYoung),
   };
 }
 
-function changeMode(system: KernelSystem, request: LockRequest, fd: number, shared: boolean): boolean {
-  try {
-    return system.tryLock(fd, 0, 0, shared);
-  } catch (error) {
-    throw explained(system, request.path, 'lock', error);
+/** What a {@link KernelGrant} begins with. */
+interface FirstState {
+  readonly alone: boolean;
+  readonly marked: boolean;
+  readonly writerDied: boolean;
+  readonly seat?: Seat | undefined;
+}
+
+/**
+ * A lock that is held on one open file, which is this object's until it is released. Then the file is closed for it, and
+ * each method does nothing any more: one that comes late, such as the downgrade at the end of an upgrade that was
+ * waited for, must not touch what is somebody else's by then.
+ */
+class KernelGrant implements Grant {
+  readonly previousOwnerDied: boolean;
+  readonly #system: KernelSystem;
+  readonly #files: LockFiles;
+  readonly #request: LockRequest;
+  readonly #locked: OpenLockFile;
+  // The news that our record or the cleared mark stands for.
+  readonly #writerDied: boolean;
+  /** Whether the file is locked exclusively. */
+  #alone: boolean;
+  /** Whether the record in the lock file is to be cleared: our own, or a dead owner's whose news were told. */
+  #marked: boolean;
+  #seat: Seat | undefined;
+  /** The queue file with the upgrade byte, while an upgrade is waited for. */
+  #upgrading: OpenFile | undefined;
+
+  constructor(
+    system: KernelSystem,
+    files: LockFiles,
+    request: LockRequest,
+    locked: OpenLockFile,
+    { alone, marked, writerDied, seat }: FirstState,
+  ) {
+    this.#system = system;
+    this.#files = files;
+    this.#request = request;
+    this.#locked = locked;
+    this.#alone = alone;
+    this.#marked = marked;
+    this.#writerDied = writerDied;
+    this.#seat = seat;
+    this.previousOwnerDied = writerDied || seat?.previousOwnerDied === true;
+  }
+
+  release({ remove = false, unused = false }: { readonly remove?: boolean; readonly unused?: boolean } = {}): void {
+    const { file } = this.#locked;
+    if (file.closed) return;
+    const lost = !this.#isThere();
+    try {
+      this.#upgrading?.close();
+      // What we leave says to the next holder what the dead one's record would have said.
+      if (unused && this.#writerDied) restoreMark(file, 0);
+      else if (this.#marked) clearMark(file, 0);
+      this.#seat?.leave(unused);
+      // Only alone: who shares the file would hold a lock on one that is no longer the lock.
+      if (remove && this.#alone && !lost) this.#remove();
+    } finally {
+      this.#files.release(this.#locked);
+    }
+    if (lost) throw new LockLostError(this.#request.path);
+  }
+
+  downgrade(): void {
+    const { file } = this.#locked;
+    if (file.closed || !this.#alone) return;
+    // While alone: a mark that stays would tell each reader that comes in of a holder that died.
+    if (this.#marked) clearMark(file, 0);
+    this.#marked = false;
+    // One fcntl on a range this description holds: there is no moment at which it holds nothing.
+    this.#lock(true);
+    this.#alone = false;
+    this.#seat ??= seatForReader(this.#system, { ...this.#request, shared: true });
+  }
+
+  /**
+   * Two readers that both wait for the other to leave would wait for ever, so only one may begin: the one who locks the
+   * upgrade byte. While it is locked the line lets no reader in, so the rest only get fewer. When its process ends, the
+   * byte and its shared lock go together.
+   */
+  upgrade(): Upgrade | undefined {
+    if (this.#locked.file.closed) return undefined;
+    const system = this.#system;
+    const path = hiddenPath(this.#request.path, 'queue');
+    const queue = openHidden(system, path);
+    try {
+      if (!queue.tryLock(upgradeByte, 1, false)) {
+        queue.close();
+        return undefined;
+      }
+    } catch (error) {
+      queue.close();
+      throw explained(system, path, 'lock', error);
+    }
+    this.#upgrading = queue;
+    return {
+      attempt: () => !queue.closed && this.#attemptUpgrade(),
+      end: () => queue.close(),
+    };
+  }
+
+  refresh(keepYoung: boolean): boolean {
+    if (this.#locked.file.closed) return true;
+    if (!this.#isThere()) return false;
+    if (keepYoung) this.#keepYoung();
+    return true;
+  }
+
+  #attemptUpgrade(): boolean {
+    const { file } = this.#locked;
+    if (file.closed) return false;
+    if (!this.#alone && !this.#lock(false)) return false;
+    this.#alone = true;
+    this.#seat?.leave();
+    this.#seat = undefined;
+    if (!this.#marked) this.#marked = this.#markAnew();
+    return true;
+  }
+
+  #lock(shared: boolean): boolean {
+    try {
+      return this.#locked.file.tryLock(0, 0, shared);
+    } catch (error) {
+      throw explained(this.#system, this.#request.path, 'lock', error);
+    }
+  }
+
+  // It is exclusive already, with a record or without.
+  #markAnew(): boolean {
+    const { file } = this.#locked;
+    try {
+      return writeMark(file, 0, this.#request, readMark(file, 0).state);
+    } catch {
+      return false;
+    }
+  }
+
+  // The permits rest on the bytes of the seats, so their file is part of the lock. That of the readers is not, nor is the
+  // queue: who removes these takes nothing from a holder.
+  #isThere(): boolean {
+    if (!this.#files.isTheLock(this.#locked)) return false;
+    try {
+      return this.#request.permits === undefined || this.#seat?.isNamed() !== false;
+    } catch {
+      return true;
+    }
+  }
+
+  #keepYoung(): void {
+    const { path } = this.#request;
+    touch(this.#locked.file, this.#marked);
+    const now = realTime.date() / 1000;
+    for (const kind of kindsOfLock) quietly(() => this.#system.lutimesSync(hiddenPath(path, kind), now, now));
+    keepMarkerYoung(dirname(path));
+  }
+
+  // The lock is released whether its file can be removed or not, so a failure is no failure of the release.
+  #remove(): void {
+    const { path } = this.#request;
+    try {
+      if (readMark(this.#locked.file, 0).state === 'foreign') {
+        getLogger().warn(`Not removed: ${path} holds what is not of a lock`);
+      } else removeLockFiles(this.#system, path, this.#locked.file);
+    } catch (error) {
+      getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
+    }
   }
 }
 
-// After an upgrade. It is exclusive already, with a record or without.
-function markAnew(system: KernelSystem, fd: number, request: LockRequest): boolean {
+// Only the owner of a file may set its times. Whoever holds it alone may write what is there already, which changes the
+// one time; reading changes the other, on most mounts once a day.
+function touch(file: OpenFile, marked: boolean): void {
   try {
-    return writeMark(system, fd, 0, request, readMark(system, fd, 0).state);
+    file.touch();
   } catch {
-    return false;
+    if (marked) restoreMark(file, 0);
+    else quietly(() => readMark(file, 0));
   }
 }
 
-// The lock is released whether its file can be removed or not, so a failure is no failure of the release.
-function removeOrWarn(system: KernelSystem, path: string, fd: number): void {
+// A file that cannot be kept young may be removed; then its holder is told.
+function quietly(call: () => unknown): void {
   try {
-    removeLockFiles(system, path, fd);
-  } catch (error) {
-    getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
+    call();
+  } catch {
+    // Said above.
   }
 }
 
@@ -103,80 +242,4 @@ function seatForReader(system: KernelSystem, request: LockRequest): Seat | undef
   } catch {
     return undefined;
   }
-}
-
-function seatedGrant(
-  system: KernelSystem,
-  files: LockFiles,
-  request: LockRequest,
-  file: OpenLockFile,
-): Grant | undefined {
-  const { fd } = file;
-  const hasNews = readMark(system, fd, 0).state === 'left';
-  const seat = request.permits === undefined ? seatForReader(system, request) : takeSeat(system, request);
-  if (seat === undefined && request.permits !== undefined) return undefined;
-  const writerDied = hasNews && learnOfWriter(system, request, fd);
-  let upgraded = false;
-  let marked = false;
-  let closed = false;
-  return {
-    previousOwnerDied: writerDied || seat?.previousOwnerDied === true,
-    release(options) {
-      if (closed) return;
-      closed = true;
-      const unused = options?.unused === true;
-      try {
-        if (marked) clearMark(system, fd, 0);
-        if (unused && writerDied) restoreMark(system, fd, 0);
-        seat?.leave(unused);
-      } finally {
-        files.release(file);
-      }
-    },
-    ...(request.permits !== undefined
-      ? {}
-      : {
-          upgrade() {
-            return beginUpgrade(system, request, () => {
-              upgraded ||= changeMode(system, request, fd, false);
-              if (upgraded && !marked) marked = markAnew(system, fd, request);
-              return upgraded;
-            });
-          },
-          downgrade() {
-            if (!upgraded) return;
-            if (marked) clearMark(system, fd, 0);
-            marked = false;
-            changeMode(system, request, fd, true);
-            upgraded = false;
-          },
-        }),
-  };
-}
-
-/**
- * Two readers that both wait for the other to leave would wait for ever, so only one may begin: the one who locks the
- * upgrade byte. While it is locked the line lets no reader in, so the rest only get fewer. When its process ends, the
- * byte and its shared lock go together.
- */
-function beginUpgrade(system: KernelSystem, request: LockRequest, attempt: () => boolean): Upgrade | undefined {
-  const path = hiddenPath(request.path, 'queue');
-  const fd = openHidden(system, path);
-  try {
-    if (!system.tryLock(fd, upgradeByte, 1, false)) {
-      closeQuietly(system, fd, path);
-      return undefined;
-    }
-  } catch (error) {
-    closeQuietly(system, fd, path);
-    throw explained(system, path, 'lock', error);
-  }
-  let ended = false;
-  return {
-    attempt,
-    end() {
-      if (!ended) closeQuietly(system, fd, path);
-      ended = true;
-    },
-  };
 }

@@ -15,6 +15,7 @@ export interface KernelSystem {
   readonly writeSync: (fd: number, buffer: Uint8Array, offset: number, length: number, position: number) => number;
   readonly unlinkSync: typeof fs.unlinkSync;
   readonly lutimesSync: typeof fs.lutimesSync;
+  readonly futimesSync: typeof fs.futimesSync;
   readonly watch: (path: string, listener: (event: 'change' | 'rename') => void) => fs.FSWatcher;
   /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
   readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
@@ -70,6 +71,7 @@ export const defaultKernelSystem: KernelSystem = {
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,
   lutimesSync: fs.lutimesSync,
+  futimesSync: fs.futimesSync,
   watch: (path, listener) => fs.watch(path, { persistent: false }, listener),
   tryLock,
   unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),

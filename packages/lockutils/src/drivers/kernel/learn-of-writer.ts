@@ -1,6 +1,7 @@
 import type { LockRequest } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import type { KernelSystem } from './kernel-system.js';
+import type { OpenFile } from './open-file.js';
 import { clearMark, readMark } from './owner-mark.js';
 import { newsByte } from './ticket-line.js';
 
@@ -11,9 +12,9 @@ import { newsByte } from './ticket-line.js';
  * who would find the mark too. So both are done with a byte locked. Whoever cannot lock it leaves the news to who has it;
  * when that one dies before it has cleared the mark, the byte goes with it and the mark stays for the next.
  */
-export function learnOfWriter(system: KernelSystem, request: LockRequest, fd: number): boolean {
+export function learnOfWriter(system: KernelSystem, request: LockRequest, file: OpenFile): boolean {
   const path = hiddenPath(request.path, 'queue');
-  let queue: number;
+  let queue: OpenFile;
   try {
     queue = openHidden(system, path);
   } catch {
@@ -21,12 +22,12 @@ export function learnOfWriter(system: KernelSystem, request: LockRequest, fd: nu
     return false;
   }
   try {
-    if (!system.tryLock(queue, newsByte, 1, false) || readMark(system, fd, 0).state !== 'left') return false;
-    clearMark(system, fd, 0);
+    if (!queue.tryLock(newsByte, 1, false) || readMark(file, 0).state !== 'left') return false;
+    clearMark(file, 0);
     return true;
   } catch {
     return false;
   } finally {
-    closeQuietly(system, queue, path);
+    queue.close();
   }
 }

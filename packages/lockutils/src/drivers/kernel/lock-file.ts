@@ -10,6 +10,7 @@ import {
 } from '../../errors.js';
 import { forgetLockPath, lockPathProblem } from '../../lock-path.js';
 import type { KernelSystem } from './kernel-system.js';
+import { OpenFile } from './open-file.js';
 
 // Never O_TRUNC: the file may be somebody's. O_NOFOLLOW: a link laid there by another user would make us open, and
 // write to, a file of ours. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC (G17).
@@ -25,7 +26,7 @@ const noAccessTime = constants.O_NOATIME ?? 0;
  * Two steps instead of O_CREAT alone: in a sticky directory the kernel refuses O_CREAT on another user's file
  * (`fs.protected_regular`) although the file itself may be opened.
  */
-export function openLockFile(system: KernelSystem, path: string): number {
+export function openLockFile(system: KernelSystem, path: string): OpenFile {
   for (let round = 0; ; round += 1) {
     try {
       return openOwnedOrNot(system, path);
@@ -33,7 +34,7 @@ export function openLockFile(system: KernelSystem, path: string): number {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
     }
     try {
-      return system.openSync(path, createNew, 0o666);
+      return OpenFile.open(system, path, createNew, 0o666);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Somebody was quicker, or it was removed between the two calls: look again.
@@ -43,12 +44,12 @@ export function openLockFile(system: KernelSystem, path: string): number {
   }
 }
 
-function openOwnedOrNot(system: KernelSystem, path: string): number {
+function openOwnedOrNot(system: KernelSystem, path: string): OpenFile {
   try {
-    return system.openSync(path, openExisting | noAccessTime);
+    return OpenFile.open(system, path, openExisting | noAccessTime);
   } catch (error) {
     if (noAccessTime === 0 || (error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-    return system.openSync(path, openExisting);
+    return OpenFile.open(system, path, openExisting);
   }
 }
 

@@ -2,6 +2,7 @@ import { constants, readdirSync, readFileSync } from 'node:fs';
 import { firstPidNamespace } from '../../owner/liveness.js';
 import { ownIdentity } from '../../owner/process-identity.js';
 import { networkFileSystemOf } from '../network-file-system.js';
+import { withSpareDescriptors } from './idle-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
 
@@ -86,7 +87,8 @@ export function readLockTable(system: KernelSystem, directory: string): LockTabl
  * directory exclusively, and the line about it is read back.
  */
 function deviceOf(system: KernelSystem, directory: string): string | undefined {
-  const fd = system.openSync(directory, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+  // With the number in hand, as the kernel's own account of it is asked for.
+  const fd = withSpareDescriptors(() => system.openSync(directory, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)));
   try {
     if (!system.tryLock(fd, 0, 0, true)) return undefined;
     const [, device, inode] = /^lock:.* ([0-9a-f]+:[0-9a-f]+):(\d+) /m.exec(fdInfo('self', fd)) ?? [];

@@ -8,7 +8,7 @@ import {
   restampOwnerRecord,
 } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
-import type { KernelSystem } from './kernel-system.js';
+import type { OpenFile } from './open-file.js';
 
 /**
  * The owner record at a place in a file, and whether it was released: its first byte becomes `-` at release. Whoever
@@ -29,8 +29,8 @@ const clean = { state: 'released' } as const;
 const foreign = { state: 'foreign' } as const;
 
 /** Reads the mark at `position`. The caller holds the lock of that place, or only wants to tell people. */
-export function readMark(system: KernelSystem, fd: number, position: number): Mark {
-  const read = system.readSync(fd, buffer, 0, maxOwnerRecordBytes, position);
+export function readMark(file: OpenFile, position: number): Mark {
+  const read = file.read(buffer, maxOwnerRecordBytes, position);
   // A hole of a sparse file reads as zeros.
   if (read === 0 || buffer[0] === 0) return none;
   if (read < magic.length || buffer.compare(magic, 1, magic.length, 1, magic.length) !== 0) return foreign;
@@ -47,8 +47,7 @@ export function readMark(system: KernelSystem, fd: number, position: number): Ma
  * been told (G19).
  */
 export function writeMark(
-  system: KernelSystem,
-  fd: number,
+  file: OpenFile,
   position: number,
   { label, permits }: Pick<LockRequest, 'label' | 'permits'>,
   found: Mark['state'] = 'none',
@@ -56,7 +55,7 @@ export function writeMark(
   if (found === 'foreign') return false;
   const bytes = ownRecord(label, permits);
   try {
-    return system.writeSync(fd, bytes, 0, bytes.length, position) > 0;
+    return file.write(bytes, bytes.length, position) > 0;
   } catch {
     return found === 'left';
   }
@@ -78,18 +77,18 @@ function ownRecord(label: string | undefined, permits: number | undefined): Buff
 }
 
 /** Marks the record as released. Done while still holding: afterwards the place is somebody else's. */
-export function clearMark(system: KernelSystem, fd: number, position: number): void {
+export function clearMark(file: OpenFile, position: number): void {
   try {
-    system.writeSync(fd, releasedByte, 0, 1, position);
+    file.write(releasedByte, 1, position);
   } catch {
     // The next holder is told of an owner that died: an alarm too many, not one too few.
   }
 }
 
 /** Takes {@link clearMark} back: a dead owner's record says again what nobody has learned of. */
-export function restoreMark(system: KernelSystem, fd: number, position: number): void {
+export function restoreMark(file: OpenFile, position: number): void {
   try {
-    system.writeSync(fd, magic, 0, 1, position);
+    file.write(magic, 1, position);
   } catch {
     // The news is lost with the disk.
   }

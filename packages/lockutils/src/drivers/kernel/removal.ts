@@ -1,5 +1,6 @@
 import { hiddenPath, openHidden } from './hidden-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import type { KernelSystem } from './kernel-system.js';
+import type { OpenFile } from './open-file.js';
 import { seatKinds } from './seats.js';
 import { guardByte } from './ticket-counter.js';
 
@@ -13,28 +14,26 @@ import { guardByte } from './ticket-counter.js';
  *
  * When somebody waits, everything stays: it would be made again at once.
  */
-export function removeLockFiles(system: KernelSystem, path: string, fd: number): boolean {
+export function removeLockFiles(system: KernelSystem, path: string, file: OpenFile): boolean {
+  // A stranger put another file there. That one we do not hold, and whoever does may sit in the seats.
+  if (!file.isNamed()) return false;
   const queue = hiddenPath(path, 'queue');
   if (system.lstatSync(queue) !== undefined && !removeQueue(system, queue)) return false;
   for (const kind of seatKinds) removeQuietly(system, hiddenPath(path, kind));
-  const named = system.lstatSync(path);
-  const held = system.fstatSync(fd);
-  // A stranger put another file there: that one we do not hold.
-  if (named === undefined || named.ino !== held.ino || named.dev !== held.dev) return false;
   system.unlinkSync(path);
   return true;
 }
 
-function removeQueue(system: KernelSystem, queue: string): boolean {
-  const fd = openHidden(system, queue);
+function removeQueue(system: KernelSystem, path: string): boolean {
+  const queue = openHidden(system, path);
   try {
     // Tickets, guard and upgrade byte at once: nobody is in the line, nobody is joining it.
-    if (!system.tryLock(fd, 0, 2 * guardByte, false)) return false;
-    if (system.fstatSync(fd).nlink === 0) return false;
-    system.unlinkSync(queue);
+    if (!queue.tryLock(0, 2 * guardByte, false)) return false;
+    if (queue.stat().nlink === 0) return false;
+    system.unlinkSync(path);
     return true;
   } finally {
-    closeQuietly(system, fd, queue);
+    queue.close();
   }
 }
 

@@ -1,8 +1,9 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import type { OpenFile } from './open-file.js';
 import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
 
 /** More readers than this hold without a record of theirs. */
@@ -24,7 +25,9 @@ export const seatKinds = ['seats', 'readers'] as const;
 /** A place of one of several holders, kept until `leave` or the end of this process. */
 export interface Seat {
   readonly previousOwnerDied: boolean;
-  /** `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
+  /** Whether the name of its file still leads to the file it is in. */
+  isNamed(): boolean;
+  /** Does nothing when called again. `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
   leave(unused?: boolean): void;
 }
 
@@ -40,31 +43,33 @@ export interface Seat {
  */
 export function takeSeat(system: KernelSystem, request: LockRequest): Seat | undefined {
   const path = hiddenPath(request.path, request.permits === undefined ? 'readers' : 'seats');
-  const fd = openHidden(system, path);
+  const file = openHidden(system, path);
   try {
     const seats = request.permits ?? maxSharedSeats;
     for (let seat = 0; seat < seats; seat += 1) {
-      if (system.tryLock(fd, seat, 1, false)) return occupy(system, request, path, fd, seat * maxOwnerRecordBytes);
+      if (file.tryLock(seat, 1, false)) return occupy(request, file, seat * maxOwnerRecordBytes);
     }
-    closeQuietly(system, fd, path);
+    file.close();
     return undefined;
   } catch (error) {
-    closeQuietly(system, fd, path);
+    file.close();
     throw explained(system, path, 'lock', error);
   }
 }
 
-function occupy(system: KernelSystem, request: LockRequest, path: string, fd: number, position: number): Seat {
-  const mark = readMark(system, fd, position);
-  const marked = writeMark(system, fd, position, request, mark.state);
+function occupy(request: LockRequest, file: OpenFile, position: number): Seat {
+  const mark = readMark(file, position);
+  const marked = writeMark(file, position, request, mark.state);
   // A reader changes nothing, so its death is no news.
   const previousOwnerDied = request.permits !== undefined && mark.state === 'left';
   return {
     previousOwnerDied,
+    isNamed: () => file.isNamed(),
     leave(unused = false) {
+      if (file.closed) return;
       // Left as it is, our record says to the next what the dead holder's would have said.
-      if (marked && !(unused && previousOwnerDied)) clearMark(system, fd, position);
-      closeQuietly(system, fd, path);
+      if (marked && !(unused && previousOwnerDied)) clearMark(file, position);
+      file.close();
     },
   };
 }
@@ -77,16 +82,16 @@ export function takenSeats(system: KernelSystem, request: LockRequest): Mark[] {
 function takenIn(system: KernelSystem, path: string): Mark[] {
   const size = system.lstatSync(path)?.size;
   if (size === undefined) return [];
-  const fd = openHidden(system, path);
+  const file = openHidden(system, path);
   try {
     const marks: Mark[] = [];
     for (let seat = 0; seat * maxOwnerRecordBytes < size; seat += 1) {
-      const free = system.tryLock(fd, seat, 1, true);
-      if (free) system.unlock(fd, seat, 1);
-      else marks.push(readMark(system, fd, seat * maxOwnerRecordBytes));
+      const free = file.tryLock(seat, 1, true);
+      if (free) file.unlock(seat, 1);
+      else marks.push(readMark(file, seat * maxOwnerRecordBytes));
     }
     return marks;
   } finally {
-    closeQuietly(system, fd, path);
+    file.close();
   }
 }

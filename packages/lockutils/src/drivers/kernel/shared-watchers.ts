@@ -1,5 +1,6 @@
 import type { FSWatcher } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
+import { withSpareDescriptors } from './idle-files.js';
 import type { KernelSystem } from './kernel-system.js';
 
 interface Watched {
@@ -46,11 +47,13 @@ export class SharedWatchers {
 
   #watch(path: string): Watched {
     const wakes = new Set<() => void>();
-    const watcher = this.#system.watch(path, (event) => {
-      // It was removed or replaced, and this watcher hears of no later file under the name.
-      if (event === 'rename') this.#close(path, watched);
-      for (const wake of [...wakes]) wake();
-    });
+    const watcher = withSpareDescriptors(() =>
+      this.#system.watch(path, (event) => {
+        // It was removed or replaced, and this watcher hears of no later file under the name.
+        if (event === 'rename') this.#close(path, watched);
+        for (const wake of [...wakes]) wake();
+      }),
+    );
     watcher.on('error', () => this.#close(path, watched));
     const watched: Watched = { watcher, wakes, used: true };
     this.#watched.set(path, watched);

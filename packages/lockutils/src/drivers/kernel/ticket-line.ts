@@ -1,8 +1,9 @@
 import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../driver.js';
 import { hiddenPath, openHidden } from './hidden-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import type { OpenFile } from './open-file.js';
 import type { SharedWatchers } from './shared-watchers.js';
 import { firstFree, guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
@@ -27,8 +28,8 @@ import { giveHint, listen, wakeFolderOf } from './wake-files.js';
 // - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
 // - after the draw, waiting or holding: byte n is freed, those behind see it at their guard poll. No byte is left over,
 //   as it lives in the description and the description in the process.
-// - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order (see
-//   `obtain`) does without a ticket.
+// - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order does
+//   without a ticket after some tries (see `obtain`).
 // - stopped (SIGSTOP) while waiting: those behind pass it after `stoppedPatience` ms, since it cannot take the
 //   lock it is offered. When it goes on it competes with whoever passed it; the lock file decides.
 // A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
@@ -50,37 +51,34 @@ const spins = 64;
 export function drawTicket(system: KernelSystem, watchers: SharedWatchers, request: LockRequest): Place | undefined {
   const path = hiddenPath(request.path, 'queue');
   for (;;) {
-    const fd = openHidden(system, path);
+    const queue = openHidden(system, path);
     try {
-      if (!spinFor(system, fd)) {
-        closeQuietly(system, fd, path);
-        return undefined;
-      }
-      if (system.fstatSync(fd).nlink === 0) {
-        closeQuietly(system, fd, path);
-        continue;
-      }
-      const ticket = drawUnderGuard(system, fd);
-      system.unlock(fd, guardByte, 1);
-      return placeOf(system, watchers, request, path, fd, ticket);
+      const guarded = spinFor(queue);
+      const removed = guarded && queue.stat().nlink === 0;
+      if (!guarded || removed) queue.close();
+      if (!guarded) return undefined;
+      if (removed) continue;
+      const ticket = drawUnderGuard(queue);
+      queue.unlock(guardByte, 1);
+      return placeOf(system, watchers, request, queue, ticket);
     } catch (error) {
-      closeQuietly(system, fd, path);
+      queue.close();
       throw explained(system, path, 'write', error);
     }
   }
 }
 
-function spinFor(system: KernelSystem, fd: number): boolean {
-  for (let spin = 0; spin < spins; spin += 1) if (system.tryLock(fd, guardByte, 1, false)) return true;
+function spinFor(queue: OpenFile): boolean {
+  for (let spin = 0; spin < spins; spin += 1) if (queue.tryLock(guardByte, 1, false)) return true;
   return false;
 }
 
-function drawUnderGuard(system: KernelSystem, fd: number): number {
-  let ticket = nextTicket(system, fd);
+function drawUnderGuard(queue: OpenFile): number {
+  let ticket = nextTicket(queue);
   // Only after somebody damaged the file is the byte taken; behind all who stand in line one is free.
-  while (!system.tryLock(fd, ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(system, fd));
-  writeTicketOwner(system, fd, ticket);
-  writeCounter(system, fd, ticket + 1);
+  while (!queue.tryLock(ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(queue));
+  writeTicketOwner(queue, ticket);
+  writeCounter(queue, ticket + 1);
   return ticket;
 }
 
@@ -88,25 +86,24 @@ function placeOf(
   system: KernelSystem,
   watchers: SharedWatchers,
   request: LockRequest,
-  path: string,
-  fd: number,
+  queue: OpenFile,
   ticket: number,
 ): Place {
   const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
-  let left = false;
   let nextLook = realTime.now() + stoppedPatience;
   const isFirst = (): boolean => {
+    if (queue.closed) return false;
     // Kept until we leave, in nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while
     // our ticket is in it.
-    if (!first && system.tryLock(fd, 0, ticket, true)) first = true;
+    if (!first && queue.tryLock(0, ticket, true)) first = true;
     if (!first && realTime.now() > nextLook) {
-      first = onlyStoppedBefore(system, fd, ticket);
+      first = onlyStoppedBefore(queue, ticket);
       nextLook = realTime.now() + stoppedPatience;
     }
     if (!first || (!request.shared && request.permits === undefined)) return first;
-    if (!system.tryLock(fd, upgradeByte, 1, true)) return false;
-    system.unlock(fd, upgradeByte, 1);
+    if (!queue.tryLock(upgradeByte, 1, true)) return false;
+    queue.unlock(upgradeByte, 1);
     return true;
   };
   return {
@@ -115,22 +112,21 @@ function placeOf(
       try {
         return isFirst();
       } catch (error) {
-        throw explained(system, path, 'lock', error);
+        throw explained(system, queue.path, 'lock', error);
       }
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),
     leave() {
-      if (left) return;
-      left = true;
+      if (queue.closed) return;
       try {
-        if (!first) eraseTicketOwner(system, fd, ticket);
+        if (!first) eraseTicketOwner(queue, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
-        system.unlock(fd, 0, ticket + 1);
-        hintNext(system, wakeFolder, fd, ticket);
+        queue.unlock(0, ticket + 1);
+        hintNext(system, wakeFolder, queue, ticket);
       } catch {
         // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
       } finally {
-        closeQuietly(system, fd, path);
+        queue.close();
       }
     },
   };
@@ -138,17 +134,17 @@ function placeOf(
 
 // Waiters that abandoned their wait have erased their entry, and a hint to one that was killed is lost: its follower
 // sees the gap at its guard poll.
-function hintNext(system: KernelSystem, wakeFolder: string, fd: number, ticket: number): void {
+function hintNext(system: KernelSystem, wakeFolder: string, queue: OpenFile, ticket: number): void {
   // Mostly somebody stands right behind: found without asking how long the line is, which they would wait for.
-  const file = wakeFileOf(system, fd, ticket + 1) ?? firstWakeFileFrom(system, fd, ticket + 2);
+  const file = wakeFileOf(queue, ticket + 1) ?? firstWakeFileFrom(queue, ticket + 2);
   if (file !== undefined) giveHint(system, wakeFolder, file);
 }
 
-function firstWakeFileFrom(system: KernelSystem, fd: number, ticket: number): number | undefined {
-  const end = readCounter(system, fd);
+function firstWakeFileFrom(queue: OpenFile, ticket: number): number | undefined {
+  const end = readCounter(queue);
   // Not further back than entries go: a counter that somebody damaged would keep us here for ever.
   for (let next = Math.max(ticket, oldestKnown(end)); next < end; next += 1) {
-    const file = wakeFileOf(system, fd, next);
+    const file = wakeFileOf(queue, next);
     if (file !== undefined) return file;
   }
   return undefined;

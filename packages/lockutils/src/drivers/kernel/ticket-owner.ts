@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { readProcStat } from '../../owner/proc-stat.js';
 import { ownIdentity } from '../../owner/process-identity.js';
-import type { KernelSystem } from './kernel-system.js';
+import type { OpenFile } from './open-file.js';
 import { ownWakeFile } from './wake-files.js';
 
 /** Milliseconds until a waiter asks whether those before it can act at all. */
@@ -14,22 +14,22 @@ const entryBytes = 32;
 const entry = Buffer.alloc(entryBytes);
 
 /** Notes who drew `ticket`. Called under the guard. */
-export function writeTicketOwner(system: KernelSystem, fd: number, ticket: number): void {
+export function writeTicketOwner(queue: OpenFile, ticket: number): void {
   const { pid, startTime = 0, pidNamespace = 0 } = ownIdentity();
   entry.writeUInt32LE(pid, 0);
   entry.writeUInt32LE(pidNamespace, 4);
   entry.writeBigUInt64LE(BigInt(startTime), 8);
   entry.writeBigUInt64LE(BigInt(ticket), 16);
   entry.writeUInt32LE(ownWakeFile, 24);
-  system.writeSync(fd, entry, 0, entryBytes, positionOf(ticket));
+  queue.write(entry, entryBytes, positionOf(ticket));
 }
 
 /** Notes that the owner of `ticket` has left, so that hints go to the one behind it. */
-export function eraseTicketOwner(system: KernelSystem, fd: number, ticket: number): void {
+export function eraseTicketOwner(queue: OpenFile, ticket: number): void {
   // A later ticket may have taken the place in the ring.
-  if (!readEntry(system, fd, ticket)) return;
+  if (!readEntry(queue, ticket)) return;
   entry.fill(0);
-  system.writeSync(fd, entry, 0, entryBytes, positionOf(ticket));
+  queue.write(entry, entryBytes, positionOf(ticket));
 }
 
 /** The lowest ticket of which the owner can still be known when `next` is the next to be drawn. */
@@ -38,27 +38,27 @@ export function oldestKnown(next: number): number {
 }
 
 /** The wake file the owner of `ticket` listens to; `undefined` when it is not known any more. */
-export function wakeFileOf(system: KernelSystem, fd: number, ticket: number): number | undefined {
-  return readEntry(system, fd, ticket) ? entry.readUInt32LE(24) : undefined;
+export function wakeFileOf(queue: OpenFile, ticket: number): number | undefined {
+  return readEntry(queue, ticket) ? entry.readUInt32LE(24) : undefined;
 }
 
 /**
  * Whether every earlier ticket that is still held belongs to a process that is stopped. One that runs, or that cannot
  * be seen from here, keeps its turn. Ends at the first that does, so it costs little while the line moves.
  */
-export function onlyStoppedBefore(system: KernelSystem, fd: number, ticket: number): boolean {
+export function onlyStoppedBefore(queue: OpenFile, ticket: number): boolean {
   for (let earlier = Math.max(0, ticket - ringSize); earlier < ticket; earlier += 1) {
-    if (system.tryLock(fd, earlier, 1, true)) system.unlock(fd, earlier, 1);
-    else if (!isStopped(system, fd, earlier)) return false;
+    if (queue.tryLock(earlier, 1, true)) queue.unlock(earlier, 1);
+    else if (!isStopped(queue, earlier)) return false;
   }
   if (ticket <= ringSize) return true;
-  const oldGone = system.tryLock(fd, 0, ticket - ringSize, true);
-  if (oldGone) system.unlock(fd, 0, ticket - ringSize);
+  const oldGone = queue.tryLock(0, ticket - ringSize, true);
+  if (oldGone) queue.unlock(0, ticket - ringSize);
   return oldGone;
 }
 
-function isStopped(system: KernelSystem, fd: number, ticket: number): boolean {
-  if (!readEntry(system, fd, ticket)) return false;
+function isStopped(queue: OpenFile, ticket: number): boolean {
+  if (!readEntry(queue, ticket)) return false;
   const self = ownIdentity();
   if (self.pidNamespace === undefined || entry.readUInt32LE(4) !== self.pidNamespace) return false;
   try {
@@ -70,8 +70,8 @@ function isStopped(system: KernelSystem, fd: number, ticket: number): boolean {
   }
 }
 
-function readEntry(system: KernelSystem, fd: number, ticket: number): boolean {
-  const read = system.readSync(fd, entry, 0, entryBytes, positionOf(ticket));
+function readEntry(queue: OpenFile, ticket: number): boolean {
+  const read = queue.read(entry, entryBytes, positionOf(ticket));
   // No BigInt: this stands between a release and its hint. Tickets are below 2^41.
   return read === entryBytes && entry.readUInt32LE(16) + entry.readUInt32LE(20) * 2 ** 32 === ticket;
 }

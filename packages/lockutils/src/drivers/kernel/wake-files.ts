@@ -20,7 +20,7 @@ export function wakeFolderOf(lockFile: string): string {
 
 /** Calls `wake` when somebody gives this thread a hint in the lock path of `lockFile`. Returns how to stop. */
 export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile: string, wake: () => void): () => void {
-  const create = (path: string): void => system.closeSync(openHidden(system, path));
+  const create = (path: string): void => openHidden(system, path).close();
   return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile)), wake, create);
 }
 
@@ -42,11 +42,11 @@ export function giveHint(system: KernelSystem, wakeFolder: string, number: numbe
 
 function write(system: KernelSystem, path: string): void {
   try {
-    const fd = openHidden(system, path);
+    const file = openHidden(system, path);
     try {
-      system.writeSync(fd, Buffer.from('.'), 0, 1, 0);
+      file.write(Buffer.from('.'), 1, 0);
     } finally {
-      system.closeSync(fd);
+      file.close();
     }
   } catch {
     // The guard poll sees it.

@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors.js';
 import { type Steps, step } from '../../steps.js';
+import { keepMarkerYoung } from '../lock-path-marker.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { moveIn } from './move-in.js';
@@ -201,6 +203,25 @@ export class FolderHold {
       if (!this.#mayBeReleased) throw this.#lost(error);
     }
     yield* this.#removeEmpty();
+  }
+
+  /**
+   * Whether our owner file is there. When the system does not tell, nothing was seen, and the answer is yes. `keepYoung`
+   * also sets its times, and those of the driver marker, so that no cleaner takes them for left behind.
+   */
+  *refresh(keepYoung: boolean): Steps<boolean> {
+    const { fs, lockFile } = this.#seats;
+    try {
+      if (!(yield* namesIn(fs, this.#place)).includes(this.#own)) return false;
+    } catch {
+      return true;
+    }
+    if (keepYoung) {
+      const now = realTime.date() / 1000;
+      yield* quietly(() => fs.utimes?.(join(this.#place, this.#own), now, now));
+      keepMarkerYoung(dirname(lockFile));
+    }
+    return true;
   }
 
   *#prepare(own: string): Steps<void> {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { mkdir, readdir, readFile, rename, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rmdir, unlink, utimes, writeFile } from 'node:fs/promises';
 
 /** What a call answers: at once, or later. */
 export type Answer<T> = T | Promise<T>;
@@ -24,6 +24,8 @@ export interface LockfileFs {
   rename(from: string, to: string): Answer<void>;
   unlink(path: string): Answer<void>;
   rmdir(path: string): Answer<void>;
+  /** Keeps the file of a long hold young; without it nothing does. */
+  utimes?(path: string, atime: number, mtime: number): Answer<void>;
 }
 
 /** The calls of `node:fs/promises`: the event loop goes on while the disk or a server is slow. */
@@ -36,6 +38,7 @@ export const promisedFs: LockfileFs = {
   rename,
   unlink,
   rmdir: (path) => rmdir(path),
+  utimes,
 };
 
 /** The calls of `node:fs` that return when they are done, for `lockSync`. */
@@ -48,4 +51,5 @@ export const synchronousFs: LockfileFs = {
   rename: fs.renameSync,
   unlink: fs.unlinkSync,
   rmdir: (path) => fs.rmdirSync(path),
+  utimes: fs.utimesSync,
 };

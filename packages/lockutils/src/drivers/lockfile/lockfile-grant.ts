@@ -1,3 +1,4 @@
+import { isConcurrencyError } from '@oslo-concurrency/core';
 import { run, runSync, type Steps } from '../../steps.js';
 import type { Grant, Upgrade } from '../driver.js';
 import { explained } from './explained.js';
@@ -21,25 +22,31 @@ export function performer(synchronous: boolean): Perform {
  * The grant of what `hold` has. `giveBack` releases it, when that takes more than `hold.release`.
  *
  * A release may come while an upgrade is waited for: it then stands before the rest of that upgrade in the row of
- * steps. Once it is done nothing here is ours any more, and `upgrade` may be another one's folder, the lock a writer's;
- * so what comes after it does nothing.
+ * steps. Once it is done, or has found that the lock was lost, nothing here is ours any more, and `upgrade` may be
+ * another one's folder, the lock a writer's; so what comes after it does nothing. A release that the system refused left
+ * the lock held, and may be called again.
  */
 export function lockfileGrant(
   path: string,
   hold: FolderHold,
   { permits, perform, giveBack = () => hold.release() }: GrantFacts,
 ): Grant {
-  let released = false;
+  let closed = false;
   function* releasing(): Steps<void> {
-    yield* giveBack();
-    released = true;
+    try {
+      yield* giveBack();
+      closed = true;
+    } catch (error) {
+      closed = isConcurrencyError(error, 'ERR_LOCK_LOST');
+      throw error;
+    }
   }
-  function* unlessReleased<T>(steps: () => Steps<T>, otherwise: T): Steps<T> {
-    return released ? otherwise : yield* explaining(path, 'lock', steps());
+  function* unlessClosed<T>(steps: () => Steps<T>, otherwise: T, operation: 'lock' | 'release' = 'lock'): Steps<T> {
+    return closed ? otherwise : yield* explaining(path, operation, steps());
   }
   const upgrading: Upgrade = {
-    attempt: () => perform(unlessReleased(() => hold.attemptUpgrade(), false)),
-    end: () => perform(unlessReleased(() => hold.endUpgrade(), undefined)),
+    attempt: () => perform(unlessClosed(() => hold.attemptUpgrade(), false)),
+    end: () => perform(unlessClosed(() => hold.endUpgrade(), undefined)),
   };
   function* beginning(): Steps<Upgrade | undefined> {
     return (yield* hold.beginUpgrade()) ? upgrading : undefined;
@@ -48,13 +55,14 @@ export function lockfileGrant(
     previousOwnerDied: hold.previousOwnerDied,
     release(options) {
       hold.unused = options?.unused === true;
-      return perform(explaining(path, 'release', releasing()));
+      return perform(unlessClosed(releasing, undefined, 'release'));
     },
+    refresh: (keepYoung) => perform(unlessClosed(() => hold.refresh(keepYoung), true)),
     ...(permits !== undefined
       ? {}
       : {
-          downgrade: () => perform(unlessReleased(() => hold.downgrade(), undefined)),
-          upgrade: () => perform(unlessReleased(beginning, undefined)),
+          downgrade: () => perform(unlessClosed(() => hold.downgrade(), undefined)),
+          upgrade: () => perform(unlessClosed(beginning, undefined)),
         }),
   };
 }

@@ -102,7 +102,7 @@ export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
 }
 
 /** Does without the call when it fails: what it leaves behind is judged and swept by others. */
-export function* quietly(call: () => Answer<void>): Steps<void> {
+export function* quietly(call: () => Answer<void> | undefined): Steps<void> {
   try {
     yield* step(call());
   } catch {
