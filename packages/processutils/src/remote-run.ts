@@ -6,8 +6,9 @@ import { within } from './patience.js';
 import type { SshChannel, SshClient } from './ssh-execute.js';
 
 interface RemoteEnd {
-  /** `undefined` when the server never said how the command ended. */
+  /** The exit status, or `-n` for signal n; `undefined` when the server never said how the command ended, or named a signal without a number here. */
   readonly exitCode?: number | undefined;
+  /** The signal that ended the command; `'unknown'` when the server did not say which. */
   readonly signal?: string | undefined;
   /** Why there was no channel for the command. */
   readonly failure?: Error;
@@ -74,7 +75,7 @@ export class RemoteRun {
     ] as const) {
       signalRemote(channel, signal.slice(3));
       const ended = await within(limit, this.ended);
-      if (ended !== undefined && ended.exitCode !== undefined) return { endedBy: signal, remaining: [] };
+      if (ended?.exitCode !== undefined || ended?.signal !== undefined) return { endedBy: signal, remaining: [] };
     }
     this.#killed = true;
     killRemote(channel);
@@ -99,14 +100,22 @@ export class RemoteRun {
     channel.on('data', into(this.stdout));
     channel.stderr.on('data', into(this.stderr));
     channel.on('exit', (code: number | null, name?: string) => {
-      const signal = name === undefined ? undefined : `SIG${name.replace(/^SIG/, '')}`;
-      const number = signal === undefined ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0);
-      end = { exitCode: code ?? -number, signal };
+      end = code === null ? signalEnd(name) : { exitCode: code };
     });
     channel.on('error', () => {});
     channel.once('close', () => resolve(end));
     channel.end();
   }
+}
+
+/**
+ * The end by a signal. RFC 4254 names thirteen signals; for every other OpenSSH says `SIG@openssh.com`, whichever it was.
+ * Without a number there is no exit code to give, and none that could pass for a success.
+ */
+function signalEnd(name: string | undefined): RemoteEnd {
+  const signal = `SIG${(name ?? '').replace(/^(SIG)+/, '')}`;
+  if (!Object.hasOwn(constants.signals, signal)) return { signal: signal.includes('@') ? 'unknown' : signal };
+  return { exitCode: -constants.signals[signal as NodeJS.Signals], signal };
 }
 
 const remains = (reason: string): EndedCommandFacts['remaining'] => [{ pid: 0, name: 'remote command', reason }];

@@ -43,6 +43,11 @@ export async function runSshExecute(
       );
     }
     const { exitCode, signal: endSignal } = first;
+    if (exitCode === undefined && endSignal !== undefined) {
+      const which = endSignal === 'unknown' ? 'a signal, and the server did not say which' : `the signal ${endSignal}`;
+      const description = `The command was ended by ${which}.`;
+      throw new ProcessExecutionError({ ...written, cmd: shown, description, signal: endSignal, durationMs });
+    }
     if (exitCode === undefined) throw new SshOutcomeUnknownError({ cmd: shown, ...written, durationMs });
     getLogger().debug(`Result was ${exitCode}`);
     if (!checked.accepts(exitCode)) {

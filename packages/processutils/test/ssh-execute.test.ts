@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { inspect } from 'node:util';
 import {
   ProcessAbortedError,
   ProcessExecutionError,
@@ -8,7 +10,7 @@ import {
   SshOutcomeUnknownError,
   sshExecute,
 } from '@oslo-concurrency/processutils';
-import type { Client } from 'ssh2';
+import { Client, Server, utils } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './processes.js';
 import { connect, type SshServer, sshd, startSshServer } from './ssh-server.js';
@@ -63,6 +65,31 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const run = sshExecute(client, `exit ${code}`, checkExitCode === undefined ? {} : { checkExitCode });
     if (succeeds) expect((await run).exitCode).toBe(code);
     else expect(await rejection(run)).toMatchObject({ code: 'ERR_PROCESS_EXECUTION', exitCode: code });
+  });
+
+  it.each(['BUS', 'TRAP', 'XCPU', 'XFSZ', 'VTALRM', 'PROF', 'IO', 'PWR', 'SYS', '16', '34', '40', '64'])(
+    'G29 rejects when signal %s ended the command, which has no name over SSH, whatever exit codes are a success',
+    async (name) => {
+      for (const checkExitCode of [0, false, [0, 1]] as const) {
+        const error = await rejection(sshExecute(client, `echo out; kill -${name} $$`, { checkExitCode }));
+        expect(error).toBeInstanceOf(ProcessExecutionError);
+        expect(error).toMatchObject({ exitCode: undefined, signal: 'unknown', stdout: 'out\n' });
+        expect((error as Error).message).toMatch(/^The command was ended by a signal, and the server did not say which\./);
+      }
+    },
+  );
+
+  it('G29 gives -n for a signal that has a name over SSH, which checkExitCode may accept', async () => {
+    const names = ['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT', 'SEGV', 'TERM', 'USR1', 'USR2'];
+    for (const name of names) {
+      const signal = `SIG${name}` as NodeJS.Signals;
+      // The shell that sshd starts asks for a core nowhere.
+      const command = `ulimit -c 0; kill -${name} $$`;
+      const error = await rejection(sshExecute(client, command));
+      expect(error).toMatchObject({ exitCode: -constants.signals[signal], signal });
+      const accepted = await sshExecute(client, command, { checkExitCode: -constants.signals[signal] });
+      expect(accepted.exitCode).toBe(-constants.signals[signal]);
+    }
   });
 
   it('counts an end by a signal as exit code -n', async () => {
@@ -183,6 +210,44 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     expect(error).toBeInstanceOf(SshOutcomeUnknownError);
     expect(error).toMatchObject({ code: 'ERR_SSH_OUTCOME_UNKNOWN' });
     killAll(token);
+  });
+
+  it('G29 tells a command that the server refused from one that was lost before the server answered', async () => {
+    const { private: hostKey } = utils.generateKeyPairSync('ed25519');
+    const answers = { refuse: 'refused', vanish: 'lost' } as const;
+    for (const [command, outcome] of Object.entries(answers)) {
+      const other = new Server({ hostKeys: [hostKey] }, (connection) => {
+        connection.on('error', () => {});
+        connection.on('authentication', (context) => context.accept());
+        connection.on('session', (accept) => {
+          accept().on('exec', (_accept, reject) => {
+            if (command === 'refuse') reject();
+            else connection.end();
+          });
+        });
+      }).listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const guest = new Client();
+      guest.on('error', () => {});
+      guest.connect({ host: '127.0.0.1', port: (other.address() as { port: number }).port, username: 'guest' });
+      await once(guest, 'ready');
+      const error = await rejection(sshExecute(guest, command));
+      if (outcome === 'refused') {
+        expect(error).toBeInstanceOf(ProcessExecutionError);
+        expect((error as Error).message).toMatch(/^The command could not be started over SSH: Unable to exec/);
+      } else expect(error).toBeInstanceOf(SshOutcomeUnknownError);
+      guest.end();
+      other.close();
+    }
+  });
+
+  it('G24 gives a masked copy of the error of ssh2 as cause, without what else that error carries', async () => {
+    const given = Object.assign(new Error('no channel for --password hunter2 s3cr3t'), { command: 'hunter2 s3cr3t' });
+    const failing: SshClient = { exec: (_command, answer) => answer(given, undefined as never) };
+    const error = (await rejection(sshExecute(failing, 'true', { secrets: ['s3cr3t'] }))) as ProcessExecutionError;
+    expect(error.cause).not.toBe(given);
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/hunter2|s3cr3t/);
+    expect((error.cause as Error).message).toBe('no channel for --password *** ***');
   });
 
   it('says that a command could not be started on a client that is not connected', async () => {
