@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { trustedPath } from './program-search.js';
 
 /** One process as the system lists it. A pid alone names nobody for long: pid and `start` together do. */
 export interface ProcessEntry {
@@ -76,7 +77,10 @@ function readProcess(pid: number): ProcessEntry | undefined {
 function runPs(): string {
   const columns = 'pid=,ppid=,pgid=,state=,lstart=,comm=';
   return (
-    spawnSync('ps', ['-A', '-o', columns], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } }).stdout ?? ''
+    spawnSync('ps', ['-A', '-o', columns], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: trustedPath(process.env.PATH), LC_ALL: 'C' },
+    }).stdout ?? ''
   );
 }
 

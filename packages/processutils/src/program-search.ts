@@ -1,34 +1,51 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 /** Why a program cannot be executed, as the system would say it when executing it. */
-export type ProgramProblem = 'ENOENT' | 'EACCES' | 'ENOTDIR' | 'ELOOP' | 'ENAMETOOLONG' | undefined;
+export type ProgramProblem = 'ENOENT' | 'EACCES' | 'ENOTDIR' | 'ELOOP' | 'ENAMETOOLONG';
 
 // What the C library searches when there is no PATH.
 const fallbackPath = '/bin:/usr/bin';
 
-/** The path of a program as the system would find it, or the reason why there is none. */
+/** The path of a program as the system would find it when started in `cwd`, or the reason why there is none. */
 export function findProgram(
   file: string,
   cwd: string | undefined,
   path: string | undefined,
-): { readonly path: string } | { readonly problem: Exclude<ProgramProblem, undefined> } {
+): { readonly path: string } | { readonly problem: ProgramProblem } {
   const directories = file.includes('/') ? [''] : (path ?? fallbackPath).split(':');
-  let problem: Exclude<ProgramProblem, undefined> = 'ENOENT';
+  let problem: ProgramProblem = 'ENOENT';
   for (const directory of directories) {
-    const candidate = resolve(cwd ?? '.', join(directory, file));
-    const found = problemOf(candidate);
+    const candidate = from(cwd, join(directory, file));
+    const found = problemOf(candidate, cwd);
     if (found === undefined) return { path: candidate };
     if (found === 'EACCES' || file.includes('/')) problem = found;
   }
   return { problem };
 }
 
-function problemOf(path: string): ProgramProblem {
+/**
+ * The search path for programs of our own: `prlimit`, `ps`, `kill`, a root helper.
+ *
+ * An empty or relative entry of PATH means the current directory, and so does a PATH that is unset, to some systems:
+ * whoever can write there would have us run their program, as root maybe. What the user asks us to run is searched for
+ * as the system does; what we start of our own accord is not.
+ */
+export function trustedPath(path: string | undefined): string {
+  const absolute = (path ?? '').split(':').filter((directory) => isAbsolute(directory));
+  return [...absolute, '/usr/bin', '/bin'].join(':');
+}
+
+// Without a working directory of its own a path stays relative: `resolve` would fail in one that was removed.
+function from(cwd: string | undefined, path: string): string {
+  return cwd === undefined || isAbsolute(path) ? path : join(cwd, path);
+}
+
+function problemOf(path: string, cwd: string | undefined): ProgramProblem | undefined {
   try {
     if (!statSync(path).isFile()) return 'EACCES';
     accessSync(path, constants.X_OK);
-    return interpreterProblem(path);
+    return interpreterProblem(path, cwd);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return told.find((problem) => problem === code) ?? 'ENOENT';
@@ -37,7 +54,7 @@ function problemOf(path: string): ProgramProblem {
 
 const told = ['EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const;
 
-function interpreterProblem(path: string): ProgramProblem {
+function interpreterProblem(path: string, cwd: string | undefined): ProgramProblem | undefined {
   const start = Buffer.alloc(256);
   let file: number;
   try {
@@ -48,8 +65,10 @@ function interpreterProblem(path: string): ProgramProblem {
   }
   try {
     const length = readSync(file, start, 0, start.length, 0);
-    const interpreter = /^#![ \t]*([^\s]+)/.exec(start.toString('latin1', 0, length))?.[1];
-    if (interpreter === undefined) return undefined;
+    const named = /^#![ \t]*([^\s]+)/.exec(start.toString('latin1', 0, length))?.[1];
+    if (named === undefined) return undefined;
+    // The kernel looks for a relative one from the directory that the command runs in, not from the script's.
+    const interpreter = from(cwd, named);
     if (statSync(interpreter, { throwIfNoEntry: false }) === undefined) return 'ENOENT';
     accessSync(interpreter, constants.X_OK);
     return undefined;

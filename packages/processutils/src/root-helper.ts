@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { split } from 'shlex';
 import { InvalidArgumentError, NoRootWrapSpecifiedError } from './errors.js';
 import { hidden } from './hidden-value.js';
+import { trustedPath } from './program-search.js';
 import type { PrivilegedSignal } from './tree-hunt.js';
 
 /** What goes in front of a command that needs root: as written, for a shell, and split into words. */
@@ -40,7 +41,8 @@ export function signalThrough(helper: RootHelper): PrivilegedSignal {
   return (pids, signal) =>
     new Promise((resolve) => {
       const args = [...words, 'kill', `-${signal.slice(3)}`, ...pids.map(String)];
-      const child = spawn(file, args, { stdio: 'ignore', timeout: 1000, killSignal: 'SIGKILL' });
+      const env = { ...process.env, PATH: trustedPath(process.env.PATH) };
+      const child = spawn(file, args, { stdio: 'ignore', env, cwd: '/', timeout: 1000, killSignal: 'SIGKILL' });
       child.once('error', () => resolve());
       child.once('exit', () => resolve());
       child.unref();

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { loadPackage } from '@oslo-concurrency/core';
 import type { Command, OutputPlan } from './command.js';
+import { findProgram } from './program-search.js';
 import { descriptorsToSpawn, holdDescriptors } from './spare-descriptors.js';
 import { spawnFailure } from './spawn-failure.js';
 import type { SpawnPlan } from './spawn-plan.js';
@@ -32,32 +35,67 @@ export async function startProcess(
   ownGroup: boolean,
   spare: number,
 ): Promise<StartedProcess> {
-  const { cwd, uid, gid } = command;
+  const { cwd = ownDirectory(), uid, gid } = command;
   const pipes = pipesOf(command);
   const descriptors = holdDescriptors(descriptorsToSpawn(Object.values(pipes)), spare);
   if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
-  const { execa } = loadExeca();
-  const child = execa(plan.file, plan.args, {
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid }),
-    env: plan.env,
-    extendEnv: false,
-    detached: ownGroup,
-    ...pipes,
-    encoding: 'buffer',
-    // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
-    buffer: false,
-    reject: false,
-    cleanup: false,
-    // Or a SIGTERM sent in `onExecute` would become a SIGKILL after five seconds.
-    forceKillAfterDelay: false,
-    verbose: 'none',
-  });
-  const { pid } = child;
-  if (pid !== undefined) return { child, pid, release: () => descriptors.release() };
-  descriptors.release();
-  throw spawnFailure({ ...command, file: plan.file }, (await child).cause);
+  let started: StartedProcess | undefined;
+  try {
+    const { execa } = loadExeca();
+    const child = execa(plan.file, plan.args, {
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+      env: plan.env,
+      extendEnv: false,
+      detached: ownGroup,
+      ...pipes,
+      encoding: 'buffer',
+      // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
+      buffer: false,
+      reject: false,
+      cleanup: false,
+      // Or a SIGTERM sent in `onExecute` would become a SIGKILL after five seconds.
+      forceKillAfterDelay: false,
+      verbose: 'none',
+    });
+    const { pid } = child;
+    if (pid === undefined) throw spawnFailure({ ...command, file: plan.file }, await causeOf(child, command, plan));
+    started = { child, pid, release: () => descriptors.release() };
+    return started;
+  } finally {
+    // Whatever went wrong, what was put by for this command serves nobody else.
+    if (started === undefined) descriptors.release();
+  }
+}
+
+/** Why it was not started. In a directory that was removed execa fails to say so; then the search says what it can. */
+async function causeOf(
+  child: PromiseLike<{ cause?: unknown }>,
+  { env }: Command,
+  { file }: SpawnPlan,
+): Promise<unknown> {
+  try {
+    return (await child).cause;
+  } catch (error) {
+    const found = findProgram(file, undefined, env.PATH);
+    return 'problem' in found ? { code: found.problem, errno: -constants.errno[found.problem] } : error;
+  }
+}
+
+/**
+ * The working directory for a command without one of its own, where its path will not do: it was removed, or is another
+ * directory by now. Node then leaves the child where it is; execa insists on a path, and this one stays true.
+ */
+function ownDirectory(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const [here, named] = [statSync('.'), statSync(process.cwd())];
+    if (here.ino === named.ino && here.dev === named.dev) return undefined;
+  } catch {
+    // Removed, or not to be looked at.
+  }
+  return '/proc/self/cwd';
 }
 
 function pipesOf({ processInput, stdin, stdout, stderr }: Command) {

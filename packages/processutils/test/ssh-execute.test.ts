@@ -74,7 +74,9 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
         const error = await rejection(sshExecute(client, `echo out; kill -${name} $$`, { checkExitCode }));
         expect(error).toBeInstanceOf(ProcessExecutionError);
         expect(error).toMatchObject({ exitCode: undefined, signal: 'unknown', stdout: 'out\n' });
-        expect((error as Error).message).toMatch(/^The command was ended by a signal, and the server did not say which\./);
+        expect((error as Error).message).toMatch(
+          /^The command was ended by a signal, and the server did not say which\./,
+        );
       }
     },
   );
