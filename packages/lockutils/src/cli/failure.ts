@@ -1,6 +1,6 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { printable } from './describe-holder.js';
 import { exitStatus } from './exit-status.js';
+import { printable } from './terminal/describe-holder.js';
 
 /** Says on standard error what went wrong, in one line without a stack. */
 export function complain(problem: string): void {

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startChild } from './child-command.js';
+import { startChild } from './child/child-command.js';
+import { endBySignal, SignalRelay } from './child/signal-relay.js';
 import { exitStatus } from './exit-status.js';
 import { complain, statusOfFailure } from './failure.js';
-import { ignoreClosedOutput, print } from './output.js';
 import { packageVersion } from './package-version.js';
-import { endBySignal, SignalRelay } from './signal-relay.js';
+import { ignoreClosedOutput, print } from './terminal/output.js';
 
 const help = `Usage: lockutils-wrapper COMMAND [ARGUMENT...]
 

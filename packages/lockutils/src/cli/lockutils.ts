@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander';
-import { cleanCommand } from './clean.js';
+import { cleanCommand } from './commands/clean.js';
+import { lsCommand } from './commands/ls.js';
+import { runCommand } from './commands/run.js';
 import { exitStatus } from './exit-status.js';
-import { lsCommand } from './ls.js';
-import { ignoreClosedOutput } from './output.js';
 import { packageVersion } from './package-version.js';
-import { runCommand } from './run.js';
+import { ignoreClosedOutput } from './terminal/output.js';
 
 const help = `
 Examples:

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
-import { noticePeriods } from '../../src/cli/wait-notice.js';
+import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
 import { lockDirectory } from '../lock-directory.js';
 import { type StartedCommand, startLockutils, startWrapper } from './command.js';
 

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
-import { formatLocks } from '../../build/cli/ls.js';
+import { formatLocks } from '../../build/cli/commands/ls.js';
 import { Contender } from '../contender.js';
 import { lockDirectory } from '../lock-directory.js';
 import { lockutils } from './command.js';

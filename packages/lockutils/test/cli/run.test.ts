@@ -304,7 +304,7 @@ describe.runIf(linux)('lockutils run that is killed', () => {
 
   it('ends the command before it begins when lockutils was killed while starting it', async () => {
     // What death-watch starts, with the pid of a process that has ended, waited for or not.
-    const { deathWatch } = await import('../../build/cli/death-watch.js');
+    const { deathWatch } = await import('../../build/cli/child/death-watch.js');
     const { spawnSync } = await import('node:child_process');
     const watch = deathWatch();
     if (watch === undefined) throw new Error('setpriv of the Debian package util-linux is missing');

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { noticePeriods } from '../../src/cli/wait-notice.js';
+import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
 import { lockDirectory } from '../lock-directory.js';
 import { startOnTerminal } from './command.js';
 

@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
-import { type CleanLocksResult, cleanLocks } from '../cleanup/lock-path-care.js';
-import { printable } from './describe-holder.js';
-import { durationForm } from './duration.js';
-import { exitStatus } from './exit-status.js';
-import { complain, statusOfFailure } from './failure.js';
+import { type CleanLocksResult, cleanLocks } from '../../cleanup/lock-path-care.js';
+import { exitStatus } from '../exit-status.js';
+import { complain, statusOfFailure } from '../failure.js';
+import { printable } from '../terminal/describe-holder.js';
+import { durationForm } from '../terminal/duration.js';
+import { print } from '../terminal/output.js';
 import { loadConfigOf, type PlaceOptions, placeOptions, toMilliseconds } from './options.js';
-import { print } from './output.js';
 
 interface CleanOptions extends PlaceOptions {
   readonly olderThan?: number;

@@ -1,8 +1,8 @@
 import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
-import type { Holder } from '../owner/holder.js';
+import type { Holder } from '../../owner/holder.js';
+import { isInBackground } from '../child/job-control.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
-import { isInBackground } from './job-control.js';
 
 /** Where the notice goes. */
 export interface NoticeOutput {

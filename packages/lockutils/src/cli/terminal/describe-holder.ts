@@ -1,4 +1,4 @@
-import type { Holder } from '../owner/holder.js';
+import type { Holder } from '../../owner/holder.js';
 
 /** `pid 4242 (node deploy.js) on web1`; of several the first, and how many more. The label stands for the command. */
 export function describeHolder(holders: readonly Holder[]): string {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
+import { exitStatus, signalStatus } from '../exit-status.js';
 import { stillRuns, withDescendants } from './descendants.js';
-import { exitStatus, signalStatus } from './exit-status.js';
 import { findProgram } from './find-program.js';
 
 /** A command to run in place of ourselves: same terminal, same streams, same signals. */

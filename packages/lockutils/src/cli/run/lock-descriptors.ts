@@ -1,6 +1,6 @@
-import { hiddenPath } from '../drivers/kernel/hidden-files.js';
-import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel-system.js';
-import { seatKinds } from '../drivers/kernel/seats.js';
+import { hiddenPath } from '../../drivers/kernel/hidden-files.js';
+import { defaultKernelSystem, type KernelSystem } from '../../drivers/kernel/kernel-system.js';
+import { seatKinds } from '../../drivers/kernel/seats.js';
 
 /** See {@link rememberDescriptors}. */
 export interface RememberedDescriptors {

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { configFilesIn, loadConfigFile } from '@oslo-concurrency/core';
 import { InvalidArgumentError, Option } from 'commander';
-import { durationForm, parseDuration } from './duration.js';
+import { durationForm, parseDuration } from '../terminal/duration.js';
 
 /** Parses a duration option to milliseconds. */
 export function toMilliseconds(text: string): number {

@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { type ChildEnd, startChild } from './child-command.js';
+import { type ChildEnd, startChild } from '../child/child-command.js';
+import { deathWatch } from '../child/death-watch.js';
+import { endBySignal, SignalRelay } from '../child/signal-relay.js';
+import { loadConfigOf } from '../commands/options.js';
+import { exitStatus } from '../exit-status.js';
+import { complain, statusOfFailure, UsageError } from '../failure.js';
 import type { Claim } from './claim.js';
 import { claimLease } from './claim-lease.js';
 import { claimLock } from './claim-lock.js';
-import { deathWatch } from './death-watch.js';
 import { endWhenLost } from './end-when-lost.js';
-import { exitStatus } from './exit-status.js';
-import { complain, statusOfFailure, UsageError } from './failure.js';
-import { loadConfigOf } from './options.js';
-import type { RunOptions } from './run.js';
-import { endBySignal, SignalRelay } from './signal-relay.js';
+import type { RunOptions } from './run-options.js';
 
 /**
  * Takes the lock or lease, runs the command, gives it back; tells the exit status.

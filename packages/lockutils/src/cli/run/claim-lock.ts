@@ -1,11 +1,11 @@
 import { getOption } from '@oslo-concurrency/core';
-import { kernelDriver } from '../drivers/kernel/kernel-driver.js';
-import { lock } from '../lock.js';
+import { kernelDriver } from '../../drivers/kernel/kernel-driver.js';
+import { lock } from '../../lock.js';
+import { complain, UsageError } from '../failure.js';
+import { showWait, standardError } from '../terminal/wait-notice.js';
 import type { Claim } from './claim.js';
-import { complain, UsageError } from './failure.js';
 import { rememberDescriptors } from './lock-descriptors.js';
-import type { RunOptions } from './run.js';
-import { showWait, standardError } from './wait-notice.js';
+import type { RunOptions } from './run-options.js';
 
 /** Waits for the lock that the options of `lockutils run` ask for. */
 export async function claimLock(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { procIsOurs } from '../owner/process-identity.js';
+import { procIsOurs } from '../../owner/process-identity.js';
 import { findProgram } from './find-program.js';
 
 /**

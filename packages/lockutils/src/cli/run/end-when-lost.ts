@@ -1,5 +1,5 @@
 import { realTime } from '@oslo-concurrency/core';
-import type { RunningChild } from './child-command.js';
+import type { RunningChild } from '../child/child-command.js';
 import type { Claim } from './claim.js';
 
 /**

@@ -1,9 +1,9 @@
-import { lease } from '../lease/lease.js';
-import { leaseMargin } from '../lease/lease-margin.js';
+import { lease } from '../../lease/lease.js';
+import { leaseMargin } from '../../lease/lease-margin.js';
+import { showWait, standardError } from '../terminal/wait-notice.js';
 import type { Claim } from './claim.js';
 import { openLeaseDriver } from './lease-url.js';
-import type { RunOptions } from './run.js';
-import { showWait, standardError } from './wait-notice.js';
+import type { RunOptions } from './run-options.js';
 
 /** Waits for the lease that the options of `lockutils run` ask for, and keeps it renewed. */
 export async function claimLease(

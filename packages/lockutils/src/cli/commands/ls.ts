@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import { listLocks } from '../cleanup/lock-path-care.js';
-import type { LockStatus } from '../cleanup/lock-status.js';
-import { describeHolder, printable } from './describe-holder.js';
-import { formatDuration } from './duration.js';
-import { statusOfFailure } from './failure.js';
+import { listLocks } from '../../cleanup/lock-path-care.js';
+import type { LockStatus } from '../../cleanup/lock-status.js';
+import { statusOfFailure } from '../failure.js';
+import { describeHolder, printable } from '../terminal/describe-holder.js';
+import { formatDuration } from '../terminal/duration.js';
+import { print } from '../terminal/output.js';
 import { loadConfigOf, type PlaceOptions, placeOptions } from './options.js';
-import { print } from './output.js';
 
 interface LsOptions extends PlaceOptions {
   readonly json?: boolean;

@@ -1,23 +1,8 @@
 import { Command, Option, type ParseOptionsResult } from 'commander';
-import { durationForm } from './duration.js';
-import { type PlaceOptions, placeOptions, toMilliseconds, toWhole } from './options.js';
-import { runUnderLock } from './run-under-lock.js';
-
-/** The options of `lockutils run`, as commander parses them. Times are milliseconds. */
-export interface RunOptions extends PlaceOptions {
-  readonly timeout?: number;
-  readonly wait: boolean;
-  readonly shared?: boolean;
-  readonly fair?: boolean;
-  readonly permits?: number;
-  readonly prefix?: string;
-  readonly label?: string;
-  readonly conflictExitCode: number;
-  readonly ifKilled?: 'kill' | 'hold' | 'leave';
-  readonly quiet?: boolean;
-  readonly lease?: string;
-  readonly ttl: number;
-}
+import type { RunOptions } from '../run/run-options.js';
+import { runUnderLock } from '../run/run-under-lock.js';
+import { durationForm } from '../terminal/duration.js';
+import { placeOptions, toMilliseconds, toWhole } from './options.js';
 
 const help = `
 The lock is held from before COMMAND starts until it ends. COMMAND has the terminal and the streams of lockutils, gets

@@ -1,6 +1,6 @@
 import { realTime } from '@oslo-concurrency/core';
+import { signalStatus } from '../exit-status.js';
 import { forwardedSignals, type RunningChild } from './child-command.js';
-import { signalStatus } from './exit-status.js';
 import { cameToGroup } from './job-control.js';
 
 /** Takes the signals this process gets, for a command that is to get them instead, or for the wait before it. */
