@@ -109,6 +109,7 @@ function checkSource(file, name, manifest) {
   const imports = /^(?:import|export)\b[^'";]*\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm;
   for (const [, ...found] of code.matchAll(imports)) {
     const specifier = found.find(Boolean);
+    if (specifier === 'node:process') breaches.push(`${shown}: imports node:process, which opens standard input`);
     if (specifier.startsWith('.') || specifier.startsWith('node:')) continue;
     const imported = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
     if (imported === `${scope}${name}`) breaches.push(`${shown}: imports its own package by name`);

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import process from 'node:process';
 import timers from 'node:timers';
 
 /**
@@ -10,6 +9,8 @@ import timers from 'node:timers';
  * is granted when the test moves its clock, which is never if the test waits for the lock first. Under jsdom the globals
  * are a browser's besides: its `setInterval` returns a number, which has no `unref`, and it has no `setImmediate`. What
  * is taken here at import is Node's, whatever is faked later.
+ *
+ * `process` is the global: to import `node:process` is to open standard input, which is not blocking any more then.
  *
  * Times are milliseconds.
  */

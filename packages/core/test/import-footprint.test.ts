@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { importCost } from '../../../import-cost.js';
@@ -22,6 +22,17 @@ describe('importing core', () => {
     const { patched, listenersAdded, handlesAdded, looked } = footprintOf('@oslo-concurrency/core');
     expect({ patched, listenersAdded, handlesAdded }).toEqual({ patched: [], listenersAdded: [], handlesAdded: 0 });
     expect(looked).toBeGreaterThan(1000);
+  });
+
+  it.runIf(process.platform === 'linux')('G22 does not open standard input, so that a read of it still waits', () => {
+    const flags = (program: string): number => {
+      const script = `${program}; process._rawDebug(require('node:fs').readFileSync('/proc/self/fdinfo/0', 'utf8'))`;
+      const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: import.meta.dirname, encoding: 'utf8' });
+      return Number.parseInt(/flags:\s*(\d+)/.exec(stderr)?.[1] ?? '', 8);
+    };
+    const nonBlocking = 0o4000;
+    expect(flags(`require('@oslo-concurrency/core')`) & nonBlocking).toBe(0);
+    expect(flags('process.stdin') & nonBlocking, 'what this would see').toBe(nonBlocking);
   });
 
   it('G22 takes at most 3 ms', () => {
