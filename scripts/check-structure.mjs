@@ -134,6 +134,10 @@ function checkTime(file, shown, code) {
     /\bAbortSignal\.timeout\b/,
     /['"](?:node:)?(?:timers|timers\/promises|perf_hooks)['"]/,
   ];
+  // jsdom has none, and Jest shows only what jsdom has.
+  if (/\bnew Text(?:De|En)coder\b/.test(code) && !/^import .*\bText(?:De|En)coder\b.* from 'node:util'/m.test(code)) {
+    breaches.push(`${shown}: uses a global TextDecoder or TextEncoder; import it from node:util`);
+  }
   for (const pattern of ofTheSystem) {
     const found = pattern.exec(code);
     if (found !== null) breaches.push(`${shown}: uses ${found[0]}; take it from realTime of core`);

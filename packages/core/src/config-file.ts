@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { TextDecoder } from 'node:util';
 import {
   type ConfigOverride,
   type FileValue,

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { EtcdClusterMismatchError, EtcdTimeoutError, EtcdTooOldError, NotEtcdError } from '../etcd-errors.js';
 import { answerFailure, connectionFailure, rpcFailure } from './endpoint-failure.js';
