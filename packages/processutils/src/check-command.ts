@@ -5,6 +5,7 @@ import { checkStdin } from './command-stdin.js';
 import { checkWords } from './command-words.js';
 import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { checkExitCodes } from './exit-codes.js';
+import { checkExtraDescriptors } from './extra-descriptors.js';
 import { checkInput } from './feed-input.js';
 import { hidden } from './hidden-value.js';
 import { checkKillSignal } from './kill-signal.js';
@@ -22,7 +23,7 @@ import {
   checkText,
   type OptionName,
 } from './option-values.js';
-import { outputPlan } from './output-plan.js';
+import { isRead, outputPlan } from './output-plan.js';
 import { checkLimits } from './process-limits.js';
 import { neededRootHelper } from './root-helper.js';
 import { type Masker, masker } from './secrets.js';
@@ -60,6 +61,8 @@ const optionNames: Readonly<Record<OptionName, true>> = {
   onStdoutLine: true,
   onStderrLine: true,
   maxLineLength: true,
+  all: true,
+  extraDescriptors: true,
   maxBuffer: true,
   drainTimeout: true,
   secrets: true,
@@ -127,9 +130,18 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
     gid: checkId('gid', given.gid),
     stdout: outputPlan('stdout', given.stdout, 'onStdoutLine', given.onStdoutLine, given.maxBuffer),
     stderr: outputPlan('stderr', given.stderr, 'onStderrLine', given.onStderrLine, given.maxBuffer),
+    all: checkAll(given),
+    extraDescriptors: checkExtraDescriptors(given.extraDescriptors),
+    extraLimit: given.maxBuffer ?? forever,
     lineLimit: checkNumber('maxLineLength', given.maxLineLength ?? forever, 'a whole number of bytes from 1', isLength),
     drainTimeout: checkDuration('drainTimeout', given.drainTimeout ?? 500),
   };
+}
+
+function checkAll({ all, stdout, stderr }: ExecuteOptions): boolean {
+  const asked = checkFlag('all', all);
+  if (!asked || (isRead(stdout) && isRead(stderr))) return asked;
+  throw new InvalidArgumentError('all', "left out where stdout or stderr is 'inherit' or 'ignore': both are read", all);
 }
 
 function checkShell(value: unknown): string | undefined {

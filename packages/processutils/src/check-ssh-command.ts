@@ -10,7 +10,7 @@ import type { SshClient } from './ssh-execute.js';
 export interface SshExecuteOptions
   extends Pick<
     ExecuteOptions,
-    'checkExitCode' | 'binary' | 'timeout' | 'killSignal' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer'
+    'checkExitCode' | 'binary' | 'timeout' | 'killSignal' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer' | 'all'
   > {
   /** Whether passwords in stdout are masked even when the command succeeds; `true` by default, as in oslo. */
   readonly sanitizeStdout?: boolean | undefined;
@@ -28,6 +28,7 @@ export interface SshCommand {
   readonly killGrace: number;
   readonly signal: AbortSignal | undefined;
   readonly limit: number;
+  readonly all: boolean;
   readonly sanitizeStdout: boolean;
 }
 
@@ -37,6 +38,7 @@ const refused = [
   ['stdout', 'left out: over SSH the output comes back in the result'],
   ['stderr', 'left out: over SSH the output comes back in the result'],
   ['preferLocal', "left out: the server's shell looks for the program"],
+  ['extraDescriptors', 'left out: SSH carries stdin, stdout and stderr only'],
   ['addlEnv', 'left out: servers refuse an environment over SSH; write it into the command'],
 ] as const;
 
@@ -49,6 +51,7 @@ const shared = [
   'signal',
   'secrets',
   'maxBuffer',
+  'all',
 ] as const;
 
 /** Turns what the user gave into an {@link SshCommand}, or throws before anything is sent. */
@@ -85,6 +88,7 @@ export function checkSshCommand(client: SshClient, text: string, options: SshExe
     killGrace,
     signal,
     limit: stdout.limit,
+    all: checked.all,
     sanitizeStdout,
   };
 }

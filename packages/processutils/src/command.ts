@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { LogLevel } from '@oslo-concurrency/core';
 import type { InputSource } from './command-stdin.js';
+import type { ExtraDescriptor } from './extra-descriptors.js';
 import type { LogErrors } from './log-policy.js';
 import type { ProcessLimits, ProcessLimitValues } from './process-limits.js';
 import type { RootHelper } from './root-helper.js';
@@ -126,6 +127,17 @@ export interface ExecuteOptions {
    */
   readonly maxLineLength?: number | undefined;
   /**
+   * Ours: gives stdout and stderr in one text besides, `all`: whole lines, in the order in which they were completed, as
+   * far as two pipes can tell it. Needs both to be read here. Where `maxBuffer` left something out, and in an error also
+   * where a secret has several lines, `all` is stdout and then stderr.
+   */
+  readonly all?: boolean | undefined;
+  /**
+   * Ours: what the command has at its descriptors 3, 4, …: `[{ input: passphrase }, 'pipe', file.fd]`. What it writes to
+   * those that are `'pipe'` comes back as `extraOutput`, up to `maxBuffer` bytes of each. A root helper may close them.
+   */
+  readonly extraDescriptors?: readonly ExtraDescriptor[] | undefined;
+  /**
    * Ours: how many bytes of stdout, and of stderr, are kept: the first and the last half. No limit by default, except
    * for output that goes to a stream or a line callback: 1 MiB.
    */
@@ -172,6 +184,10 @@ export interface Command {
   readonly gid: number | undefined;
   readonly stdout: OutputPlan;
   readonly stderr: OutputPlan;
+  readonly all: boolean;
+  readonly extraDescriptors: readonly ExtraDescriptor[];
+  /** How many bytes to keep of what is written to each of those. */
+  readonly extraLimit: number;
   readonly lineLimit: number;
   readonly drainTimeout: number;
 }

@@ -10,6 +10,8 @@ export type Output = string | Uint8Array;
 export interface ProcessExecutionErrorFacts {
   readonly stdout?: string | undefined;
   readonly stderr?: string | undefined;
+  readonly all?: string | undefined;
+  readonly extraOutput?: readonly (string | undefined)[] | undefined;
   readonly exitCode?: number | undefined;
   readonly cmd?: string | undefined;
   readonly description?: string | undefined;
@@ -35,6 +37,10 @@ export class ProcessExecutionError extends ConcurrencyError {
   readonly stdout: string | undefined;
   /** What the command wrote to stderr, masked. */
   readonly stderr: string | undefined;
+  /** Both in one, masked, with the option `all`; see there. */
+  readonly all: string | undefined;
+  /** What the command wrote to its `extraDescriptors`, masked; `undefined` when it has none. */
+  readonly extraOutput: readonly (string | undefined)[] | undefined;
   /** The exit code; `-n` when signal n ended the command; `undefined` when it never started. */
   readonly exitCode: number | undefined;
   /** The command line, masked. */
@@ -54,6 +60,8 @@ export class ProcessExecutionError extends ConcurrencyError {
     super(messageOf(facts), options);
     this.stdout = facts.stdout;
     this.stderr = facts.stderr;
+    this.all = facts.all;
+    this.extraOutput = facts.extraOutput;
     this.exitCode = facts.exitCode;
     this.cmd = facts.cmd;
     this.description = facts.description;
@@ -65,8 +73,36 @@ export class ProcessExecutionError extends ConcurrencyError {
 
   /** The facts as plain data; `JSON.stringify` calls this. */
   toJSON(): ProcessExecutionErrorFacts & { readonly name: string; readonly code: string } {
-    const { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs, limit } = this;
-    return { name, code, stdout, stderr, exitCode, cmd, description, signal, attempts, durationMs, limit };
+    const {
+      name,
+      code,
+      stdout,
+      stderr,
+      all,
+      extraOutput,
+      exitCode,
+      cmd,
+      description,
+      signal,
+      attempts,
+      durationMs,
+      limit,
+    } = this;
+    return {
+      name,
+      code,
+      stdout,
+      stderr,
+      all,
+      extraOutput,
+      exitCode,
+      cmd,
+      description,
+      signal,
+      attempts,
+      durationMs,
+      limit,
+    };
   }
 
   /** The error whose `toJSON` gave `facts`, with the same message. */
@@ -93,6 +129,10 @@ export interface EndedCommandFacts {
   readonly stdout: string;
   /** What it had written to stderr, masked. */
   readonly stderr: string;
+  /** Both in one, masked, with the option `all`; see there. */
+  readonly all?: string | undefined;
+  /** What it had written to its `extraDescriptors`, masked. */
+  readonly extraOutput?: readonly (string | undefined)[] | undefined;
   /** The process id, when it was started. */
   readonly pid: number | undefined;
   /** The last signal that was needed to end it; `undefined` when it had not been started, or had ended by itself. */
@@ -107,6 +147,8 @@ abstract class CommandEndedError extends ConcurrencyError implements EndedComman
   readonly cmd: string;
   readonly stdout: string;
   readonly stderr: string;
+  readonly all: string | undefined;
+  readonly extraOutput: readonly (string | undefined)[] | undefined;
   readonly pid: number | undefined;
   readonly endedBy: NodeJS.Signals | undefined;
   readonly remaining: readonly SurvivingProcess[];
@@ -117,6 +159,8 @@ abstract class CommandEndedError extends ConcurrencyError implements EndedComman
     this.cmd = facts.cmd;
     this.stdout = facts.stdout;
     this.stderr = facts.stderr;
+    this.all = facts.all;
+    this.extraOutput = facts.extraOutput;
     this.pid = facts.pid;
     this.endedBy = facts.endedBy;
     this.remaining = facts.remaining;

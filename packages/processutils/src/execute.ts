@@ -8,6 +8,10 @@ export interface ExecuteResult<Written extends Output = string> {
   readonly stdout: Written;
   /** What the command wrote to stderr, unchanged and unmasked. */
   readonly stderr: Written;
+  /** Both in one, with the option `all`; see there. */
+  readonly all?: Written | undefined;
+  /** What the command wrote to each of its `extraDescriptors` that is `'pipe'`; `undefined` at the places of the others. */
+  readonly extraOutput: readonly (Written | undefined)[];
   /** How many bytes of stdout were left out because of `maxBuffer`; 0 when it is complete. */
   readonly stdoutTruncated: number;
   /** How many bytes of stderr were left out because of `maxBuffer`; 0 when it is complete. */
@@ -22,6 +26,11 @@ export interface ExecuteResult<Written extends Output = string> {
   readonly command: string;
 }
 
+/** What {@link execute} resolves to with the option `all`. */
+export interface InterleavedResult<Written extends Output = string> extends ExecuteResult<Written> {
+  readonly all: Written;
+}
+
 /**
  * Runs a program with arguments and resolves to what it wrote, once it has ended with an exit code that was expected.
  *
@@ -34,6 +43,16 @@ export interface ExecuteResult<Written extends Output = string> {
  * @example
  * const { stdout } = await execute('git', ['rev-parse', 'HEAD'], { cwd: repository, timeout: 10_000 });
  */
+export function execute(
+  file: string,
+  args: readonly CommandArgument[],
+  options: ExecuteOptions & { readonly all: true; readonly binary: true },
+): Promise<InterleavedResult<Buffer>>;
+export function execute(
+  file: string,
+  args: readonly CommandArgument[],
+  options: ExecuteOptions & { readonly all: true; readonly binary?: false | undefined },
+): Promise<InterleavedResult>;
 export function execute(
   file: string,
   args: readonly CommandArgument[],

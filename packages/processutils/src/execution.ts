@@ -13,6 +13,7 @@ import {
 import type { ExecuteResult } from './execute.js';
 import { letGoOfInput } from './feed-input.js';
 import { probablyHit } from './hit-limit.js';
+import type { LineOrder } from './line-order.js';
 import { logEnd, logStart } from './log-policy.js';
 import type { OutputCapture } from './output-capture.js';
 import { type Outcome, runCommand } from './run-command.js';
@@ -43,9 +44,11 @@ async function attemptCommand(command: Command, attempt: number): Promise<Execut
   const exitCode = outcome.exitCode ?? 0;
   logEnd(command, `returned: ${exitCode}`, durationMs);
   if (!command.accepts(exitCode)) throw failure(command, outcome, exitCode, attempt);
+  const written = { stdout: output(stdout, command), stderr: output(stderr, command) };
   return {
-    stdout: output(stdout, command),
-    stderr: output(stderr, command),
+    ...written,
+    ...(outcome.order === undefined ? {} : { all: wovenOutput(outcome.order, written) }),
+    extraOutput: outcome.extra.outputs((capture) => output(capture, command)),
     stdoutTruncated: stdout.leftOut,
     stderrTruncated: stderr.leftOut,
     exitCode,
@@ -59,15 +62,31 @@ function output(capture: OutputCapture, { binary }: Command): Output {
   return binary ? capture.bytes() : capture.text();
 }
 
+function wovenOutput(
+  order: LineOrder,
+  { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
+): Output {
+  if (typeof stdout === 'string' && typeof stderr === 'string') return order.weave(stdout, stderr);
+  const [out, err] = [stdout, stderr].map((bytes) => Buffer.from(bytes as Uint8Array).toString('latin1'));
+  return Buffer.from(order.weave(out ?? '', err ?? ''), 'latin1');
+}
+
+/** What an error may show of what was written. */
+function shownOutput({ mask }: Command, outcome: Outcome) {
+  const stdout = outcome.stdout.shown(mask);
+  const stderr = outcome.stderr.shown(mask);
+  const all = outcome.order?.weave(stdout, stderr);
+  const extra = outcome.extra.outputs((capture) => capture.shown(mask));
+  return { stdout, stderr, all, extraOutput: extra.length === 0 ? undefined : extra };
+}
+
 function failure(command: Command, outcome: Outcome, exitCode: number, attempts: number): ProcessExecutionError {
   const { signal, durationMs } = outcome;
-  const stdout = outcome.stdout.shown(command.mask);
-  const stderr = outcome.stderr.shown(command.mask);
-  const limit = command.limits && probablyHit(command.limits, { exitCode, stderr, durationMs });
+  const written = shownOutput(command, outcome);
+  const limit = command.limits && probablyHit(command.limits, { exitCode, stderr: written.stderr, durationMs });
   const description = limit && `The command probably hit its limit ${limit} = ${command.limits[limit]}.`;
   return new ProcessExecutionError({
-    stdout,
-    stderr,
+    ...written,
     exitCode,
     cmd: command.shown,
     description,
@@ -90,8 +109,7 @@ function stoppedError(command: Command, outcome: Outcome, stopped: NonNullable<O
   logEnd(command, reason.why === 'timeout' ? 'reached timeout' : 'was aborted', durationMs);
   const facts: EndedCommandFacts = {
     cmd: command.shown,
-    stdout: outcome.stdout.shown(command.mask),
-    stderr: outcome.stderr.shown(command.mask),
+    ...shownOutput(command, outcome),
     pid,
     endedBy,
     remaining,

@@ -15,8 +15,9 @@ export {
   ProcessTimeoutError,
   UnknownArgumentError,
 } from './errors.js';
-export { type ExecuteResult, execute } from './execute.js';
+export { type ExecuteResult, execute, type InterleavedResult } from './execute.js';
 export { type ExecuteLinesOptions, executeLines } from './execute-lines.js';
+export type { ExtraDescriptor } from './extra-descriptors.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
 export {

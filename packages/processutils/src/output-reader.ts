@@ -3,13 +3,20 @@ import { LineSplitter } from './line-splitter.js';
 import type { OutputCapture } from './output-capture.js';
 import { listenShared } from './shared-listener.js';
 
+/** Who gets the lines of a stream. */
+export interface LineConsumer {
+  readonly onLine: (line: string) => void;
+  /** How many bytes a line may have, and the error for one that has more. */
+  readonly limit: number;
+  readonly tooLong: (limit: number) => Error;
+}
+
 /** Where the output of a stream of a command goes besides the capture. */
 export interface OutputConsumers {
-  readonly onLine: ((line: string) => void) | undefined;
-  /** How many bytes a line may have, and the error for one that has more. */
-  readonly lineLimit: number;
-  readonly lineTooLong: (limit: number) => Error;
-  readonly writable: Writable | undefined;
+  readonly lines?: LineConsumer | undefined;
+  readonly writable?: Writable | undefined;
+  /** Called with each piece once it is in the capture. */
+  readonly onPiece?: ((piece: Buffer, capture: OutputCapture) => void) | undefined;
 }
 
 /**
@@ -29,18 +36,20 @@ export class OutputReader {
   readonly #lines: LineSplitter | undefined;
   readonly #writable: Writable | undefined;
   readonly #onFailure: (error: unknown) => void;
+  readonly #onPiece: OutputConsumers['onPiece'];
   #failed = false;
 
   constructor(
     stream: Readable | null,
     capture: OutputCapture,
-    { onLine, lineLimit, lineTooLong, writable }: OutputConsumers,
+    { lines, writable, onPiece }: OutputConsumers,
     onFailure: (error: unknown) => void,
   ) {
     this.capture = capture;
     this.#stream = stream;
-    this.#lines = onLine === undefined ? undefined : new LineSplitter(onLine, lineLimit, lineTooLong);
+    this.#lines = lines && new LineSplitter(lines.onLine, lines.limit, lines.tooLong);
     this.#writable = writable;
+    this.#onPiece = onPiece;
     this.#onFailure = onFailure;
     this.closed = new Promise((resolve) => {
       if (stream === null) return resolve();
@@ -67,6 +76,7 @@ export class OutputReader {
     this.received += chunk.length;
     this.#attempt(() => {
       this.capture.add(chunk);
+      this.#onPiece?.(chunk, this.capture);
       this.#lines?.add(chunk);
       if (this.#writable === undefined || this.#writable.write(chunk)) return;
       this.held = true;

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { SshCommand } from './check-ssh-command.js';
 import type { EndedCommandFacts } from './errors.js';
+import { LineOrder } from './line-order.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { within } from './patience.js';
 import type { SshChannel, SshClient } from './ssh-execute.js';
@@ -19,6 +20,8 @@ export class RemoteRun {
   readonly ended: Promise<RemoteEnd>;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
+  /** In which order the lines of the two came, when that was asked for. */
+  readonly order: LineOrder | undefined;
   /** Resolves when the server has answered whether it runs the command. */
   readonly #answered: Promise<void>;
   #channel: SshChannel | undefined;
@@ -26,10 +29,11 @@ export class RemoteRun {
   /** The channel stays open for that. */
   #killed = false;
 
-  constructor(client: SshClient, { text, limit }: SshCommand, fail: (error: unknown) => void) {
+  constructor(client: SshClient, { text, limit, all }: SshCommand, fail: (error: unknown) => void) {
     // As text is what gets masked, text is what is kept, also when bytes are asked for.
     this.stdout = captureOutput(limit, false);
     this.stderr = captureOutput(limit, false);
+    this.order = all ? new LineOrder() : undefined;
     let answer = (): void => {};
     this.#answered = new Promise((resolve) => {
       answer = resolve;
@@ -90,15 +94,16 @@ export class RemoteRun {
   #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void, fail: (error: unknown) => void): void {
     let end: RemoteEnd = {};
     // A throw in here would be nobody's to catch.
-    const into = (capture: OutputCapture) => (chunk: Buffer) => {
+    const into = (capture: OutputCapture, from: 0 | 1) => (chunk: Buffer) => {
       try {
         capture.add(chunk);
+        this.order?.add(from, chunk, capture.leftOut);
       } catch (error) {
         fail(error);
       }
     };
-    channel.on('data', into(this.stdout));
-    channel.stderr.on('data', into(this.stderr));
+    channel.on('data', into(this.stdout, 0));
+    channel.stderr.on('data', into(this.stderr, 1));
     channel.on('exit', (code: number | null, name?: string) => {
       end = code === null ? signalEnd(name) : { exitCode: code };
     });

@@ -8,7 +8,9 @@ import { leaveInterruptsTo } from './command-stdin.js';
 import { hasTerminal } from './controlling-terminal.js';
 import { drainOutput } from './drain-output.js';
 import { LineTooLongError, ProcessExecutionError } from './errors.js';
+import { ExtraStreams } from './extra-descriptors.js';
 import { feedInput, isWhole } from './feed-input.js';
+import { LineOrder } from './line-order.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
 import { forgetTree, watchTree } from './parent-exit-watch.js';
@@ -29,6 +31,9 @@ export interface Outcome {
   readonly signal: NodeJS.Signals | undefined;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
+  /** In which order the lines of the two came, when that was asked for. */
+  readonly order: LineOrder | undefined;
+  readonly extra: ExtraStreams;
   readonly durationMs: number;
   /** Why and how it was ended, when it did not end by itself. */
   readonly stopped:
@@ -103,8 +108,12 @@ async function followCommand(
   const exited = exitOf(child);
   const fail = (error: unknown): void => stop.request({ why: 'failure', error });
   const callbacks = new CallbackResults(fail);
-  const reader = (name: 'stdout' | 'stderr') => readOutput(child, name, command, callbacks, fail);
-  const readers = [reader('stdout'), reader('stderr')] as const;
+  const order = command.all ? new LineOrder() : undefined;
+  const reader = (name: 'stdout' | 'stderr') => readOutput(child, name, command, callbacks, order, fail);
+  const [stdout, stderr] = [reader('stdout'), reader('stderr')];
+  const { extraDescriptors, extraLimit: limit, binary } = command;
+  const extra = new ExtraStreams(child, extraDescriptors, { limit, binary }, fail);
+  const readers = [stdout, stderr, ...extra.readers];
   const running: RunningCommand = {
     pid,
     command: command.shown,
@@ -131,6 +140,7 @@ async function followCommand(
     await drainOutput(readers, 0, false);
   }
   stopFeeding();
+  extra.close();
   for (const reader of readers) reader.close();
   child.unref();
   const durationMs = performance.now() - start;
@@ -142,8 +152,10 @@ async function followCommand(
   return {
     pid,
     ...exit,
-    stdout: readers[0].capture,
-    stderr: readers[1].capture,
+    stdout: stdout.capture,
+    stderr: stderr.capture,
+    order,
+    extra,
     durationMs,
     stopped: reason && { reason, endedBy: ending?.endedBy, remaining: ending?.remaining ?? [] },
   };
@@ -176,14 +188,19 @@ function readOutput(
   name: 'stdout' | 'stderr',
   { [name]: { target, onLine, limit }, binary, lineLimit, shown }: Command,
   callbacks: CallbackResults,
+  order: LineOrder | undefined,
   fail: (error: unknown) => void,
 ): OutputReader {
   const writable = target === 'tee' ? process[name] : typeof target === 'string' ? undefined : target;
   const consumers = {
-    onLine: onLine && callbacks.lines(onLine),
-    lineLimit,
-    lineTooLong: (most: number) => new LineTooLongError({ cmd: shown, stream: name, limit: most }),
+    lines: onLine && {
+      onLine: callbacks.lines(onLine),
+      limit: lineLimit,
+      tooLong: (most: number) => new LineTooLongError({ cmd: shown, stream: name, limit: most }),
+    },
     writable,
+    onPiece:
+      order && ((piece: Buffer, { leftOut }: OutputCapture) => order.add(name === 'stdout' ? 0 : 1, piece, leftOut)),
   };
   return new OutputReader(child[name], captureOutput(limit, binary), consumers, fail);
 }

@@ -6,7 +6,7 @@ export type SpareDescriptors = { release(): void } | { readonly problem: unknown
 const kept: number[] = [];
 
 /** How many descriptors starting a process takes: two for each pipe, and two by which libuv hears of a failed exec. */
-export function descriptorsToSpawn(streams: readonly string[]): number {
+export function descriptorsToSpawn(streams: readonly unknown[]): number {
   return 2 * streams.filter((stream) => stream === 'pipe').length + 2;
 }
 

@@ -23,6 +23,8 @@ export interface SshExecuteResult<Written extends Output = string> {
   readonly stdout: Written;
   /** What the command wrote to stderr, masked as in oslo. */
   readonly stderr: Written;
+  /** Both in one, with the option `all`; masked always. */
+  readonly all?: Written | undefined;
   /** `-n` when signal n ended the command. */
   readonly exitCode: number;
   /** How long it took, in ms. */

@@ -9,6 +9,7 @@ import {
 } from './errors.js';
 import type { OutputCapture } from './output-capture.js';
 import { RemoteRun } from './remote-run.js';
+import type { Masker } from './secrets.js';
 import { type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
 import { type StopReason, StopRequest } from './stop-request.js';
 import { encodeText } from './text-decoding.js';
@@ -34,7 +35,7 @@ export async function runSshExecute(
     if ('why' in first)
       throw stoppedError(first, checked, await run.stop(checked.killSignal, checked.killGrace), run, start);
     const durationMs = performance.now() - start;
-    const written = { stdout: run.stdout.shown(mask), stderr: run.stderr.shown(mask) };
+    const written = shownOutput(run, mask);
     if (first.failure !== undefined) {
       const description = `The command could not be started over SSH: ${mask(first.failure.message)}`;
       throw new ProcessExecutionError(
@@ -54,9 +55,11 @@ export async function runSshExecute(
       throw new ProcessExecutionError({ ...written, exitCode, cmd: shown, signal: endSignal, durationMs });
     }
     const stdout = checked.sanitizeStdout ? written.stdout : undefined;
+    const { all } = written;
     return {
       stdout: output(stdout, run.stdout, checked.binary),
       stderr: output(written.stderr, run.stderr, checked.binary),
+      ...(all === undefined ? {} : { all: checked.binary ? Buffer.from(encodeText(all)) : all }),
       exitCode,
       durationMs,
       command: shown,
@@ -67,6 +70,11 @@ export async function runSshExecute(
   }
 }
 
+function shownOutput({ stdout, stderr, order }: RemoteRun, mask: Masker) {
+  const written = { stdout: stdout.shown(mask), stderr: stderr.shown(mask) };
+  return { ...written, all: order?.weave(written.stdout, written.stderr) };
+}
+
 function stoppedError(
   reason: StopReason,
   { shown, mask, timeout }: SshCommand,
@@ -75,7 +83,7 @@ function stoppedError(
   start: number,
 ): unknown {
   if (reason.why === 'failure') return reason.error;
-  const written = { stdout: run.stdout.shown(mask), stderr: run.stderr.shown(mask) };
+  const written = shownOutput(run, mask);
   const facts = { cmd: shown, ...written, pid: undefined, ...how, durationMs: performance.now() - start };
   if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
   return new ProcessTimeoutError({ ...facts, timeout });

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { loadPackage } from '@oslo-concurrency/core';
 import type { Command, OutputPlan } from './command.js';
+import { stdioOf } from './extra-descriptors.js';
 import { findProgram } from './program-search.js';
 import { descriptorsToSpawn, holdDescriptors } from './spare-descriptors.js';
 import { spawnFailure } from './spawn-failure.js';
@@ -36,8 +37,8 @@ export async function startProcess(
   spare: number,
 ): Promise<StartedProcess> {
   const { cwd = ownDirectory(), uid, gid } = command;
-  const pipes = pipesOf(command);
-  const descriptors = holdDescriptors(descriptorsToSpawn(Object.values(pipes)), spare);
+  const stdio = stdioOfCommand(command);
+  const descriptors = holdDescriptors(descriptorsToSpawn(stdio), spare);
   if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
   let started: StartedProcess | undefined;
   try {
@@ -49,7 +50,8 @@ export async function startProcess(
       env: plan.env,
       extendEnv: false,
       detached: ownGroup,
-      ...pipes,
+      // Its types know of no number from 3 on; it hands one over as it is.
+      stdio: stdio as unknown as ['pipe', 'pipe', 'pipe'],
       encoding: 'buffer',
       // Output, ending and errors are ours; execa would print commands, with their secrets, under NODE_DEBUG=execa.
       buffer: false,
@@ -98,12 +100,9 @@ function ownDirectory(): string | undefined {
   return '/proc/self/cwd';
 }
 
-function pipesOf({ processInput, stdin, stdout, stderr }: Command) {
-  return {
-    stdin: processInput === undefined ? stdin : 'pipe',
-    stdout: outputOf(stdout),
-    stderr: outputOf(stderr),
-  } as const;
+function stdioOfCommand({ processInput, stdin, stdout, stderr, extraDescriptors }: Command) {
+  const input = processInput === undefined ? stdin : 'pipe';
+  return [input, outputOf(stdout), outputOf(stderr), ...extraDescriptors.map(stdioOf)] as const;
 }
 
 function outputOf({ target }: OutputPlan): 'pipe' | 'inherit' | 'ignore' {

@@ -1,6 +1,6 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command.js';
-import { InvalidArgumentError } from './errors.js';
+import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { execute } from './execute.js';
 
 /** Options of {@link trycmd}: those of `execute`, text only, and one more. */
@@ -14,6 +14,10 @@ export interface TrycmdResult {
   readonly stdout: string;
   /** The command's stderr, or the message of the `ProcessExecutionError` it failed with. */
   readonly stderr: string;
+  /** With the option `all`: both in one, of a failure the message again; stdout alone with `discardWarnings`. */
+  readonly all?: string | undefined;
+  /** With the option `extraDescriptors`: what the command wrote there, masked after a failure. */
+  readonly extraOutput?: readonly (string | undefined)[] | undefined;
 }
 
 /**
@@ -39,10 +43,22 @@ export async function trycmd(
   }
   if ('binary' in rest) throw new InvalidArgumentError('binary', 'left out: trycmd gives text', rest.binary);
   try {
-    const { stdout, stderr } = await execute(file, args, rest);
-    return { stdout, stderr: discardWarnings ? '' : stderr };
+    const { stdout, stderr, all, extraOutput } = await execute(file, args, rest);
+    return result(rest, stdout, discardWarnings ? '' : stderr, discardWarnings ? stdout : all, extraOutput);
   } catch (error) {
-    if (isConcurrencyError(error, 'ERR_PROCESS_EXECUTION')) return { stdout: '', stderr: error.message };
-    throw error;
+    if (!isConcurrencyError(error, 'ERR_PROCESS_EXECUTION')) throw error;
+    const { message, extraOutput } = error as unknown as ProcessExecutionError;
+    return result(rest, '', message, message, extraOutput ?? []);
   }
+}
+
+function result(
+  asked: ExecuteOptions,
+  stdout: string,
+  stderr: string,
+  all: string | undefined,
+  extraOutput: readonly (string | undefined)[],
+): TrycmdResult {
+  const extra = asked.extraDescriptors === undefined ? {} : { extraOutput };
+  return { stdout, stderr, ...(asked.all === true ? { all } : {}), ...extra };
 }
