@@ -24,7 +24,11 @@ export async function runExecute(
   args: readonly CommandArgument[],
   options: ExecuteOptions,
 ): Promise<ExecuteResult<Output>> {
-  const command = checkCommand(file, args, options);
+  return runChecked(checkCommand(file, args, options));
+}
+
+/** Runs a command that was checked, as often as it asks for. */
+export async function runChecked(command: Command): Promise<ExecuteResult<Output>> {
   try {
     return await repeatAttempts(command, (attempt) => attemptCommand(command, attempt));
   } finally {

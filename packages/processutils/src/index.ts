@@ -1,4 +1,5 @@
 export type { CgroupQuota } from './cgroup-quota.js';
+export type { PipelineCommand, PipelineCommandOptions, PipelineOptions } from './check-pipeline.js';
 export type { SshExecuteOptions } from './check-ssh-command.js';
 export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command.js';
 export type { InputSource } from './command-stdin.js';
@@ -20,6 +21,7 @@ export { type ExecuteLinesOptions, executeLines } from './execute-lines.js';
 export type { ExtraDescriptor } from './extra-descriptors.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
+export { executePipeline, PipelineError, type PipelineResult, type StageOutcome } from './pipeline.js';
 export {
   type LimitName,
   ProcessLimits,

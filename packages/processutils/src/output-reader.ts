@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { CommandPipe } from './command-pipe.js';
 import { LineSplitter } from './line-splitter.js';
 import type { OutputCapture } from './output-capture.js';
 import { listenShared } from './shared-listener.js';
@@ -78,6 +79,11 @@ export class OutputReader {
       this.capture.add(chunk);
       this.#onPiece?.(chunk, this.capture);
       this.#lines?.add(chunk);
+      if (this.#writable instanceof CommandPipe && this.#writable.destroyed) {
+        this.#writable.lose();
+        this.#readNoMore(true);
+        return;
+      }
       if (this.#writable === undefined || this.#writable.write(chunk)) return;
       this.held = true;
       this.#stream?.pause();
@@ -98,8 +104,15 @@ export class OutputReader {
     this.#stream?.resume();
   };
 
+  /** Nobody reads what a command writes: closes its output if it has written more, and else waits for that or its end. */
+  #readNoMore(more: boolean): void {
+    if (more) this.close();
+    else this.#resume();
+  }
+
   readonly #writableClosed = (): void => {
-    this.#fail(new Error('the stream given for the output of the command was closed before the command ended'));
+    if (this.#writable instanceof CommandPipe) this.#readNoMore(this.#writable.isCut);
+    else this.#fail(new Error('the stream given for the output of the command was closed before the command ended'));
   };
 
   #attempt(step: () => void): void {

@@ -27,8 +27,10 @@ describe('importing the package', () => {
   it('gives these names and no others', () => {
     expect(Object.keys(processutils).sort()).toEqual([
       'InvalidArgumentError',
+      'LineTooLongError',
       'LogErrors',
       'NoRootWrapSpecifiedError',
+      'PipelineError',
       'ProcessAbortedError',
       'ProcessExecutionError',
       'ProcessLimits',
@@ -38,6 +40,7 @@ describe('importing the package', () => {
       'UnknownArgumentError',
       'execute',
       'executeLines',
+      'executePipeline',
       'getWorkerCount',
       'isSecretArgument',
       'maskPassword',
