@@ -39,7 +39,8 @@ export interface LockHandle extends AsyncDisposable, Disposable {
   readonly released: boolean;
   /**
    * Gives it back; calling it again does nothing. Rejects when the system failed to release: it may then still be held
-   * until this process ends.
+   * until this process ends. Rejects as well, with a {@link LockLostError} as cause, when the lock had been taken away by
+   * hand while it was held: then nothing is held any more.
    */
   release(): Promise<void>;
   /**

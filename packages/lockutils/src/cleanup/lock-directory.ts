@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import type { DriverName } from '../drivers/driver.js';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
+import { withSpareDescriptors } from '../drivers/kernel/idle-files.js';
 import { markedDriver } from '../drivers/lock-path-marker.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
 import { lockPathProblem } from '../lock-path.js';
@@ -20,7 +21,7 @@ export function directoryOf({ lockPath }: { readonly lockPath?: string }): strin
 /** The names in a lock path, without the hidden folder. @throws LockPathError */
 export function readLockPath(directory: string): string[] {
   try {
-    return readdirSync(directory).filter((name) => name !== hiddenFolder);
+    return withSpareDescriptors(() => readdirSync(directory)).filter((name) => name !== hiddenFolder);
   } catch (error) {
     const problem = lockPathProblem(error);
     throw problem === undefined ? error : new LockPathError(directory, problem, error);

@@ -29,7 +29,8 @@ export interface LockStatus {
   readonly ageMs: number | undefined;
   /**
    * When a lock file was last changed, which every exclusive grant and release by this library does; of the lockfile
-   * driver, when anything that is there of the lock was made.
+   * driver, when anything that is there of the lock was made. A lock that is held is used: about once an hour its holder
+   * says so.
    */
   readonly lastUsed: Date;
   /** The last holder of a free lock, if it ended without releasing; the next holder is told. */

@@ -2,7 +2,12 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { networkFileSystemOf, refuseNetworkFileSystem } from '../../build/drivers/network-file-system.js';
+import {
+  forgetFileSystem,
+  networkFileSystemOf,
+  networkFileSystemOfType,
+  refuseNetworkFileSystem,
+} from '../../build/drivers/network-file-system.js';
 
 describe('G20 a lock path on a network file system', () => {
   test('is told from a local one', () => {
@@ -10,6 +15,28 @@ describe('G20 a lock path on a network file system', () => {
     expect(networkFileSystemOf(directory)).toBeUndefined();
     refuseNetworkFileSystem(directory, false);
     rmdirSync(directory);
+  });
+
+  test.each([
+    [0xff534d42, 'cifs'],
+    [0xfe534d42, 'smb2'],
+    [0x6969, 'nfs'],
+    [0x65735546, 'fuse'],
+  ])('is known by its number %i, also where that comes with the sign bit: %s', (type, name) => {
+    expect([networkFileSystemOfType(type), networkFileSystemOfType(type | 0)]).toEqual([name, name]);
+  });
+
+  test.each([0x01021994, 0xef53, 0x58465342, 0x9123683e, 0])('is not one with the number %i of a local one', (type) => {
+    expect(networkFileSystemOfType(type)).toBeUndefined();
+  });
+
+  test.runIf(process.platform === 'linux')('is looked at again when it was forgotten', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+    refuseNetworkFileSystem(directory, false);
+    rmdirSync(directory);
+    refuseNetworkFileSystem(directory, false);
+    forgetFileSystem(directory);
+    expect(() => refuseNetworkFileSystem(directory, false)).toThrow('ENOENT');
   });
 
   test.runIf(process.platform === 'linux')('that cannot be looked at is refused', () => {

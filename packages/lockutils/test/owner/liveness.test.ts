@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { liveness } from '../../build/owner/liveness.js';
+import { readProcStat } from '../../build/owner/proc-stat.js';
 import { ownIdentity, type ProcessIdentity } from '../../build/owner/process-identity.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url));
@@ -72,6 +73,24 @@ describe('a process is dead only when that is certain', () => {
     expect(liveness(identity)).toBe('alive');
     process.kill(Number(line), 'SIGKILL');
     await expect.poll(() => stat()[0]).toBe('Z');
+    expect(liveness(identity)).toBe('dead');
+  });
+
+  test.runIf(onLinux)('one whose first thread has ended is alive while another one runs', async (context) => {
+    if (!permits('python3', '--version')) return context.skip('no python3 here');
+    const code = [
+      'import ctypes, os, platform, sys, threading, time',
+      'threading.Thread(target=lambda: time.sleep(600)).start()',
+      'print(os.getpid(), flush=True)',
+      'ctypes.CDLL(None).syscall(93 if platform.machine() == "aarch64" else 60, 0)',
+    ].join('\n');
+    const { child, line } = await start('python3', ['-c', code]);
+    const stat = () => readProcStat(`/proc/${line}/stat`);
+    await expect.poll(() => stat().state).toBe('Z');
+    const identity = { ...ownIdentity(), pid: Number(line), startTime: stat().startTime };
+    expect(liveness(identity)).toBe('alive');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
     expect(liveness(identity)).toBe('dead');
   });
 

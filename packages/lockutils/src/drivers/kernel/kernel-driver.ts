@@ -34,7 +34,8 @@ export interface KernelDriverOptions {
  * Why a grant is exclusive although lock files may be removed: a file is unlinked only by somebody who holds its lock
  * and is done. After each lock on a descriptor, {@link LockFiles} compares what it locked with what the name leads to.
  * Equal: nobody can unlink it before we release, and all who open the name meet our lock. Different: we locked a file
- * that is no longer the lock; close it and look again. Removal by strangers (`rm`) while held is outside this.
+ * that is no longer the lock; close it and look again. Removal by strangers (`rm`) while held is outside
+ * this: then another one may hold it too, of which the holder learns (see `Grant.refresh`, and the release).
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import {
+  closeSync,
+  type FSWatcher,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { defaultKernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
+import { describe, expect, it } from 'vitest';
+import { SharedWatchers } from '../../../build/drivers/kernel/shared-watchers.js';
+import { Contender } from '../../contender.js';
+import { lockDirectory } from '../../lock-directory.js';
+import { alone, type GrantAtOnce, type Mode, type PlaceAtOnce, reader, requestFor } from '../at-once.js';
+
+const take = (path: string, mode: Mode = alone, driver = kernelDriver()): GrantAtOnce | undefined =>
+  driver.tryAcquire(requestFor(path, mode)) as GrantAtOnce | undefined;
+
+describe('the kernel driver', () => {
+  it('G15 a waiter that was refused by a file gets the lock of the one that a stranger put in its place', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = take(path);
+    const waiter = kernelDriver();
+    expect(take(path, alone, waiter)).toBeUndefined();
+    writeFileSync(`${path}-new`, '');
+    renameSync(`${path}-new`, path);
+    // The old file stays locked: only the name tells that it is the lock no more.
+    await expect.poll(() => take(path, alone, waiter)).toBeDefined();
+    expect(() => held?.release()).toThrow(expect.objectContaining({ code: 'ERR_LOCK_LOST' }));
+  });
+
+  it('G15 leaves what a stranger put under the name of a lock that is removed at its release', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = take(path);
+    writeFileSync(`${path}-new`, 'of a stranger');
+    renameSync(`${path}-new`, path);
+    expect(() => held?.release({ remove: true })).toThrow(expect.objectContaining({ code: 'ERR_LOCK_LOST' }));
+    expect(readFileSync(path, 'utf8')).toBe('of a stranger');
+  });
+
+  it('G15 removes the file of a lock that it holds alone, with the files beside it', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    take(path, { shared: false, permits: 2 })?.release();
+    take(path, reader)?.release();
+    const place = kernelDriver().joinQueue?.(requestFor(path)) as PlaceAtOnce;
+    place.leave();
+    take(path)?.release({ remove: true });
+    const left = (readdirSync(directory.path, { recursive: true }) as string[]).filter(
+      (name) => basename(name) === 'x',
+    );
+    expect(left).toEqual([]);
+  });
+
+  it('G15 does not remove the file of a lock that it shares', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    // No seat can be had: the downgraded holder has none either.
+    mkdirSync(join(directory.path, '.oslo-concurrency', 'readers', 'x'), { recursive: true });
+    const held = take(path);
+    held?.downgrade?.();
+    const beside = take(path, reader);
+    held?.release({ remove: true });
+    expect(take(path)).toBeUndefined();
+    beside?.release();
+    expect(readdirSync(directory.path)).toContain('x');
+  });
+
+  it.each<[string, Mode]>([
+    ['a writer that was downgraded', alone],
+    ['a reader that became writer and reader again', reader],
+  ])('G19 %s is not taken for dead by the readers that come in beside it', (_who, mode) => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = take(path, mode);
+    const upgrade = held?.upgrade?.();
+    upgrade?.attempt();
+    upgrade?.end();
+    held?.downgrade?.();
+    const beside = [take(path, reader), take(path, reader)];
+    expect(beside.map((grant) => grant?.previousOwnerDied)).toEqual([false, false]);
+    for (const grant of [...beside, held]) grant?.release();
+    expect(take(path)?.previousOwnerDied).toBe(false);
+  });
+
+  it('G18 names no dead process as a holder: not the one whose record is left while a lock without record is held', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const victim = await Contender.start();
+    await victim.acquire('x', { external: true, lockPath: directory.path });
+    const { pid } = victim;
+    const holders = () => kernelDriver().holders(requestFor(path)) as readonly Holder[];
+    expect(holders().map((holder) => holder.pid)).toEqual([pid]);
+    await victim.end('SIGKILL');
+    expect(holders()).toEqual([]);
+    // As other programs lock it: without a record.
+    const fd = openSync(path, 'r+');
+    defaultKernelSystem.tryLock(fd, 0, 0, false);
+    expect(holders().map((holder) => holder.pid)).toEqual([process.pid]);
+    closeSync(fd);
+  });
+
+  it('G18 names a writer that was a reader before once', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = take(path, reader);
+    const upgrade = held?.upgrade?.();
+    expect(upgrade?.attempt()).toBe(true);
+    upgrade?.end();
+    expect(kernelDriver().holders(requestFor(path))).toHaveLength(1);
+    held?.release();
+  });
+});
+
+describe('G6 a watcher of the kernel driver', () => {
+  const watched = () => {
+    const made: { watcher: FSWatcher; closed: Promise<unknown> }[] = [];
+    const system = {
+      ...defaultKernelSystem,
+      watch: (path: string, listener: (event: 'change' | 'rename') => void) => {
+        const watcher = defaultKernelSystem.watch(path, listener);
+        made.push({ watcher, closed: once(watcher, 'close') });
+        return watcher;
+      },
+    };
+    return { made, system };
+  };
+
+  it('G6 of a file that was removed is closed, and the next wait watches the file that the name leads to then', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    writeFileSync(path, '');
+    const { made, system } = watched();
+    const watchers = new SharedWatchers(system);
+    let wakes = 0;
+    const stop = watchers.subscribe(path, () => {
+      wakes += 1;
+    });
+    unlinkSync(path);
+    await made[0]?.closed;
+    expect(wakes).toBeGreaterThan(0);
+    writeFileSync(path, '');
+    const woken = new Promise<void>((resolve) => watchers.subscribe(path, resolve));
+    expect(made).toHaveLength(2);
+    writeFileSync(path, 'hint');
+    await woken;
+    stop();
+  });
+
+  it('G6 is not closed by a change while somebody waits', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path, fair: true };
+    const { made, system } = watched();
+    await using holder = await Contender.start();
+    await holder.acquire('x', options);
+    const wait = lock('x', { ...options, driver: kernelDriver({ system }) });
+    await expect.poll(() => made.length).toBe(1);
+    await holder.release('x');
+    await (await wait).release();
+    expect(made).toHaveLength(1);
+  });
+});
