@@ -1,6 +1,8 @@
-// Bundles one package: one file for each entry that package.json names, and one for each program that the package starts.
-// Run in the package's folder, after `tsc`, whose output in build/ stays unbundled: tests of internals read that.
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+// Builds the package in whose folder it runs. `tsc` writes build/, file by file: tests of internals read that, and it is
+// not published. rolldown writes dist/: one file for each entry that package.json names, and one for each program that
+// the package starts. Both folders are made anew, so that nothing stays of a source that is gone.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -51,13 +53,23 @@ const fileUrls = {
   },
 };
 
-rmSync(dist, { recursive: true, force: true });
+for (const folder of ['build', 'dist']) rmSync(join(home, folder), { recursive: true, force: true });
+const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
 await bundle(Object.fromEntries(entries.map(([source, name]) => [name, source])));
 // Each alone: a program shares no state with anybody, and one file is read quicker than two.
 for (const [source, name] of programs) await bundle({ [name]: source });
-// Types stay a file a source, as tsc wrote them.
-for (const file of readdirSync(join(home, 'build'), { recursive: true })) {
-  if (/\.d\.ts(\.map)?$/.test(file)) cpSync(join(home, 'build', file), join(dist, file));
+for (const [source] of entries) copyTypes(relative(resolve('src'), source).replace(/\.ts$/, '.d.ts'));
+
+/** Copies the types of a source, as `tsc` wrote them, and all that they mention. Others no user can reach. */
+function copyTypes(file) {
+  if (existsSync(join(dist, file))) return;
+  for (const part of [file, `${file}.map`]) cpSync(join(home, 'build', part), join(dist, part));
+  for (const [, path] of readFileSync(join(dist, file), 'utf8').matchAll(
+    /\b(?:from |import\()['"](\.[^'"]+)\.js['"]/g,
+  )) {
+    copyTypes(join(dirname(file), `${path}.d.ts`));
+  }
 }
 
 async function bundle(input) {
@@ -77,6 +89,8 @@ async function bundle(input) {
     dir: dist,
     format: 'esm',
     sourcemap: true,
+    // The package brings its sources.
+    sourcemapExcludeSources: true,
     minify: false,
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
