@@ -14,17 +14,20 @@ export function describeHolders(holders: readonly Holder[]): string {
 }
 
 /**
- * The lock is not free and `blocking: false` asked not to wait.
+ * The lock is not free and `blocking: false` asked not to wait. The message and `holders` tell who has it.
  *
- * oslo's counterpart: `AcquireLockFailedException`, with its message.
+ * oslo's counterpart: `AcquireLockFailedException`, with its message in front.
  */
 export class AcquireLockFailedError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_NOT_ACQUIRED';
   readonly lockName: string;
+  /** The holders then, as far as they can be known; empty when not. */
+  readonly holders: readonly Holder[];
 
-  constructor(lockName: string, options?: ErrorOptions) {
-    super(`Failed to acquire the lock ${lockName}`, options);
+  constructor(lockName: string, holders: readonly Holder[] = [], options?: ErrorOptions) {
+    super(`Failed to acquire the lock ${lockName}: ${describeHolders(holders)}`, options);
     this.lockName = lockName;
+    this.holders = holders;
   }
 }
 
@@ -174,6 +177,14 @@ export class AddOnUnavailableError extends ConcurrencyError {
   }
 }
 
+/** What is known of a lock that a call asks for inside the body that holds it. */
+export interface NestedLock {
+  /** Whether the body shares it, and the call asks for it alone. */
+  readonly shared?: boolean;
+  /** The lock file that the body holds, when it is not the one that the call asks for. */
+  readonly otherFile?: string | undefined;
+}
+
 /** Waiting could never end: the caller, or somebody who waits for it, holds what it asks for. Its wait is over. */
 export class DeadlockError extends ConcurrencyError {
   readonly code = 'ERR_DEADLOCK';
@@ -182,14 +193,23 @@ export class DeadlockError extends ConcurrencyError {
   /** The processes that wait for each other, this one first; only this one when the cycle is within it. */
   readonly pids: readonly number[];
 
-  constructor(cycle: readonly string[], pids: readonly number[] = [process.pid]) {
+  constructor(cycle: readonly string[], pids: readonly number[] = [process.pid], nested?: NestedLock) {
     const between = pids.length > 1 ? ` between the processes ${pids.join(', ')}` : '';
-    super(
-      `Deadlock${between}: ${cycle.join(' -> ')}; each waits for the next with its own lock held. Take them in one order, or by acquireAll`,
-    );
+    super(nested === undefined ? `Deadlock${between}: ${cycle.join(' -> ')}; ${inOrder}` : nestedText(cycle, nested));
     this.cycle = cycle;
     this.pids = pids;
   }
+}
+
+const inOrder = 'each waits for the next with its own lock held. Take them in one order, or by acquireAll';
+
+function nestedText([name]: readonly string[], { shared, otherFile }: NestedLock): string {
+  const asked = `Deadlock: the lock ${name} is asked for inside the body that holds it`;
+  if (otherFile !== undefined) {
+    return `${asked} as ${otherFile}; within a process a name is one lock, whatever its lock path and prefix, as in oslo.concurrency. Give the two different names`;
+  }
+  if (shared) return `${asked} as a reader; call upgrade() of its handle instead`;
+  return `${asked}; locks are not reentrant. Take it once, in the outermost function, or hand its handle on`;
 }
 
 /** Another reader of the same lock waits to become writer, so each would wait for the other. Still held, shared. */

@@ -79,7 +79,8 @@ describe.each(kinds)('%s', (_kind, optionsIn) => {
       name: 'AcquireLockFailedError',
       code: 'ERR_LOCK_NOT_ACQUIRED',
       lockName: 'x',
-      message: 'Failed to acquire the lock x',
+      message: expect.stringMatching(`^Failed to acquire the lock x: held by pid ${process.pid} \\(`),
+      holders: [expect.objectContaining({ pid: process.pid })],
     });
   });
 

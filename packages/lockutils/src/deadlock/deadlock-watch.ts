@@ -1,48 +1,89 @@
 import { type Clock, getLogger, realTime } from '@oslo-concurrency/core';
 import { DeadlockError } from '../errors.js';
 import type { Body } from '../local/wait-graph.js';
+import { bodiesThatAwait } from './bodies-that-await.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';
 import { type LockUse, newWait, publishWait, type WaitRecord, withdrawWait } from './wait-record.js';
 
 // Most waits are over before the first look, and cost nothing.
 const interval = 250;
 
+/** The wait that is watched. */
+export interface WatchedWait {
+  readonly name: string;
+  readonly wants: LockUse;
+  readonly inside: Body;
+  readonly clock: Clock;
+}
+
+/** What {@link DeadlockWatch} does to the wait. */
+export interface WatchActions {
+  /** Lets the procedure that waits go on, so that it calls {@link DeadlockWatch.look}. */
+  wake(): void;
+  /** Ends the wait, which is the one of its cycle to give way. */
+  found(error: DeadlockError): void;
+}
+
 /**
- * Looks for a cycle of waits between processes while `wants` is waited for inside `body`, and calls `found` with the
- * error if this wait is the one to give way. Within a second of the wait that closed the cycle one side has been told.
+ * Looks for a cycle of waits between processes while one call waits for the driver. Within a second of the wait that
+ * closed the cycle, one of its waits has been ended.
  *
- * A cycle counts when two looks in a row see the same waits, so that a record read while it was withdrawn raises no
- * alarm. Whatever fails here is said in the log only: detection must never end a wait that could succeed.
+ * A wait says of those bodies only what they hold that were seen to await it: such a body releases nothing before the
+ * wait has ended. A cycle counts when two looks in a row see the same waits, so that a record read while it was
+ * withdrawn raises no alarm. Whatever fails here is said in the log only: detection must never end a wait that could
+ * succeed.
  */
-export function watchForDeadlock(
-  name: string,
-  wants: LockUse,
-  body: Body,
-  clock: Clock,
-  found: (error: DeadlockError) => void,
-): () => void {
-  if (heldBy(body).length === 0) return () => {};
-  const since = realTime.date();
-  let published: Published | undefined;
-  let last = '';
-  const look = (): void => {
-    cancel = clock.schedule(interval, look);
+export class DeadlockWatch {
+  readonly #wait: WatchedWait;
+  readonly #actions: WatchActions;
+  readonly #since = realTime.date();
+  #cancel: () => void;
+  #due = false;
+  #published: Published | undefined;
+  #last = '';
+
+  constructor(wait: WatchedWait, actions: WatchActions) {
+    this.#wait = wait;
+    this.#actions = actions;
+    this.#cancel = this.#schedule();
+  }
+
+  /** To be called by the procedure that waits, right after its pauses. */
+  look(): void {
+    if (!this.#due) return;
+    this.#due = false;
+    const { name, wants, inside } = this.#wait;
     try {
-      published = publishAnew(published?.record, { name, wants, since, holds: heldBy(body) });
-      const { record, at } = published;
-      const cycle = findProcessCycle(record, at);
-      const seen = cycle?.map(({ id }) => id).join() ?? '';
-      if (cycle !== undefined && seen === last && victimOf(cycle).id === record.id) found(errorOf(cycle));
-      last = seen;
+      const holds = heldBy(bodiesThatAwait(inside));
+      this.#published = publishAnew(this.#published?.record, { name, wants, since: this.#since, holds });
+      if (holds.length > 0) this.#search(this.#published);
     } catch (error) {
       getLogger().debug(`Cannot look for deadlocks between processes: ${(error as Error).message}`);
     }
-  };
-  let cancel = clock.schedule(interval, look);
-  return () => {
-    cancel();
-    if (published !== undefined) withdrawWait(published.record);
-  };
+  }
+
+  /** Ends the search, and withdraws what was published. */
+  close(): void {
+    this.#cancel();
+    if (this.#published !== undefined) withdrawWait(this.#published.record);
+  }
+
+  #schedule(): () => void {
+    return this.#wait.clock.schedule(interval, () => {
+      this.#cancel = this.#schedule();
+      this.#due = true;
+      this.#actions.wake();
+    });
+  }
+
+  #search({ record, at }: Published): void {
+    const cycle = findProcessCycle(record, at);
+    const seen = cycle?.map(({ id }) => id).join() ?? '';
+    if (cycle !== undefined && seen === this.#last && victimOf(cycle).id === record.id) {
+      this.#actions.found(errorOf(cycle));
+    }
+    this.#last = seen;
+  }
 }
 
 interface Published {
@@ -59,13 +100,16 @@ function publishAnew(old: WaitRecord | undefined, wait: Omit<WaitRecord, 'id' | 
   return { record, at: publishWait(record) };
 }
 
-function heldBy(body: Body): LockUse[] {
-  const uses: LockUse[] = [];
-  for (let b: Body | undefined = body; b !== undefined; b = b.parent) {
-    // Released by its handle while what it started goes on: it is in nobody's way any more.
-    if (b.running && b.holds !== undefined) uses.push(b.holds);
+/** Whether `inside`, or a body around it, has a lock file that another process may wait for. */
+export function holdsFile(inside: Body): boolean {
+  for (let body: Body | undefined = inside; body !== undefined; body = body.parent) {
+    if (body.running && body.holds !== undefined) return true;
   }
-  return uses;
+  return false;
+}
+
+function heldBy(bodies: readonly Body[]): LockUse[] {
+  return bodies.flatMap(({ holds }) => holds ?? []);
 }
 
 function errorOf(cycle: readonly WaitRecord[]): DeadlockError {

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { processState } from '@oslo-concurrency/core';
 import type { Turn, TurnQueue } from './turn-queue.js';
 
@@ -9,12 +9,16 @@ import type { Turn, TurnQueue } from './turn-queue.js';
 export interface Body {
   readonly name: string;
   readonly parent: Body | undefined;
-  /** What this body, or one inside it, waits for now; made at the first wait, as most bodies have none. */
+  /** The waits that were begun inside this body, at any depth; made at the first, as most bodies have none. */
   pending: Set<PendingWait> | undefined;
-  /** Cleared when the lock of the body is released; what it started may live on and is no danger any more. */
+  /** Cleared when the lock of the body is released; what the body started may live on, and is no danger any more. */
   running: boolean;
   /** The lock file it holds, when its lock is external and not one with permits. */
   holds: { readonly path: string; readonly shared: boolean } | undefined;
+  /** The function of this one body that awaits what the user's function returned. */
+  settling: (() => Promise<unknown>) | undefined;
+  /** It holds one lock of an `acquireAll` that waits for a further one, which is the only call made inside it. */
+  acquiring: boolean;
 }
 
 /** A call that waits in a queue of this process. */
@@ -22,26 +26,22 @@ export interface PendingWait {
   readonly name: string;
   readonly queue: TurnQueue;
   readonly turn: Turn;
+  /** The bodies that were seen to await this call. None of them goes on before the wait has ended. */
+  readonly awaitedBy: ReadonlySet<Body>;
+  /** Asks the call to look once more which bodies await it; it has done so some microtasks later. */
+  ask(): void;
 }
 
-const bodies = processState('lockutils/bodies', 1, () => new AsyncLocalStorage<Body>());
+const bodies = processState('lockutils/bodies', 2, () => new AsyncLocalStorage<Body>());
 
 /**
- * The body this code runs in, if its lock is still held.
- *
- * Whether a body waits for what it started cannot be known, so two cases are decided by what they mostly are: code
- * called by a timer was detached and nobody waits for it (a deadlock through it goes unseen, and a `timeout` ends it);
- * all else a body starts, it awaits. Who detaches otherwise says `deadlock: 'off'`.
+ * The innermost body by whose code this call was begun and whose lock is still held. It need not await the call: it may
+ * have started a timer, a server or a loop that made it. `bodiesThatAwait` finds that out.
  */
 export function currentBody(): Body | undefined {
   let body = bodies.getStore();
   while (body !== undefined && !body.running) body = body.parent;
-  return body === undefined || calledByTimer() ? undefined : body;
-}
-
-function calledByTimer(): boolean {
-  const kind = (executionAsyncResource() as { constructor?: { name?: string } }).constructor?.name;
-  return kind === 'Timeout' || kind === 'Immediate';
+  return body;
 }
 
 /** Runs `fn` as the body `body`. */
@@ -50,40 +50,104 @@ export function runBody<T, Held>(body: Body, fn: (held: Held) => T, held: Held):
 }
 
 /** A new body of the lock `name`, inside the current one. */
-export function newBody(name: string, parent: Body | undefined): Body {
-  return { name, parent, pending: undefined, running: true, holds: undefined };
+export function newBody(name: string, parent: Body | undefined, acquiring = false): Body {
+  return { name, parent, pending: undefined, running: true, holds: undefined, settling: undefined, acquiring };
+}
+
+/** One wait of a cycle: for the lock `name`, which `holder` keeps it from. */
+export interface CycleLink {
+  readonly name: string;
+  readonly holder: Turn;
 }
 
 /**
- * The names round a cycle that `wait`, made inside `body`, would close; `undefined` when there is none.
- *
- * An edge goes from a wait to every turn before it in its queue, from there to the body that took the turn, and from a
- * body to all that it waits for itself. Who is reached and is `body` or encloses it can never go on: its code waits
- * for this wait. A turn taken without a body (a bare handle) has no edge, because anybody may release it.
+ * The waits of a cycle that `wait` is part of, beginning with it; `undefined` when there is none. `awaited` as with
+ * {@link stuckWaits}.
  */
-export function findCycle(wait: PendingWait, body: Body): string[] | undefined {
-  const enclosing = new Set<object>();
-  for (let b: Body | undefined = body; b !== undefined; b = b.parent) enclosing.add(b);
-  const seen = new Set<Body>();
-  const search = (at: PendingWait, path: readonly string[]): string[] | undefined => {
-    for (const turn of at.queue.turns()) {
-      if (turn === at.turn) break;
-      const owner = turn.owner as Body | undefined;
-      if (owner === undefined || !owner.running || seen.has(owner)) continue;
-      if (enclosing.has(owner)) return [...path, at.name];
-      seen.add(owner);
-      for (const next of owner.pending ?? []) {
-        const found = search(next, [...path, at.name]);
+export function findCycle(wait: PendingWait, awaited: boolean): readonly CycleLink[] | undefined {
+  const stuck = stuckWaits(wait, awaited);
+  if (!stuck.has(wait)) return undefined;
+  const isStuck = (turn: Turn): boolean => waitsOf(turn, awaited).some((next) => stuck.has(next));
+  const seen = new Set<PendingWait>();
+  const search = (at: PendingWait, path: readonly CycleLink[]): readonly CycleLink[] | undefined => {
+    for (const holder of stuckHolders(at.queue, at.turn, isStuck)) {
+      const way = [...path, { name: at.name, holder }];
+      for (const next of waitsOf(holder, awaited)) {
+        if (next === wait) return way;
+        if (seen.has(next) || !stuck.has(next)) continue;
+        seen.add(next);
+        const found = search(next, way);
         if (found !== undefined) return found;
       }
     }
     return undefined;
   };
-  const names = search(wait, []);
-  return names === undefined ? undefined : [...names, names[0] as string];
+  return search(wait, []);
 }
 
-/** Notes that `wait` goes on for `body` and all that enclose it; the returned function takes it back. */
+/**
+ * `wait`, and the waits it may depend on, as far as they are stuck. With `awaited`, a body counts as waiting for the
+ * calls that it was seen to await; without, for all that were begun inside it.
+ *
+ * A wait is stuck when it could not be granted although all who are not stuck had left its queue; a holder is stuck when
+ * its body waits for a stuck wait. All are taken for stuck first, then those are struck out that could be granted, until
+ * none is left to strike out: what remains, only one of the rest could set free. With permits, several holders have to
+ * be stuck to keep one out. A bare handle is never stuck: anybody may release it.
+ */
+export function stuckWaits(wait: PendingWait, awaited: boolean): ReadonlySet<PendingWait> {
+  const stuck = reachable(wait, awaited);
+  const isStuck = (turn: Turn): boolean => waitsOf(turn, awaited).some((next) => stuck.has(next));
+  for (let before = Number.POSITIVE_INFINITY; stuck.size < before; ) {
+    before = stuck.size;
+    for (const at of stuck) if (stuckHolders(at.queue, at.turn, isStuck).length === 0) stuck.delete(at);
+  }
+  return stuck;
+}
+
+function waitsOf({ owner }: Turn, awaited: boolean): readonly PendingWait[] {
+  const body = owner as Body | undefined;
+  if (body?.running !== true || body.pending === undefined) return [];
+  return awaited ? [...body.pending].filter(({ awaitedBy }) => awaitedBy.has(body)) : [...body.pending];
+}
+
+/** The waits on which `wait` may depend, itself included. */
+function reachable(wait: PendingWait, awaited: boolean): Set<PendingWait> {
+  const found = new Set([wait]);
+  // A set hands out what is added while it is gone through.
+  for (const { queue } of found) {
+    for (const turn of queue.turns()) for (const next of waitsOf(turn, awaited)) found.add(next);
+  }
+  return found;
+}
+
+/**
+ * The stuck holders that keep `turn` from being granted; none when it could be granted after all others have left. A
+ * waiter ahead that is kept out keeps all behind it out too.
+ */
+function stuckHolders(queue: TurnQueue, turn: Turn, isStuck: (turn: Turn) => boolean): readonly Turn[] {
+  const stuck: Turn[] = [];
+  for (const at of queue.turns()) {
+    if (at.state === 'held') {
+      if (isStuck(at)) stuck.push(at);
+      continue;
+    }
+    if (stuck.length === 0) return stuck;
+    const against = excluding(at, stuck);
+    if (at === turn || against.length > 0) return against;
+  }
+  return [];
+}
+
+/** Those of `holders` beside whom `turn` cannot hold; none when it can hold beside them all. */
+function excluding({ shared, permits }: Turn, holders: readonly Turn[]): readonly Turn[] {
+  if (!shared && permits === undefined) return holders;
+  const exclusive = holders.filter((holder) => !holder.shared && holder.permits === undefined);
+  if (permits === undefined || exclusive.length > 0) return exclusive;
+  const counted = holders.filter((holder) => holder.permits !== undefined);
+  return counted.length >= permits ? counted : [];
+}
+
+/** Notes that `wait` was begun inside `body` and all that enclose it; the returned function takes that back. */
 export function notePending(wait: PendingWait, body: Body): () => void {
   for (let b: Body | undefined = body; b !== undefined; b = b.parent) {
     b.pending ??= new Set();

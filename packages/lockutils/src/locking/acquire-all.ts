@@ -23,18 +23,22 @@ export async function acquireTogether<T>(
   checkBody(fn);
   const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));
   const held = await takeInTurn(nested, options);
-  const body = nested.at(-1)?.body;
+  const bodies = nested.flatMap(({ body }) => body ?? []);
+  for (const body of bodies) body.acquiring = false;
+  const body = bodies.at(-1);
   const [first] = nested;
-  if (options.warnAfter === undefined || first === undefined) return holdAround(held, body, fn);
-  const all = { ...first, name: held.names.join(' + ') };
-  return holdAround(held, body, () => watchOver(all, 'holding', () => fn(held)));
+  const all = first && { ...first, name: held.names.join(' + ') };
+  const watched = options.warnAfter !== undefined && all !== undefined;
+  const value = holdAround(held, body, watched ? () => watchOver(all, 'holding', () => fn(held)) : fn);
+  for (const outer of bodies) outer.settling = body?.settling;
+  return value;
 }
 
 /** Makes each call one inside the one before, as nested `lock(name, fn)` would be: the deadlock checks see what is held. */
 function nestIn(outer: Body | undefined): (call: LockCall) => LockCall {
   let inside = outer;
   return (call) => {
-    const body = newBody(call.name, inside);
+    const body = newBody(call.name, inside, true);
     const nested = { ...call, inside, body };
     inside = body;
     return nested;

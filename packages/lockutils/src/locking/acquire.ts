@@ -1,13 +1,13 @@
 import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
-import { DeadlockError, LockUnsupportedError } from '../errors.js';
+import { CycleSearch } from '../deadlock/cycle-search.js';
+import { LockUnsupportedError } from '../errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
-import { findCycle, notePending } from '../local/wait-graph.js';
 import { nothing, perform, runSync, type Steps, step } from '../steps.js';
 import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
 import { GrantedLock } from './held-lock.js';
 import { type Obtained, obtain } from './obtain.js';
-import { announce, timedOut } from './report.js';
-import { BlockingWait, CallWait, timeUp, type Wait } from './wait.js';
+import { announce, notFree, timedOut } from './report.js';
+import { BlockingWait, CallWait, mustWait, timeUp, type Wait } from './wait.js';
 
 /** Acquires; at once when nothing is in the way, so that an uncontended lock costs no timer, promise or listener. */
 export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
@@ -37,12 +37,17 @@ function* acquiring(call: LockCall, wait: Wait): Steps<GrantedLock> {
     if (driver === undefined || request === undefined) return granted(call, undefined);
     return granted(call, yield* obtain(driver, request, options.fair === true, wait));
   } catch (error) {
-    const failure = error === timeUp ? yield* timedOut(call) : error;
+    const failure = yield* explained(call, error);
     leaveTurns(call);
     throw failure;
   } finally {
     wait.close();
   }
+}
+
+function* explained(call: LockCall, error: unknown): Steps<unknown> {
+  if (error === timeUp) return yield* timedOut(call);
+  return error === mustWait ? yield* notFree(call) : error;
 }
 
 function passAtOnce(call: LockCall, { registry, key, mode }: Gate): boolean {
@@ -68,29 +73,32 @@ function* passLater(call: LockCall, { registry, key, mode }: Gate, wait: Wait): 
   }
 }
 
-function* turnIn(queue: TurnQueue, mode: Gate['mode'], { name, inside, body }: LockCall): Steps<Turn> {
-  let grant = (): void => {};
-  const granted = new Promise<void>((resolve) => {
-    grant = resolve;
-  });
-  const turn = queue.join(mode, body, grant);
-  let forget = (): void => {};
+function* turnIn(queue: TurnQueue, mode: Gate['mode'], { name, request, inside, body }: LockCall): Steps<Turn> {
+  let wake = (): void => {};
+  const untilWoken = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+    });
+  let woken = untilWoken();
+  const turn = queue.join(mode, body, () => wake());
+  let search: CycleSearch | undefined;
   try {
-    if (turn.state === 'held') return turn;
-    if (inside !== undefined) {
-      const wait = { name, queue, turn };
-      const cycle = findCycle(wait, inside);
-      if (cycle !== undefined) throw new DeadlockError(cycle);
-      forget = notePending(wait, inside);
+    if (inside !== undefined && turn.state !== 'held') {
+      search = new CycleSearch({ name, queue, turn, path: request?.path }, inside, () => wake());
     }
-    yield* step(granted, nothing);
+    while (turn.state !== 'held') {
+      yield* step(woken, nothing);
+      if (search === undefined) break;
+      woken = untilWoken();
+      if (turn.state === 'waiting') search.look();
+    }
     return turn;
   } catch (error) {
     // Also when it was granted in the moment in which the wait ended.
     queue.leave(turn);
     throw error;
   } finally {
-    forget();
+    search?.close();
   }
 }
 

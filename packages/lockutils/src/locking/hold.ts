@@ -106,7 +106,7 @@ export function holdAround<T, Held extends { release(): Promise<void> }>(
   let value: T | PromiseLike<T>;
   try {
     value = body === undefined ? fn(held) : runBody(body, fn, held);
-    if (isThenable(value)) return holdUntil(held, value);
+    if (isThenable(value)) return holdUntil(held, body, value);
   } catch (error) {
     return releaseAndThrow(held, error);
   }
@@ -114,15 +114,21 @@ export function holdAround<T, Held extends { release(): Promise<void> }>(
   return released === releasedAtOnce ? Promise.resolve(value) : released.then(() => value);
 }
 
-function holdUntil<T>(held: { release(): Promise<void> }, pending: PromiseLike<T>): Promise<T> {
-  // A native promise is taken as it is; of another thenable `then` is called once, in a microtask of its own.
-  return Promise.resolve(pending).then(
-    (value) => {
-      const released = held.release();
-      return released === releasedAtOnce ? value : released.then(() => value);
-    },
-    (error) => releaseAndThrow(held, error),
-  );
+function holdUntil<T>(held: { release(): Promise<void> }, body: Body | undefined, pending: PromiseLike<T>): Promise<T> {
+  // One function for each body: by it `bodiesThatAwait` recognizes the body.
+  const settling = async (): Promise<T> => {
+    let value: T;
+    try {
+      value = await pending;
+    } catch (error) {
+      return releaseAndThrow(held, error);
+    }
+    const released = held.release();
+    if (released !== releasedAtOnce) await released;
+    return value;
+  };
+  if (body !== undefined) body.settling = settling;
+  return settling();
 }
 
 // The body's error is what the caller must see (G14); that the release failed too is said in the log.

@@ -45,7 +45,7 @@ function* untilFirst(place: Place, wait: Wait): Steps<void> {
   wait.begin('driver');
   // Looked again after listening: what happened between the two would go unheard.
   wait.listen((wake) => place.onTurn(wake));
-  while (!(yield* step(place.isFirst(), nothing))) yield* step(wait.pause(), nothing);
+  while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait);
 }
 
 function* untilGranted(driver: LockDriver, request: LockRequest, wait: Wait, tryFirst: boolean): Steps<Grant> {
@@ -58,8 +58,13 @@ function* untilGranted(driver: LockDriver, request: LockRequest, wait: Wait, try
   for (;;) {
     const grant = yield* attempt(driver, request);
     if (grant !== undefined) return grant;
-    yield* step(wait.pause(), nothing);
+    yield* pause(wait);
   }
+}
+
+function* pause(wait: Wait, atMost?: number): Steps<void> {
+  yield* step(wait.pause(atMost), nothing);
+  wait.look();
 }
 
 function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, wait: Wait): Steps<Place | undefined> {
@@ -75,7 +80,7 @@ function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, w
       return undefined;
     }
     wait.begin('driver');
-    yield* step(wait.pause(drawInterval), nothing);
+    yield* pause(wait, drawInterval);
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@oslo-concurrency/core';
 import { realTime } from '@oslo-concurrency/core';
-import { watchForDeadlock } from '../deadlock/deadlock-watch.js';
-import { AcquireLockFailedError, HeldByThisThreadError } from '../errors.js';
+import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
+import { HeldByThisThreadError } from '../errors.js';
 import { pathRegistry } from '../local/turn-registry.js';
 import type { Cuttable } from '../steps.js';
 import { blockThread } from '../waiting/block-thread.js';
@@ -12,6 +12,9 @@ import { tellWait } from './report.js';
 /** Thrown into a wait whose time is up. */
 export const timeUp = Symbol('time up');
 
+/** Thrown where a call that is not to wait would have to. */
+export const mustWait = Symbol('must wait');
+
 /** How one call waits: with promises, or by stopping the thread. */
 export interface Wait {
   /** Called before each wait; tells of the first. Throws where there must be none: for a turn here, or for the driver. */
@@ -20,6 +23,8 @@ export interface Wait {
   listen(subscribe: (wake: () => void) => () => void): void;
   /** Until the next try may be worth it: a hint, or the interval of the poll. @throws timeUp */
   pause(atMost?: number): void | Promise<void>;
+  /** To be called right after each {@link pause}, by the procedure that waits. */
+  look(): void;
   /** Whether it was ended: by its time, or by a signal. */
   readonly isOver: boolean;
   /** Ends it: no timer, watcher or listener is left. */
@@ -118,6 +123,11 @@ export class PatientWait {
     });
   }
 
+  /** Ends the {@link pause} that goes on, if there is one. */
+  wake(): void {
+    this.#resume?.();
+  }
+
   #hear(): void {
     this.#eager = 0;
     if (this.#resume === undefined) this.#hinted = true;
@@ -144,15 +154,14 @@ export class CallWait implements Wait {
   readonly #call: LockCall;
   #wait: PatientWait | undefined;
   #begun = false;
-  #stopWatching: (() => void) | undefined;
+  #watch: DeadlockWatch | undefined;
 
   constructor(call: LockCall) {
     this.#call = call;
   }
 
   begin(): void {
-    const { options, name } = this.#call;
-    if (options.blocking === false) throw new AcquireLockFailedError(name);
+    if (this.#call.options.blocking === false) throw mustWait;
     if (this.#begun) return;
     this.#begun = true;
     startOf(this.#call);
@@ -167,7 +176,11 @@ export class CallWait implements Wait {
 
   listen(subscribe: (wake: () => void) => () => void): void {
     this.#patient.listen(subscribe);
-    this.#stopWatching ??= this.#watch();
+    this.#watch ??= this.#watchForDeadlock();
+  }
+
+  look(): void {
+    this.#watch?.look();
   }
 
   pause(atMost?: number): Promise<void> {
@@ -176,7 +189,7 @@ export class CallWait implements Wait {
 
   close(): void {
     this.#wait?.close();
-    this.#stopWatching?.();
+    this.#watch?.close();
   }
 
   get #patient(): PatientWait {
@@ -186,14 +199,18 @@ export class CallWait implements Wait {
     return this.#wait;
   }
 
-  // A wait with an end of its own is no deadlock, and a permit says nothing about who is in the way.
-  #watch(): () => void {
+  // A wait with an end of its own needs no other.
+  #watchForDeadlock(): DeadlockWatch | undefined {
     const { name, inside, request, clock, options } = this.#call;
     const endless =
       (options.timeout ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY && options.signal === undefined;
-    if (inside === undefined || request === undefined || request.permits !== undefined || !endless) return () => {};
+    if (!endless || inside === undefined || !holdsFile(inside)) return undefined;
+    // A permit says nothing about who is in the way.
+    if (request === undefined || request.permits !== undefined) return undefined;
     const wants = { path: request.path, shared: request.shared };
-    return watchForDeadlock(name, wants, inside, clock, (error) => this.#patient.end(error));
+    const patient = this.#patient;
+    const actions = { wake: () => patient.wake(), found: (error: Error) => patient.end(error) };
+    return new DeadlockWatch({ name, wants, inside, clock }, actions);
   }
 }
 
@@ -214,7 +231,7 @@ export class BlockingWait implements Wait {
 
   begin(what: 'turn' | 'driver'): void {
     const { options, name } = this.#call;
-    if (options.blocking === false) throw new AcquireLockFailedError(name);
+    if (options.blocking === false) throw mustWait;
     // Shared or counted, this thread holds the file already: whoever is before us may be waiting for that.
     if (what === 'turn' || this.#sharesWithThisThread()) throw new HeldByThisThreadError(name);
     if (this.#begun) return;
@@ -224,6 +241,8 @@ export class BlockingWait implements Wait {
   }
 
   listen(): void {}
+
+  look(): void {}
 
   pause(): void {
     const { clock, options } = this.#call;
