@@ -65,10 +65,8 @@ export function loadConfigFile(...paths: readonly string[]): ConfigOverride {
   loaded.files = files;
   setFileValue(value);
   const forget = (): void => {
-    const rest = loaded.files.filter((file) => !added.includes(file));
-    if (rest.length === loaded.files.length) return;
-    loaded.files = rest;
-    setFileValue(valuesOf(rest));
+    loaded.files = loaded.files.filter((file) => !added.includes(file));
+    setFileValue(valuesOf(loaded.files));
   };
   return Object.assign(forget, { [Symbol.dispose]: forget });
 }
@@ -183,10 +181,13 @@ function substituted(text: string, key: string, files: readonly ConfigFile[], wi
     if (whole === '$$') return '$';
     const name = plain ?? braced ?? '';
     if (within.includes(name)) throw new ReferenceError(`${key} = ... ${whole} ... refers to itself`);
-    const ours = registeredOptions().some((definition) => keyOf(definition) === name);
-    const found = ours ? undefined : lastOf(files, name);
-    if (found === undefined)
+    if (registeredOptions().some((definition) => keyOf(definition) === name)) {
+      throw new ReferenceError(`${key} = ... ${whole} ... refers to an option of [oslo_concurrency]; write its value`);
+    }
+    const found = lastOf(files, name);
+    if (found === undefined) {
       throw new ReferenceError(`${key} = ... ${whole} ... needs ${name} in [DEFAULT] of a loaded file`);
+    }
     return substituted(found, key, files, [...within, name]);
   });
 }

@@ -10,6 +10,24 @@ it('never rings before its time', async () => {
   }
 });
 
+it('never rings before its time where a timer of Node fires a fraction of a millisecond too early', () => {
+  let now = 0;
+  let fire = (): void => {};
+  let rang = false;
+  const setTimeout = ((action: () => void) => {
+    fire = action;
+  }) as unknown as typeof globalThis.setTimeout;
+  clockBy({ now: () => now, setTimeout, clearTimeout }).schedule(10, () => {
+    rang = true;
+  });
+  now = 9.9;
+  fire();
+  expect(rang).toBe(false);
+  now = 10;
+  fire();
+  expect(rang).toBe(true);
+});
+
 it('does not ring when it was called off', async () => {
   let rang = false;
   const cancel = systemClock.schedule(1, () => {

@@ -224,7 +224,11 @@ describe('loadConfigFile', () => {
     ],
     [
       'lock_path = $lock_path/x',
-      'line 2: lock_path = ... $lock_path ... needs lock_path in [DEFAULT] of a loaded file',
+      'line 2: lock_path = ... $lock_path ... refers to an option of [oslo_concurrency]; write its value',
+    ],
+    [
+      'lock_path = $lock_path/x\n[DEFAULT]\nlock_path = /a',
+      'line 2: lock_path = ... $lock_path ... refers to an option of [oslo_concurrency]; write its value',
     ],
     [
       'lock_path = ${DEFAULT.a}',

@@ -186,6 +186,22 @@ describe('registered options', () => {
     }
   });
 
+  it('takes a variable of white space for no number, not for 0', () => {
+    registerOption({
+      name: 'testRetries',
+      type: 'number',
+      default: 4,
+      help: 'For this test.',
+      env: 'OSLO_TEST_RETRIES',
+      expected: 'a number',
+      accepts: (value: number) => value >= 0,
+    });
+    vi.stubEnv('OSLO_TEST_RETRIES', ' ');
+    expect(() => getOption('testRetries' as 'lockPath')).toThrow(
+      "OSLO_TEST_RETRIES must be a number; got ' ' (string)",
+    );
+  });
+
   it('refuses to read one that is not registered', () => {
     expect(() => getOption('nobody' as 'lockPath')).toThrow(/^option must be one of lockPath, .*; got 'nobody'/);
   });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { realTime } from '@oslo-concurrency/core';
 import type { ProcessEntry } from './process-table.js';
 
 /**
@@ -53,7 +54,7 @@ const countsFor = 100;
 /** The ids of the marks that a process carries; `undefined` when it ended before it could be asked. Linux only. */
 export function marksOf({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>): ReadonlySet<string> | undefined {
   if (process.platform !== 'linux') return new Set();
-  const now = performance.now();
+  const now = realTime.now();
   const before = seen.get(pid);
   if (before !== undefined && before.start === start && now - before.at < countsFor) return before.marks;
   const marks = readMarks(pid);

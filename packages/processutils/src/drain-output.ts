@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { realTime } from '@oslo-concurrency/core';
 import type { OutputReader } from './output-reader.js';
 import { patience, within } from './patience.js';
 
@@ -19,7 +19,7 @@ export async function drainOutput(readers: readonly OutputReader[], limit: numbe
   const before = received();
   for (let last = -1, quiet = 0; quiet < 2 && received() - before < pipeful; ) {
     const held = heldToo && readers.some((reader) => reader.held);
-    await (held ? patience(5, undefined) : turn());
+    await (held ? patience(5, undefined) : realTime.turn());
     quiet = received() === last && !held ? quiet + 1 : 0;
     last = received();
   }

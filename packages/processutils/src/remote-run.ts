@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { realTime } from '@oslo-concurrency/core';
 import type { SshCommand } from './check-ssh-command.js';
 import type { EndedCommandFacts } from './errors.js';
 import { LineOrder } from './line-order.js';
@@ -66,7 +67,7 @@ export class RemoteRun {
    * soon as it does.
    */
   async stop(killSignal: NodeJS.Signals, grace: number): Promise<Pick<EndedCommandFacts, 'endedBy' | 'remaining'>> {
-    const begun = performance.now();
+    const begun = realTime.now();
     await within(grace, this.#answered);
     const channel = this.#channel;
     if (channel === undefined) {
@@ -74,7 +75,7 @@ export class RemoteRun {
       return { endedBy: undefined, remaining: refused ? [] : remains('the server has not said whether it runs') };
     }
     for (const [signal, limit] of [
-      [killSignal, killSignal === 'SIGKILL' ? 0 : Math.max(0, grace - (performance.now() - begun))],
+      [killSignal, killSignal === 'SIGKILL' ? 0 : Math.max(0, grace - (realTime.now() - begun))],
       ['SIGKILL', 150],
     ] as const) {
       signalRemote(channel, signal.slice(3));
@@ -155,13 +156,13 @@ function signalRemote(channel: SshChannel, name: string): void {
  */
 function killRemote(channel: SshChannel): void {
   let left = 20;
-  const timer = setInterval(() => {
+  const timer = realTime.setInterval(() => {
     signalRemote(channel, 'KILL');
     left -= 1;
     if (left === 0) end();
   }, 50);
   const end = (): void => {
-    clearInterval(timer);
+    realTime.clearInterval(timer);
     channel.close();
   };
   channel.on('error', () => {});

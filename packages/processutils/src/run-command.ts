@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
+import { realTime } from '@oslo-concurrency/core';
 import { CallbackResults } from './callback-results.js';
 import type { Command, RunningCommand } from './command.js';
 import { type CommandMark, createMark } from './command-mark.js';
@@ -67,7 +67,7 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   const ownGroup = mark !== undefined && !hasTerminal();
   const { killSignal } = command;
   const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id, killSignal } : undefined;
-  const start = performance.now();
+  const start = realTime.now();
   const stop = new StopRequest(command.timeout, command.signal);
   const takeInterrupts = leaveInterruptsTo(command.stdin);
   let release = (): void => {};
@@ -130,7 +130,7 @@ async function followCommand(
     const asRoot = command.rootHelper === undefined ? undefined : signalThrough(command.rootHelper);
     ending = await terminateTree(tree, command.killGrace, asRoot);
     const never = { exitCode: undefined, signal: undefined };
-    exit = await Promise.race([exited, pause(settlingTime, never)]);
+    exit = await Promise.race([exited, realTime.pause(settlingTime).then(() => never)]);
     await drainOutput(readers, 0, false);
   } else {
     exit = first;
@@ -143,7 +143,7 @@ async function followCommand(
   extra.close();
   for (const reader of readers) reader.close();
   child.unref();
-  const durationMs = performance.now() - start;
+  const durationMs = realTime.now() - start;
   callbacks.call(() => observer.ended(running, exit, durationMs));
   await Promise.race([stop.requested, callbacks.settled()]);
   const outputTaken = callbacks.pending === 0 && !readers.some(({ held }) => held);

@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { marksOf } from './command-mark.js';
 import { listProcesses, type ProcessEntry, type ProcessTable } from './process-table.js';
 import { withSpareDescriptor } from './spare-descriptors.js';
@@ -108,7 +109,7 @@ export function lookCost(): number {
  */
 export function nextLook(wait: number): Promise<Look> {
   return new Promise((resolve) => {
-    const due = performance.now() + wait;
+    const due = realTime.now() + wait;
     waiters.push({ due, resolve });
     // A timer may be early by part of a ms; a look that served nobody would only set the next timer.
     if (timer === undefined || due < timer.at) setTimer(due);
@@ -117,26 +118,26 @@ export function nextLook(wait: number): Promise<Look> {
 
 function setTimer(at: number): void {
   timer?.cancel();
-  const wait = Math.ceil(at - performance.now());
+  const wait = Math.ceil(at - realTime.now());
   // Not sooner than the end of this turn: what else is due in it joins.
   if (wait <= 0) {
-    const handle = setImmediate(lookForAll);
-    timer = { at, cancel: () => clearImmediate(handle) };
+    const handle = realTime.setImmediate(lookForAll);
+    timer = { at, cancel: () => realTime.clearImmediate(handle) };
   } else {
-    const handle = setTimeout(lookForAll, wait);
-    timer = { at, cancel: () => clearTimeout(handle) };
+    const handle = realTime.setTimeout(lookForAll, wait);
+    timer = { at, cancel: () => realTime.clearTimeout(handle) };
   }
 }
 
 function lookForAll(): void {
   timer = undefined;
-  const begun = performance.now();
+  const begun = realTime.now();
   const due = waiters.filter((waiter) => waiter.due <= begun + together);
   waiters = waiters.filter((waiter) => waiter.due > begun + together);
   const look = lookNow();
   for (const { resolve } of due) resolve(look);
-  setImmediate(() => {
-    cost = performance.now() - begun;
+  realTime.setImmediate(() => {
+    cost = realTime.now() - begun;
   });
   const next = Math.min(...waiters.map((waiter) => waiter.due));
   if (waiters.length > 0) setTimer(next);

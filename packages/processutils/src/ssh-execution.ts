@@ -1,4 +1,4 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { getLogger, realTime } from '@oslo-concurrency/core';
 import { checkSshCommand, type SshCommand, type SshExecuteOptions } from './check-ssh-command.js';
 import {
   type EndedCommandFacts,
@@ -27,14 +27,14 @@ export async function runSshExecute(
     throw new ProcessAbortedError({ ...facts, durationMs: 0 }, signal.reason);
   }
   getLogger().debug(`Running cmd (SSH): ${shown}`);
-  const start = performance.now();
+  const start = realTime.now();
   const stop = new StopRequest(checked.timeout, signal);
   const run = new RemoteRun(client, checked, (error) => stop.request({ why: 'failure', error }));
   try {
     const first = await Promise.race([run.ended, stop.requested]);
     if ('why' in first)
       throw stoppedError(first, checked, await run.stop(checked.killSignal, checked.killGrace), run, start);
-    const durationMs = performance.now() - start;
+    const durationMs = realTime.now() - start;
     const written = shownOutput(run, mask);
     if (first.failure !== undefined) {
       const description = `The command could not be started over SSH: ${mask(first.failure.message)}`;
@@ -84,7 +84,7 @@ function stoppedError(
 ): unknown {
   if (reason.why === 'failure') return reason.error;
   const written = shownOutput(run, mask);
-  const facts = { cmd: shown, ...written, pid: undefined, ...how, durationMs: performance.now() - start };
+  const facts = { cmd: shown, ...written, pid: undefined, ...how, durationMs: realTime.now() - start };
   if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
   return new ProcessTimeoutError({ ...facts, timeout });
 }

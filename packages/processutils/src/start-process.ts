@@ -20,8 +20,14 @@ export interface StartedProcess {
 // At the first command: it takes longer to load than all of ours.
 let loaded: typeof import('execa') | undefined;
 
-function loadExeca(): typeof import('execa') {
-  loaded ??= loadPackage<typeof import('execa')>(import.meta.url, 'execa');
+async function loadExeca(): Promise<typeof import('execa')> {
+  try {
+    loaded ??= loadPackage<typeof import('execa')>(import.meta.url, 'execa');
+  } catch (error) {
+    // Jest requires no ES modules before Node 24.9. What `import()` gives is the same, only later.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_REQUIRE_ESM') throw error;
+    loaded = await import('execa');
+  }
   return loaded;
 }
 
@@ -42,7 +48,7 @@ export async function startProcess(
   if ('problem' in descriptors) throw spawnFailure({ ...command, file: plan.file }, descriptors.problem);
   let started: StartedProcess | undefined;
   try {
-    const { execa } = loadExeca();
+    const { execa } = loaded ?? (await loadExeca());
     const child = execa(plan.file, plan.args, {
       ...(cwd === undefined ? {} : { cwd }),
       ...(uid === undefined ? {} : { uid }),

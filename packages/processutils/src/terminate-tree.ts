@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { forgetMarks } from './command-mark.js';
 import { lookCost, nextLook } from './shared-look.js';
 import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from './tree-hunt.js';
@@ -50,26 +51,26 @@ function endHunt(): void {
 }
 
 async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: number): Promise<Ending> {
-  const graceEnds = performance.now() + grace;
+  const graceEnds = realTime.now() + grace;
   let look = await nextLook(0);
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
     const found = hunt.signalMembers(killSignal, look);
     if (found === 'done') return { endedBy: killSignal, remaining: [] };
-    const now = performance.now();
+    const now = realTime.now();
     if (now >= graceEnds) break;
     if (found === 'disturbed') wait = 1;
     // On a machine with very many processes a look takes long; it shall not take more than a fifth of the time.
     look = await nextLook(Math.min(Math.max(wait, lookCost() * 4), graceEnds - now));
   }
-  const killingEnds = performance.now() + killingTime;
-  while (hunt.signalMembers('SIGKILL', look) !== 'done' && performance.now() < killingEnds) look = await nextLook(3);
+  const killingEnds = realTime.now() + killingTime;
+  while (hunt.signalMembers('SIGKILL', look) !== 'done' && realTime.now() < killingEnds) look = await nextLook(3);
   return { endedBy: 'SIGKILL', remaining: hunt.survivors() };
 }
 
 /** Keeps this process from ending by itself meanwhile: whoever is left would be left for good. */
 async function huntOn(hunt: TreeHunt): Promise<void> {
-  const end = performance.now() + afterHunt;
-  for (let wait = 10; !hunt.isOver && performance.now() < end; wait = Math.min(wait * 2, 200)) {
+  const end = realTime.now() + afterHunt;
+  for (let wait = 10; !hunt.isOver && realTime.now() < end; wait = Math.min(wait * 2, 200)) {
     hunt.signalMembers('SIGKILL', await nextLook(wait));
   }
 }

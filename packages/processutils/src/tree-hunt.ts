@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import type { ProcessEntry } from './process-table.js';
 import { mayBeSignalled, sendSignal } from './send-signal.js';
 import type { Look } from './shared-look.js';
@@ -119,7 +120,7 @@ export class TreeHunt {
 
   #hangs(entry: ProcessEntry): boolean {
     const since = this.#hanging.get(keyOf(entry));
-    return since !== undefined && performance.now() - since > hangingAfter;
+    return since !== undefined && realTime.now() - since > hangingAfter;
   }
 
   /** Says whether the look was disturbed and not yet so often in a row that it is believed all the same. */
@@ -173,7 +174,7 @@ export class TreeHunt {
     this.#members = [...members].filter(({ zombie }) => !zombie).sort((a, b) => a.start - b.start);
     for (const entry of this.#members) {
       if (!entry.uninterruptible) this.#hanging.delete(keyOf(entry));
-      else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), performance.now());
+      else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), realTime.now());
     }
     return look.disturbed || marked?.disturbed === true;
   }
