@@ -39,6 +39,8 @@ export default defineConfig({
           page('Share locks with Python', '/how-to/share-locks-with-python'),
           page('Hold between machines', '/how-to/hold-between-machines'),
           page('Run a command', '/how-to/run-a-command'),
+          page('Read the output of a command', '/how-to/read-the-output'),
+          page('Join commands', '/how-to/join-commands'),
           page('Test code that locks', '/how-to/test-code-that-locks'),
         ],
       },
