@@ -31,6 +31,8 @@ describe('the programs that run a command', () => {
   const trap = join(directory, 'trap');
   mkdirSync(trap);
   const traps = ['prlimit', 'sh', 'ps', 'kill', 'env', 'sudo'];
+  // The fixture itself runs `true`, wherever PATH finds it.
+  symlinkSync('/bin/true', join(trap, 'true'));
   for (const name of traps) program(`trap/${name}`, `#!/bin/sh\n: > ${directory}/ran-${name}\nexit 0\n`);
   const ran = (): string[] => traps.filter((name) => existsSync(join(directory, `ran-${name}`)));
   const calls = [
