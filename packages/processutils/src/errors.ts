@@ -137,7 +137,10 @@ export interface EndedCommandFacts {
   readonly pid: number | undefined;
   /** The last signal that was needed to end it; `undefined` when it had not been started, or had ended by itself. */
   readonly endedBy: NodeJS.Signals | undefined;
-  /** What could not be ended: still running processes of the command, and why. Empty when all is gone. */
+  /**
+   * What could not be ended: still running processes of the command, and why. Empty when a look at the machine's processes
+   * has shown that all is gone; an entry with pid 0 says why that is not known.
+   */
   readonly remaining: readonly SurvivingProcess[];
   /** How long it ran, in ms. */
   readonly durationMs: number;
@@ -229,7 +232,11 @@ function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stde
   const notTaken = 'before the given stream had taken its output, or a callback had ended';
   const notEnded = pid === undefined ? 'before it was started' : notTaken;
   const how = endedBy === undefined ? notEnded : `and was ended by ${endedBy}`;
-  const left = remaining.map(({ pid, name, reason }) => `${pid} (${name}: ${reason})`).join(', ');
+  // pid 0 is nobody: it is not known whether there is somebody.
+  const named = remaining.map(({ pid, name, reason }) =>
+    pid === 0 ? `${name}: ${reason}` : `${pid} (${name}: ${reason})`,
+  );
+  const left = named.join(', ');
   return [
     `${what} ${how}.${left === '' ? '' : ` Still running: ${left}.`}`,
     `Command: ${cmd}`,

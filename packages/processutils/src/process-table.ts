@@ -18,32 +18,20 @@ export interface ProcessEntry {
   readonly name: string;
 }
 
-/** What one look at the system found. */
-export interface ProcessTable {
-  readonly entries: readonly ProcessEntry[];
-  /** Some process ended while the table was being read; what it forked in that moment may be missing. */
-  readonly disturbed: boolean;
+/** All processes that this one may see; no entries at all where the system cannot be asked. */
+export function listProcesses(): ProcessEntry[] {
+  if (process.platform !== 'linux') return parsePs(runPs());
+  return listPids().flatMap((pid) => readProcess(pid) ?? []);
 }
 
-/** All processes that this one may see; no entries at all where the system cannot be asked. */
-export function listProcesses(): ProcessTable {
-  if (process.platform !== 'linux') return { entries: parsePs(runPs()), disturbed: false };
-  let names: string[];
+/** The pids of this moment; none where only whole tables are to be had. */
+export function listPids(): number[] {
+  if (process.platform !== 'linux') return [];
   try {
-    names = readdirSync('/proc');
+    return readdirSync('/proc').map(Number).filter(Number.isSafeInteger);
   } catch {
-    return { entries: [], disturbed: false };
+    return [];
   }
-  const entries: ProcessEntry[] = [];
-  let disturbed = false;
-  for (const name of names) {
-    const first = name.charCodeAt(0);
-    if (first < 0x30 || first > 0x39) continue;
-    const entry = readProcess(Number(name));
-    if (entry === undefined) disturbed = true;
-    else entries.push(entry);
-  }
-  return { entries, disturbed };
 }
 
 /** One process; `undefined` when there is none. */

@@ -1,33 +1,34 @@
 import { realTime } from '@oslo-concurrency/core';
 import { marksOf } from './command-mark.js';
-import { listProcesses, type ProcessEntry, type ProcessTable } from './process-table.js';
+import { findProcess, listPids, listProcesses, type ProcessEntry } from './process-table.js';
 import { withSpareDescriptor } from './spare-descriptors.js';
 
 /** One look at the processes of the machine, for all who asked for one. What was found can be asked for by what it shares. */
 export class Look {
-  /** Some process ended while the others were being read; what it forked in that moment may be missing. */
-  readonly disturbed: boolean;
   /** The system shows no processes (no /proc, no ps). */
   readonly blind: boolean;
-  readonly #entries: readonly ProcessEntry[];
-  readonly #byPid: ReadonlyMap<number, ProcessEntry>;
-  readonly #byParent: ReadonlyMap<number, readonly ProcessEntry[]>;
-  readonly #byGroup: ReadonlyMap<number, readonly ProcessEntry[]>;
-  readonly #bySession: ReadonlyMap<number, readonly ProcessEntry[]>;
+  readonly #entries: ProcessEntry[];
+  readonly #byPid = new Map<number, ProcessEntry>();
+  readonly #byParent = new Map<number, ProcessEntry[]>();
+  readonly #byGroup = new Map<number, ProcessEntry[]>();
+  readonly #bySession = new Map<number, ProcessEntry[]>();
   readonly #byMark = new Map<string, ProcessEntry[]>();
   /** How many of the entries, the youngest first, have been asked for their marks. */
   #asked = 0;
-  /** When the youngest process started that ended before it could be asked. */
-  #endedUnasked = -1;
+  /** Whether all that lived at the last listing were asked; `undefined` before that. */
+  #complete: boolean | undefined;
 
-  constructor({ entries, disturbed }: ProcessTable) {
-    this.disturbed = disturbed;
+  constructor(entries: readonly ProcessEntry[]) {
     this.blind = entries.length === 0;
     this.#entries = [...entries].sort((a, b) => b.start - a.start);
-    this.#byPid = new Map(entries.map((entry) => [entry.pid, entry]));
-    this.#byParent = grouped(entries, ({ parent }) => parent);
-    this.#byGroup = grouped(entries, ({ group }) => group);
-    this.#bySession = grouped(entries, ({ session }) => session);
+    for (const entry of entries) this.#add(entry);
+  }
+
+  #add(entry: ProcessEntry): void {
+    this.#byPid.set(entry.pid, entry);
+    push(this.#byParent, entry.parent, entry);
+    push(this.#byGroup, entry.group, entry);
+    push(this.#bySession, entry.session, entry);
   }
 
   process(pid: number): ProcessEntry | undefined {
@@ -47,36 +48,54 @@ export class Look {
   }
 
   /**
-   * The processes that carry a mark and started at `since` or later, and whether one of that age ended before it could be
-   * asked. A process is asked once a look, for all marks: that is two files to read, and most of what a look costs.
+   * The processes that carry a mark and started at `since` or later, and whether somebody may be missing. A process is
+   * asked once a look, for all marks: that is two files to read, and most of what a look costs.
    */
   carriersOf(mark: string, since: number): { readonly found: readonly ProcessEntry[]; readonly disturbed: boolean } {
     for (; this.#asked < this.#entries.length; this.#asked += 1) {
       const entry = this.#entries[this.#asked] as ProcessEntry;
       if (entry.start < since) break;
-      const marks = marksOf(entry);
-      if (marks === undefined) this.#endedUnasked = Math.max(this.#endedUnasked, entry.start);
-      for (const id of marks ?? []) {
-        const others = this.#byMark.get(id);
-        if (others === undefined) this.#byMark.set(id, [entry]);
-        else others.push(entry);
-      }
+      // Who has ended by now may have forked first.
+      if (!this.#ask(entry)) this.#complete = undefined;
     }
-    return { found: this.#byMark.get(mark) ?? [], disturbed: this.#endedUnasked >= since };
+    this.#complete ??= this.#addNewborns();
+    return { found: this.#byMark.get(mark) ?? [], disturbed: !this.#complete };
+  }
+
+  /**
+   * Reads who was born since the table was; says whether that makes it whole.
+   *
+   * Reading takes some ms, in which a process can fork and end, so that neither it nor its child is found. But whoever
+   * lives when the pids are listed again was read before, or is new, and is read now: who ended before that listing left
+   * nobody that it does not show. Only one that ends between this listing and its reading, a moment later, may have left
+   * somebody; then it is done again.
+   */
+  #addNewborns(): boolean {
+    for (let again = 0; again < 5; again += 1) {
+      let whole = true;
+      for (const pid of listPids()) {
+        if (this.#byPid.has(pid)) continue;
+        const entry = findProcess(pid);
+        if (entry !== undefined) this.#add(entry);
+        if (entry === undefined || !this.#ask(entry)) whole = false;
+      }
+      if (whole) return true;
+    }
+    return false;
+  }
+
+  /** Notes the marks of a process; `false` when it ended before. */
+  #ask(entry: ProcessEntry): boolean {
+    const marks = marksOf(entry);
+    for (const id of marks ?? []) push(this.#byMark, id, entry);
+    return marks !== undefined;
   }
 }
 
-function grouped(
-  entries: readonly ProcessEntry[],
-  by: (entry: ProcessEntry) => number,
-): Map<number, readonly ProcessEntry[]> {
-  const groups = new Map<number, ProcessEntry[]>();
-  for (const entry of entries) {
-    const group = groups.get(by(entry));
-    if (group === undefined) groups.set(by(entry), [entry]);
-    else group.push(entry);
-  }
-  return groups;
+function push<K>(groups: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [entry]);
+  else group.push(entry);
 }
 
 /** Looks at once, for one who does not wait for others. */

@@ -55,7 +55,7 @@ async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: numbe
   let look = await nextLook(0);
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
     const found = hunt.signalMembers(killSignal, look);
-    if (found === 'done') return { endedBy: killSignal, remaining: [] };
+    if (found === 'done') return { endedBy: killSignal, remaining: hunt.survivors() };
     const now = realTime.now();
     if (now >= graceEnds) break;
     if (found === 'disturbed') wait = 1;

@@ -5,10 +5,11 @@ import type { Look } from './shared-look.js';
 
 /** A process of a command that could not be ended. */
 export interface SurvivingProcess {
+  /** 0 when it is not known whether there is one. */
   readonly pid: number;
-  /** The kernel's name of it, at most 15 characters. */
+  /** The kernel's name of it, at most 15 characters; `unknown` when it is not known whether there is one. */
   readonly name: string;
-  /** Why: `not permitted`, `hangs in the kernel` or `still running`. */
+  /** Why: `not permitted`, `hangs in the kernel` or `still running`; or why it is not known. */
   readonly reason: string;
 }
 
@@ -37,8 +38,12 @@ export type PrivilegedSignal = (pids: readonly number[], signal: NodeJS.Signals)
 // A killed process that is uninterruptible for so long, at every look, hangs; a moment of it is part of dying.
 const hangingAfter = 65;
 
-// How many looks in a row may find nobody and be disturbed before the last of them is believed.
+// After how many looks in a row that found nobody and were disturbed the group is hit as a whole.
 const disturbedLooks = 5;
+
+// Why nothing is known, when nothing was found.
+const disturbedLook = 'processes ended at every look, and may have forked before';
+const blindLook = 'the processes of this machine cannot be listed: one that left the group of the command is not seen';
 
 /** Looks for the processes of a command and signals them; see `terminateTree` for why nobody escapes. */
 export class TreeHunt {
@@ -55,6 +60,8 @@ export class TreeHunt {
   #groupIsOurs = false;
   #groupKilled = false;
   #zombiesInGroup = false;
+  /** Why the last look, which found nobody, does not prove that nobody is left. */
+  #doubt: string | undefined;
   /** How many looks in a row found nobody and were disturbed. */
   #disturbed = 0;
 
@@ -93,8 +100,8 @@ export class TreeHunt {
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
     this.#over = !disturbed && left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
-    if (disturbed && this.#members.length === 0) return 'disturbed';
-    return left.length === 0 ? 'done' : 'more';
+    if (left.length > 0) return 'more';
+    return disturbed ? 'disturbed' : 'done';
   }
 
   /** Whether the last look found nobody who could still be ended. */
@@ -102,12 +109,15 @@ export class TreeHunt {
     return this.#over;
   }
 
-  /** The members of the last look, but for the dead. */
+  /** The members of the last look, but for the dead; and that there may be more, if that look does not exclude it. */
   survivors(): SurvivingProcess[] {
-    return this.#left().map((entry) => {
+    const left = this.#left().map((entry) => {
       const running = this.#hangs(entry) ? 'hangs in the kernel' : 'still running';
       return { pid: entry.pid, name: entry.name, reason: this.#refused.has(entry.pid) ? 'not permitted' : running };
     });
+    return this.#doubt === undefined || left.length > 0
+      ? left
+      : [...left, { pid: 0, name: 'unknown', reason: this.#doubt }];
   }
 
   /**
@@ -123,30 +133,26 @@ export class TreeHunt {
     return since !== undefined && realTime.now() - since > hangingAfter;
   }
 
-  /** Says whether the look was disturbed and not yet so often in a row that it is believed all the same. */
+  /** Says whether the look was disturbed: whoever it did not find may be there all the same. */
   #lookAt(look: Look): boolean {
     const disturbed = look.blind ? this.#lookBlindly() : this.#lookAmong(look);
-    if (this.#members.length > 0) {
-      this.#disturbed = 0;
-      return false;
-    }
-    if (!disturbed) {
-      this.#groupIsOurs = false;
-      return false;
-    }
-    this.#disturbed += 1;
-    if (this.#disturbed < disturbedLooks) return true;
-    this.#disturbed = 0;
+    this.#doubt = look.blind ? blindLook : disturbed ? disturbedLook : undefined;
+    const nobody = this.#members.length === 0;
+    if (nobody && !disturbed) this.#groupIsOurs = false;
+    this.#disturbed = nobody && disturbed ? this.#disturbed + 1 : 0;
+    if (this.#disturbed === 0 || this.#disturbed % disturbedLooks !== 0) return disturbed;
     // Processes that live for less than a look takes: the group can still be hit as a whole, unless it was already,
     // after which all in it are dead, or all that is left in it are zombies.
     if (this.#groupIsOurs && !this.#groupKilled && !this.#zombiesInGroup) this.#lookBlindly();
-    return false;
+    return true;
   }
 
-  /** Finds the members in a look; says whether a process ended in it that could have been one. */
+  /** Finds the members in a look; says whether somebody who lives may be missing in it. */
   #lookAmong(look: Look): boolean {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
+    // First of all, since it completes the look.
+    const marked = mark === undefined ? undefined : look.carriersOf(mark, since);
     // Nobody of the command is older than the command. The machine's first process and those that called for the command
     // cannot be of it, whatever a table says that was read while they changed.
     const members = new Set<ProcessEntry>();
@@ -161,7 +167,6 @@ export class TreeHunt {
       const entry = look.process(pid);
       if (entry?.start === start) join(entry);
     }
-    const marked = mark === undefined ? undefined : look.carriersOf(mark, since);
     marked?.found.forEach(join);
     // Once ours it stays ours until it is seen empty: nobody else can have its number before.
     if (ownGroup && [...members].some((entry) => entry.group === root?.pid)) this.#groupIsOurs = true;
@@ -176,7 +181,7 @@ export class TreeHunt {
       if (!entry.uninterruptible) this.#hanging.delete(keyOf(entry));
       else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), realTime.now());
     }
-    return look.disturbed || marked?.disturbed === true;
+    return marked?.disturbed === true;
   }
 
   /** Where the system shows no processes (no /proc, Windows): the root, and the group by its number. */

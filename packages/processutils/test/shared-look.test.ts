@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { execute, ProcessAbortedError } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMark, forgetMarks } from '../src/command-mark.js';
-import { findProcess, type ProcessEntry } from '../src/process-table.js';
+import { findProcess, listProcesses, type ProcessEntry } from '../src/process-table.js';
 import { Look, lookNow, nextLook } from '../src/shared-look.js';
 import { TreeHunt } from '../src/tree-hunt.js';
 import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
@@ -81,25 +81,38 @@ describe('a look at the processes', () => {
     expect(look.carriersOf(older.id, first.start).found.map(({ pid }) => pid)).toEqual([first.pid]);
   });
 
-  it('is disturbed for those whose process it may be that ended before it was asked for its mark', () => {
-    const look = new Look({ entries: [entryOf({ pid: nobody, start: 500 })], disturbed: false });
-    expect(look.carriersOf('1', 501)).toEqual({ found: [], disturbed: false });
-    expect(look.carriersOf('1', 500)).toEqual({ found: [], disturbed: true });
-    expect(look.carriersOf('1', 501).disturbed).toBe(false);
+  it('G29 finds who was born while the others were read, child of one that ended meanwhile or not', async () => {
+    const mark = createMark();
+    const read = listProcesses();
+    const born = await sleeper(mark.environment({}));
+    const look = new Look([...read, entryOf({ pid: nobody, start: born.start })]);
+    const { found, disturbed } = look.carriersOf(mark.id, 0);
+    expect([found.map(({ pid }) => pid), disturbed]).toEqual([[born.pid], false]);
   });
 });
 
+/** One in which processes ended faster than they could be read. */
+class DisturbedLook extends Look {
+  override carriersOf() {
+    return { found: [], disturbed: true };
+  }
+}
+
 describe('a hunt', () => {
   const root = { pid: nobody, start: 1000 };
-  const hunt = (): TreeHunt => new TreeHunt({ root, ownGroup: true, mark: undefined }, undefined);
+  const hunt = (): TreeHunt => new TreeHunt({ root, ownGroup: true, mark: '1' }, undefined);
   const stranger = entryOf({ pid: nobody + 1, start: 999 });
 
   it('that finds nobody in a disturbed look is not over, and is over in the next one that is undisturbed', () => {
     const hunting = hunt();
-    expect(hunting.signalMembers('SIGTERM', new Look({ entries: [stranger], disturbed: true }))).toBe('disturbed');
+    expect(hunting.signalMembers('SIGTERM', new DisturbedLook([stranger]))).toBe('disturbed');
     expect(hunting.isOver).toBe(false);
-    expect(hunting.signalMembers('SIGTERM', new Look({ entries: [stranger], disturbed: false }))).toBe('done');
+    expect(hunting.survivors()).toEqual([
+      { pid: 0, name: 'unknown', reason: expect.stringMatching(/ended at every look/) },
+    ]);
+    expect(hunting.signalMembers('SIGTERM', new Look([stranger]))).toBe('done');
     expect(hunting.isOver).toBe(true);
+    expect(hunting.survivors()).toEqual([]);
   });
 
   it('finds the children of children, whatever the order of the list', () => {
@@ -110,7 +123,7 @@ describe('a hunt', () => {
       [stranger, entryOf(root), child, grandchild],
     ]) {
       const hunting = hunt();
-      expect(hunting.signalMembers('SIGTERM', new Look({ entries, disturbed: false }))).toBe('more');
+      expect(hunting.signalMembers('SIGTERM', new Look(entries))).toBe('more');
       expect(hunting.survivors().map(({ pid }) => pid)).toEqual([nobody, nobody + 2, nobody + 3]);
     }
   });
@@ -118,7 +131,7 @@ describe('a hunt', () => {
   it('takes nobody who is older than the command, child or not', () => {
     const older = entryOf({ pid: nobody + 2, parent: nobody, group: nobody, session: nobody, start: 999 });
     const hunting = hunt();
-    hunting.signalMembers('SIGTERM', new Look({ entries: [entryOf(root), older], disturbed: false }));
+    hunting.signalMembers('SIGTERM', new Look([entryOf(root), older]));
     expect(hunting.survivors().map(({ pid }) => pid)).toEqual([nobody]);
   });
 });

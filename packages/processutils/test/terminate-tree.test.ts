@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fixture, killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './processes.js';
@@ -63,6 +64,18 @@ describe('ending a command', () => {
     expect(aliveBefore).toBeGreaterThan(0);
     expect(error.remaining).toEqual([]);
     await nothingIsLeft();
+  });
+
+  it('G29 says that nothing is left of a program that goes on in new sessions only when nothing is', async () => {
+    for (let run = 0; run < 8; run += 1) {
+      const { error } = await endWhenReady('hops.py', ['20', '50']);
+      const unknown = error.remaining.some(({ name }) => name === 'unknown');
+      for (let look = 0; look < 5 && !unknown; look += 1) {
+        expect(processesWith(`hops.py\0${token}`)).toEqual([]);
+        await turn();
+      }
+      await nothingIsLeft();
+    }
   });
 
   it('G23 settles by timeout + grace + 200 ms and carries the partial output', async () => {
