@@ -11,6 +11,7 @@ import { hidden } from './hidden-value.js';
 import { checkKillSignal } from './kill-signal.js';
 import { withLocalPrograms } from './local-programs.js';
 import { checkLogErrors, checkLogging } from './log-policy.js';
+import { checkMasked } from './masked-misuse.js';
 import {
   checkDuration,
   checkFlag,
@@ -27,6 +28,7 @@ import { isRead, outputPlan } from './output-plan.js';
 import { checkLimits } from './process-limits.js';
 import { neededRootHelper } from './root-helper.js';
 import { type Masker, masker } from './secrets.js';
+import { shownCommand } from './shown-command.js';
 
 // A record, not a list, so that the compiler tells when one is missing.
 const optionNames: Readonly<Record<OptionName, true>> = {
@@ -76,11 +78,7 @@ export function checkCommand(file: unknown, args: unknown, options: unknown): Co
   const secrets = checkStrings('secrets', (options as { secrets?: unknown }).secrets);
   const words = checkWords(file, args);
   const mask = masker([...secrets, ...words.flatMap((word) => (word.secret ? [word.text] : []))]);
-  try {
-    return commandOf(words, options, mask);
-  } catch (error) {
-    throw error instanceof InvalidArgumentError || error instanceof UnknownArgumentError ? masked(error, mask) : error;
-  }
+  return checkMasked(mask, Object.keys(optionNames), () => commandOf(words, options, mask));
 }
 
 function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, mask: Masker): Command {
@@ -103,7 +101,7 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
   return {
     file: program.text,
     args: args.map(({ text }) => text),
-    shown: mask([...front, ...words.map(({ text, secret }) => (secret ? '***' : text))].join(' ')),
+    shown: shownCommand([...front.map((text) => ({ text, secret: false })), ...words], front.length, mask),
     mask,
     cwd,
     env: checkFlag('preferLocal', given.preferLocal) ? withLocalPrograms(env, cwd) : env,
@@ -149,14 +147,4 @@ function checkShell(value: unknown): string | undefined {
   if (value === true) return '/bin/sh';
   if (typeof value !== 'string') throw new InvalidArgumentError('shell', 'a boolean or the path of a shell', value);
   return checkPath('shell', value);
-}
-
-/** The same error, should a secret have come to stand in a wrong place: as an option's name, or as its value. */
-function masked<E extends InvalidArgumentError | UnknownArgumentError>(error: E, mask: Masker): Error {
-  const { option, expected, received } = error;
-  if (mask.longest === 0 || (typeof received !== 'object' && mask(error.message) === error.message)) return error;
-  // The message of an object shows its fields, and `received` hands over all that is below.
-  const shown = typeof received === 'string' ? mask(received) : hidden(received);
-  if (error instanceof UnknownArgumentError) return new UnknownArgumentError(shown, Object.keys(optionNames));
-  return new InvalidArgumentError(mask(option), expected, shown);
 }

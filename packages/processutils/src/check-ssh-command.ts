@@ -3,6 +3,7 @@ import type { ExecuteOptions } from './command.js';
 import { InvalidArgumentError, UnknownArgumentError } from './errors.js';
 import { hidden } from './hidden-value.js';
 import { checkRemoteKillSignal } from './kill-signal.js';
+import { checkOptions } from './masked-misuse.js';
 import type { Masker } from './secrets.js';
 import type { SshClient } from './ssh-execute.js';
 
@@ -54,8 +55,14 @@ const shared = [
   'all',
 ] as const;
 
+const names: readonly string[] = [...shared, 'sanitizeStdout'];
+
 /** Turns what the user gave into an {@link SshCommand}, or throws before anything is sent. */
 export function checkSshCommand(client: SshClient, text: string, options: SshExecuteOptions): SshCommand {
+  return checkOptions(options, names, () => sshCommandOf(client, text, options));
+}
+
+function sshCommandOf(client: SshClient, text: string, options: SshExecuteOptions): SshCommand {
   if (typeof client !== 'object' || client === null || typeof client.exec !== 'function') {
     throw new InvalidArgumentError('client', 'a connected client of the ssh2 package', typeof client);
   }
@@ -72,7 +79,7 @@ export function checkSshCommand(client: SshClient, text: string, options: SshExe
   }
   for (const name of Object.keys(given)) {
     if (name in Object.fromEntries(refused) || (shared as readonly string[]).includes(name)) continue;
-    throw new UnknownArgumentError(name, [...shared, 'sanitizeStdout']);
+    throw new UnknownArgumentError(name, names);
   }
   const checked = checkCommand(text, [], Object.fromEntries(shared.map((name) => [name, given[name]])));
   const { shown, mask, accepts, binary, timeout, killGrace, signal, stdout } = checked;

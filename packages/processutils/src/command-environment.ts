@@ -9,7 +9,9 @@ export function checkEnvironment(env: unknown, extend: boolean): Record<string, 
   for (const [name, value] of Object.entries(env ?? {})) {
     // `A=B` as a name would set A, to a value that nobody gave it.
     if (name === '' || /[=\0]/.test(name)) {
-      throw new InvalidArgumentError('env', 'an object whose keys are not empty and have neither = nor NUL', name);
+      // What follows is a value, and may be a secret.
+      const shown = `${name.replace(/[=\0].*/s, '')}…`;
+      throw new InvalidArgumentError('env', 'an object whose keys are not empty and have neither = nor NUL', shown);
     }
     if (value !== undefined && (typeof value !== 'string' || value.includes('\0'))) {
       throw new InvalidArgumentError(`env.${name}`, 'a string without NUL', hidden(value));

@@ -1,7 +1,7 @@
-import { passwordShapes, type Span } from './password-shapes.js';
+import { type PasswordShape, passwordShapes, type Span } from './password-shapes.js';
 import { foldCase } from './text-scanning.js';
 
-/** oslo.utils' keys, in its order, which matters: each key's shapes are masked before the next key is looked for. */
+/** The keys of oslo.utils 10.1.1, in its order, which matters: each key's shapes are masked before the next key is looked for. */
 export const sanitizedKeys: readonly string[] = [
   'adminpass',
   'admin_pass',
@@ -37,19 +37,25 @@ export const sanitizedKeys: readonly string[] = [
   'migrationsshkey',
   'cephmdskey',
   'cephmonkey',
+  'chapsecret',
 ];
 
 /**
  * The text with the values of passwords, tokens and keys replaced by `secret`.
  *
- * Gives what `oslo_utils.strutils.mask_password` (6.0.1) gives, for every text, in time linear in its length: no
- * regular expression is involved. It knows 34 key names in assignments, command line flags, JSON, XML and Python
+ * Gives what `oslo_utils.strutils.mask_password` (10.1.1) gives, for every text, in time linear in its length: no
+ * regular expression is involved. It knows 35 key names in assignments, command line flags, JSON, XML and Python
  * reprs; it cannot know a secret that has no such name beside it. `secret` is taken literally, a backslash too.
  *
  * @example
  * maskPassword("{'adminPass': 'hunter2'}"); // "{'adminPass': '***'}"
  */
 export function maskPassword(text: string, secret = '***'): string {
+  return maskKeys(text, secret, passwordShapes);
+}
+
+/** The same, for some of the ways of writing. */
+export function maskKeys(text: string, secret: string, shapes: readonly PasswordShape[]): string {
   let masked = text;
   let folded: string | undefined;
   let mentioned = keysIn(masked, sanitizedKeys);
@@ -57,7 +63,7 @@ export function maskPassword(text: string, secret = '***'): string {
     // oslo's own test whether the key is there at all; it folds less than its patterns do.
     if (!mentioned.has(key)) continue;
     const before = masked;
-    for (const shape of passwordShapes) {
+    for (const shape of shapes) {
       folded ??= foldCase(masked);
       const replaced = replaceSpans(masked, shape(folded, key), secret);
       if (replaced === undefined) continue;
@@ -74,6 +80,11 @@ export function maskPassword(text: string, secret = '***'): string {
 // no more than once a piece, and pieces so small are freed at once, which larger ones are not. Each begins with the end
 // of the one before, so that no key is lost between two.
 const pieceLength = 32 * 1024;
+
+/** Whether one of the keys is in the text. */
+export function mentionsKey(text: string): boolean {
+  return keysIn(text, sanitizedKeys).size > 0;
+}
 
 function keysIn(text: string, keys: readonly string[]): ReadonlySet<string> {
   const overlap = Math.max(0, ...keys.map((key) => key.length)) - 1;

@@ -1,14 +1,17 @@
 import { constants } from 'node:buffer';
+import { openValue, withoutOpenStart } from './open-value.js';
 import type { Masker } from './secrets.js';
 import { decodeText, encodeText, incompleteTail } from './text-decoding.js';
 
-/** Collects what a stream brings. `bytes` and `text` may each be called once, at the end. */
+/** Collects what a stream brings. One of `bytes`, `text` and `shown` may be called, once, at the end. */
 export interface OutputCapture {
   add(chunk: Buffer): void;
   bytes(): Buffer;
   text(): string;
-  /** The text for an error or a log. */
+  /** The text for an error or a log. Of a long one nothing is held more than twice, for a moment. */
   shown(mask: Masker): string;
+  /** The text as data of which a secret is masked. */
+  sanitized(mask: Masker): string;
   /** How many bytes were not kept, because of a limit. */
   readonly leftOut: number;
 }
@@ -45,7 +48,11 @@ class BytesCapture implements OutputCapture {
   }
 
   shown(mask: Masker): string {
-    return mask(this.text());
+    return mask.parts(decodedParts(this.#chunks));
+  }
+
+  sanitized(mask: Masker): string {
+    return mask.data(this.text());
   }
 }
 
@@ -61,7 +68,8 @@ function tooLong(): RangeError {
 /** Everything, as text: decoded piece by piece, so that bytes and text of a large output are never both in memory. */
 class TextCapture implements OutputCapture {
   readonly leftOut = 0;
-  #text = '';
+  #texts: string[] = [];
+  #length = 0;
   #chunks: Buffer[] = [];
   #pending = 0;
 
@@ -73,15 +81,19 @@ class TextCapture implements OutputCapture {
     const cut = piece.length - incompleteTail(piece);
     const text = decodeText(piece.subarray(0, cut));
     // What is decoded at the end has to find room too.
-    if (this.#text.length + text.length > constants.MAX_STRING_LENGTH - decodeAt) throw tooLong();
-    this.#text += text;
+    if (this.#length + text.length > constants.MAX_STRING_LENGTH - decodeAt) throw tooLong();
+    this.#texts.push(text);
+    this.#length += text.length;
     const rest = Buffer.from(piece.subarray(cut));
     this.#chunks = [rest];
     this.#pending = rest.length;
   }
 
   text(): string {
-    return this.#text + decodeText(Buffer.concat(this.#chunks));
+    // Not `join`, which copies: a text that nobody looks into stays as it came.
+    let text = '';
+    for (const part of this.#parts()) text += part;
+    return text;
   }
 
   bytes(): Buffer {
@@ -89,8 +101,37 @@ class TextCapture implements OutputCapture {
   }
 
   shown(mask: Masker): string {
-    return mask(this.text());
+    return mask.parts(this.#parts());
   }
+
+  sanitized(mask: Masker): string {
+    return mask.data(this.text());
+  }
+
+  *#parts(): Generator<string> {
+    const texts = this.#texts.reverse();
+    this.#texts = [];
+    for (let part = texts.pop(); part !== undefined; part = texts.pop()) yield part;
+    yield decodeText(Buffer.concat(this.#chunks));
+  }
+}
+
+/** The text of these pieces, which are taken out of the list as they are decoded. */
+function* decodedParts(chunks: Buffer[]): Generator<string> {
+  chunks.reverse();
+  let begun: Buffer[] = [];
+  let length = 0;
+  for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
+    begun.push(chunk);
+    length += chunk.length;
+    if (length < decodeAt) continue;
+    const piece = Buffer.concat(begun);
+    const cut = piece.length - incompleteTail(piece);
+    yield decodeText(piece.subarray(0, cut));
+    begun = [Buffer.from(piece.subarray(cut))];
+    length = piece.length - cut;
+  }
+  yield decodeText(Buffer.concat(begun));
 }
 
 /**
@@ -155,15 +196,23 @@ class BoundedCapture implements OutputCapture {
   }
 
   // A secret that the cut goes through is no longer recognised, nor is a value that the cut parted from its key. So
-  // as many characters as the longest secret has, and what remains of the line, are shown on neither side of the cut.
+  // as many characters as the longest secret has, and what remains of the line, are shown on neither side of the cut; and
+  // of a value with several lines nothing.
   shown(mask: Masker): string {
     const [head, tail] = this.#parts();
-    if (this.leftOut === 0) return mask(decodeText(Buffer.concat([head, tail])));
+    if (this.leftOut === 0) return mask.parts(decodedParts([head, tail]));
     const before = decodeText(head);
     const after = decodeText(tail);
     const lineStart = before.lastIndexOf('\n', before.length - 1 - mask.longest) + 1;
     const lineEnd = after.indexOf('\n', mask.longest);
-    return this.#joined(mask(before.slice(0, lineStart)), lineEnd < 0 ? '' : mask(after.slice(lineEnd)));
+    const open = openValue(before);
+    const shownHead = mask(before.slice(0, Math.min(lineStart, open?.from ?? lineStart)));
+    const shownTail = lineEnd < 0 ? '' : mask(withoutOpenStart(after.slice(lineEnd), open));
+    return this.#joined(shownHead, shownTail);
+  }
+
+  sanitized(mask: Masker): string {
+    return this.leftOut === 0 ? mask.data(this.text()) : this.shown(mask);
   }
 
   #joined(head: string, tail: string): string {

@@ -180,8 +180,8 @@ const wildcard: PasswordShape = function* (text, key) {
   }
 };
 
-/** The ways of writing, in oslo.utils' order. */
-export const passwordShapes: readonly PasswordShape[] = [
+/** The ways of writing, in oslo.utils' order, but for the one that depends on how the whole text ends. */
+export const lineShapes: readonly PasswordShape[] = [
   quotedValue(bothQuotes, true),
   quotedValue('"', true),
   quotedValue("'", true),
@@ -193,5 +193,7 @@ export const passwordShapes: readonly PasswordShape[] = [
   argumentList,
   flagAfterKey,
   assignment,
-  wildcard,
 ];
+
+/** All ways of writing, in oslo.utils' order. */
+export const passwordShapes: readonly PasswordShape[] = [...lineShapes, wildcard];

@@ -7,7 +7,6 @@ import {
   ProcessExecutionError,
   ProcessTimeoutError,
 } from './errors.js';
-import type { OutputCapture } from './output-capture.js';
 import { RemoteRun } from './remote-run.js';
 import type { Masker } from './secrets.js';
 import { type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
@@ -35,7 +34,7 @@ export async function runSshExecute(
     if ('why' in first)
       throw stoppedError(first, checked, await run.stop(checked.killSignal, checked.killGrace), run, start);
     const durationMs = realTime.now() - start;
-    const written = shownOutput(run, mask);
+    const written = () => shownOutput(run, mask);
     if (first.failure !== undefined) {
       const description = `The command could not be started over SSH: ${mask(first.failure.message)}`;
       throw new ProcessExecutionError(
@@ -47,19 +46,20 @@ export async function runSshExecute(
     if (exitCode === undefined && endSignal !== undefined) {
       const which = endSignal === 'unknown' ? 'a signal, and the server did not say which' : `the signal ${endSignal}`;
       const description = `The command was ended by ${which}.`;
-      throw new ProcessExecutionError({ ...written, cmd: shown, description, signal: endSignal, durationMs });
+      throw new ProcessExecutionError({ ...written(), cmd: shown, description, signal: endSignal, durationMs });
     }
-    if (exitCode === undefined) throw new SshOutcomeUnknownError({ cmd: shown, ...written, durationMs });
+    if (exitCode === undefined) throw new SshOutcomeUnknownError({ cmd: shown, ...written(), durationMs });
     getLogger().debug(`Result was ${exitCode}`);
     if (!checked.accepts(exitCode)) {
-      throw new ProcessExecutionError({ ...written, exitCode, cmd: shown, signal: endSignal, durationMs });
+      throw new ProcessExecutionError({ ...written(), exitCode, cmd: shown, signal: endSignal, durationMs });
     }
-    const stdout = checked.sanitizeStdout ? written.stdout : undefined;
-    const { all } = written;
+    const stdout = checked.sanitizeStdout ? run.stdout.sanitized(mask) : run.stdout.text();
+    const stderr = run.stderr.sanitized(mask);
+    const all = run.order?.weave(checked.sanitizeStdout ? stdout : mask.data(stdout), stderr);
     return {
-      stdout: output(stdout, run.stdout, checked.binary),
-      stderr: output(written.stderr, run.stderr, checked.binary),
-      ...(all === undefined ? {} : { all: checked.binary ? Buffer.from(encodeText(all)) : all }),
+      stdout: output(stdout, checked.binary),
+      stderr: output(stderr, checked.binary),
+      ...(all === undefined ? {} : { all: output(all, checked.binary) }),
       exitCode,
       durationMs,
       command: shown,
@@ -95,7 +95,6 @@ function maskedCopy(error: Error, mask: (text: string) => string): Error {
   return copy;
 }
 
-function output(masked: string | undefined, capture: OutputCapture, binary: boolean): Output {
-  const text = masked ?? capture.text();
+function output(text: string, binary: boolean): Output {
   return binary ? Buffer.from(encodeText(text)) : text;
 }

@@ -2,6 +2,8 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { execute } from './execute.js';
+import { hidden } from './hidden-value.js';
+import { checkOptions } from './masked-misuse.js';
 
 /** Options of {@link trycmd}: those of `execute`, text only, and one more. */
 export interface TrycmdOptions extends Omit<ExecuteOptions, 'binary'> {
@@ -34,14 +36,16 @@ export async function trycmd(
   args: readonly CommandArgument[] = [],
   options: TrycmdOptions = {},
 ): Promise<TrycmdResult> {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError('options', 'an object', options);
-  }
-  const { discardWarnings = false, ...rest } = options;
-  if (typeof discardWarnings !== 'boolean') {
-    throw new InvalidArgumentError('discardWarnings', 'a boolean', discardWarnings);
-  }
-  if ('binary' in rest) throw new InvalidArgumentError('binary', 'left out: trycmd gives text', rest.binary);
+  const discardWarnings = checkOptions(options, [], () => {
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidArgumentError('options', 'an object', hidden(options));
+    }
+    if ('binary' in options) throw new InvalidArgumentError('binary', 'left out: trycmd gives text', options.binary);
+    const { discardWarnings: value = false } = options;
+    if (typeof value !== 'boolean') throw new InvalidArgumentError('discardWarnings', 'a boolean', value);
+    return value;
+  });
+  const { discardWarnings: _, ...rest } = options;
   try {
     const { stdout, stderr, all, extraOutput } = await execute(file, args, rest);
     return result(rest, stdout, discardWarnings ? '' : stderr, discardWarnings ? stdout : all, extraOutput);

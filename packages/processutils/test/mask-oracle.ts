@@ -6,6 +6,8 @@ import { fixture } from './processes.js';
 /** oslo.utils in a Python process that stays: asked for many texts at once, it answers in their order. */
 export interface MaskOracle {
   readonly version: string;
+  /** Its keys, in its order, with those that later versions added. */
+  readonly keys: readonly string[];
   mask(texts: readonly string[]): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -25,6 +27,7 @@ export async function startMaskOracle(): Promise<MaskOracle> {
   const next = async (): Promise<string> => JSON.parse((await lines.next()).value as string) as string;
   return {
     version: await next(),
+    keys: (await next()).split(' '),
     async mask(texts) {
       child.stdin.write(texts.map((text) => `${asciiJson(text)}\n`).join(''));
       const masked: string[] = [];

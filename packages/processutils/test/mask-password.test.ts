@@ -1,16 +1,17 @@
 import { maskPassword } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sanitizedKeys } from '../src/mask-password.js';
 import { type MaskOracle, oracleIsInstalled, startMaskOracle } from './mask-oracle.js';
 
-// From oslo.utils 6.0.1, the version that maskPassword follows; its own list is compared in the first test.
+// From oslo.utils 10.1.1, the version that maskPassword follows.
 const keys = [
   ...['adminpass', 'admin_pass', 'password', 'admin_password', 'auth_token', 'new_pass', 'auth_password', 'secret'],
   ...['secret_uuid', 'sys_pswd', 'token', 'configdrive', 'chappassword', 'encrypted_key', 'private_key', 'fernetkey'],
   ...['sslkey', 'passphrase', 'cephclusterfsid', 'octaviaheartbeatkey', 'rabbitcookie', 'cephmanilaclientkey'],
   ...['pacemakerremoteauthkey', 'designaterndckey', 'cephadminkey', 'heatauthencryptionkey', 'cephclientkey'],
   ...['keystonecredential', 'barbicansimplecryptokek', 'cephrgwkey', 'swifthashsuffix', 'migrationsshkey'],
-  ...['cephmdskey', 'cephmonkey'],
+  ...['cephmdskey', 'cephmonkey', 'chapsecret'],
 ];
 
 const upperCase = (text: string): string => text.toUpperCase();
@@ -82,6 +83,7 @@ describe('maskPassword', () => {
     ['<adminPass>x y</adminPass>', '<adminPass>***</adminPass>'],
     ['{"auth_token": "abc"}', '{"auth_token": "***"}'],
     ["['cmd', '--password', '--flag', u'abc']", "['cmd', '--password', '--flag', u'***']"],
+    ['--chapsecret s3cret', '--chapsecret ***'],
     ['nothing to see', 'nothing to see'],
   ])('%s becomes %s', (given, masked) => expect(maskPassword(given)).toBe(masked));
 
@@ -128,6 +130,8 @@ describe.skipIf(!oracleIsInstalled())("maskPassword and oslo.utils (Debian's pyt
   it('G24 is compared with version 6.0.1 or later', () => {
     console.log(`oracle: oslo.utils ${oracle.version}`);
     expect(Number(oracle.version.split('.')[0])).toBeGreaterThanOrEqual(6);
+    expect(sanitizedKeys).toEqual(oracle.keys);
+    expect([...keys].sort()).toEqual([...oracle.keys].sort());
   });
 
   it('G24 masks exactly what oslo.utils masks, in generated and mutated texts', async () => {

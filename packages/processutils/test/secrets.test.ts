@@ -8,7 +8,10 @@ import {
   isSecretArgument,
   LogErrors,
   ProcessExecutionError,
+  type SshClient,
   secret,
+  sshExecute,
+  trycmd,
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -213,6 +216,45 @@ describe('secrets', () => {
     const given = { ...options, secrets: ['Zq7hidden'] } as ExecuteOptions;
     const error = await execute('true', [], given).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    expect(everythingIn(error)).not.toContain('Zq7');
+  });
+
+  it.each([
+    ['the name of a variable', { env: { 'PASSWORD=Zq7x': '' } }],
+    ['the name of a variable, after NUL', { env: { 'A\0Zq7x': '' } }],
+    ['a value beside a key', { cwd: 'password=Zq7x\0' }],
+    ['an object', { signal: { password: 'Zq7x' } }],
+  ])('G24 that nobody named is not shown when it stands in %s that is refused', async (_what, options) => {
+    for (const run of [execute, trycmd]) {
+      const error = await run('true', [], options as ExecuteOptions).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+      expect(everythingIn(error)).not.toContain('Zq7');
+    }
+  });
+
+  it('the name of a refused variable is shown up to what may be a value', async () => {
+    const error = await execute('true', [], { env: { 'PASSWORD=x': '' } }).catch((reason: unknown) => reason);
+    expect((error as Error).message).toMatch(/^env must be .*; got 'PASSWORD…'/);
+  });
+
+  const client = { exec: () => {} } as unknown as SshClient;
+  it.each<[string, object]>([
+    ['an unknown option', { Zq7hidden: 1 }],
+    ['a wrong value', { timeout: 'Zq7hidden' }],
+    ['its own option', { discardWarnings: 'Zq7hidden', sanitizeStdout: 'Zq7hidden' }],
+    ['a wrong object', { discardWarnings: { deep: 'Zq7hidden' }, sanitizeStdout: { deep: 'Zq7hidden' } }],
+    ['an option it refuses', { binary: 'Zq7hidden', processInput: 'Zq7hidden' }],
+  ])('G24 that came to stand in %s is not shown by trycmd and sshExecute either', async (_what, options) => {
+    const given = { ...options, secrets: ['Zq7hidden'] };
+    for (const run of [() => trycmd('true', [], given as never), () => sshExecute(client, 'true', given as never)]) {
+      const error = await run().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+      expect(everythingIn(error)).not.toContain('Zq7');
+    }
+  });
+
+  it('G24 are in no message of trycmd about options that are none', async () => {
+    const error = await trycmd('true', [], 'Zq7' as never).catch((reason: unknown) => reason);
     expect(everythingIn(error)).not.toContain('Zq7');
   });
 });
