@@ -3,13 +3,18 @@ import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
+import {
+  execute,
+  type ProcessAbortedError,
+  type ProcessExecutionError,
+  ProcessTimeoutError,
+} from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { captureOutput } from '../src/output-capture.js';
 import { pythonRepr } from '../src/python-repr.js';
 import { decodeText, encodeText } from '../src/text-decoding.js';
-import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
+import { fixture, killAll, processesWith, uniqueSleep, unloadedNow, until } from './processes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'output-'));
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
@@ -151,6 +156,26 @@ describe('text', () => {
     );
   });
 
+  it.each<[string, number[], string]>([
+    ['the first surrogate', [0xed, 0xa0, 0x80], '\udced\udca0\udc80'],
+    ['the last surrogate', [0xed, 0xbf, 0xbf], '\udced\udcbf\udcbf'],
+    ['what comes before the surrogates', [0xed, 0x9f, 0xbf], '\ud7ff'],
+    ['what comes after them', [0xee, 0x80, 0x80], '\ue000'],
+    ['two bytes where one is enough', [0xc1, 0xbf], '\udcc1\udcbf'],
+    ['the first of two bytes', [0xc2, 0x80], '\u0080'],
+    ['three bytes where two are enough', [0xe0, 0x9f, 0xbf], '\udce0\udc9f\udcbf'],
+    ['the first of three bytes', [0xe0, 0xa0, 0x80], '\u0800'],
+    ['four bytes where three are enough', [0xf0, 0x8f, 0xbf, 0xbf], '\udcf0\udc8f\udcbf\udcbf'],
+    ['the first of four bytes', [0xf0, 0x90, 0x80, 0x80], '\u{10000}'],
+    ['the last character there is', [0xf4, 0x8f, 0xbf, 0xbf], '\u{10ffff}'],
+    ['the one after it', [0xf4, 0x90, 0x80, 0x80], '\udcf4\udc90\udc80\udc80'],
+    ['half a character', [0xe2, 0x82], '\udce2\udc82'],
+  ])('of %s is what Python makes of it, between wrong bytes too', (_what, bytes, text) => {
+    const wrong = Buffer.of(0xff, ...bytes, 0x41, 0xff);
+    expect(decodeText(wrong)).toBe(`\udcff${text}A\udcff`);
+    expect(Buffer.from(encodeText(decodeText(wrong))).equals(wrong)).toBe(true);
+  });
+
   it('costs little more when no byte of it is UTF-8', () => {
     const shortest = (bytes: Buffer, step: (bytes: Buffer) => unknown): number =>
       Math.min(
@@ -261,6 +286,31 @@ describe('a pipe that others hold', () => {
   it('is read until drainTimeout, so that what a quick successor writes is there', async () => {
     const { stdout } = await execute('sh', ['-c', '(sleep 0.05; echo late) & echo early'], { drainTimeout: 10_000 });
     expect(stdout).toBe('early\nlate\n');
+  });
+
+  it('is let go of after drainTimeout, and not before', async () => {
+    token = uniqueSleep();
+    const start = unloadedNow();
+    const wall = performance.now();
+    await execute('sh', ['-c', `sleep ${token} & echo early`], { drainTimeout: 250 });
+    expect(performance.now() - wall).toBeGreaterThan(245);
+    expect(unloadedNow() - start).toBeLessThan(2500);
+  });
+
+  it('is read to its end when the command had to be ended and was heard late', async () => {
+    const abort = new AbortController();
+    const script = 'trap "head -c 60000 /dev/zero; exit" TERM; echo ready; while :; do sleep 0.01; done';
+    const error = await rejection(
+      execute('sh', ['-c', script], {
+        signal: abort.signal,
+        onStdoutLine: () => {
+          abort.abort();
+          // From when the signal is sent on this thread sees nothing, and the command writes and ends meanwhile.
+          setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500), 3);
+        },
+      }),
+    );
+    expect((error as ProcessAbortedError).stdout.length).toBe('ready\n'.length + 60_000);
   });
 
   it('that is written to without end does not keep execute', async () => {
