@@ -28,6 +28,13 @@ it('never rings before its time where a timer of Node fires a fraction of a mill
   expect(rang).toBe(true);
 });
 
+it('asks Node for no time below 0, of which newer ones warn', () => {
+  const asked: (number | undefined)[] = [];
+  const setTimeout = ((_: () => void, ms?: number) => asked.push(ms)) as unknown as typeof globalThis.setTimeout;
+  clockBy({ now: () => 0, setTimeout, clearTimeout }).schedule(-5, () => {});
+  expect(asked).toEqual([0]);
+});
+
 it('does not ring when it was called off', async () => {
   let rang = false;
   const cancel = systemClock.schedule(1, () => {

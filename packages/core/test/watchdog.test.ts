@@ -43,6 +43,21 @@ it('logs once, after the time given, and goes on', async () => {
   expect(heard).toHaveLength(1);
 });
 
+it('calls onOverdue once, with the milliseconds that have passed', async () => {
+  const clock = new HandClock();
+  const told: number[] = [];
+  const work = deferred<void>();
+  const onOverdue = (elapsed: number): void => void told.push(elapsed);
+  const watched = watch(listener().logger, 'slow', { after: 2000, clock, onOverdue }, () => work.promise);
+  clock.advance(1999);
+  expect(told).toEqual([]);
+  clock.advance(501);
+  clock.advance(100_000);
+  expect(told).toEqual([2500]);
+  work.resolve();
+  await watched;
+});
+
 it('takes the function alone, without options', async () => {
   const { logger, heard } = listener();
   expect(await watch(logger, 'quick', () => 7)).toBe(7);
