@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { ConcurrencyError } from '@oslo-concurrency/core';
 import { InvalidArgumentError } from './errors.js';
 
@@ -33,19 +34,20 @@ export interface ProcessLimitValues {
 /** The name of one of the ten limits. */
 export type LimitName = keyof ProcessLimitValues;
 
-// In oslo's order: prlimit(1)'s option, the shell's ulimit letter, and the unit that the shell counts in.
-const limits: { readonly [name in LimitName]: readonly [prlimit: string, ulimit: string, unit: number] } = {
-  addressSpace: ['as', 'v', 1024],
-  coreFileSize: ['core', 'c', 512],
-  cpuTime: ['cpu', 't', 1],
-  dataSize: ['data', 'd', 1024],
-  fileSize: ['fsize', 'f', 512],
-  memoryLocked: ['memlock', 'l', 1024],
-  numberFiles: ['nofile', 'n', 1],
-  numberProcesses: ['nproc', 'p', 1],
-  residentSetSize: ['rss', 'm', 1024],
-  stackSize: ['stack', 's', 1024],
-};
+// In oslo's order: prlimit(1)'s option, the shell's ulimit letter, the unit that the shell counts in, the kernel's name.
+const limits: { readonly [name in LimitName]: readonly [prlimit: string, ulimit: string, unit: number, proc: string] } =
+  {
+    addressSpace: ['as', 'v', 1024, 'Max address space'],
+    coreFileSize: ['core', 'c', 512, 'Max core file size'],
+    cpuTime: ['cpu', 't', 1, 'Max cpu time'],
+    dataSize: ['data', 'd', 1024, 'Max data size'],
+    fileSize: ['fsize', 'f', 512, 'Max file size'],
+    memoryLocked: ['memlock', 'l', 1024, 'Max locked memory'],
+    numberFiles: ['nofile', 'n', 1, 'Max open files'],
+    numberProcesses: ['nproc', 'p', 1, 'Max processes'],
+    residentSetSize: ['rss', 'm', 1024, 'Max resident set'],
+    stackSize: ['stack', 's', 1024, 'Max stack size'],
+  };
 
 const names = Object.keys(limits) as LimitName[];
 
@@ -96,6 +98,20 @@ export function checkLimits(value: unknown): ProcessLimits | undefined {
     throw new InvalidArgumentError('prlimit', 'a ProcessLimits object', value);
   }
   return new ProcessLimits(value);
+}
+
+/** Which limits are above this process's own hard ones, which only privilege may exceed, and what those are. */
+export function limitsAbove(values: ProcessLimits): [LimitName, number][] {
+  let own: string;
+  try {
+    own = readFileSync('/proc/self/limits', 'utf8');
+  } catch {
+    own = '';
+  }
+  return given(values).flatMap(([name, value]) => {
+    const hard = new RegExp(`^${limits[name][3]} +\\S+ +(\\d+)`, 'm').exec(own)?.[1];
+    return hard !== undefined && value > Number(hard) ? [[name, Number(hard)] as [LimitName, number]] : [];
+  });
 }
 
 /** The options of prlimit(1) that set the limits. */

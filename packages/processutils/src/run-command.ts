@@ -7,9 +7,11 @@ import { type CommandMark, createMark } from './command-mark.js';
 import { leaveInterruptsTo } from './command-stdin.js';
 import { hasTerminal } from './controlling-terminal.js';
 import { drainOutput } from './drain-output.js';
+import { EndWitness, unnamedSignal } from './end-witness.js';
 import { LineTooLongError, ProcessExecutionError } from './errors.js';
 import { ExtraStreams } from './extra-descriptors.js';
 import { feedInput, isWhole } from './feed-input.js';
+import { frontFailure } from './front-failure.js';
 import { LineOrder } from './line-order.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
@@ -28,7 +30,7 @@ export interface Outcome {
   readonly pid: number;
   /** `-n` when signal n ended it; `undefined` when it could not be ended. */
   readonly exitCode: number | undefined;
-  readonly signal: NodeJS.Signals | undefined;
+  readonly signal: string | undefined;
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
   /** In which order the lines of the two came, when that was asked for. */
@@ -73,10 +75,16 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   let release = (): void => {};
   try {
     if (watched !== undefined && !watchTree(watched)) throw unwatched(command);
-    const { child, pid, ...started } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
-    release = started.release;
+    const { child, pid, ...held } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
+    release = held.release;
     if (watched !== undefined) watchTree({ ...watched, ...rootOf(pid) });
-    return await followCommand(command, attempt, observer, { child, pid, start, stop, mark, ownGroup });
+    const witness = new EndWitness(child, plan.inFront);
+    const started = { child, pid, start, stop, mark, ownGroup, witness };
+    const outcome = await followCommand(command, attempt, observer, started);
+    const { exitCode = 0, stopped } = outcome;
+    const failure = stopped === undefined ? frontFailure(command, plan.front, exitCode, witness) : undefined;
+    if (failure !== undefined) throw failure;
+    return outcome;
   } finally {
     stop.dispose();
     takeInterrupts();
@@ -97,15 +105,16 @@ interface Started {
   readonly stop: StopRequest;
   readonly mark: CommandMark | undefined;
   readonly ownGroup: boolean;
+  readonly witness: EndWitness;
 }
 
 async function followCommand(
   command: Command,
   attempt: number,
   observer: RunObserver,
-  { child, pid, start, stop, mark, ownGroup }: Started,
+  { child, pid, start, stop, mark, ownGroup, witness }: Started,
 ): Promise<Outcome> {
-  const exited = exitOf(child);
+  const exited = exitOf(child, witness);
   const fail = (error: unknown): void => stop.request({ why: 'failure', error });
   const callbacks = new CallbackResults(fail);
   const order = command.all ? new LineOrder() : undefined;
@@ -170,9 +179,11 @@ function mayBeEnded({ timeout, signal, killOnParentExit, onExecute, stdout, stde
   return awaited || consumed || onExecute !== undefined || !isWhole(processInput);
 }
 
-function exitOf(child: ChildProcess): Promise<Exit> {
+function exitOf(child: ChildProcess, witness: EndWitness): Promise<Exit> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
+      const unnamed = code === 0 ? unnamedSignal(witness.signal) : undefined;
+      if (unnamed !== undefined) return resolve({ exitCode: -(witness.signal ?? 0), signal: unnamed });
       resolve({ exitCode: code ?? -(signal === null ? 0 : constants.signals[signal]), signal: signal ?? undefined });
     });
   });

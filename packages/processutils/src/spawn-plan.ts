@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import type { Command } from './command.js';
 import type { CommandMark } from './command-mark.js';
-import type { ProcessExecutionError } from './errors.js';
+import { ProcessExecutionError } from './errors.js';
+import type { Front } from './front-failure.js';
 import { originalOpenFilesLimit } from './open-files-limit.js';
-import { ProcessLimitsUnavailableError, prlimitOptions, ulimitCommands } from './process-limits.js';
+import { limitsAbove, ProcessLimitsUnavailableError, prlimitOptions, ulimitCommands } from './process-limits.js';
 import { findProgram, type ProgramProblem, trustedPath } from './program-search.js';
 import type { RootHelper } from './root-helper.js';
 import { spawnFailure } from './spawn-failure.js';
@@ -13,6 +16,9 @@ export interface SpawnPlan {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly front: Front;
+  /** Whether anything stands in front at all. */
+  readonly inFront: boolean;
 }
 
 /**
@@ -30,11 +36,16 @@ export function planSpawn(command: Command, mark: CommandMark | undefined): Spaw
   const words = wrapped(command);
   const limiter = limitSetter(command, mark);
   const [file = '', ...args] = words;
-  if (limiter.length === 0) return { file, args, env };
+  const { wrapper, rootHelper } = command;
+  const [setter, ...options] = limiter;
+  const front = { limiter: setter && basename(setter), wrapper, helper: rootHelper?.words ?? [] };
+  const inFront = limiter.length + wrapper.length + front.helper.length > 0;
+  if (setter === undefined) return { file, args, env, front, inFront };
+  const refused = refusedLimits(command, limiter);
+  if (refused !== undefined) throw refused;
   const program = findProgram(file, command.cwd, command.env.PATH);
   if ('problem' in program) throw notFound(command, file, program.problem);
-  const [setter = '', ...options] = limiter;
-  return { file: setter, args: [...options, ...words], env };
+  return { file: setter, args: [...options, ...words], env, front, inFront };
 }
 
 function wrapped(command: Command): string[] {
@@ -58,6 +69,25 @@ function trustedHelper(helper: RootHelper, command: Command): RootHelper {
 
 function notFound(command: Command, file: string, code: ProgramProblem): ProcessExecutionError {
   return spawnFailure({ ...command, file }, { code, errno: -constants.errno[code] });
+}
+
+/**
+ * The error when the system refuses the limits, so that the command would not run. Only one above this process's own hard
+ * limit can be refused, and is not for root; so it is tried on a program that does nothing.
+ */
+function refusedLimits(command: Command, limiter: readonly string[]): ProcessExecutionError | undefined {
+  const { limits, uid, gid } = command;
+  const above = limits === undefined ? [] : limitsAbove(limits);
+  if (limits === undefined || above.length === 0) return undefined;
+  const [file = '', ...words] = limiter;
+  const env = { PATH: trustedPath(undefined), LC_ALL: 'C' };
+  const who = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+  const { stderr } = spawnSync(file, [...words, '/bin/true'], { env, cwd: '/', encoding: 'utf8', ...who });
+  if (!/failed to set|ulimit/.test(stderr ?? '')) return undefined;
+  const named = above.map(([name, hard]) => `${name} = ${limits[name]} (this process may have ${hard} at most)`);
+  const description = `The command was not started: its limits are above those of this process: ${named.join(', ')}.`;
+  const cause = Object.assign(new Error(stderr.trim()), { code: 'EPERM', errno: -constants.errno.EPERM });
+  return new ProcessExecutionError({ cmd: command.shown, description }, { cause });
 }
 
 function limitSetter({ limits }: Command, mark: CommandMark | undefined): string[] {
