@@ -11,6 +11,7 @@ import {
   trycmd,
 } from '@oslo-concurrency/processutils';
 import { afterAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { killAll, processesWith, uniqueSleep, until } from './processes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'extra-descriptors-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -102,6 +103,15 @@ describe('extraDescriptors', () => {
     expect(ownDescriptors()).toBeLessThanOrEqual(before + 1);
     expect(readFileSync(file)).toHaveLength(0);
     closeSync(file);
+  });
+
+  it('leave no descriptor open here either when a daemon of the command holds the other end', async () => {
+    const daemon = uniqueSleep();
+    const before = ownDescriptors();
+    await sh(`sleep ${daemon} >/dev/null 2>&1 &`, { extraDescriptors: [{ input: 'x'.repeat(500_000) }] });
+    expect(processesWith(daemon)).toHaveLength(1);
+    await until(() => ownDescriptors() <= before, 5000);
+    killAll(daemon);
   });
 
   it('are none for a command without them', async () => {

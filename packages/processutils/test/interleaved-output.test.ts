@@ -151,10 +151,12 @@ describe('the order of lines', () => {
     order.add(0, Buffer.from('a\n'), 0);
     expect(order.weave('a\n', 'x\ny\n')).toBe('x\ny\na\n');
     expect(order.weave('a\n', '***')).toBe('a\n***');
+    expect(order.weave('***', 'x\ny\n')).toBe('***x\ny\n');
     expect(order.weave('a\nb\n', 'x\ny\n')).toBe('a\nb\nx\ny\n');
     order.add(0, Buffer.from('b\n'), 1);
     order.add(1, Buffer.from('z\n'), 0);
     expect(order.weave('a', 'x')).toBe('ax');
+    expect(order.weave('a\nb\n', 'x\ny\nz\n')).toBe('a\nb\nx\ny\nz\n');
     expect(order.weave('a\n', 'x\n')).toBe('a\nx\n');
   });
 });

@@ -104,6 +104,14 @@ describe.skipIf(!plainUserIsPossible)('runAsRoot as a plain user (needs root, an
     expect(seen?.message).toMatch(/Still running: .*\d+ \(sh: not permitted\)/);
     expect(seen?.took).toBeLessThan(400 + 200 + 200);
   });
+
+  it('G23 waits for no grace after a killSignal of SIGKILL, though there is something that it may not end', () => {
+    token = uniqueSleep();
+    const options = { timeout: 400, killSignal: 'SIGKILL', killGrace: 20_000 };
+    const [seen] = seenByPlainUser(['sudo', ['-n', 'sh', '-c', `while :; do sleep ${token}; done`], options]);
+    expect(seen?.remaining?.length).toBeGreaterThan(0);
+    expect(seen?.took).toBeLessThan(400 + 200);
+  });
 });
 
 describe.skipIf(process.getuid?.() !== 0)('uid and gid', () => {
