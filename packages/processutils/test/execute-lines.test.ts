@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import {
@@ -13,6 +14,7 @@ import {
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { asPlainUser, plainUserIsPossible } from './plain-user.js';
 import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
 
 let token = '';
@@ -184,6 +186,12 @@ describe('a loop over executeLines that is left early', () => {
         break;
       }
     }
+  });
+
+  it.skipIf(!plainUserIsPossible)('G23 throws when something of the command could not be ended', () => {
+    token = uniqueSleep();
+    const [file = '', ...args] = asPlainUser('leaves-loop.mjs', token);
+    expect(execFileSync(file, args, { encoding: 'utf8' })).toMatch(/^ProcessAbortedError not permitted/);
   });
 
   it('throws what a callback has thrown meanwhile', async () => {
