@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver, lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
@@ -76,6 +76,12 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])('a grant of driv
       const last = take(other, alone) as Grant;
       expect(last.previousOwnerDied).toBe(false);
       last.release();
+      // What becomes of the files then is no news of this lock.
+      rmSync(join(directory.path, 'x'), { force: true });
+      rmSync(join(directory.path, '.oslo-concurrency'), { recursive: true });
+      expect(grant.refresh?.(true)).toBe(true);
+      grant.release();
+      expect(readdirSync(directory.path)).toEqual([]);
     });
   });
 });
@@ -102,6 +108,31 @@ describe('a lock that is released while it waits to be upgraded', () => {
     await expect(beside).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
     await next.release();
     await other.acquire('x', { ...options, blocking: false });
+  });
+});
+
+describe('a grant of driver lockfile that was lost', () => {
+  it('G4 changes nothing once its release said so: the upgrade of its successor stays what it is', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const take = (mode: Mode) => drivers.lockfile().tryAcquire(requestFor(path, mode)) as Grant | undefined;
+    const robbed = take(reader);
+    const late = robbed?.upgrade?.();
+    rmSync(join(directory.path, '.oslo-concurrency', 'lockfile', 'held', 'x'), { recursive: true });
+    const successor = take(reader);
+    const beside = take(reader);
+    const upgrade = successor?.upgrade?.();
+    expect(upgrade?.attempt()).toBe(false);
+    expect(() => robbed?.release()).toThrow(expect.objectContaining({ code: 'ERR_LOCK_LOST' }));
+    late?.end();
+    robbed?.downgrade?.();
+    robbed?.release();
+    beside?.release();
+    expect(upgrade?.attempt()).toBe(true);
+    upgrade?.end();
+    expect(take(reader)).toBeUndefined();
+    successor?.release();
+    take(alone)?.release();
   });
 });
 

@@ -142,6 +142,7 @@ class KernelGrant implements Grant {
     }
     this.#upgrading = queue;
     return {
+      // Closed by its end, and by the release of the grant.
       attempt: () => !queue.closed && this.#attemptUpgrade(),
       end: () => queue.close(),
     };
@@ -155,8 +156,6 @@ class KernelGrant implements Grant {
   }
 
   #attemptUpgrade(): boolean {
-    const { file } = this.#locked;
-    if (file.closed) return false;
     if (!this.#alone && !this.#lock(false)) return false;
     this.#alone = true;
     this.#seat?.leave();

@@ -27,7 +27,7 @@ export interface Seat {
   readonly previousOwnerDied: boolean;
   /** Whether the name of its file still leads to the file it is in. */
   isNamed(): boolean;
-  /** Does nothing when called again. `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
+  /** Harmless when called again. `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
   leave(unused?: boolean): void;
 }
 
@@ -66,7 +66,6 @@ function occupy(request: LockRequest, file: OpenFile, position: number): Seat {
     previousOwnerDied,
     isNamed: () => file.isNamed(),
     leave(unused = false) {
-      if (file.closed) return;
       // Left as it is, our record says to the next what the dead holder's would have said.
       if (marked && !(unused && previousOwnerDied)) clearMark(file, position);
       file.close();

@@ -117,14 +117,13 @@ function placeOf(
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),
     leave() {
-      if (queue.closed) return;
       try {
         if (!first) eraseTicketOwner(queue, ticket);
         // First free, then look who has come: who draws after this look finds us gone at the first try.
         queue.unlock(0, ticket + 1);
         hintNext(system, wakeFolder, queue, ticket);
       } catch {
-        // Closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
+        // Left already. Or closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
       } finally {
         queue.close();
       }

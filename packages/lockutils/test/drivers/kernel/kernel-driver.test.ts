@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import {
   closeSync,
+  constants,
   type FSWatcher,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,10 +14,12 @@ import { basename, join } from 'node:path';
 import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
+import { OpenFile } from '../../../build/drivers/kernel/open-file.js';
+import { removeLockFiles } from '../../../build/drivers/kernel/removal.js';
 import { SharedWatchers } from '../../../build/drivers/kernel/shared-watchers.js';
 import { Contender } from '../../contender.js';
 import { lockDirectory } from '../../lock-directory.js';
-import { alone, type GrantAtOnce, type Mode, type PlaceAtOnce, reader, requestFor } from '../at-once.js';
+import { alone, type GrantAtOnce, type Mode, type PlaceAtOnce, permit, reader, requestFor } from '../at-once.js';
 
 const take = (path: string, mode: Mode = alone, driver = kernelDriver()): GrantAtOnce | undefined =>
   driver.tryAcquire(requestFor(path, mode)) as GrantAtOnce | undefined;
@@ -46,10 +48,26 @@ describe('the kernel driver', () => {
     expect(readFileSync(path, 'utf8')).toBe('of a stranger');
   });
 
+  it('G15 a removal takes nothing away when the name leads to another file than the one that is held', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    take(path, permit)?.release();
+    const file = OpenFile.open(defaultKernelSystem, path, constants.O_RDWR);
+    file.tryLock(0, 0, false);
+    writeFileSync(`${path}-new`, '');
+    renameSync(`${path}-new`, path);
+    const seated = take(path, permit);
+    expect(removeLockFiles(defaultKernelSystem, path, file)).toBe(false);
+    file.close();
+    const others = [take(path, permit), take(path, permit)];
+    expect(others.map((grant) => grant === undefined)).toEqual([false, true]);
+    for (const grant of [...others, seated]) grant?.release();
+  });
+
   it('G15 removes the file of a lock that it holds alone, with the files beside it', () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
-    take(path, { shared: false, permits: 2 })?.release();
+    take(path, permit)?.release();
     take(path, reader)?.release();
     const place = kernelDriver().joinQueue?.(requestFor(path)) as PlaceAtOnce;
     place.leave();
@@ -60,18 +78,39 @@ describe('the kernel driver', () => {
     expect(left).toEqual([]);
   });
 
-  it('G15 does not remove the file of a lock that it shares', () => {
+  it.each([
+    ['with a seat', false],
+    ['without one', true],
+  ])('G15 does not remove the file of a lock that it shares since its downgrade, %s', (_how, refused) => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
-    // No seat can be had: the downgraded holder has none either.
-    mkdirSync(join(directory.path, '.oslo-concurrency', 'readers', 'x'), { recursive: true });
-    const held = take(path);
+    const openSync = ((file: string, ...more: [number, number]) => {
+      if (refused && file.includes('/readers/')) throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
+      return defaultKernelSystem.openSync(file, ...more);
+    }) as typeof defaultKernelSystem.openSync;
+    const held = take(path, alone, kernelDriver({ system: { ...defaultKernelSystem, openSync } }));
     held?.downgrade?.();
     const beside = take(path, reader);
     held?.release({ remove: true });
     expect(take(path)).toBeUndefined();
     beside?.release();
     expect(readdirSync(directory.path)).toContain('x');
+  });
+
+  it('G11 an upgrade that was begun keeps nobody out once its lock is released', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = take(path, reader);
+    const beside = take(path, reader);
+    const upgrade = held?.upgrade?.();
+    expect(upgrade?.attempt()).toBe(false);
+    const place = kernelDriver().joinQueue?.(requestFor(path, reader)) as PlaceAtOnce;
+    expect(place.isFirst()).toBe(false);
+    held?.release();
+    expect(place.isFirst()).toBe(true);
+    upgrade?.end();
+    place.leave();
+    beside?.release();
   });
 
   it.each<[string, Mode]>([
