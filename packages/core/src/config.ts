@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { InvalidOptionError } from './errors.js';
+import { unknownOptionText } from './option-names.js';
 import { processState } from './process-state.js';
 
 /** The options of the group `oslo_concurrency`. Packages that register more extend this interface. */
@@ -204,7 +205,8 @@ function checkValue(name: string, value: unknown): void {
 function definitionOf(name: string): OptionDefinition {
   const definition = state.options.get(name);
   if (definition === undefined) {
-    throw new InvalidOptionError('option', `one of ${[...state.options.keys()].join(', ')}`, name);
+    const known = [...state.options.keys()];
+    throw new InvalidOptionError('option', `one of ${known.join(', ')}`, name, unknownOptionText(name, known));
   }
   return definition;
 }

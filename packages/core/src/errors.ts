@@ -53,8 +53,9 @@ export class InvalidOptionError extends TypeError {
   /** What came. */
   readonly received: unknown;
 
-  constructor(option: string, expected: string, received: unknown) {
-    super(`${option} must be ${expected}; got ${describe(received)}`);
+  /** `message` replaces the one that is made of the other three. */
+  constructor(option: string, expected: string, received: unknown, message?: string) {
+    super(message ?? `${option} must be ${expected}; got ${describe(received)}`);
     this.name = 'InvalidOptionError';
     this.option = option;
     this.expected = expected;

@@ -17,6 +17,7 @@ export { ConfigFileError, configFilesIn, loadConfigFile } from './config-file.js
 export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './errors.js';
 export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';
+export { checkOptionNames, nearestName, unknownOption, unknownOptionText } from './option-names.js';
 export { processState } from './process-state.js';
 export { realTime } from './real-time.js';
 export { type CommandEvent, commandChannels, type LockEvent, lockChannels } from './tracing.js';

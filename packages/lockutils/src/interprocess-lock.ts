@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
+import { checkOptionNames } from '@oslo-concurrency/core';
 import { TurnRegistry } from './local/turn-registry.js';
 import { LockObject, ReaderWriterObject } from './lock-object.js';
 import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { lockFileAt, lockFilePath } from './lock-path.js';
 import { type LockCall, planIn } from './locking/call.js';
-import { checkOptionNames } from './option-names.js';
 import type { WaitOptions } from './wait-options.js';
 
 /** What a lock object on a file is made with; `doLog` is `false` by default here. */

@@ -1,4 +1,4 @@
-import { type Clock, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
+import { type Clock, InvalidOptionError, registerOption, unknownOption } from '@oslo-concurrency/core';
 import type { DriverName, LockDriver } from './drivers/driver.js';
 import { InvalidLockNameError } from './errors.js';
 import type { WaitInfo } from './held-lock.js';
@@ -131,6 +131,11 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   ],
 };
 
+/** Whether `lock()` has an option of this name. */
+export function isLockOption(name: string): boolean {
+  return Object.hasOwn(rules, name);
+}
+
 /** Throws for the first option that is unknown, of a wrong type or out of range, or does not go with another. */
 export function checkLockOptions(name: unknown, options: unknown): asserts options is LockOptions {
   if (typeof name !== 'string') throw new InvalidOptionError('name', 'a string', name);
@@ -141,7 +146,7 @@ export function checkLockOptions(name: unknown, options: unknown): asserts optio
     const value = (options as { [option: string]: unknown })[option];
     if (value === undefined) continue;
     const rule = rules[option as keyof LockOptions];
-    if (rule === undefined) throw new InvalidOptionError('options', `without the unknown option ${option}`, options);
+    if (rule === undefined) throw unknownOption(option, Object.keys(rules), options);
     if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
   }
   const given = options as LockOptions;

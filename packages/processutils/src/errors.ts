@@ -1,4 +1,4 @@
-import { ConcurrencyError, InvalidOptionError } from '@oslo-concurrency/core';
+import { ConcurrencyError, InvalidOptionError, unknownOptionText } from '@oslo-concurrency/core';
 import type { LimitName } from './process-limits.js';
 import { shortRepr } from './python-repr.js';
 import type { SurvivingProcess } from './tree-hunt.js';
@@ -256,7 +256,7 @@ export class InvalidArgumentError extends InvalidOptionError {
 /** An option does not exist; the message lists those that do. Thrown before anything is started. */
 export class UnknownArgumentError extends InvalidOptionError {
   constructor(name: string, known: readonly string[]) {
-    super('option', `one of ${known.join(', ')}`, name);
+    super('option', `one of ${known.join(', ')}`, name, unknownOptionText(name, known));
     this.name = 'UnknownArgumentError';
   }
 }

@@ -1,5 +1,4 @@
-import { InvalidOptionError, realTime } from '@oslo-concurrency/core';
-import { checkOptionNames } from '../option-names.js';
+import { checkOptionNames, InvalidOptionError, realTime } from '@oslo-concurrency/core';
 import { cleanLockFiles } from './clean-lock-files.js';
 import { cleanLockFolders } from './clean-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';

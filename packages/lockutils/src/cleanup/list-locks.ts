@@ -1,4 +1,4 @@
-import { checkOptionNames } from '../option-names.js';
+import { checkOptionNames } from '@oslo-concurrency/core';
 import { listLockFiles } from './list-lock-files.js';
 import { listLockFolders } from './list-lock-folders.js';
 import { directoryOf, driverOf, readLockPath } from './lock-directory.js';

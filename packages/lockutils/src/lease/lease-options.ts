@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@oslo-concurrency/core';
+import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
 import { isWellFormed } from '../lock-path.js';
 import type { Holder } from '../owner/holder.js';
 import type { LeaseDriver } from './lease-driver.js';
@@ -76,7 +76,7 @@ export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettin
     const value = (options as unknown as { [option: string]: unknown })[option];
     if (value === undefined && option !== 'driver' && option !== 'ttl') continue;
     const rule = rules[option as keyof LeaseOptions];
-    if (rule === undefined) throw new InvalidOptionError('options', `without the unknown option ${option}`, options);
+    if (rule === undefined) throw unknownOption(option, Object.keys(rules), options);
     if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
   }
   const { ttl, renewEvery = ttl / 3, timeout = Number.POSITIVE_INFINITY, blocking = true } = options;
