@@ -5,6 +5,7 @@ import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody, newBody } from '../local/wait-graph.js';
 import { checkLockOptions, checkScope, type LockOptions } from '../lock-options.js';
 import { type LockCall, lockFileOf, planIn } from './call.js';
+import { handOver } from './forgotten-handles.js';
 import type { GrantedLock } from './held-lock.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
 
@@ -19,7 +20,10 @@ export async function acquireTogether<T>(
 ): Promise<T | HeldLocks> {
   const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
   const calls = planAll(names, options);
-  if (fn === undefined) return takeInTurn(calls, options);
+  if (fn === undefined) {
+    const held = await takeInTurn(calls, options);
+    return handOver(held, held.names, calls);
+  }
   checkBody(fn);
   const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));
   const held = await takeInTurn(nested, options);

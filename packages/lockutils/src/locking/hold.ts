@@ -6,13 +6,14 @@ import { isThenable } from '../steps.js';
 import { checkWaitOptions, type WaitOptions } from '../wait-options.js';
 import { acquire, acquireSync } from './acquire.js';
 import { eventOf, type LockCall } from './call.js';
+import { handOver } from './forgotten-handles.js';
 import { type GrantedLock, releasedAtOnce, SyncGrantedLock } from './held-lock.js';
 
 /** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */
 export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
   // Not async: on Node 20 the deadlock check makes each promise three times as dear, and a grant at once needs one only.
   try {
-    if (fn === undefined) return Promise.resolve(acquireWatched(call) as GrantedLock & HeldLock);
+    if (fn === undefined) return handleOf(call);
     checkBody(fn);
     if (call.options.deadlock !== 'off') call.body = newBody(call.name, call.inside);
     const held = acquireWatched(call);
@@ -20,6 +21,12 @@ export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T 
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+function handleOf(call: LockCall): Promise<HeldLock> {
+  const handOn = (granted: GrantedLock): HeldLock => handOver(granted, [call.name], [call]) as GrantedLock & HeldLock;
+  const held = acquireWatched(call);
+  return isThenable(held) ? held.then(handOn) : Promise.resolve(handOn(held));
 }
 
 function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): Promise<T> {
@@ -32,7 +39,7 @@ function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): 
 export function holdSync<T>(call: LockCall, fn: LockSyncBody<T> | undefined): T | SyncHeldLock {
   if (fn !== undefined) checkBody(fn);
   const held = new SyncGrantedLock(acquireSync(call));
-  if (fn === undefined) return held;
+  if (fn === undefined) return handOver(held, [call.name], [call]);
   let value: T;
   try {
     value = fn(held);

@@ -3,7 +3,7 @@ import { realTime } from '@oslo-concurrency/core';
 import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
 import { HeldByThisThreadError } from '../errors.js';
 import { pathRegistry } from '../local/turn-registry.js';
-import type { Cuttable } from '../steps.js';
+import { type Cuttable, nothing } from '../steps.js';
 import { blockThread } from '../waiting/block-thread.js';
 import { onAbort } from '../waiting/on-abort.js';
 import { type LockCall, startOf } from './call.js';
@@ -34,6 +34,7 @@ export interface Wait {
 // After a hint the lock is about to become free: its last holder touches the file just before it closes it.
 const burst = [0, 1, 2, 4, 8];
 const defaultGuard = 50;
+const longestTimer = 2 ** 31 - 1;
 
 /** When and why waiting has to end, and how it goes on until then. */
 export interface WaitLimits {
@@ -63,7 +64,14 @@ export class PatientWait {
       this.#forget.push(clock.schedule(deadline - clock.now(), () => this.end(timeUp)));
     }
     if (signal?.aborted) this.end(signal.reason);
-    else if (signal !== undefined) this.#forget.push(onAbort(signal, () => this.end(signal.reason)));
+    else if (signal !== undefined) {
+      // The timer of AbortSignal.timeout() keeps no process awake: it would end in silence before the wait could.
+      const awake = realTime.setInterval(nothing, longestTimer);
+      this.#forget.push(
+        onAbort(signal, () => this.end(signal.reason)),
+        () => realTime.clearInterval(awake),
+      );
+    }
   }
 
   /** Ends the wait: the step that is waited for rejects, and what it brings later is given back. */
