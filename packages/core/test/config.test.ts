@@ -104,7 +104,7 @@ describe('configure', () => {
     [{ lockPath: Buffer.from('/a') }, `${path} <Buffer 2f 61> (object)`],
     [{ disableProcessLocking: 'true' }, `${boolean} 'true' (string)`],
     [{ disableProcessLocking: 1 }, `${boolean} 1 (number)`],
-    [{ lock_path: '/a' }, "option must be one of lockPath, disableProcessLocking; got 'lock_path' (string)"],
+    [{ lock_path: '/a' }, "Unknown option 'lock_path'. Did you mean 'lockPath'?"],
     [null, 'values must be an object; got null'],
     ['/a', "values must be an object; got '/a' (string)"],
   ])('refuses %o, naming option, expectation and what came', (values, message) => {
@@ -203,6 +203,6 @@ describe('registered options', () => {
   });
 
   it('refuses to read one that is not registered', () => {
-    expect(() => getOption('nobody' as 'lockPath')).toThrow(/^option must be one of lockPath, .*; got 'nobody'/);
+    expect(() => getOption('nobody' as 'lockPath')).toThrow(/^Unknown option 'nobody'. Known are lockPath, /);
   });
 });

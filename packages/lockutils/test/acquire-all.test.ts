@@ -1,12 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configure } from '@oslo-concurrency/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { acquireAll, type HeldLock, lock, Semaphores } from '../dist/index.js';
+import { kernelDriver } from '../dist/drivers.js';
+import { acquireAll, type HeldLock, type LockDriver, lock, Semaphores } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, startPeer } from './fixtures/peer.js';
 import { recordedLog } from './fixtures/recorded-log.js';
@@ -26,6 +27,26 @@ describe('acquireAll', () => {
     await held.release();
     expect(held.released).toBe(true);
     await acquireAll(['a', 'b'], { blocking: false }, () => {});
+  });
+
+  test('G13 takes the files in the order of their paths, which need not be that of their names', async () => {
+    const lockPath = lockDirectory();
+    const real = kernelDriver();
+    const tried: string[] = [];
+    const driver: LockDriver = {
+      ...real,
+      tryAcquire(request) {
+        tried.push(basename(request.path));
+        return real.tryAcquire(request);
+      },
+    };
+    // As names `a/z` stands before `aB`, as files `aB` before `a_z`.
+    const held = await acquireAll(['c', 'a/z', 'aB'], { external: true, lockPath, driver });
+    expect([held.names, tried]).toEqual([
+      ['a/z', 'aB', 'c'],
+      ['aB', 'a_z', 'c'],
+    ]);
+    await held.release();
   });
 
   test('holds around a function and passes its value on; await using and using release too', async () => {

@@ -70,6 +70,40 @@ describe.each([
     expect(told).toEqual([true, true, false]);
   });
 
+  const ways: [title: string, options: (controller: AbortController) => LockOptions][] = [
+    ['aborted', ({ signal }) => ({ signal })],
+    ['timed out', () => ({ timeout: 5 })],
+  ];
+  it.each(ways)('G7 a slow try that succeeds after its wait was %s is given back', async (_title, ending) => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, driver, lockPath: directory.path };
+    const real = make();
+    for (let round = 0; round < 20; round += 1) {
+      const controller = new AbortController();
+      const slow = deferred<void>();
+      const released = deferred<unknown>();
+      const slowly: LockDriver = {
+        ...real,
+        async tryAcquire(request) {
+          const grant = await real.tryAcquire(request);
+          await slow.promise;
+          if (grant === undefined) return undefined;
+          const release: typeof grant.release = async (how) => {
+            await grant.release(how);
+            released.resolve(how);
+          };
+          return { ...grant, release };
+        },
+      };
+      const call = lock('x', { ...options, ...ending(controller), driver: slowly });
+      controller.abort(new Error('aborted'));
+      await expect(call).rejects.toThrow();
+      slow.resolve();
+      expect(await released.promise).toEqual({ unused: true });
+      await lock('x', { ...options, blocking: false }, () => {});
+    }
+  });
+
   it('G10 a fair single try right after a release, or after a refusal, meets nobody of its own', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, fair: true, driver, lockPath: directory.path };
@@ -82,3 +116,11 @@ describe.each([
     }
   });
 });
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { configure } from '@oslo-concurrency/core';
 import { describe, expect, test } from 'vitest';
 import { kernelDriver } from '../dist/drivers.js';
-import { lock, lockSync } from '../dist/index.js';
+import { type LockDriver, lock, lockSync } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, type Peer, startPeer } from './fixtures/peer.js';
 import { releaseFailsOnce } from './fixtures/release-fails-once.js';
@@ -131,6 +131,37 @@ describe('lockSync', () => {
       holder.tell('go on');
       expect(await holder.line()).toBe('released');
       lockSync('x', { lockPath, blocking: false, fair: true }, () => {});
+    });
+
+    test('G7 until its deadline by the clock given, however long the interval of its poll', async () => {
+      const lockPath = lockDirectory();
+      const holder = await asking('x', { lockPath });
+      expect(await holder.line()).toBe('held exclusive false');
+      let now = 0;
+      let tries = 0;
+      const real = kernelDriver();
+      const driver: LockDriver = {
+        ...real,
+        tryAcquire(request) {
+          tries += 1;
+          return real.tryAcquire(request);
+        },
+      };
+      const clock = {
+        now: () => {
+          now += 10;
+          return now;
+        },
+        schedule: () => () => {},
+      };
+      // The wait began at 10. At 20 and at 30 some time is left, so it pauses and tries again; at 40 none is.
+      expect(() => lockSync('x', { lockPath, driver, clock, timeout: 25 })).toThrow('Timed out after 25 ms');
+      expect([now, tries]).toEqual([40, 5]);
+      const before = performance.now();
+      expect(() => lockSync('x', { lockPath, timeout: 30, delay: 60_000 })).toThrow('Timed out after 30 ms');
+      expect(performance.now() - before).toBeGreaterThanOrEqual(30);
+      expect(performance.now() - before).toBeLessThan(5000);
+      expect(() => lockSync('x', { lockPath, timeout: 0 })).toThrow('Timed out after 0 ms');
     });
 
     test('G10 in one line with asynchronous waiters, in order of arrival', async () => {
