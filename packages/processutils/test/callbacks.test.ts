@@ -146,7 +146,9 @@ describe('a callback that gives a promise', () => {
 
   it('which rejects is followed by no more lines', async () => {
     const lines: string[] = [];
-    const run = execute('sh', ['-c', 'echo 1; sleep 0.2; echo 2; sleep 60'], {
+    const run = execute('sh', ['-c', 'trap "" TERM; echo 1; sleep 0.2; echo 2; sleep 60'], {
+      // Long enough for the second line, which a command writes that does not end when asked to.
+      killGrace: 600,
       onStdoutLine: (line) => {
         lines.push(line);
         return line === '1' ? Promise.reject(bug) : undefined;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execute, ProcessAbortedError } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMark, forgetMarks } from '../src/command-mark.js';
+import { createMark, forgetMarks, marksOf } from '../src/command-mark.js';
 import { findProcess, listProcesses, type ProcessEntry } from '../src/process-table.js';
 import { Look, lookNow, nextLook } from '../src/shared-look.js';
 import { TreeHunt } from '../src/tree-hunt.js';
@@ -79,6 +79,17 @@ describe('a look at the processes', () => {
     expect(look.carriersOf(younger.id, second.start).found.map(({ pid }) => pid)).toEqual([second.pid]);
     expect(look.carriersOf(older.id, first.start).found.map(({ pid }) => pid)).toEqual([first.pid]);
     expect(look.carriersOf(older.id, first.start).found.map(({ pid }) => pid)).toEqual([first.pid]);
+  });
+
+  it('takes a process that got the number of another for nobody but itself', async () => {
+    const mark = createMark();
+    const child = spawn('sleep', [uniqueSleep()], { env: mark.environment({ PATH: process.env.PATH ?? '' }) });
+    await once(child, 'spawn');
+    const { pid, start } = findProcess(child.pid ?? 0) as ProcessEntry;
+    expect(marksOf({ pid, start })?.has(mark.id)).toBe(true);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(marksOf({ pid, start: start + 1 })).toBeUndefined();
   });
 
   it('G29 finds who was born while the others were read, child of one that ended meanwhile or not', async () => {
