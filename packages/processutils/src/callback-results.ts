@@ -50,7 +50,7 @@ export class CallbackResults {
       .catch(this.#fail)
       .finally(() => {
         this.#pending -= 1;
-        if (this.#pending === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+        for (const resolve of this.#waiting.splice(0)) resolve();
       });
   }
 }

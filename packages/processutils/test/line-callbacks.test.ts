@@ -115,6 +115,17 @@ describe('line callbacks', () => {
     expect(linesOf(pieces, 5)).toEqual({ lines, tooLong });
   });
 
+  it('are not waited for by a line that is too long already: its pieces would fill the memory', () => {
+    const splitter = new LineSplitter(
+      () => {},
+      5,
+      () => new RangeError('too long'),
+    );
+    splitter.add(Buffer.from('1234'));
+    splitter.add(Buffer.from('56'));
+    expect(() => splitter.add(Buffer.from('7'))).toThrow(RangeError);
+  });
+
   it('hold no line that is longer than maxLineLength, whatever the pieces', () => {
     const piece = fc.stringMatching(/^[ab\n\r]{0,9}$/);
     void fc.assert(

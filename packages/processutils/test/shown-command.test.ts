@@ -78,6 +78,7 @@ describe('the command line that is shown', () => {
       ['abcdef', 'abc'],
     ]) {
       expect(shown(['abcdef', 'abc'], { secrets })).toBe('program *** ***');
+      expect(checkCommand('x', [], { secrets }).mask('xabcdefx abc')).toBe('x***x ***');
     }
   });
 
