@@ -206,7 +206,7 @@ class BoundedCapture implements OutputCapture {
     const lineStart = before.lastIndexOf('\n', before.length - 1 - mask.longest) + 1;
     const lineEnd = after.indexOf('\n', mask.longest);
     const open = openValue(before);
-    const shownHead = mask(before.slice(0, Math.min(lineStart, open?.from ?? lineStart)));
+    const shownHead = mask(before.slice(0, lineStart));
     const shownTail = lineEnd < 0 ? '' : mask(withoutOpenStart(after.slice(lineEnd), open));
     return this.#joined(shownHead, shownTail);
   }
