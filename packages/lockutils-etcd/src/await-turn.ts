@@ -1,7 +1,7 @@
-import { isConcurrencyError } from '@oslo-concurrency/core';
+import { isConcurrencyError, realTime } from '@oslo-concurrency/core';
 import type { LeaseRequest } from '@oslo-concurrency/lockutils';
 import type { KeyValue } from './gateway/etcd-api.js';
-import type { Gateway } from './gateway/gateway.js';
+import type { AttemptSettings, Gateway } from './gateway/gateway.js';
 import { pause } from './gateway/stop-after.js';
 import { type KeyFate, watchKey } from './key-watch.js';
 import { farewellOf, holderOf } from './owner-value.js';
@@ -37,12 +37,12 @@ export async function awaitTurn(
   let ahead: KeyValue | undefined;
   for (;;) {
     try {
-      view ??= await place.look(renewal(gateway, request.ttl, signal));
+      view ??= await place.look(keeping(gateway, place, request, signal));
       if (!view.mine) return false;
       if (view.ahead === undefined) {
         const wentUnsaid = (fate === 'deleted' || fate === 'broken') && isOurs(ahead);
         if (wentUnsaid) await pause(stayBack, signal);
-        return await place.renew(renewal(gateway, request.ttl, signal));
+        return await place.renew(keeping(gateway, place, request, signal));
       }
       request.waiting(view.first === undefined ? [] : [holderOf(view.first.value)]);
       ahead = view.ahead;
@@ -79,9 +79,19 @@ async function untilGone(
       signal.throwIfAborted();
       if (news === 'broken') await pause(50, signal);
       if (news !== 'keep') return news;
-      if (!(await place.renew(renewal(gateway, request.ttl, signal)))) return 'broken';
+      if (!(await place.renew(keeping(gateway, place, request, signal)))) return 'broken';
       // A member that does not answer a keepalive would not tell of a deleted key either.
       if (gateway.current !== member) return 'broken';
+      // One that does may still have a stream that tells nothing: of a connection that died alone nobody hears. etcd
+      // sends no word that it is alive more often than every ten minutes, so the queue itself is looked at.
+      const now = await place.look(keeping(gateway, place, request, signal));
+      if (!now.mine) return 'broken';
+      if (now.ahead?.key === ahead.key) continue;
+      // The stream may be about to tell, and knows more: whether the key was given up or just went.
+      const late = pause(100, stop.signal).then(() => 'broken' as const);
+      const fate = await Promise.race([watching, late]);
+      signal.throwIfAborted();
+      return fate;
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
@@ -95,6 +105,12 @@ async function untilGone(
  */
 export function renewal(gateway: Gateway, ttl: number, signal: AbortSignal): { signal: AbortSignal; timeout: number } {
   return { signal, timeout: Math.max(200, ttl / 6, 3 * gateway.latency) };
+}
+
+/** How a waiter's requests are made: as a renewal, and not for much longer than its place can last. */
+function keeping(gateway: Gateway, place: QueueKey, request: LeaseRequest, signal: AbortSignal): AttemptSettings {
+  const left = Math.max(200, place.validUntil - request.now());
+  return { ...renewal(gateway, request.ttl, signal), until: realTime.now() + left };
 }
 
 function isPassing(error: unknown): boolean {

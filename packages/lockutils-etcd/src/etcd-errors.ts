@@ -131,8 +131,11 @@ export class EtcdRequestError extends EtcdEndpointError {
   /** The status code of gRPC: 5 not found, 8 resource exhausted, 9 failed precondition... */
   readonly grpcCode: number;
 
-  constructor(endpoint: string, grpcCode: number, message: string) {
-    super(endpoint, `${message} (gRPC code ${grpcCode})`, { tryElsewhere: false, maybeApplied: false });
+  constructor(endpoint: string, grpcCode: number, message: string, advice?: string) {
+    super(endpoint, `${message} (gRPC code ${grpcCode})${advice === undefined ? '' : `; ${advice}`}`, {
+      tryElsewhere: false,
+      maybeApplied: false,
+    });
     this.grpcCode = grpcCode;
   }
 }

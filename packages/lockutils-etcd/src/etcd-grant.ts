@@ -5,11 +5,17 @@ import { pause } from './gateway/stop-after.js';
 import { watchKey } from './key-watch.js';
 import type { QueueKey } from './queue-key.js';
 
+/** What a holder is told by its driver. */
+type LossReport = 'gone' | 'closed';
+
 const brand = Symbol.for('@oslo-concurrency/etcd-grant@1');
 
 /** A lease that is held in etcd. */
 export class EtcdGrant implements LeaseGrant {
   readonly token: bigint;
+  readonly name: string;
+  /** What was asked for, in milliseconds. */
+  readonly ttl: number;
   readonly validUntil: number;
   /** The key whose existence is the lease. */
   readonly key: string;
@@ -20,12 +26,14 @@ export class EtcdGrant implements LeaseGrant {
   readonly #request: LeaseRequest;
   readonly #forget: () => void;
   readonly #stop = new AbortController();
-  readonly #reports = new Set<() => void>();
+  readonly #reports = new Set<(reason?: LossReport) => void>();
 
   constructor(gateway: Gateway, place: QueueKey, request: LeaseRequest, forget: () => void) {
     Object.defineProperty(this, brand, { value: true });
     this.gateway = gateway;
     this.token = place.revision;
+    this.name = request.name;
+    this.ttl = request.ttl;
     this.validUntil = place.validUntil;
     this.key = place.key;
     this.#place = place;
@@ -47,7 +55,7 @@ export class EtcdGrant implements LeaseGrant {
     }
   }
 
-  onLost(report: () => void): () => void {
+  onLost(report: (reason?: LossReport) => void): () => void {
     this.#reports.add(report);
     if (this.#reports.size === 1) void this.#watchOwnKey();
     return () => {
@@ -56,10 +64,10 @@ export class EtcdGrant implements LeaseGrant {
     };
   }
 
-  /** Tells the holder that the key is gone. */
-  reportLost(): void {
+  /** Tells the holder that the key is gone, or is given back because the driver was closed. */
+  reportLost(reason: LossReport): void {
     this.#stop.abort();
-    for (const report of [...this.#reports]) report();
+    for (const report of [...this.#reports]) report(reason);
   }
 
   /** The server may end a lease early; then the holder is to know at once and not at its next renewal. */
@@ -69,7 +77,7 @@ export class EtcdGrant implements LeaseGrant {
     while (!signal.aborted) {
       const fate = await watchKey(this.gateway, this.key, this.#place.existedAt + 1n, signal);
       if (signal.aborted) return;
-      if (fate !== 'broken') return this.reportLost();
+      if (fate !== 'broken') return this.reportLost('gone');
       await pause(100, signal).catch(() => {});
     }
   }

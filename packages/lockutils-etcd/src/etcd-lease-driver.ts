@@ -6,11 +6,17 @@ import { EtcdGrant } from './etcd-grant.js';
 import { revokeLease } from './etcd-lease.js';
 import { type EtcdOptions, etcdSettings } from './etcd-options.js';
 import { keysUnder, type RangeResponse } from './gateway/etcd-api.js';
-import { Gateway } from './gateway/gateway.js';
-import { pause } from './gateway/stop-after.js';
+import { type AttemptSettings, Gateway } from './gateway/gateway.js';
+import { atMost, pause } from './gateway/stop-after.js';
 import { farewellOf, holderOf } from './owner-value.js';
-import { QueueKey } from './queue-key.js';
+import { limitFor, QueueKey } from './queue-key.js';
 import type { View } from './queue-view.js';
+
+/** For what a place in etcd is. */
+interface Place {
+  readonly name: string;
+  readonly ttl: number;
+}
 
 /** A lease driver on an etcd cluster. */
 export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {
@@ -19,7 +25,8 @@ export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {
   holders(name: string): Promise<readonly Holder[]>;
   /**
    * Ends waits with an EtcdClosedError, aborts and gives back the leases that are held through this driver, and resolves
-   * when nothing of it is left in etcd, as far as etcd can be reached.
+   * when nothing of it is left in etcd, as far as etcd can be reached; within ttl + 2 s when it cannot, with a warning
+   * in the log of what is left there.
    */
   close(): Promise<void>;
 }
@@ -40,22 +47,24 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   const gateway = new Gateway(cluster);
   const grants = new Set<EtcdGrant>();
   /** What goes on behind a call that has settled: places being taken back. */
-  const cleaning = new Set<Promise<unknown>>();
+  const cleaning = new Map<Promise<unknown>, Place>();
   /** What is under way; a set and not one signal, which warns of a leak when more than ten listen to it. */
   const calls = new Map<AbortController, Promise<unknown>>();
   let closed: EtcdClosedError | undefined;
 
   const queueOf = (name: string): string => `${prefix}${name.replace(/[%/]/g, encodeURIComponent)}/`;
 
-  const inBackground = (work: Promise<unknown>): void => {
+  const inBackground = (place: Place, work: Promise<unknown>): void => {
     const watched: Promise<unknown> = work
       .catch((error: unknown) =>
-        getLogger().warn(`A place in etcd could not be taken back, it expires: ${String(error)}`),
+        getLogger().warn(
+          `A place in etcd in the line for ${place.name} could not be taken back, it expires by its ttl of ${place.ttl} ms: ` +
+            String(error),
+        ),
       )
       .finally(() => cleaning.delete(watched));
-    cleaning.add(watched);
+    cleaning.set(watched, { name: place.name, ttl: place.ttl });
   };
-  const takeBack = (lease: string): void => inBackground(revokeLease(gateway, lease));
 
   /**
    * Joining is never broken off half way: the request may be under way to the server, and taking back what is not
@@ -63,7 +72,9 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
    */
   const join = async (request: LeaseRequest, signal: AbortSignal): Promise<{ place: QueueKey; view: View }> => {
     signal.throwIfAborted();
-    const joining = QueueKey.join(gateway, queueOf(request.name), request, takeBack);
+    const joining = QueueKey.join(gateway, queueOf(request.name), request, (lease) =>
+      inBackground(request, revokeLease(gateway, lease, limitFor(request))),
+    );
     let settle = (): void => {};
     const aborted = new Promise<never>((_, reject) => {
       settle = () => reject(signal.reason);
@@ -74,6 +85,7 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     } catch (error) {
       if (signal.aborted)
         inBackground(
+          request,
           joining.then(
             ({ place }) => place.leave(),
             () => {},
@@ -117,24 +129,40 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
         const first = view.ahead === undefined && !lostPlace;
         if (first || (await awaitTurn(gateway, place, request, view, signal))) return granted(place, request);
       } catch (error) {
-        inBackground(place.leave());
+        inBackground(request, place.leave());
         throw error;
       }
     }
   };
 
   const atOnce = async (request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant | undefined> => {
-    const someone = await firstOf(request.name, signal);
+    const limit = { ...limitFor(request), signal };
+    await takenBack(request, signal);
+    const someone = await firstOf(request.name, limit);
     if (someone !== undefined) return undefined;
     const { place, view } = await join(request, signal);
-    if (view.ahead === undefined) return granted(place, request);
-    inBackground(place.leave());
+    try {
+      if (view.ahead === undefined || (await place.isFirst(limit))) return granted(place, request);
+    } catch (error) {
+      inBackground(request, place.leave());
+      throw error;
+    }
+    inBackground(request, place.leave());
     return undefined;
   };
 
-  const firstOf = async (name: string, signal?: AbortSignal) => {
+  /** Waits until the places that calls of this driver have left are gone: nobody holds anything by them. */
+  const takenBack = async ({ name, ttl }: LeaseRequest, signal: AbortSignal): Promise<void> => {
+    // Those that are just being ended have not said yet what they leave.
+    const ending = [...calls].filter(([call]) => call.signal.aborted).map(([, working]) => working);
+    if (ending.length > 0) await atMost(ttl / 4, Promise.allSettled(ending), signal);
+    const left = [...cleaning].filter(([, place]) => place.name === name).map(([work]) => work);
+    if (left.length > 0) await atMost(ttl / 4, Promise.all(left), signal);
+  };
+
+  const firstOf = async (name: string, settings: AttemptSettings) => {
     const query = { ...keysUnder(queueOf(name)), sort_order: 'ASCEND', sort_target: 'CREATE' };
-    const { kvs = [] } = await gateway.call<RangeResponse>('/v3/kv/range', query, { signal });
+    const { kvs = [] } = await gateway.call<RangeResponse>('/v3/kv/range', query, settings);
     return kvs.find(({ value }) => farewellOf(value) === undefined);
   };
 
@@ -144,11 +172,23 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     // Only when they have settled is it known what they leave to be cleaned.
     await Promise.allSettled(calls.values());
     for (const grant of grants) {
-      grant.reportLost();
-      inBackground(grant.release());
+      grant.reportLost('closed');
+      inBackground(grant, grant.release());
     }
-    while (cleaning.size > 0) await Promise.all(cleaning);
+    const longest = Math.max(0, ...[...cleaning.values()].map(({ ttl }) => ttl));
+    await atMost(longest + 1500, allCleaned());
+    if (cleaning.size > 0) {
+      const names = [...new Set([...cleaning.values()].map(({ name }) => name))].join(', ');
+      getLogger().warn(
+        `Closed the etcd lease driver without an answer of etcd: left behind are ${cleaning.size} places in the lines ` +
+          `for ${names}, which expire by their ttl, ${longest} ms at most`,
+      );
+    }
     await gateway.close();
+  };
+
+  const allCleaned = async (): Promise<void> => {
+    while (cleaning.size > 0) await Promise.all(cleaning.keys());
   };
 
   return {
@@ -157,7 +197,7 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
     acquire: (request, signal) => open(signal, (either) => inLine(request, either)),
     tryAcquire: (request, signal) => open(signal, (either) => atOnce(request, either)),
     async holders(name) {
-      const first = await firstOf(name);
+      const first = await firstOf(name, {});
       return first === undefined ? [] : [holderOf(first.value)];
     },
     close,

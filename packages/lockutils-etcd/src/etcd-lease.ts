@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { LeaseGrantResponse } from './gateway/etcd-api.js';
-import type { Gateway } from './gateway/gateway.js';
+import type { AttemptSettings, Gateway } from './gateway/gateway.js';
 
 // A lease of etcd's own: what keys hang on.
 
@@ -11,9 +11,9 @@ export function newLeaseId(): bigint {
 }
 
 /** Revokes a lease, with the keys that hang on it; `false` when it did not exist. */
-export async function revokeLease(gateway: Gateway, lease: string): Promise<boolean> {
+export async function revokeLease(gateway: Gateway, lease: string, settings: AttemptSettings): Promise<boolean> {
   try {
-    await gateway.call('/v3/lease/revoke', { ID: lease });
+    await gateway.call('/v3/lease/revoke', { ID: lease }, settings);
     return true;
   } catch (error) {
     if (!isLeaseNotFound(error)) throw error;
@@ -22,9 +22,15 @@ export async function revokeLease(gateway: Gateway, lease: string): Promise<bool
 }
 
 /** Creates a lease; answers the ttl in seconds that etcd gave; it never gives less than one and a half election timeouts. */
-export async function grantLease(gateway: Gateway, lease: string, seconds: number): Promise<number> {
+export async function grantLease(
+  gateway: Gateway,
+  lease: string,
+  seconds: number,
+  settings: AttemptSettings,
+): Promise<number> {
   try {
-    const { TTL } = await gateway.call<LeaseGrantResponse>('/v3/lease/grant', { ID: lease, TTL: seconds.toString() });
+    const body = { ID: lease, TTL: seconds.toString() };
+    const { TTL } = await gateway.call<LeaseGrantResponse>('/v3/lease/grant', body, settings);
     return Number(TTL);
   } catch (error) {
     const repeated = isConcurrencyError(error, 'ERR_ETCD_REQUEST') && /lease already exists/.test(error.message);

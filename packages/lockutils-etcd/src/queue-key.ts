@@ -1,3 +1,4 @@
+import { realTime } from '@oslo-concurrency/core';
 import { type LeaseRequest, LeaseTtlTooShortError } from '@oslo-concurrency/lockutils';
 import { EtcdNoLeaderError } from './etcd-errors.js';
 import { grantLease, isLeaseNotFound, newLeaseId, revokeLease } from './etcd-lease.js';
@@ -56,15 +57,17 @@ export class QueueKey {
     gateway: Gateway,
     prefix: string,
     request: LeaseRequest,
-    leave: (lease: string) => void,
+    leave: (lease: string, ttl: number) => void,
   ): Promise<{ readonly place: QueueKey; readonly view: View }> {
     const id = newLeaseId();
     const lease = id.toString();
     const key = prefix + id.toString(16);
     const value = ownerValue(request.label);
     const since = request.now();
+    // What is granted later than that is of no use to anybody.
+    const limit = limitFor(request);
     try {
-      const ttl = await grantLease(gateway, lease, Math.ceil(request.ttl / 1000));
+      const ttl = await grantLease(gateway, lease, Math.ceil(request.ttl / 1000), limit);
       const encoded = base64(key);
       const queue = {
         request_range: { ...keysUnder(prefix), sort_order: 'DESCEND', sort_target: 'CREATE', limit: '2' },
@@ -72,12 +75,13 @@ export class QueueKey {
       const first = {
         request_range: { ...keysUnder(prefix), sort_order: 'ASCEND', sort_target: 'CREATE', limit: '1' },
       };
-      const answer = await gateway.call<TxnResponse>('/v3/kv/txn', {
+      const joining = {
         compare: [{ key: encoded, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
         success: [{ request_put: { key: encoded, value: base64(value), lease } }, queue, first],
         // A repetition of a request that had been carried out.
         failure: [{ request_range: { key: encoded } }],
-      });
+      };
+      const answer = await gateway.call<TxnResponse>('/v3/kv/txn', joining, limit);
       const [, newest, oldest] = answer.responses ?? [];
       const [own, ahead] = newest?.response_range?.kvs ?? [];
       const repeated = answer.responses?.[0]?.response_range?.kvs?.[0];
@@ -92,11 +96,11 @@ export class QueueKey {
         revision: BigInt(mine.create_revision),
         validUntil: since + ttl * 1000,
       });
-      if (!answer.succeeded) return { place, view: await place.look({}) };
+      if (!answer.succeeded) return { place, view: await place.look(limit) };
       const view = { mine: true, ahead: notReleased(ahead), first: oldest?.response_range?.kvs?.[0] };
       return { place, view: { ...view, revision: answer.header.revision ?? '0' } };
     } catch (error) {
-      leave(lease);
+      leave(lease, request.ttl);
       // It expired between two requests.
       throw isLeaseNotFound(error) ? new LeaseTtlTooShortError(request.name, request.ttl) : error;
     }
@@ -123,6 +127,13 @@ export class QueueKey {
       first,
       revision: answer.header.revision ?? '0',
     };
+  }
+
+  /** Whether all that stood before have been given up, by their holder or as waiters: then nobody is before this place. */
+  async isFirst(settings: AttemptSettings): Promise<boolean> {
+    const query = { ...keysUnder(this.#prefix), max_create_revision: (this.revision - 1n).toString() };
+    const { kvs = [] } = await this.#gateway.call<RangeResponse>('/v3/kv/range', query, settings);
+    return kvs.every(({ value }) => farewellOf(value) !== undefined);
   }
 
   /** Asks for the whole ttl again; `false` when the key is gone. See `provenKeepAlive` for what that proves. */
@@ -159,14 +170,18 @@ export class QueueKey {
   async #giveUp(farewell: Farewell): Promise<boolean> {
     const key = base64(this.key);
     const value = base64(withFarewell(this.#value, farewell));
+    const marking = {
+      compare: [{ key, target: 'CREATE', result: 'EQUAL', create_revision: this.revision.toString() }],
+      success: [{ request_put: { key, value, ignore_lease: true } }],
+    };
+    const now = realTime.now();
+    const { until } = limitFor(this.#request);
+    // Half of the time is for the mark, which is a courtesy; the other for what makes the place free.
     const marked = await this.#gateway
-      .call<TxnResponse>('/v3/kv/txn', {
-        compare: [{ key, target: 'CREATE', result: 'EQUAL', create_revision: this.revision.toString() }],
-        success: [{ request_put: { key, value, ignore_lease: true } }],
-      })
+      .call<TxnResponse>('/v3/kv/txn', marking, { until: now + (until - now) / 2 })
       .catch(() => undefined);
     // No successor's key can hang on this lease, so this hurts nobody; and if the lease was there, so was the key.
-    const existed = await revokeLease(this.#gateway, this.#lease);
+    const existed = await revokeLease(this.#gateway, this.#lease, { until });
     return marked?.succeeded ?? existed;
   }
 
@@ -179,6 +194,11 @@ export class QueueKey {
   #isMine(own: KeyValue | undefined): boolean {
     return own !== undefined && BigInt(own.create_revision) === this.revision;
   }
+}
+
+/** When to have ended with what takes or gives up one place; `lease` itself ends half a second later. */
+export function limitFor({ ttl }: Pick<LeaseRequest, 'ttl'>): { readonly until: number } {
+  return { until: realTime.now() + ttl + 1000 };
 }
 
 function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {

@@ -46,7 +46,7 @@ export async function withFence(held: HeldLease, steps: readonly FencedStep[]): 
     throw unknown ? new FencedWriteUnknownError(held.name, held.fencingToken, error) : error;
   }
   if (answer.succeeded !== true) {
-    grant.reportLost();
+    grant.reportLost('gone');
     throw new FencedOutError(held.name, held.fencingToken);
   }
   const values = new Map<string, Buffer | undefined>();

@@ -29,6 +29,25 @@ async function listening(server: Server): Promise<string> {
 }
 
 describe('what is wrong with an endpoint has an error of its own, which names it', () => {
+  test('a full database: the error says how to make room and how to clear the alarm', async () => {
+    await using small = await EtcdCluster.start(1, undefined, ['--quota-backend-bytes', String(512 * 1024)]);
+    const value = 'x'.repeat(100_000);
+    let full = false;
+    for (let n = 0; n < 30 && !full; n++) {
+      full = await small.etcdctl('put', `filler/${n}`, value).then(
+        () => false,
+        () => true,
+      );
+    }
+    expect(full).toBe(true);
+    const error = await refusal({ endpoints: small.endpoints });
+    expect(error).toMatchObject({ code: 'ERR_ETCD_REQUEST', grpcCode: 8 });
+    expect(error.message).toContain('database space exceeded');
+    for (const step of ['etcdctl compaction', 'etcdctl defrag', '--quota-backend-bytes', 'etcdctl alarm disarm']) {
+      expect(error.message).toContain(step);
+    }
+  });
+
   test('nobody listens', async () => {
     const [port] = await freePorts(1);
     const endpoints = `http://127.0.0.1:${port}`;

@@ -53,6 +53,7 @@ export {
   LeaseNotAcquiredError,
   LeaseTimeoutError,
   LeaseTtlTooShortError,
+  LeaseUnansweredError,
   lease,
 } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';

@@ -34,6 +34,10 @@ export function connectionFailure(endpoint: string, thrown: unknown): EtcdEndpoi
   return new EtcdUnreachableError(endpoint, what, !beforeSending.has(code), thrown);
 }
 
+const whenFull =
+  'its database is full, and it takes no more until somebody frees it: compact it (etcdctl compaction REVISION), ' +
+  'defragment every member (etcdctl defrag --cluster), raise --quota-backend-bytes if that does not last, and then ' +
+  'clear the alarm (etcdctl alarm disarm)';
 const unavailable = 14;
 const aboutAuth = /auth|permission denied|user name|invalid user/i;
 
@@ -54,7 +58,7 @@ export function rpcFailure(endpoint: string, code: number, message: string): Etc
     return new EtcdNoLeaderError(endpoint, message, !message.includes('no leader'));
   }
   if (code === 16 || code === 7 || aboutAuth.test(message)) return new EtcdAuthError(endpoint, message);
-  return new EtcdRequestError(endpoint, code, message);
+  return new EtcdRequestError(endpoint, code, message, /database space exceeded/.test(message) ? whenFull : undefined);
 }
 
 function parsed(body: string): { readonly code: number; readonly message: string } | undefined {

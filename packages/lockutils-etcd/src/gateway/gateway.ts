@@ -19,6 +19,8 @@ export interface AttemptSettings {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds for one request, when that is to be less than `requestTimeout`. */
   readonly timeout?: number;
+  /** The moment of `realTime.now()` by which the attempt has ended, whatever the members do. */
+  readonly until?: number | undefined;
   /** The requests must not be carried out twice: no second try when the first may have been. */
   readonly once?: boolean;
 }
@@ -61,18 +63,25 @@ export class Gateway {
    */
   async attempt<T>(
     requests: (member: Member, settings: RequestSettings) => Promise<T>,
-    { signal, timeout = this.#options.requestTimeout, once = false }: AttemptSettings = {},
+    {
+      signal,
+      timeout = this.#options.requestTimeout,
+      until = Number.POSITIVE_INFINITY,
+      once = false,
+    }: AttemptSettings = {},
   ): Promise<T> {
     const failures: EtcdEndpointError[] = [];
-    const request = { timeout: Math.min(timeout, this.#options.requestTimeout), signal };
     let authenticatedAgain = false;
     let again: Member | undefined;
     const most = this.#members.length;
-    const end = realTime.now() + this.#options.requestTimeout;
+    const end = Math.min(until, realTime.now() + this.#options.requestTimeout);
     for (;;) {
       if (this.#closed) throw new EtcdClosedError();
       signal?.throwIfAborted();
       const member = this.current;
+      // Of a time that is limited, each member that has not been asked yet gets its part.
+      const part = Math.max(10, (until - realTime.now()) / (most - failures.length));
+      const request = { timeout: Math.min(timeout, this.#options.requestTimeout, part), signal };
       let token: string | undefined;
       try {
         token = await this.#authenticated(member, request);
@@ -88,7 +97,7 @@ export class Gateway {
           continue;
         }
         if (!error.tryElsewhere || (once && error.maybeApplied)) throw error;
-        if (error.code === 'ERR_ETCD_UNREACHABLE' && error.maybeApplied && again !== member) {
+        if (error.code === 'ERR_ETCD_UNREACHABLE' && error.maybeApplied && again !== member && realTime.now() < until) {
           again = member;
           continue;
         }

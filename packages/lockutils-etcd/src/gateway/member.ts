@@ -17,8 +17,6 @@ export interface RequestSettings {
 /** One endpoint of the cluster. It makes requests and turns what goes wrong into errors; it retries nothing. */
 export class Member {
   readonly endpoint: string;
-  /** The header of the newest answer. */
-  lastHeader: Header | undefined;
   readonly #transport: Transport;
   readonly #cluster: { id?: string };
   #versionChecked: Promise<void> | undefined;
@@ -40,7 +38,6 @@ export class Member {
       this.#cluster.id ??= found;
       if (found !== this.#cluster.id) throw new EtcdClusterMismatchError(this.endpoint, this.#cluster.id, found);
     }
-    this.lastHeader = answer.header;
     return answer;
   }
 

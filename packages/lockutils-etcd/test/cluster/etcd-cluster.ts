@@ -60,14 +60,16 @@ export class EtcdCluster implements AsyncDisposable {
   readonly members: readonly Member[];
   readonly #folder: string;
   readonly #tls: TlsFiles | undefined;
+  readonly #flags: readonly string[];
 
-  private constructor(members: readonly Member[], folder: string, tls: TlsFiles | undefined) {
+  private constructor(members: readonly Member[], folder: string, tls: TlsFiles | undefined, flags: readonly string[]) {
     this.members = members;
     this.#folder = folder;
     this.#tls = tls;
+    this.#flags = flags;
   }
 
-  static async start(size: number, tls?: TlsFiles): Promise<EtcdCluster> {
+  static async start(size: number, tls?: TlsFiles, flags: readonly string[] = []): Promise<EtcdCluster> {
     // fsync on a busy disk makes leaders change by itself; whether the disk is slow is not what is tested.
     const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'etcd-'));
     const ports = await freePorts(size * 2);
@@ -76,7 +78,7 @@ export class EtcdCluster implements AsyncDisposable {
       const [client, peer] = [`${scheme}://127.0.0.1:${ports[2 * n]}`, `http://127.0.0.1:${ports[2 * n + 1]}`];
       return new Member(`m${n}`, client, peer, join(folder, `m${n}`));
     });
-    const cluster = new EtcdCluster(members, folder, tls);
+    const cluster = new EtcdCluster(members, folder, tls, flags);
     try {
       await Promise.all(members.map((member) => cluster.boot(member)));
       await cluster.healthy();
@@ -103,6 +105,7 @@ export class EtcdCluster implements AsyncDisposable {
         ...['--listen-peer-urls', member.peerUrl, '--initial-advertise-peer-urls', member.peerUrl],
         ...['--initial-cluster', this.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')],
         ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+        ...this.#flags,
         ...(this.#tls === undefined ? [] : ['--cert-file', this.#tls.cert, '--key-file', this.#tls.key]),
         ...(this.#tls === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', this.#tls.ca]),
       ],

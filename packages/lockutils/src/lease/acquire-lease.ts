@@ -1,8 +1,9 @@
 import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
 import { onAbort } from '../waiting/on-abort.js';
+import { answeredWithin } from './answered-within.js';
 import { HeldLease } from './held-lease.js';
-import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError } from './lease.js';
+import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
@@ -100,8 +101,35 @@ function obtain(
   clock: LeaseClock,
   stop: AbortSignal,
 ): Promise<LeaseGrant | undefined> {
-  if (!settings.blocking || settings.timeout === 0) return driver.tryAcquire(request, stop);
+  if (!settings.blocking || settings.timeout === 0) return attempt(driver, request, clock, stop);
   return driver.acquire?.(request, stop) ?? poll(driver, request, clock, stop);
+}
+
+/**
+ * One attempt, which is abandoned when its answer would be of no use any more: a grant counts from before it was asked
+ * for, so after the ttl there is nothing left of it. It is abandoned as on an abort, and the driver gives back what it gets.
+ */
+async function attempt(
+  driver: LeaseDriver,
+  request: LeaseRequest,
+  clock: LeaseClock,
+  stop: AbortSignal,
+): Promise<LeaseGrant | undefined> {
+  const limit = longestAnswer(request);
+  const abandoned = new AbortController();
+  const stopListening = onAbort(stop, () => abandoned.abort(stop.reason));
+  try {
+    const work = driver.tryAcquire(request, abandoned.signal);
+    return await answeredWithin(work, limit, clock, () => {
+      const error = new LeaseUnansweredError(request.name, 'acquire', limit);
+      abandoned.abort(error);
+      // A driver that does not heed the signal.
+      work.then((grant) => grant && giveBack(request.name, grant)).catch(() => {});
+      return error;
+    });
+  } finally {
+    stopListening();
+  }
 }
 
 async function poll(
@@ -111,12 +139,28 @@ async function poll(
   stop: AbortSignal,
 ): Promise<LeaseGrant> {
   for (;;) {
-    const grant = await driver.tryAcquire(request, stop);
+    const grant = await attempt(driver, request, clock, stop);
     if (grant !== undefined) return grant;
     stop.throwIfAborted();
-    request.waiting((await driver.holders?.(request.name)) ?? []);
+    request.waiting(await holdersOf(driver, request, clock));
     await hintOrInterval(driver, request, clock, stop);
   }
+}
+
+function longestAnswer({ ttl }: LeaseRequest): number {
+  return ttl + 1500;
+}
+
+/** For messages only, but a driver that does not answer this will not answer the next attempt either. */
+async function holdersOf(driver: LeaseDriver, request: LeaseRequest, clock: LeaseClock): Promise<readonly Holder[]> {
+  if (driver.holders === undefined) return [];
+  const limit = longestAnswer(request);
+  return answeredWithin(
+    driver.holders(request.name),
+    limit,
+    clock,
+    () => new LeaseUnansweredError(request.name, 'acquire', limit),
+  );
 }
 
 function hintOrInterval(

@@ -1,5 +1,6 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
-import { type LeaseLossReason, LeaseLostError } from './lease.js';
+import { answeredWithin } from './answered-within.js';
+import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './lease.js';
 import type { LeaseClock } from './lease-clock.js';
 import type { LeaseGrant } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
@@ -71,11 +72,11 @@ export class HeldLease implements AsyncDisposable {
     this.#options = options;
     this.#signal = readingThrough(this.#abort.signal, () => this.#check());
     this.#term = new LeaseTerm(options.clock, options.ttl, options.renewEvery, grant.validUntil);
-    const stop = grant.onLost?.(() => this.#lose('gone'));
+    const stop = grant.onLost?.((reason) => this.#lose(reason === 'closed' ? reason : 'gone'));
     if (stop !== undefined) this.#cancel.set('driver', stop);
     this.#armDeadline();
     this.#armTick();
-    this.#armRenewal(options.renewEvery);
+    this.#armRenewal(this.#term.untilRenewal());
   }
 
   /** Aborts when the lease is lost, with a {@link LeaseLostError} as its reason. Does not abort on release. */
@@ -120,10 +121,10 @@ export class HeldLease implements AsyncDisposable {
   }
 
   /**
-   * Gives the lease back; calling it again answers the same.
+   * Gives the lease back; calling it again answers the same. Settles within ttl + 2 s, whatever the driver does.
    *
    * @throws LeaseLostError when it was lost before; a successor is not touched. The driver's error when the server
-   * cannot be told: the lease then ends by its ttl.
+   * cannot be told, LeaseUnansweredError when the driver does not answer: the lease then ends by its ttl.
    */
   release(): Promise<void> {
     this.#released ??= this.#release();
@@ -137,9 +138,16 @@ export class HeldLease implements AsyncDisposable {
   async #release(): Promise<void> {
     this.#check();
     this.#stop();
-    const wasThere = await this.grant.release().catch((error: unknown) => {
+    const { name, fencingToken: token, grant } = this;
+    const { ttl, clock } = this.#options;
+    // Of a lease that was lost nothing has to be told to the server; what may be left of it is worth a second.
+    const limit = this.#lost === undefined ? ttl + 1500 : 1000;
+    const unanswered = new LeaseUnansweredError(name, 'release', limit, token);
+    const wasThere = await answeredWithin(grant.release(), limit, clock, () => unanswered).catch((error: unknown) => {
+      if (this.#lost === undefined) throw error;
       // That it was lost says more than that the server could not be told.
-      throw this.#lost ?? error;
+      if (error === unanswered) getLogger().warn(unanswered.message);
+      throw this.#lost;
     });
     if (this.#lost === undefined && !wasThere) this.#lose('gone');
     if (this.#lost !== undefined) throw this.#lost;
@@ -198,7 +206,7 @@ export class HeldLease implements AsyncDisposable {
     this.#arm('renewal', delay, () => {
       if (!this.#check()) return;
       this.#renew().then(
-        () => this.#armRenewalAfter(this.#options.renewEvery),
+        () => this.#armRenewalAfter(this.#term.untilRenewal()),
         (error: unknown) => {
           getLogger().warn(`Renewing the lease ${this.name} failed, trying again: ${String(error)}`);
           this.#armRenewalAfter(Math.min(this.#options.renewEvery, this.#options.ttl / 20));

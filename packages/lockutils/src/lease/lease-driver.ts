@@ -35,8 +35,11 @@ export interface LeaseGrant {
    * already, and nothing of a successor was touched. Rejects when that is not known; it then ends by its ttl.
    */
   release(): Promise<boolean>;
-  /** Calls `report` when the driver hears, between two renewals, that the lease is gone. Returns how to stop. */
-  onLost?(report: () => void): () => void;
+  /**
+   * Calls `report` when the driver hears, between two renewals, that the lease is gone; with `closed` when it gives the
+   * lease back because the driver was closed in this process. Returns how to stop.
+   */
+  onLost?(report: (reason?: 'gone' | 'closed') => void): () => void;
 }
 
 /**

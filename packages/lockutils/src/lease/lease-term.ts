@@ -21,6 +21,8 @@ export class LeaseTerm {
   /** When the renewal under way, or the last one, was begun; and how much sleep the clock had counted then. */
   #renewalBegun: number;
   #skippedBefore: number;
+  /** No renewal begins before that moment. */
+  #soonest = Number.NEGATIVE_INFINITY;
   #renewing = false;
   #renewalFailure: unknown;
 
@@ -44,6 +46,19 @@ export class LeaseTerm {
     return this.#deadline - this.#clock.now();
   }
 
+  /**
+   * Milliseconds until a renewal is due: `renewEvery` after the term began, which is when its request was sent and not
+   * when the answer came. A term whose answer took long has less left, and is renewed the sooner.
+   *
+   * The driver may give more than was asked for, and that is renewed as if it had not. It may answer at once with less
+   * than was asked for, and is then asked again after a twentieth of the ttl and not in a tight loop.
+   */
+  untilRenewal(): number {
+    const whole = this.#ttl - leaseMargin(this.#ttl);
+    const due = this.left - (whole - this.#renewEvery);
+    return Math.max(0, this.#soonest - this.#clock.now(), Math.min(this.#renewEvery, due));
+  }
+
   /** The last renewal's error, when it failed. */
   get renewalFailure(): unknown {
     return this.#renewalFailure;
@@ -52,6 +67,7 @@ export class LeaseTerm {
   renewalBegins(): void {
     this.#renewalBegun = this.#clock.now();
     this.#skippedBefore = this.#clock.skipped;
+    this.#soonest = this.#renewalBegun + Math.min(this.#renewEvery, this.#ttl / 20);
     this.#renewing = true;
   }
 

@@ -30,15 +30,18 @@ export function lease<T>(
 /**
  * Why a lease ended under its holder. `unreachable`: no renewal came through in time · `blocked`: the event loop was
  * blocked, so none was sent · `slept`: the machine slept or its wall clock was set forward · `gone`: the driver says
- * it does not exist any more · `released`: only where a released handle is asked whether it holds.
+ * it does not exist any more · `closed`: its driver was closed in this process · `released`: only where a released
+ * handle is asked whether it holds.
  */
-export type LeaseLossReason = 'unreachable' | 'blocked' | 'slept' | 'gone' | 'released';
+export type LeaseLossReason = 'unreachable' | 'blocked' | 'slept' | 'gone' | 'closed' | 'released';
 
 const lossAdvice: Record<LeaseLossReason, string> = {
   unreachable: 'it could not be renewed in time; look at the cause and at the network to the server',
   blocked: 'the event loop was blocked for longer than the lease lasts; split the work or raise ttl',
   slept: 'the machine slept, or its clock was set forward, for longer than the lease lasts',
   gone: 'the server does not have it any more: it expired there, or somebody deleted it',
+  closed:
+    'this process closed the driver of the lease, and that gives its leases back; close it after the last of them',
   released: 'this holder has released it',
 };
 
@@ -82,6 +85,38 @@ export class LeaseNotAcquiredError extends ConcurrencyError {
   constructor(leaseName: string) {
     super(`The lease ${leaseName} is not free`);
     this.leaseName = leaseName;
+  }
+}
+
+/**
+ * The driver has not answered for longer than the lease lasts: its server or its mount is stuck.
+ *
+ * `acquire`: nothing is held; what the driver may still grant is given back. `release`: the lease may still be there, and
+ * nobody renews it any more, so it ends by its ttl.
+ */
+export class LeaseUnansweredError extends ConcurrencyError {
+  readonly code = 'ERR_LEASE_UNANSWERED';
+  readonly leaseName: string;
+  /** What the driver was asked for. */
+  readonly operation: 'acquire' | 'release';
+  /** How long the call waited, in milliseconds. */
+  readonly waited: number;
+  /** Of the lease that may be left behind. */
+  readonly fencingToken: bigint | undefined;
+
+  constructor(leaseName: string, operation: 'acquire' | 'release', waited: number, fencingToken?: bigint) {
+    const left =
+      operation === 'acquire'
+        ? 'nothing is held, and what the driver may still grant is given back'
+        : `left behind is the lease itself (token ${fencingToken}), which is not renewed any more and ends by its ttl`;
+    super(
+      `The lease driver has not answered for ${Math.round(waited)} ms when it was asked to ${operation} the lease ` +
+        `${leaseName}: ${left}; look at the server or the mount behind the driver`,
+    );
+    this.leaseName = leaseName;
+    this.operation = operation;
+    this.waited = waited;
+    this.fencingToken = fencingToken;
   }
 }
 

@@ -26,6 +26,63 @@ describe('a held lease', () => {
     expect(driver.listeners).toBe(0);
   });
 
+  test.each([1300, 1600])(
+    'is renewed by what is left of its ttl when the grant took %i ms of 2000 to come',
+    async (late) => {
+      const driver = new MemoryLeaseDriver();
+      const machine = new ManualMachine();
+      driver.onTheWay = async (what) => {
+        if (what === 'acquire') await new Promise<void>((answer) => machine.clock.schedule(late, answer));
+      };
+      const granting = acquireLease('job', leaseSettings('job', { driver, ttl: 2000 }), machine.clock);
+      await machine.pass(late);
+      const lease = await granting;
+      await settled();
+      expect(driver.renewals).toBe(1);
+      expect(lease.remaining).toBe(1800);
+      await machine.pass(10_000);
+      expect(lease.signal.aborted).toBe(false);
+      await lease.release();
+    },
+  );
+
+  test('lasts though every answer takes nearly half of its ttl', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = () => new Promise((answer) => machine.clock.schedule(4400, answer));
+    await machine.pass(100_000);
+    expect(lease.signal.aborted).toBe(false);
+    expect(driver.renewals).toBeLessThan(100_000 / 4000);
+    driver.onTheWay = async () => {};
+    await lease.release();
+  });
+
+  test('is renewed a third of its ttl after the request of the renewal before was sent, not after its answer', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = () => new Promise((answer) => machine.clock.schedule(1000, answer));
+    await machine.pass(ttl / 3 + 1000);
+    expect(driver.renewals).toBe(1);
+    await machine.pass(ttl / 3 - 1001);
+    expect(driver.renewals).toBe(1);
+    await machine.pass(2);
+    expect(driver.renewals).toBe(2);
+    driver.onTheWay = async () => {};
+    await lease.release();
+  });
+
+  test('a driver that gives less than was asked for is asked again after a twentieth of the ttl, in no tight loop', async () => {
+    const driver = new MemoryLeaseDriver();
+    const machine = new ManualMachine();
+    const mean: LeaseDriver = {
+      kind: 'lease',
+      name: 'mean',
+      tryAcquire: (request) => driver.tryAcquire({ ...request, ttl: ttl / 2 }),
+    };
+    const lease = await acquireLease('job', leaseSettings('job', { driver: mean, ttl }), machine.clock);
+    await machine.pass(ttl);
+    expect(driver.renewals).toBe(21);
+    await lease.release();
+  });
+
   test('aborts a margin before it can be granted elsewhere when no renewal comes through, and says why', async () => {
     const { driver, machine, lease } = await held();
     const broken = new Error('the line is cut');
@@ -179,6 +236,41 @@ describe('a held lease', () => {
     const { driver, lease } = await held();
     driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
     await expect(lease.release()).rejects.toThrow('the line is cut');
+  });
+
+  test('G30 a release that is not answered rejects within ttl + 2 s, and says what is left behind', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = never;
+    let outcome: unknown;
+    const releasing = lease.release().catch((error: unknown) => {
+      outcome = error;
+    });
+    await machine.pass(ttl);
+    expect(outcome).toBeUndefined();
+    await machine.pass(2000);
+    await releasing;
+    expect(outcome).toMatchObject({ code: 'ERR_LEASE_UNANSWERED', operation: 'release', fencingToken: 1n });
+    expect((outcome as Error).message).toContain('left behind is the lease itself (token 1)');
+    expect((outcome as Error).message).toContain('ends by its ttl');
+    expect(machine.timers).toBe(0);
+  });
+
+  test('G30 a release of a lease that is known to be lost waits for a driver that is mute a second, no longer', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = never;
+    await machine.pass(ttl);
+    expect(lease.signal.aborted).toBe(true);
+    const refused = expect(lease.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'unreachable' });
+    await machine.pass(1000);
+    await refused;
+    expect(machine.timers).toBe(0);
+  });
+
+  test('says that the driver was closed when that is why it ended', async () => {
+    const { driver, lease } = await held();
+    driver.revoke('job', 'closed');
+    expect(lease.signal.reason).toMatchObject({ reason: 'closed' });
+    expect(lease.signal.reason.message).toContain('this process closed the driver');
   });
 
   test('renew() renews at once, joins one under way, and rejects with the driver error while still held', async () => {

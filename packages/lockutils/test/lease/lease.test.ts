@@ -1,6 +1,9 @@
 import { lockChannels } from '@oslo-concurrency/core';
 import { describe, expect, test } from 'vitest';
 import { type LeaseDriver, LeaseLostError, lease } from '../../src/index.js';
+import { acquireLease } from '../../src/lease/acquire-lease.js';
+import { leaseSettings } from '../../src/lease/lease-options.js';
+import { ManualMachine, settled } from './manual-clock.js';
 import { MemoryLeaseDriver } from './memory-lease-driver.js';
 
 const ttl = 5000;
@@ -153,6 +156,34 @@ describe('lease()', () => {
     answer();
     await expect.poll(() => driver.held.size).toBe(0);
   });
+
+  test.each([
+    ['an attempt', { blocking: false }, undefined],
+    ['a wait', {}, undefined],
+    ['a wait whose driver does not tell the holders', {}, async () => undefined],
+  ])(
+    'G30 %s whose driver never answers ends within ttl + 2 s, and a late grant is given back',
+    async (_, options, first) => {
+      const machine = new ManualMachine();
+      const driver = new MemoryLeaseDriver();
+      let answer = (): void => {};
+      driver.onTheWay = (what) => (what === 'acquire' ? new Promise((done) => (answer = done)) : Promise.resolve());
+      const mute: LeaseDriver = {
+        kind: 'lease',
+        name: 'mute',
+        tryAcquire: (request) => (first ? first() : driver.tryAcquire(request)),
+        ...(first && { holders: () => new Promise<never>(() => {}) }),
+      };
+      const waiting = acquireLease('job', leaseSettings('job', { driver: mute, ttl, ...options }), machine.clock);
+      const refused = expect(waiting).rejects.toMatchObject({ code: 'ERR_LEASE_UNANSWERED', operation: 'acquire' });
+      await machine.pass(ttl + 2000);
+      await refused;
+      expect(machine.timers).toBe(0);
+      answer();
+      await settled();
+      expect(driver.releases).toBe(first ? 0 : 1);
+    },
+  );
 
   test('a grant whose time is over when it comes is given back, and the error says to raise ttl', async () => {
     const driver = new MemoryLeaseDriver();

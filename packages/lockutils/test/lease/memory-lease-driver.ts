@@ -11,7 +11,7 @@ export class MemoryLeaseDriver implements LeaseDriver {
   onTheWay: (what: 'acquire' | 'renew' | 'release') => Promise<void> = async () => {};
   renewals = 0;
   releases = 0;
-  readonly #reports = new Map<string, () => void>();
+  readonly #reports = new Map<string, (reason?: 'gone' | 'closed') => void>();
   #tokens = 0n;
 
   async tryAcquire(request: LeaseRequest): Promise<LeaseGrant | undefined> {
@@ -53,9 +53,9 @@ export class MemoryLeaseDriver implements LeaseDriver {
   }
 
   /** The server ends the lease under its holder, and tells it. */
-  revoke(name: string): void {
+  revoke(name: string, reason?: 'gone' | 'closed'): void {
     this.held.delete(name);
-    this.#reports.get(name)?.();
+    this.#reports.get(name)?.(reason);
   }
 
   get listeners(): number {

@@ -47,6 +47,8 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
     throw new InvalidOptionError('hostId', 'made of 1 to 64 letters, digits, `_`, `.` and `-`', hostId);
   }
   const pathOf = (name: string): string => lockFilePath(name, undefined, lockPath);
+  /** By path: attempts that were abandoned, and may hold the lease until they have given it back. */
+  const abandoned = new Map<string, Promise<unknown>>();
   return {
     kind: 'lease',
     name: 'lockfile',
@@ -54,9 +56,23 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
       signal.throwIfAborted();
       const path = pathOf(request.name);
       checkLockPath(dirname(path));
+      // Whoever asks at once must not be refused for the sake of a caller that has gone.
+      await unlessAborted(abandoned.get(path) ?? Promise.resolve(), signal, () => {});
       const attempt = acquire(fs, path, request, hostId ?? ownIdentity().host);
-      const grant = await unlessAborted(attempt, signal, (late) => void late?.release().catch(() => {}));
-      return grant;
+      try {
+        return await unlessAborted(attempt, signal, () => {});
+      } catch (error) {
+        if (signal.aborted) {
+          const given: Promise<unknown> = Promise.all([
+            abandoned.get(path),
+            attempt.then((late) => late?.release()).catch(() => {}),
+          ]).finally(() => {
+            if (abandoned.get(path) === given) abandoned.delete(path);
+          });
+          abandoned.set(path, given);
+        }
+        throw error;
+      }
     },
     onRelease(request, wake) {
       const path = pathOf(request.name);

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelDriver, lockfileLeaseDriver } from '../../../dist/drivers.js';
 import { type LeaseDriver, type LeaseGrant, lease } from '../../../dist/index.js';
+import { type LeaseFs, promisedLeaseFs } from '../../../src/drivers/lockfile/lease-fs.js';
 import { LeaseContender } from './lease-contender.js';
 import { endChildren } from './obedient-child.js';
 import { localDirectory, type SharedDirectory, sshfsDirectory, sshfsMissing } from './shared-directory.js';
@@ -250,5 +252,85 @@ describe.runIf(process.platform === 'linux')('a lease whose holder fails before 
         for (const point of points) await killAt(point);
       }),
     );
+  });
+});
+
+describe('the lease driver on a mount that does not answer any more', () => {
+  const staleFs = (): { fs: LeaseFs; stale: boolean; free(): void } => {
+    const waits: (() => void)[] = [];
+    const state = {
+      stale: false,
+      free: (): void => {
+        state.stale = false;
+        for (const go of waits.splice(0)) go();
+      },
+      fs: Object.fromEntries(
+        Object.entries(promisedLeaseFs).map(([name, call]) => [
+          name,
+          async (...args: unknown[]) => {
+            if (state.stale) await new Promise<void>((go) => waits.push(go));
+            return (call as (...args: unknown[]) => unknown)(...args);
+          },
+        ]),
+      ) as unknown as LeaseFs,
+    };
+    return state;
+  };
+  const ttl = 1000;
+
+  test('G30 release, lease(fn) and lease settle within ttl + 2 s, and say what is left behind', async () => {
+    const directory = localDirectory();
+    const mount = staleFs();
+    const driver = lockfileLeaseDriver({ lockPath: directory.views[0], fs: mount.fs });
+    const held = await lease('held', { driver, ttl });
+    const lost = await lease('lost', { driver, ttl });
+    const around = lease('around', { driver, ttl }, () => {
+      mount.stale = true;
+    });
+    await once(lost.signal, 'abort');
+    const begun = performance.now();
+    const outcome = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => 'fulfilled',
+        (error: { code: string }) => {
+          expect(performance.now() - begun).toBeLessThan(ttl + 2000);
+          return error.code;
+        },
+      );
+    expect(
+      await Promise.all([
+        outcome(held.release()),
+        outcome(lost.release()),
+        outcome(around),
+        outcome(lease('asked', { driver, ttl })),
+        outcome(lease('asked once', { driver, ttl, blocking: false })),
+      ]),
+    ).toEqual([
+      'ERR_LEASE_LOST',
+      'ERR_LEASE_LOST',
+      'ERR_LEASE_UNANSWERED',
+      'ERR_LEASE_UNANSWERED',
+      'ERR_LEASE_UNANSWERED',
+    ]);
+    mount.free();
+    // What was granted late is given back.
+    await lease('asked', { driver, ttl: longTtl, blocking: false }, () => {});
+    directory.close();
+  });
+
+  test('blocking: false is granted while only an attempt that was aborted gives back what it got', async () => {
+    const directory = localDirectory();
+    const mount = staleFs();
+    const driver = lockfileLeaseDriver({ lockPath: directory.views[0], fs: mount.fs });
+    await lease('job', { driver, ttl: longTtl }, () => {});
+    mount.stale = true;
+    const change = new AbortController();
+    const aborted = lease('job', { driver, ttl: longTtl, signal: change.signal }).catch(() => {});
+    change.abort();
+    await aborted;
+    const asking = lease('job', { driver, ttl: longTtl, blocking: false }, () => 'granted');
+    mount.free();
+    expect(await asking).toBe('granted');
+    directory.close();
   });
 });
