@@ -101,8 +101,9 @@ class KernelGrant implements Grant {
       if (unused && this.#writerDied) restoreMark(file, 0);
       else if (this.#marked) clearMark(file, 0);
       this.#seat?.leave(unused);
-      // Only alone: who shares the file would hold a lock on one that is no longer the lock.
-      if (remove && this.#alone && !lost) this.#remove();
+      // Only alone: who shares the file would hold a lock on one that is no longer the lock. Of a lost one nothing is
+      // removed: see `removeLockFiles`.
+      if (remove && this.#alone) this.#remove();
     } finally {
       this.#files.release(this.#locked);
     }

@@ -60,6 +60,16 @@ describe.runIf(onLinux)('lock files that are kept open after their release', () 
     }
   });
 
+  it('are 16 at most, and closed soon after the last release', async () => {
+    using directory = lockDirectory();
+    const options = { external: true, lockPath: directory.path } as const;
+    const held = [];
+    for (let n = 0; n < 20; n += 1) held.push(await lock(`x${n}`, options));
+    for (const one of held) await one.release();
+    expect(openIn(directory.path)).toHaveLength(16);
+    await expect.poll(() => openIn(directory.path)).toEqual([]);
+  });
+
   it('keep no file system from being unmounted after closeLockPath', async (context) => {
     using directory = lockDirectory();
     try {
