@@ -1,6 +1,5 @@
 import { Readable, type Writable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import { isMainThread } from 'node:worker_threads';
 import type { Command, ProcessInput } from './command.js';
 import { InvalidArgumentError } from './errors.js';
 import { hidden } from './hidden-value.js';
@@ -93,6 +92,8 @@ function letGo(source: Readable): void {
 function ignore(): void {}
 
 function isOwnStdin(source: Readable): boolean {
+  // Not imported: to load this module replaces `process.chdir`.
+  const { isMainThread } = process.getBuiltinModule('node:worker_threads');
   // In the main thread it is asked for its descriptor: to ask the process for its stdin opens it.
   return isMainThread ? (source as { fd?: unknown }).fd === 0 : source === process.stdin;
 }
