@@ -53,6 +53,7 @@ describe('the command line that is shown', () => {
     expect(shown(['--token', 'c d'], { shell: true }, 'mysql --password a b')).toBe(
       'mysql --password *** b --token ***',
     );
+    expect(shown([], { shell: true }, 'PASSWORD=a run b; echo c')).toBe('PASSWORD=*** run b; echo c');
   });
 
   it('masks the words of wrapper and helper too', async () => {
