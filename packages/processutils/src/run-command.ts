@@ -15,7 +15,7 @@ import { frontFailure } from './front-failure.js';
 import { LineOrder } from './line-order.js';
 import { captureOutput, type OutputCapture } from './output-capture.js';
 import { OutputReader } from './output-reader.js';
-import { forgetTree, watchTree } from './parent-exit-watch.js';
+import { forgetTree, updateTree, watchTree } from './parent-exit-watch.js';
 import { findProcess } from './process-table.js';
 import { signalThrough } from './root-helper.js';
 import { withSpareDescriptor } from './spare-descriptors.js';
@@ -68,16 +68,18 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
   const ownGroup = mark !== undefined && !hasTerminal();
   const { killSignal } = command;
-  const watched = mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id, killSignal } : undefined;
+  const helper = command.rootHelper === undefined ? {} : { helper: command.rootHelper.words };
+  const watched =
+    mark !== undefined && command.killOnParentExit ? { ownGroup, mark: mark.id, killSignal, ...helper } : undefined;
   const start = realTime.now();
   const stop = new StopRequest(command.timeout, command.signal);
   const takeInterrupts = leaveInterruptsTo(command.stdin);
   let release = (): void => {};
   try {
-    if (watched !== undefined && !watchTree(watched)) throw unwatched(command);
+    if (watched !== undefined && !(await watchTree(watched))) throw unwatched(command);
     const { child, pid, ...held } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
     release = held.release;
-    if (watched !== undefined) watchTree({ ...watched, ...rootOf(pid) });
+    if (watched !== undefined) updateTree({ ...watched, ...rootOf(pid) });
     const witness = new EndWitness(child, plan.inFront);
     const started = { child, pid, start, stop, mark, ownGroup, witness };
     const outcome = await followCommand(command, attempt, observer, started);

@@ -1,6 +1,7 @@
 // The program of the process that ends commands whose parent has ended; see parent-exit-watch.ts, its other side.
 import { createInterface } from 'node:readline';
 import type { WatchedTree, WatchMessage } from './parent-exit-watch.js';
+import { signalThrough } from './root-helper.js';
 import { terminateTree } from './terminate-tree.js';
 
 // Together with the 130 ms of killing well within the second that G23 gives, on a busy machine too.
@@ -21,5 +22,11 @@ input.on('line', (line) => {
   else trees.delete(message.forget);
 });
 input.on('close', () => {
-  for (const tree of trees.values()) void terminateTree(tree, grace, undefined);
+  for (const tree of trees.values()) {
+    // Root's processes take signals from root's helper only, as when a timeout ends them.
+    const asRoot = tree.helper && signalThrough({ text: '', words: tree.helper });
+    void terminateTree(tree, grace, asRoot);
+  }
 });
+process.stdout.on('error', () => {});
+process.stdout.write('ready\n');

@@ -1,8 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it } from 'vitest';
+import { asPlainUser, plainUserIsPossible } from './plain-user.js';
 import { fixture, killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './processes.js';
 
 const grace = 250;
@@ -207,6 +211,45 @@ describe('killOnParentExit', () => {
     await once(parent, 'exit');
     expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
   });
+
+  it('G23 holds though this process is killed in the moment after the command was started', async () => {
+    for (let run = 0; run < 3; run += 1) {
+      token = uniqueSleep();
+      spawnSync(process.execPath, [fixture('dies-at-start.mjs'), token]);
+      await nothingIsLeft();
+    }
+  });
+
+  it('starts nothing where nobody can watch, and says so', () => {
+    // As in a bundle: the program that watches is not where its package had it.
+    const home = fileURLToPath(new URL('..', import.meta.url));
+    const bundle = mkdtempSync(join(home, 'build', 'bundle-'));
+    try {
+      cpSync(join(home, 'dist', 'index.js'), join(bundle, 'index.mjs'));
+      const program = `import { execute } from './index.mjs';
+        const error = await execute('touch', ['${bundle}/ran'], { killOnParentExit: true }).catch((e) => e);
+        console.log(error.code, error.description);`;
+      const options = { cwd: bundle, input: program, encoding: 'utf8' } as const;
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-'], options);
+      expect(stdout).toMatch(/^ERR_PROCESS_EXECUTION The process that ends the command when this one is killed/);
+      expect(existsSync(join(bundle, 'ran'))).toBe(false);
+    } finally {
+      rmSync(bundle, { recursive: true });
+    }
+  });
+
+  it.skipIf(!plainUserIsPossible)(
+    'G23 ends what a root helper runs (needs root, and the Debian package sudo)',
+    async () => {
+      token = uniqueSleep();
+      const [file = '', ...args] = asPlainUser('kills-on-exit.mjs', token, '1', 'sudo -n');
+      const parent = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      await until(() => processesWith(`sleep\0${token}`).length > 1, 10_000);
+      parent.kill('SIGKILL');
+      await once(parent, 'exit');
+      await nothingIsLeft();
+    },
+  );
 
   function watchersOf(pid: number): number[] {
     // 0 is what parentOf says of who has just ended.
