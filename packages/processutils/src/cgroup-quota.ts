@@ -22,16 +22,23 @@ export function cgroupQuotas(root: string): CgroupQuota[] {
   return parseGroups(read(join(root, 'proc/self/cgroup'))).flatMap(({ controllers, path }) => {
     const unified = controllers === '';
     if (!unified && !controllers.split(',').includes('cpu')) return [];
-    const mount = mounts.find(({ type, options }) => {
+    // A container may have several: the host's, of which it sees nothing useful, and its own.
+    const matching = mounts.filter(({ type, options }) => {
       return unified ? type === 'cgroup2' : type === 'cgroup' && options.split(',').includes('cpu');
     });
-    if (mount === undefined) return [];
-    return groupsAbove(path, mount.root).flatMap(({ group, below }) => {
-      const directory = join(mount.path, below);
-      const found = unified ? quotaV2(root, directory) : quotaV1(root, directory);
-      return found === undefined ? [] : [{ group, ...found }];
-    });
+    return matching.flatMap((mount) =>
+      groupsAbove(path, mount.root).flatMap(({ group, below }) => {
+        const directory = join(mount.path, below);
+        const found = unified ? quotaV2(root, directory) : quotaV1(root, directory);
+        return found === undefined ? [] : [{ group, ...found }];
+      }),
+    );
   });
+}
+
+/** The quota that is in force: the smallest. */
+export function tightestOf(quotas: readonly CgroupQuota[]): CgroupQuota | undefined {
+  return [...quotas].sort((a, b) => a.processors - b.processors)[0];
 }
 
 function quotaV2(root: string, directory: string): Omit<CgroupQuota, 'group'> | undefined {
@@ -80,8 +87,13 @@ function parseMounts(text: string): Mount[] {
     const found = /^\S+ \S+ \S+ (\S+) (\S+) .*? - (\S+) \S+ (\S+)$/.exec(line);
     if (found === null) return [];
     const [, root = '/', path = '/', type = '', options = ''] = found;
-    return { root, path, type, options };
+    return { root: unescaped(root), path: unescaped(path), type, options };
   });
+}
+
+/** The kernel writes space, tab, newline and backslash of a path as three octal digits. */
+function unescaped(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 function read(path: string): string {

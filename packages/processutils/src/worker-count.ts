@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { type CgroupQuota, cgroupQuotas } from './cgroup-quota.js';
+import { type CgroupQuota, cgroupQuotas, tightestOf } from './cgroup-quota.js';
 
 /** Where the figure of {@link getWorkerCount} comes from. */
 export interface WorkerCountExplanation {
@@ -31,10 +31,7 @@ export function getWorkerCount({
 } = {}): number | WorkerCountExplanation {
   const affinity = affinityCount();
   const quotas = cgroupQuotas('/');
-  const tightest = quotas.reduce<CgroupQuota | undefined>(
-    (least, quota) => (least === undefined || quota.processors < least.processors ? quota : least),
-    undefined,
-  );
+  const tightest = tightestOf(quotas);
   const granted = tightest === undefined ? affinity : Math.min(affinity, Math.floor(tightest.processors));
   const count = Math.max(1, granted);
   if (!explain) return count;

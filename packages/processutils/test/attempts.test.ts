@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setLogger } from '@oslo-concurrency/core';
 import { execute, LogErrors, ProcessAbortedError, ProcessExecutionError } from '@oslo-concurrency/processutils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { randomDelay } from '../src/attempts.js';
 
 let messages: string[] = [];
 let path = '';
@@ -66,6 +67,12 @@ describe('attempts', () => {
     await execute('sh', succeedsAt(2), { attempts: 2 });
     const took = performance.now() - start;
     expect(took).toBeGreaterThanOrEqual(199);
+  });
+
+  it('draws the default delay evenly from 200 to 2000 ms in steps of 10, as oslo does', () => {
+    const drawn = new Set(Array.from({ length: 20_000 }, () => randomDelay()));
+    expect([Math.min(...drawn), Math.max(...drawn), drawn.size]).toEqual([200, 2000, 181]);
+    for (const delay of drawn) expect(delay % 10).toBe(0);
   });
 
   it('ends the wait at an abort', async () => {

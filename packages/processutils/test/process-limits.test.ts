@@ -84,6 +84,13 @@ describe('the error of a command under limits', () => {
     expect(error.message).toMatch(new RegExp(`^The command probably hit its limit ${limit} = \\d+\\.\n`));
   });
 
+  it('G24 names it also when a shell passes the death on as 128 + n', async () => {
+    // Two commands, or the shell would become the first one.
+    const script = `head -c 10000 /dev/zero > ${directory}/large; exit $?`;
+    const error = await failureOf('sh', ['-c', script], { prlimit: new ProcessLimits({ fileSize: 4096 }) });
+    expect(error).toMatchObject({ exitCode: 128 + 25, limit: 'fileSize' });
+  });
+
   it('names none when another failure is likelier', async () => {
     const error = await failureOf('sh', ['-c', 'exit 3'], { prlimit: new ProcessLimits({ cpuTime: 100 }) });
     expect(error.limit).toBeUndefined();

@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getWorkerCount, type WorkerCountExplanation } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
-import { cgroupQuotas } from '../src/cgroup-quota.js';
+import { cgroupQuotas, tightestOf } from '../src/cgroup-quota.js';
 
 const program =
   "import('@oslo-concurrency/processutils').then((p) => console.log(JSON.stringify(p.getWorkerCount({ explain: true }))))";
@@ -104,6 +104,35 @@ describe('cgroupQuotas', () => {
     expect(cgroupQuotas(root)).toEqual([{ group: '/docker/abc', processors: 2, file }]);
   });
 
+  it('finds it below a mount whose path has a space, and in each of several mounts', () => {
+    const root = machine({
+      'proc/self/mountinfo': [
+        '30 20 0:26 / /sys/fs/host cgroup rw - cgroup2 cgroup2 rw\n'.replace('host cgroup', 'host\\040cgroup'),
+        '31 20 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+      ].join(''),
+      'proc/self/cgroup': '0::/app\n',
+      'sys/fs/host cgroup/app/cpu.max': '300000 100000\n',
+      'sys/fs/cgroup/app/cpu.max': '200000 100000\n',
+    });
+    expect(cgroupQuotas(root).map(({ processors, file }) => [processors, file])).toEqual([
+      [3, '/sys/fs/host cgroup/app/cpu.max'],
+      [2, '/sys/fs/cgroup/app/cpu.max'],
+    ]);
+  });
+
+  it('finds the groups below a mount whose top is a group in the middle, by their paths below it', () => {
+    const root = machine({
+      'proc/self/mountinfo': '35 30 0:31 /docker /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+      'proc/self/cgroup': '0::/docker/abc/worker\n',
+      'sys/fs/cgroup/abc/worker/cpu.max': '150000 100000\n',
+      'sys/fs/cgroup/abc/cpu.max': '50000 100000\n',
+    });
+    expect(cgroupQuotas(root)).toEqual([
+      { group: '/docker/abc/worker', processors: 1.5, file: '/sys/fs/cgroup/abc/worker/cpu.max' },
+      { group: '/docker/abc', processors: 0.5, file: '/sys/fs/cgroup/abc/cpu.max' },
+    ]);
+  });
+
   it.each([
     ['no files at all', {}],
     [
@@ -118,6 +147,12 @@ describe('cgroupQuotas', () => {
       ...files,
     });
     expect(cgroupQuotas(root)).toEqual([]);
+  });
+
+  it('the smallest is in force, whatever the order', () => {
+    const quotas = [2, 0.5, 1].map((processors) => ({ group: '/', processors, file: '' }));
+    for (const order of [quotas, [...quotas].reverse()]) expect(tightestOf(order)?.processors).toBe(0.5);
+    expect(tightestOf([])).toBeUndefined();
   });
 
   it('finds none where there is no /proc', () => expect(cgroupQuotas(machine({}))).toEqual([]));
