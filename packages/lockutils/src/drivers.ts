@@ -4,3 +4,4 @@ export { type LeaseFs, promisedLeaseFs } from './drivers/lockfile/lease-fs.js';
 export { type LockfileDriverOptions, lockfileDriver } from './drivers/lockfile/lockfile-driver.js';
 export { type LockfileFs, promisedFs, synchronousFs } from './drivers/lockfile/lockfile-fs.js';
 export { type LockfileLeaseDriverOptions, lockfileLeaseDriver } from './drivers/lockfile/lockfile-lease-driver.js';
+export type { Rights } from './drivers/rights.js';

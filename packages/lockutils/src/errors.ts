@@ -60,12 +60,21 @@ export class LockPathRequiredError extends ConcurrencyError {
 }
 
 /** Why a directory cannot be a lock path. */
-export type LockPathProblem = 'missing' | 'not-a-directory' | 'not-writable' | 'insecure' | 'forbidden';
+export type LockPathProblem =
+  | 'missing'
+  | 'not-a-directory'
+  | 'not-writable'
+  | 'not-readable'
+  | 'read-only'
+  | 'insecure'
+  | 'forbidden';
 
 const lockPathAdvice: Record<LockPathProblem, string> = {
   missing: 'does not exist; create it once, so that a mistyped path cannot become a second place to lock in',
   'not-a-directory': 'is not a directory',
   'not-writable': 'cannot be written to by this user; give it to the users whose processes take part',
+  'not-readable': 'cannot be read by this user; give it to the users whose processes take part',
+  'read-only': 'is on a read-only file system, where nothing can be locked; remount it, or use another lock path',
   insecure: 'can be written to by everybody and has no sticky bit, so anyone can take a held lock away; chmod o-w it',
   forbidden: 'is forbidden by node --permission; allow it with --allow-fs-read and --allow-fs-write',
 };
@@ -123,16 +132,40 @@ export class LockFileTypeError extends ConcurrencyError {
   }
 }
 
-/** The lock file cannot be opened for writing: permissions, or a read-only file system. */
+/** What a {@link LockFileAccessError} knows of the file or folder that is in the way. */
+export interface AccessFacts {
+  /** The file itself, or the folder on the way to it that this user may not enter or change. */
+  readonly blockedAt: string;
+  /** Its owner and group, by name where they have one, and the digits of its mode. */
+  readonly owner: string;
+  readonly group: string;
+  readonly mode: string;
+  /** Who could mend it, and how; a command where one does. */
+  readonly remedy: string;
+}
+
+/**
+ * The lock file, or another file of the library in the lock path, cannot be used: permissions, or a read-only file
+ * system. The message names the owner, the group and the mode of what is in the way, and what mends it.
+ */
 export class LockFileAccessError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_FILE_ACCESS';
   readonly path: string;
+  /** `undefined` where nothing could be learned, and on a read-only file system. */
+  readonly facts: AccessFacts | undefined;
 
-  constructor(path: string, cause: NodeJS.ErrnoException) {
+  constructor(path: string, cause: NodeJS.ErrnoException, facts?: AccessFacts) {
     const why = cause.code === 'EROFS' ? 'its file system is read-only' : `this user may not (${cause.code})`;
-    super(`The lock file ${path} cannot be opened for writing: ${why}`, { cause });
+    super(`The lock file ${path} cannot be opened for writing: ${why}${factsInWords(path, facts)}`, { cause });
     this.path = path;
+    this.facts = facts;
   }
+}
+
+function factsInWords(path: string, facts: AccessFacts | undefined): string {
+  if (facts === undefined) return '';
+  const { blockedAt, owner, group, mode, remedy } = facts;
+  return `; ${blockedAt === path ? 'it' : blockedAt} belongs to ${owner}:${group} with mode ${mode}. ${remedy}`;
 }
 
 /** The system failed at the lock file: disk full, no descriptors left, input/output error. Nothing is held. */

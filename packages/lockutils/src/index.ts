@@ -15,6 +15,7 @@ export type { KernelSystem } from './drivers/kernel/kernel-system.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/lockfile-driver.js';
 export type { LockfileFs } from './drivers/lockfile/lockfile-fs.js';
 export {
+  type AccessFacts,
   AcquireLockFailedError,
   AddOnUnavailableError,
   DeadlockError,

@@ -6,9 +6,8 @@ import { defaultKernelSystem, type KernelSystem } from '../drivers/kernel/kernel
 import { readLockTable } from '../drivers/kernel/lock-table.js';
 import { refuseNetworkFileSystem } from '../drivers/network-file-system.js';
 import { abandonedBy } from './abandoned.js';
-import { CleaningReport } from './cleaning-report.js';
-import type { CleanLocksResult } from './lock-path-care.js';
-import { leftoverNames, removeHalfMadeMarkers, removeLeftover } from './remove-leftovers.js';
+import type { CleaningReport } from './cleaning-report.js';
+import { leftoverNames, removeHalfMade, removeLeftover } from './remove-leftovers.js';
 import { type CleaningRule, type KeepReason, removeUnusedLock } from './remove-unused-lock.js';
 
 /** Removes the unused ones among the lock files `names`, and what is left of others. @throws NetworkFileSystemError */
@@ -16,12 +15,12 @@ export async function cleanLockFiles(
   directory: string,
   names: readonly string[],
   rule: CleaningRule,
-): Promise<CleanLocksResult> {
+  report: CleaningReport,
+): Promise<void> {
   refuseNetworkFileSystem(directory, false);
   const system = defaultKernelSystem;
   const emptyToo = system.lstatSync(join(directory, hiddenFolder))?.isDirectory() === true;
 
-  const report = new CleaningReport();
   for (const batch of batchesOf(names)) {
     // Read again for each batch: what it says is out of date in a moment.
     const table = readLockTable(system, directory);
@@ -33,8 +32,7 @@ export async function cleanLockFiles(
     for (const name of batch) report.note(name, () => cleanLeftover(system, join(directory, name), rule));
     await realTime.turn();
   }
-  if (!rule.dryRun) removeHalfMadeMarkers(directory);
-  return report.result;
+  if (!rule.dryRun) removeHalfMade(directory);
 }
 
 function cleanLeftover(system: KernelSystem, path: string, rule: CleaningRule): 'removed' | KeepReason {

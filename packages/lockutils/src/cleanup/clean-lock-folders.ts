@@ -4,16 +4,14 @@ import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { synchronousFs } from '../drivers/lockfile/lockfile-fs.js';
 import { sweep } from '../drivers/lockfile/sweep.js';
 import { runSync } from '../steps.js';
-import { CleaningReport } from './cleaning-report.js';
+import type { CleaningReport } from './cleaning-report.js';
 import { lockFolderNames } from './lock-folder-names.js';
-import type { CleanLocksResult } from './lock-path-care.js';
-import { removeHalfMadeMarkers } from './remove-leftovers.js';
+import { removeHalfMade } from './remove-leftovers.js';
 import { removeUnusedFolders } from './remove-unused-folders.js';
 import type { CleaningRule } from './remove-unused-lock.js';
 
 /** Removes what is left of unused locks of the lockfile driver, and what the dead were making. */
-export async function cleanLockFolders(directory: string, rule: CleaningRule): Promise<CleanLocksResult> {
-  const report = new CleaningReport();
+export async function cleanLockFolders(directory: string, rule: CleaningRule, report: CleaningReport): Promise<void> {
   for (const name of lockFolderNames(directory)) {
     // In one go, so that a lock that is held for it is so for some calls only, whatever else this process does.
     report.note(name, () => runSync(removeUnusedFolders(synchronousFs, join(directory, name), rule)));
@@ -21,7 +19,6 @@ export async function cleanLockFolders(directory: string, rule: CleaningRule): P
   }
   if (!rule.dryRun) {
     runSync(sweep(synchronousFs, join(directory, hiddenFolder, 'lockfile', 'new')));
-    removeHalfMadeMarkers(directory);
+    removeHalfMade(directory);
   }
-  return report.result;
 }

@@ -1,7 +1,8 @@
 import { checkOptionNames, InvalidOptionError, realTime } from '@oslo-concurrency/core';
 import { cleanLockFiles } from './clean-lock-files.js';
 import { cleanLockFolders } from './clean-lock-folders.js';
-import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
+import { CleaningReport } from './cleaning-report.js';
+import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directory.js';
 import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';
 
 const optionNames: ReadonlySet<string> = new Set<keyof CleanLocksOptions>([
@@ -25,6 +26,12 @@ export async function cleanLocks(options: CleanLocksOptions): Promise<CleanLocks
   const names = readLockPath(directory).sort();
   const before = olderThan === 0 ? Number.POSITIVE_INFINITY : realTime.date() - olderThan;
   const rule = { before, dryRun, abandonedToo: abandoned };
-  if (driverOf(directory) === 'lockfile') return cleanLockFolders(directory, rule);
-  return cleanLockFiles(directory, names, rule);
+  const report = new CleaningReport((error) => explainedAt(directory, error));
+  try {
+    if (driverOf(directory) === 'lockfile') await cleanLockFolders(directory, rule, report);
+    else await cleanLockFiles(directory, names, rule, report);
+    return report.result;
+  } catch (error) {
+    throw explainedAt(directory, error);
+  }
 }

@@ -5,6 +5,12 @@ import type { KeepReason } from './remove-unused-lock.js';
 export class CleaningReport {
   readonly removed: string[] = [];
   readonly kept: CleanLocksResult['kept'][number][] = [];
+  readonly #explained: (error: unknown) => unknown;
+
+  /** `explained` turns the system's error at a file into one for people. */
+  constructor(explained: (error: unknown) => unknown) {
+    this.#explained = explained;
+  }
 
   /** Cleans one lock; `undefined` of it: there was nothing. What the system refuses ends nothing else. */
   note(name: string, clean: () => 'removed' | KeepReason | undefined): void {
@@ -13,7 +19,7 @@ export class CleaningReport {
       if (verdict === 'removed') this.removed.push(name);
       else if (verdict !== undefined) this.kept.push({ name, reason: verdict });
     } catch (error) {
-      this.kept.push({ name, reason: 'failed', error });
+      this.kept.push({ name, reason: 'failed', error: this.#explained(error) });
     }
   }
 

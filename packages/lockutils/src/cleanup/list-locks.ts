@@ -1,7 +1,7 @@
 import { checkOptionNames } from '@oslo-concurrency/core';
 import { listLockFiles } from './list-lock-files.js';
 import { listLockFolders } from './list-lock-folders.js';
-import { directoryOf, driverOf, readLockPath } from './lock-directory.js';
+import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directory.js';
 import type { ListLocksOptions } from './lock-path-care.js';
 import type { LockStatus } from './lock-status.js';
 
@@ -12,7 +12,11 @@ export async function listLocks(options: ListLocksOptions): Promise<LockStatus[]
   checkOptionNames(options, optionNames);
   const directory = directoryOf(options);
   const entries = readLockPath(directory);
-  const found =
-    driverOf(directory) === 'lockfile' ? await listLockFolders(directory) : listLockFiles(directory, entries);
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  try {
+    const found =
+      driverOf(directory) === 'lockfile' ? await listLockFolders(directory) : listLockFiles(directory, entries);
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    throw explainedAt(directory, error);
+  }
 }

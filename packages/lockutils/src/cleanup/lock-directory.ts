@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import { accessDenied } from '../drivers/access-denied.js';
 import type { DriverName } from '../drivers/driver.js';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { withSpareDescriptors } from '../drivers/kernel/idle-files.js';
@@ -18,14 +19,29 @@ export function directoryOf({ lockPath }: { readonly lockPath?: string }): strin
   return directory;
 }
 
+/** The name of a hidden folder that is being made. */
+export const halfMadeHiddenFolder = /^\.oslo-concurrency\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** The names in a lock path, without the hidden folder. @throws LockPathError */
 export function readLockPath(directory: string): string[] {
   try {
-    return withSpareDescriptors(() => readdirSync(directory)).filter((name) => name !== hiddenFolder);
+    return withSpareDescriptors(() => readdirSync(directory)).filter(
+      (name) => name !== hiddenFolder && !halfMadeHiddenFolder.test(name),
+    );
   } catch (error) {
-    const problem = lockPathProblem(error);
+    const problem = isRefusal(error) ? 'not-readable' : lockPathProblem(error);
     throw problem === undefined ? error : new LockPathError(directory, problem, error);
   }
+}
+
+/** Turns a refusal of the system at something inside a lock path into ours; any other error stays as it is. */
+export function explainedAt(directory: string, error: unknown): unknown {
+  if (!isRefusal(error)) return error;
+  return accessDenied(directory, error.path ?? directory, error);
+}
+
+function isRefusal(error: unknown): error is NodeJS.ErrnoException {
+  return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** The driver whose files lie in a lock path; `kernel` where it is not marked, as in Python's. @throws LockDriverMismatchError */

@@ -1,5 +1,5 @@
 import { constants, lstatSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { hiddenPath, kindsOfLock } from '../drivers/kernel/hidden-files.js';
@@ -7,9 +7,10 @@ import type { KernelSystem } from '../drivers/kernel/kernel-system.js';
 import { OpenFile } from '../drivers/kernel/open-file.js';
 import { removeLockFiles } from '../drivers/kernel/removal.js';
 import { seatKinds } from '../drivers/kernel/seats.js';
+import { createFile } from '../drivers/new-file.js';
+import { halfMadeHiddenFolder } from './lock-directory.js';
 import { namesIn } from './names-in.js';
 
-const createNew = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
 
 /** The lock names that have a queue or seats, but no lock file: it was deleted by hand, or by Python's oslo. */
@@ -32,9 +33,11 @@ export function leftoverNames(system: KernelSystem, directory: string): string[]
 export function removeLeftover(system: KernelSystem, path: string): boolean {
   let file: OpenFile;
   try {
-    file = OpenFile.open(system, path, createNew, 0o666);
+    createFile(dirname(path), path, system);
+    file = OpenFile.open(system, path, readWrite);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    // Somebody else has made it, or removed it again.
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   }
   try {
@@ -62,14 +65,22 @@ function isUnlocked(system: KernelSystem, path: string): boolean {
   }
 }
 
-/** Removes the half-made driver markers that crashes left behind more than an hour ago. */
-export function removeHalfMadeMarkers(directory: string): void {
+/** Removes the half-made markers, folders and files that crashes left behind more than an hour ago. */
+export function removeHalfMade(directory: string): void {
   const hidden = join(directory, hiddenFolder);
-  for (const name of namesIn(hidden)) {
-    if (!/^driver\.[0-9a-f-]{36}$/.test(name)) continue;
-    const stats = lstatSync(join(hidden, name), { throwIfNoEntry: false });
-    if (stats?.isDirectory() === true && realTime.date() - stats.mtimeMs > 3_600_000) {
-      rmSync(join(hidden, name), { recursive: true, force: true });
+  removeOld(hidden, /^(driver|new)\.[0-9a-f-]{36}$/);
+  removeOld(directory, halfMadeHiddenFolder);
+}
+
+function removeOld(folder: string, halfMade: RegExp): void {
+  for (const name of namesIn(folder)) {
+    if (!halfMade.test(name)) continue;
+    const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+    if (stats === undefined || realTime.date() - stats.mtimeMs <= 3_600_000) continue;
+    try {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, in a sticky directory.
     }
   }
 }

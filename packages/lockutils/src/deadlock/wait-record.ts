@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../drivers/hidden-folder.js';
+import { giveFileRights } from '../drivers/new-file.js';
+import { rightsOf } from '../drivers/rights.js';
 import { liveness } from '../owner/liveness.js';
 import { ownIdentity, type ProcessIdentity } from '../owner/process-identity.js';
 
@@ -57,6 +59,8 @@ export function publishWait(record: WaitRecord): number {
   for (const directory of directoriesOf(record)) {
     const path = join(makeHiddenFolder(directory, folder), record.id);
     now = withFile(path, write, (fd) => {
+      // Others find the deadlock by reading it, whatever our umask is.
+      giveFileRights(fd, path, rightsOf(directory));
       writeSync(fd, text, 0);
       return fstatSync(fd).mtimeMs;
     });

@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import {
-  chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   utimesSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors.js';
 import { hiddenFolder, makeHiddenFolder } from './hidden-folder.js';
+import { giveFileRights } from './new-file.js';
+import { giveFolderRights, modeIn, placeBeside, type Rights, rightsOf } from './rights.js';
 
 const explanation = `The locks in the folder above this one are made by the driver that this file is named after.
 Two drivers do not see each other's locks, so @oslo-concurrency/lockutils refuses any other one here.
@@ -35,9 +37,9 @@ export function claimLockPath(directory: string, driverName: string): void {
   const marker = join(directory, hiddenFolder, 'driver');
   const file = encodeURIComponent(driverName);
   if (safeFolders.has(directory) && existsSync(join(marker, file))) return;
-  const hidden = makeHiddenFolder(directory);
+  makeHiddenFolder(directory);
   const found = readMarker(marker);
-  if (found === undefined) createMarker(hidden, marker, file);
+  if (found === undefined) createMarker(directory, marker, file);
   const markedWith = found ?? readMarker(marker);
   if (markedWith !== file) {
     throw new LockDriverMismatchError(directory, driverName, decodeURIComponent(markedWith ?? 'unknown'), marker);
@@ -81,17 +83,28 @@ function readMarker(marker: string): string | undefined {
   }
 }
 
-function createMarker(hidden: string, marker: string, file: string): void {
-  const prepared = join(hidden, `driver.${randomUUID()}`);
+function createMarker(directory: string, marker: string, file: string): void {
+  const prepared = join(directory, hiddenFolder, `driver.${randomUUID()}`);
+  const rights = rightsOf(directory);
   try {
-    mkdirSync(prepared);
-    // Everybody who takes part must be able to read it, and only we and root to change it.
-    chmodSync(prepared, statSync(hidden).mode & 0o755);
-    writeFileSync(join(prepared, file), explanation);
-    renameSync(prepared, marker);
+    mkdirSync(prepared, modeIn(rights, 'marker'));
+    // While it is empty: of one that is not, root could not be sure that it made it.
+    const real = giveFolderRights(prepared, rights, 'marker');
+    writeNew(join(prepared, file), rights);
+    placeBeside(real, marker, (placed) => renameSync(prepared, placed));
   } catch (error) {
     rmSync(prepared, { recursive: true, force: true });
     // Not empty: somebody else's marker came first, and is read next. Windows says EPERM.
     if (readMarker(marker) === undefined) throw error;
+  }
+}
+
+function writeNew(path: string, rights: Rights): void {
+  const fd = openSync(path, 'wx', modeIn(rights, 'file of the marker'));
+  try {
+    giveFileRights(fd, path, rights, 'file of the marker');
+    writeSync(fd, explanation);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -129,7 +129,7 @@ export function faultsIn(result, { names }) {
 }
 
 function filesIn(directory) {
-  return readdirSync(directory).filter((name) => name !== '.oslo-concurrency');
+  return readdirSync(directory).filter((name) => !name.startsWith('.oslo-concurrency'));
 }
 
 // Queues and seats; the wake files are at most 64.

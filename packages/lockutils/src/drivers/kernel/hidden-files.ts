@@ -1,6 +1,9 @@
 import { constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../hidden-folder.js';
+import { createFile } from '../new-file.js';
+import { lockPathOf } from '../rights.js';
+import { withSpareDescriptors } from './idle-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
 import { OpenFile } from './open-file.js';
@@ -12,7 +15,6 @@ export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
 export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
 
 const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
 
 /** Where the hidden file of this kind lies for a lock file. */
 export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
@@ -50,7 +52,7 @@ function openOrCreate(system: KernelSystem, path: string): OpenFile {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
     try {
-      return OpenFile.open(system, path, createNew, 0o666);
+      withSpareDescriptors(() => createFile(lockPathOf(path), path, system));
     } catch (error) {
       // Made or removed between the two calls: look again.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;

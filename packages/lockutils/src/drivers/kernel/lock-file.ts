@@ -1,14 +1,12 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import {
-  LockFileAccessError,
-  LockFileSystemError,
-  LockFileTypeError,
-  LockPathError,
-  LockUnsupportedError,
-} from '../../errors.js';
+import { LockFileSystemError, LockFileTypeError, LockPathError, LockUnsupportedError } from '../../errors.js';
 import { forgetLockPath, lockPathProblem } from '../../lock-path.js';
+import { accessDenied, mayChange } from '../access-denied.js';
+import { createFile } from '../new-file.js';
+import { lockPathOf } from '../rights.js';
+import { withSpareDescriptors } from './idle-files.js';
 import type { KernelSystem } from './kernel-system.js';
 import { OpenFile } from './open-file.js';
 
@@ -16,7 +14,6 @@ import { OpenFile } from './open-file.js';
 // write to, a file of ours. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC (G17).
 const openExisting =
   constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK);
-const createNew = openExisting | constants.O_CREAT | constants.O_EXCL;
 // Only the owner of a file may ask that reading it leaves no access time, which costs a write of its inode.
 const noAccessTime = constants.O_NOATIME ?? 0;
 
@@ -34,12 +31,11 @@ export function openLockFile(system: KernelSystem, path: string): OpenFile {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
     }
     try {
-      return OpenFile.open(system, path, createNew, 0o666);
+      withSpareDescriptors(() => createFile(dirname(path), path, system));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Somebody was quicker, or it was removed between the two calls: look again.
-      if (code === 'EEXIST' && round < 100) continue;
-      throw explained(system, path, 'create', error);
+      if (code !== 'EEXIST' || round >= 100) throw explained(system, path, 'create', error);
     }
   }
 }
@@ -62,10 +58,11 @@ export function checkPlainFile(path: string, stats: Stats): void {
 export function explained(system: KernelSystem, path: string, operation: string, error: unknown): unknown {
   if (isConcurrencyError(error)) return error;
   const cause = error as NodeJS.ErrnoException;
+  const lockPath = lockPathOf(path);
   const problem = lockPathProblem(cause);
   if (problem !== undefined) {
-    forgetLockPath(dirname(path));
-    return new LockPathError(dirname(path), problem, cause);
+    forgetLockPath(lockPath);
+    return new LockPathError(lockPath, problem, cause);
   }
   switch (cause.code) {
     case 'ELOOP':
@@ -80,10 +77,10 @@ export function explained(system: KernelSystem, path: string, operation: string,
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      if (operation === 'create' && cause.code !== 'EROFS' && !isThere(system, path)) {
-        return new LockPathError(dirname(path), 'not-writable', cause);
+      if (operation === 'create' && cause.code !== 'EROFS' && !isThere(system, path) && !mayChange(lockPath)) {
+        return new LockPathError(lockPath, 'not-writable', cause);
       }
-      return new LockFileAccessError(path, cause);
+      return accessDenied(lockPath, path, cause);
     case 'ENOLCK':
     case 'ENOSYS':
     case 'EINVAL':

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
-import { LockFileAccessError, LockFileSystemError, LockFileTypeError, LockPathError } from '../../errors.js';
+import { LockFileSystemError, LockFileTypeError, LockPathError } from '../../errors.js';
 import { forgetLockPath } from '../../lock-path.js';
+import { accessDenied, mayChange } from '../access-denied.js';
 import { forgetLockPaths } from './lock-paths.js';
 
 /** Turns the system's error at the files of a lock into ours; any other error stays as it is. */
@@ -26,12 +27,13 @@ export function explained(
     case 'ENOTDIR':
     case 'ELOOP':
       return new LockFileTypeError(path, 'not a folder, as the lockfile driver has it', cause);
+    case 'EROFS':
+      return new LockPathError(directory, 'read-only', cause);
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
-      return operation === 'mark'
+      return operation === 'mark' && !mayChange(directory)
         ? new LockPathError(directory, 'not-writable', cause)
-        : new LockFileAccessError(path, cause);
+        : accessDenied(directory, path, cause);
     default:
       return new LockFileSystemError(path, operation, cause);
   }

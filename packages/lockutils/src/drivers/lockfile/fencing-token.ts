@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { LockFileSystemError } from '../../errors.js';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type Steps, step } from '../../steps.js';
+import type { Rights } from '../rights.js';
 import type { LockPaths } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { discardOwnerFile, isCode } from './owner-file.js';
@@ -19,7 +20,11 @@ import { discardOwnerFile, isCode } from './owner-file.js';
  * @returns `undefined` when others were quicker, or the listing stays old: then nothing was drawn.
  * @throws LockFileSystemError when the token is lost.
  */
-export function* nextToken(fs: LockfileFs, { extra: folder, prepared }: LockPaths): Steps<bigint | undefined> {
+export function* nextToken(
+  fs: LockfileFs,
+  { extra: folder, prepared }: LockPaths,
+  rights: Rights,
+): Steps<bigint | undefined> {
   for (let round = 1; round <= 5; round += 1) {
     const names = yield* listed(fs, folder);
     const last = (names ?? [])
@@ -32,7 +37,7 @@ export function* nextToken(fs: LockfileFs, { extra: folder, prepared }: LockPath
     }
     const next = String(BigInt(last) + 1n);
     try {
-      if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next);
+      if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next, rights);
       else yield* step(fs.rename(join(folder, last), join(folder, next)));
       return BigInt(next);
     } catch (error) {
@@ -56,10 +61,10 @@ function* listed(fs: LockfileFs, folder: string): Steps<string[] | undefined> {
   }
 }
 
-function* begin(fs: LockfileFs, made: string, folder: string, first: string): Steps<void> {
+function* begin(fs: LockfileFs, made: string, folder: string, first: string, rights: Rights): Steps<void> {
   try {
-    yield* step(fs.mkdir(made));
-    yield* step(fs.create(join(made, first), new Uint8Array()));
+    yield* step(fs.mkdir(made, rights));
+    yield* step(fs.create(join(made, first), new Uint8Array(), rights));
     yield* step(fs.rename(made, folder));
   } catch (error) {
     yield* discardOwnerFile(fs, made, first);

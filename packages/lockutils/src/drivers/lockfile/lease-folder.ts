@@ -8,7 +8,7 @@ import { type Steps, step } from '../../steps.js';
 import { nextToken } from './fencing-token.js';
 import type { LeaseFs } from './lease-fs.js';
 import { LockFolder } from './lock-folder.js';
-import { type LockPaths, lockPathsOf } from './lock-paths.js';
+import { type LockPaths, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { isCode, quietly } from './owner-file.js';
 
@@ -76,7 +76,7 @@ export class LeaseFolder implements OwnedFolder {
     this.#grantedAt = realTime.date();
     if (!(yield* this.#lock.take())) return false;
     try {
-      const token = yield* nextToken(this.#fs, this.#paths);
+      const token = yield* nextToken(this.#fs, this.#paths, lockPathRightsOf(this.#lockFile, 'lease'));
       if (token !== undefined && (yield* this.#moveOn())) {
         this.token = token;
         this.since = since;

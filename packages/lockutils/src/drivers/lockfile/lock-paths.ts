@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { makeHiddenFolder } from '../hidden-folder.js';
+import { makeHiddenFolder, makeMeetingPlace } from '../hidden-folder.js';
+import { type Rights, rightsOf } from '../rights.js';
 
 /** Where the files of one lock lie. A folder of its own for each kind, so that a name may use all its 255 bytes. */
 export interface LockPaths {
@@ -35,7 +35,7 @@ const kinds: Record<LockArea, readonly string[]> = {
   lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
   lease: ['held', 'died', 'new', 'token'],
 };
-const made = new Map<string, { readonly paths: readonly string[]; readonly mode: number | undefined }>();
+const made = new Map<string, { readonly paths: readonly string[]; readonly rights: Rights }>();
 
 /** The paths of the lock at `lockFile`. */
 export function lockPathsOf(lockFile: string, area: LockArea = 'lockfile'): LockPaths {
@@ -56,12 +56,9 @@ export function heldFolderOf(directory: string, area: LockArea = 'lockfile'): st
   return foldersOf(directory, area).paths[0] ?? '';
 }
 
-/**
- * The mode that folders inside must be given for others to take part; `undefined` while only we can write to the lock
- * path, when whatever our umask makes of them is right.
- */
-export function sharedModeOf(lockFile: string, area: LockArea = 'lockfile'): number | undefined {
-  return foldersOf(dirname(lockFile), area).mode;
+/** Whose the lock path is, and its mode: what is made in it is given the same. */
+export function lockPathRightsOf(lockFile: string, area: LockArea = 'lockfile'): Rights {
+  return foldersOf(dirname(lockFile), area).rights;
 }
 
 /** Makes {@link lockPathsOf} look again whether the folders are there. */
@@ -71,15 +68,14 @@ export function forgetLockPaths(lockFile: string): void {
 
 const keyOf = (directory: string, area: LockArea): string => `${directory}\0${area}`;
 
-function foldersOf(
-  directory: string,
-  area: LockArea,
-): { readonly paths: readonly string[]; readonly mode: number | undefined } {
+function foldersOf(directory: string, area: LockArea): { readonly paths: readonly string[]; readonly rights: Rights } {
   let folders = made.get(keyOf(directory, area));
   if (folders === undefined) {
-    const paths = kinds[area].map((kind) => makeHiddenFolder(directory, area, kind));
-    const mode = statSync(directory).mode & 0o7777;
-    folders = { paths, mode: (mode & 0o022) === 0 ? undefined : mode };
+    const paths = kinds[area].map((kind) =>
+      // What is being made is nobody else's business, except that the dead's is swept by who may.
+      kind === 'new' ? makeHiddenFolder(directory, area, kind) : makeMeetingPlace(directory, area, kind),
+    );
+    folders = { paths, rights: rightsOf(directory) };
     if (made.size >= 1000) made.clear();
     made.set(keyOf(directory, area), folders);
   }

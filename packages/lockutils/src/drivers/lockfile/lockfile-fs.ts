@@ -1,5 +1,8 @@
 import * as fs from 'node:fs';
-import { mkdir, readdir, readFile, rename, rmdir, unlink, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } from 'node:fs/promises';
+import { run } from '../../steps.js';
+import { giveFileRights } from '../new-file.js';
+import { giveFolderRights, giveRights, isLike, modeIn, openFolder, promisedRights, type Rights } from '../rights.js';
 
 /** What a call answers: at once, or later. */
 export type Answer<T> = T | Promise<T>;
@@ -15,10 +18,10 @@ export type Answer<T> = T | Promise<T>;
  * lockfileDriver({ fs: { ...promisedFs, rename: async (from, to) => { await slow(); await promisedFs.rename(from, to); } } });
  */
 export interface LockfileFs {
-  mkdir(path: string): Answer<unknown>;
-  /** Creates the file; fails when there is one. */
-  create(path: string, content: Uint8Array): Answer<void>;
-  chmod(path: string, mode: number): Answer<void>;
+  /** Makes a folder, and gives it the rights of the lock path when they are given. */
+  mkdir(path: string, lockPath?: Rights): Answer<unknown>;
+  /** Creates the file, with the rights of the lock path when they are given; fails when there is one. */
+  create(path: string, content: Uint8Array, lockPath?: Rights): Answer<void>;
   readFile(path: string): Answer<Uint8Array>;
   readdir(path: string): Answer<string[]>;
   rename(from: string, to: string): Answer<void>;
@@ -30,9 +33,29 @@ export interface LockfileFs {
 
 /** The calls of `node:fs/promises`: the event loop goes on while the disk or a server is slow. */
 export const promisedFs: LockfileFs = {
-  mkdir: (path) => mkdir(path),
-  create: (path, content) => writeFile(path, content, { flag: 'wx' }),
-  chmod: (path, mode) => fs.promises.chmod(path, mode),
+  async mkdir(path, lockPath) {
+    if (lockPath === undefined) return mkdir(path);
+    await mkdir(path, modeIn(lockPath, 'meeting folder'));
+    if (isLike(await lstat(path), lockPath, 'meeting folder')) return;
+    const folder = await open(path, openFolder);
+    try {
+      await run(giveRights(promisedRights, folder.fd, path, 'meeting folder'));
+    } finally {
+      await folder.close();
+    }
+  },
+  async create(path, content, lockPath) {
+    const file = await open(path, 'wx', lockPath === undefined ? undefined : modeIn(lockPath, 'file'));
+    try {
+      if (lockPath !== undefined && !isLike(await file.stat(), lockPath, 'file')) {
+        await run(giveRights(promisedRights, file.fd, path, 'file'));
+      }
+      await file.writeFile(content);
+    } finally {
+      // A network file system may say only here that the write has failed.
+      await file.close();
+    }
+  },
   readFile: (path) => readFile(path),
   readdir: (path) => readdir(path),
   rename,
@@ -43,9 +66,20 @@ export const promisedFs: LockfileFs = {
 
 /** The calls of `node:fs` that return when they are done, for `lockSync`. */
 export const synchronousFs: LockfileFs = {
-  mkdir: (path) => fs.mkdirSync(path),
-  create: (path, content) => fs.writeFileSync(path, content, { flag: 'wx' }),
-  chmod: fs.chmodSync,
+  mkdir(path, lockPath) {
+    if (lockPath === undefined) return fs.mkdirSync(path);
+    fs.mkdirSync(path, modeIn(lockPath, 'meeting folder'));
+    return giveFolderRights(path, lockPath, 'meeting folder');
+  },
+  create(path, content, lockPath) {
+    const fd = fs.openSync(path, 'wx', lockPath === undefined ? 0o666 : modeIn(lockPath, 'file'));
+    try {
+      if (lockPath !== undefined) giveFileRights(fd, path, lockPath);
+      fs.writeFileSync(fd, content);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
   readFile: (path) => fs.readFileSync(path),
   readdir: (path) => fs.readdirSync(path),
   rename: fs.renameSync,

@@ -4,7 +4,7 @@ import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { forgetLockPaths, type LockArea, lockPathsOf, sharedModeOf } from './lock-paths.js';
+import { forgetLockPaths, type LockArea, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
 import type { Answer, LockfileFs } from './lockfile-fs.js';
 
 /** What an owner file tells besides whose it is. */
@@ -20,7 +20,8 @@ export interface OwnerFacts {
  */
 export function* prepareOwnerFile(fs: LockfileFs, lockFile: string, own: string, facts: OwnerFacts): Steps<void> {
   const prepared = yield* prepareFolder(fs, lockFile, own, facts.area);
-  yield* step(fs.create(join(prepared, own), encodeOwnerRecord(facts.label, realTime.date(), facts.permits)));
+  const record = encodeOwnerRecord(facts.label, realTime.date(), facts.permits);
+  yield* step(fs.create(join(prepared, own), record, lockPathRightsOf(lockFile, facts.area)));
 }
 
 /** Makes the empty folder `new/NAME`, to be renamed; `name` says whose it is, in case nobody comes to that. */
@@ -32,27 +33,41 @@ export function* prepareFolder(
 ): Steps<string> {
   const prepared = join(lockPathsOf(lockFile, area).prepared, name);
   try {
-    yield* step(fs.mkdir(prepared));
+    yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
     // Somebody cleaned up by hand.
     forgetLockPaths(lockFile);
     lockPathsOf(lockFile, area);
-    yield* step(fs.mkdir(prepared));
+    yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
   }
-  yield* openToOthers(fs, lockFile, prepared, area);
   return prepared;
 }
 
-/** Gives a folder the mode that lets others take part, whatever our umask is. */
-export function* openToOthers(
-  fs: LockfileFs,
-  lockFile: string,
-  folder: string,
-  area: LockArea = 'lockfile',
-): Steps<void> {
-  const mode = sharedModeOf(lockFile, area);
-  if (mode !== undefined) yield* step(fs.chmod(folder, mode));
+/**
+ * Sees to it that there is the folder `folder`, in which others put something too. Made in `new/NAME` and renamed when it
+ * has its rights, so nobody finds it closed to others; over one that somebody else has made meanwhile only while that is
+ * empty. Whoever was about to put something into that one finds the new one, or nothing, and looks again.
+ */
+export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: string, folder: string): Steps<void> {
+  const made = yield* prepareFolder(fs, lockFile, name);
+  try {
+    yield* step(fs.rename(made, folder));
+  } catch (error) {
+    yield* quietly(() => fs.rmdir(made));
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return;
+    // In a sticky directory, and on Windows, one that is there may not be replaced.
+    if (!isCode(error, 'EPERM', 'EACCES') || !(yield* isFolder(fs, folder))) throw error;
+  }
+}
+
+function* isFolder(fs: LockfileFs, path: string): Steps<boolean> {
+  try {
+    yield* step(fs.readdir(path));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the process that an owner file is named after has certainly ended. */

@@ -1,10 +1,18 @@
 import { basename, dirname, join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type Steps, step } from '../../steps.js';
-import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
+import {
+  type LockPaths,
+  lockPathRightsOf,
+  lockPathsOf,
+  type SeatPaths,
+  seatPathsOf,
+  seatsName,
+  upgradeName,
+} from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
-import { isCode, isOfDead, namesIn, openToOthers, prepareFolder, quietly } from './owner-file.js';
+import { isCode, isOfDead, makeMeetingFolder, namesIn, prepareFolder, quietly } from './owner-file.js';
 
 // Each means that others removed a folder between two of our calls.
 const maxRounds = 100;
@@ -77,8 +85,7 @@ export class Seats {
     const inside = join(folder, seatsName);
     let moved = false;
     try {
-      yield* step(this.fs.mkdir(inside));
-      yield* openToOthers(this.fs, this.lockFile, inside);
+      yield* step(this.fs.mkdir(inside, lockPathRightsOf(this.lockFile)));
       // Whether somebody was quicker, and with what, sitting down tells.
       moved = yield* moveIn(this.fs, folder, this.#paths.held, made);
     } finally {
@@ -173,12 +180,7 @@ export class Seats {
       if (yield* this.#moveAway(file, join(folder, seat))) return;
       // Another one has put it out.
       if (!(yield* namesIn(this.fs, dirname(file))).includes(basename(file))) break;
-      try {
-        yield* step(this.fs.mkdir(folder));
-        yield* openToOthers(this.fs, this.lockFile, folder);
-      } catch (error) {
-        if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
-      }
+      yield* makeMeetingFolder(this.fs, this.lockFile, this.newName(), folder);
     }
     yield* quietly(() => this.fs.rmdir(folder));
   }

@@ -5,9 +5,9 @@ import { type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { isStopped } from '../../owner/stopped.js';
 import { type Steps, step } from '../../steps.js';
-import { lockPathsOf, sharedModeOf } from './lock-paths.js';
+import { lockPathsOf } from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
-import { discardOwnerFile, isCode, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
+import { discardOwnerFile, isCode, makeMeetingFolder, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
 
 // Milliseconds in line after which one looks past those that are stopped.
 const stoppedPatience = 200;
@@ -116,14 +116,8 @@ export class TicketFolder {
   }
 
   *#makeLine(): Steps<void> {
-    try {
-      yield* step(this.#fs.mkdir(this.#line));
-      const mode = sharedModeOf(this.#lockFile);
-      if (mode !== undefined) yield* step(this.#fs.chmod(this.#line, mode));
-    } catch (error) {
-      // Somebody else made it, or removed it again as empty: the next round sees.
-      if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
-    }
+    // Made by somebody else, or removed again as empty: the next round sees.
+    yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#line);
   }
 
   *#isTaken(number: number, pastStopped: boolean): Steps<boolean> {

@@ -2,10 +2,17 @@ import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, upgradeName } from './lock-paths.js';
+import {
+  type LockPaths,
+  lockPathRightsOf,
+  lockPathsOf,
+  type SeatPaths,
+  seatPathsOf,
+  upgradeName,
+} from './lock-paths.js';
 import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
-import { discardOwnerFile, openToOthers, prepareFolder, quietly, removed } from './owner-file.js';
+import { discardOwnerFile, prepareFolder, quietly, removed } from './owner-file.js';
 
 /** What those who look at the lock meanwhile read. */
 const label = 'removing what is left of a lock';
@@ -46,9 +53,9 @@ export class UnseenHold {
     let moved = false;
     try {
       yield* prepareFolder(fs, this.#lockFile, this.#own);
-      yield* step(fs.mkdir(inside));
-      yield* openToOthers(fs, this.#lockFile, inside);
-      yield* step(fs.create(join(inside, this.#own), encodeOwnerRecord(label, realTime.date())));
+      const rights = lockPathRightsOf(this.#lockFile);
+      yield* step(fs.mkdir(inside, rights));
+      yield* step(fs.create(join(inside, this.#own), encodeOwnerRecord(label, realTime.date()), rights));
       moved = yield* moveIn(fs, made, this.#paths.held, this.#own);
     } finally {
       if (!moved) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -82,11 +82,11 @@ describe.runIf(process.platform === 'linux')('the news of a dead permit holder',
     let removals = 0;
     const fs = {
       ...synchronousFs,
-      mkdir(path: string) {
-        const made = synchronousFs.mkdir(path);
+      rename(from: string, to: string) {
+        renameSync(from, to);
+        if (to !== news) return;
         removals += 1;
-        if (path === news && removals < 10) rmdirSync(path);
-        return made;
+        if (removals < 10) rmdirSync(news);
       },
     };
     const late = (await lockfileDriver({ fs, synchronous: true }).tryAcquire(request({ permits: 1 }))) as Grant;
