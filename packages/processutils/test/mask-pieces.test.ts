@@ -64,6 +64,11 @@ describe('a long text that is masked in pieces', () => {
     expect(mask(`before ${opening}${value}`)).toBe(`before ${opening}***`);
   });
 
+  it('shows nothing of a value that goes on from one part to the next', () => {
+    const parts = [`password = "Zq7\n${filler(5000)}`, `${filler(5000)}Zq7\n${filler(5000)}`, '" after'];
+    expect(masker([]).parts(parts)).toBe('password = "***" after');
+  });
+
   it('comes out as it is when there is nothing to mask, with white space or without', () => {
     const mask = masker(['Zq7']);
     for (const text of [filler(3 * megabyte + 7), 'x'.repeat(3 * megabyte + 7)]) expect(mask(text) === text).toBe(true);
