@@ -99,6 +99,10 @@ describe('a process is dead only when that is certain', () => {
     const [identity] = (await once(worker, 'message')) as [ProcessIdentity];
     expect(identity.pid).toBe(process.pid);
     expect(liveness(identity)).toBe('alive');
+    const { thread } = identity;
+    if (thread === undefined) throw new Error('a worker has a thread');
+    // The number of a thread that ended, which another one got.
+    expect(liveness({ ...identity, thread: { ...thread, startTime: thread.startTime - 1 } })).toBe('dead');
     await worker.terminate();
     expect(liveness(identity)).toBe('dead');
   });
@@ -135,6 +139,9 @@ describe.runIf(onLinux)('what cannot be seen from here is unknown', () => {
   test('a process of this machine before its last boot is dead', () => {
     const machine = { ...self, machine: 'm', pidNamespace: 4026531836 };
     expect(liveness({ ...machine, bootId: 'earlier' }, machine)).toBe('dead');
+    // Without an id of the machine it may have been another one.
+    const { machine: _, ...nameless } = machine;
+    expect(liveness({ ...nameless, bootId: 'earlier' }, nameless)).toBe('unknown');
   });
 
   test('a real process in a pid namespace of its own', async (context) => {
