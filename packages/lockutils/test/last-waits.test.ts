@@ -47,6 +47,16 @@ describe('a wait that could still settle keeps the process awake', () => {
     expect(printed(code)).toEqual({ stdout: 'DeadlockError ERR_DEADLOCK\n', status: 0 });
   });
 
+  it('G8 but not while a deadlock is only possible, of a call that nobody awaits', () => {
+    const code = `
+      lock('a', async () => {
+        lock('a').catch(say);
+        await new Promise(() => {});
+      });
+      process.on('exit', () => console.log('end'));`;
+    expect(printed(code)).toEqual({ stdout: 'end\n', status: 0 });
+  });
+
   it('G8 and no longer: after the abort, the timeout or the grant nothing is left', () => {
     const code = `
       const never = new AbortController().signal;

@@ -106,7 +106,7 @@ export function stuckWaits(wait: PendingWait, awaited: boolean): ReadonlySet<Pen
 
 function waitsOf({ owner }: Turn, awaited: boolean): readonly PendingWait[] {
   const body = owner as Body | undefined;
-  if (body?.running !== true || body.pending === undefined) return [];
+  if (body?.pending === undefined) return [];
   return awaited ? [...body.pending].filter(({ awaitedBy }) => awaitedBy.has(body)) : [...body.pending];
 }
 

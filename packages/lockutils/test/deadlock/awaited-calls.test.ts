@@ -3,6 +3,8 @@ import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type LockOptions, lock, ReaderWriterLock } from '@oslo-concurrency/lockutils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TurnQueue } from '../../build/local/turn-queue.js';
+import { type Body, currentBody, newBody, notePending, runBody } from '../../build/local/wait-graph.js';
 import { acquireAll } from '../../dist/index.js';
 import { lockDirectory } from '../lock-directory.js';
 
@@ -163,6 +165,17 @@ describe.each([['internal'], ['external']])('%s locks', (kind) => {
       expect(await call).toBe('later');
     });
 
+    it('G12 left behind in the body of an acquireAll', async () => {
+      const asked = signal();
+      let call: Promise<unknown> = Promise.resolve();
+      await acquireAll(['a', 'b'], options, async () => {
+        call = lock('a', { ...options, onWait: () => asked.send() }, () => 'later');
+        await asked.promise;
+        await pause(60);
+      });
+      expect(await call).toBe('later');
+    });
+
     it('G12 of a Promise.any that another one fulfils', async () => {
       const asked = signal();
       let call: Promise<unknown> = Promise.resolve();
@@ -275,6 +288,22 @@ describe.each([['internal'], ['external']])('%s locks', (kind) => {
       await other;
     });
 
+    it('G12 also when the body of the other holder waits for a lock that will be released', async () => {
+      const [waits, asked] = [signal(), signal()];
+      const held = await lock('c', options);
+      const other = lock('a', { ...options, permits }, () =>
+        lock('c', { ...options, onWait: () => waits.send() }, () => 'other'),
+      );
+      await waits.promise;
+      const nested = lock('a', { ...options, permits }, () =>
+        lock('a', { ...options, permits, onWait: () => asked.send() }, () => 'second'),
+      );
+      await asked.promise;
+      await pause(60);
+      await held.release();
+      expect(await Promise.all([nested, other])).toEqual(['second', 'other']);
+    });
+
     it('G12 when each holder asks for one more, the last of them is refused', async () => {
       const [first, second] = [signal(), signal()];
       const nested = (mine: { send: () => void }, theirs: Promise<void>) =>
@@ -370,6 +399,29 @@ it('G12 writers of a ReaderWriterLock that pass a waiting reader are in its way'
   const readers = new ReaderWriterLock('q');
   const nested = readers.readLock(() => readers.writeLock(() => {}));
   await expect(nested).rejects.toMatchObject(deadlock);
+});
+
+it('a body that is over is forgotten by what it left behind, so that a chain of such grows nowhere', () => {
+  const outer = newBody('outer', undefined);
+  const inner = newBody('inner', outer);
+  const current = () => runBody(inner, currentBody, undefined);
+  expect(current()).toBe(inner);
+  inner.running = false;
+  expect(current()).toBe(outer);
+  outer.running = false;
+  expect(current()).toBeUndefined();
+});
+
+it('a wait that is over is on no body any more, at any depth', () => {
+  const outer = newBody('outer', undefined);
+  const inner = newBody('inner', outer);
+  const queue = new TurnQueue();
+  const turn = queue.join({ shared: false, permits: undefined }, undefined, () => {});
+  const wait = { name: 'x', queue, turn, awaitedBy: new Set<Body>(), ask: () => {} };
+  const forget = notePending(wait, inner);
+  expect([inner.pending, outer.pending]).toEqual([new Set([wait]), new Set([wait])]);
+  forget();
+  expect([inner.pending?.size, outer.pending?.size]).toEqual([0, 0]);
 });
 
 describe('one name with two lock files', () => {
