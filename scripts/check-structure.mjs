@@ -31,12 +31,12 @@ const knownCycles = {
   ],
   lockutils: [
     [
-      'cleanup/clean-lock-files.ts',
-      'cleanup/clean-lock-folders.ts',
       'cleanup/clean-locks.ts',
       'cleanup/cleaning-report.ts',
       'cleanup/list-locks.ts',
       'cleanup/lock-path-care.ts',
+      'drivers/kernel/care/clean.ts',
+      'drivers/lockfile/care/clean.ts',
     ],
     ['lease/acquire-lease.ts', 'lease/held-lease.ts', 'lease/hold-lease.ts', 'lease/lease-term.ts', 'lease/lease.ts'],
   ],

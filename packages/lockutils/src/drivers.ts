@@ -1,7 +1,7 @@
-export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/kernel-driver.js';
-export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/kernel-system.js';
-export { type LeaseFs, promisedLeaseFs } from './drivers/lockfile/lease-fs.js';
-export { type LockfileDriverOptions, lockfileDriver } from './drivers/lockfile/lockfile-driver.js';
-export { type LockfileFs, promisedFs, synchronousFs } from './drivers/lockfile/lockfile-fs.js';
-export { type LockfileLeaseDriverOptions, lockfileLeaseDriver } from './drivers/lockfile/lockfile-lease-driver.js';
-export type { Rights } from './drivers/rights.js';
+export { type KernelDriverOptions, kernelDriver } from './drivers/kernel/driver.js';
+export { defaultKernelSystem, type KernelSystem } from './drivers/kernel/system.js';
+export { type LockfileDriverOptions, lockfileDriver } from './drivers/lockfile/driver.js';
+export { type LockfileLeaseDriverOptions, lockfileLeaseDriver } from './drivers/lockfile/lease/driver.js';
+export { type LeaseFs, promisedLeaseFs } from './drivers/lockfile/lease/lease-fs.js';
+export { type LockfileFs, promisedFs, synchronousFs } from './drivers/lockfile/system.js';
+export type { Rights } from './lock-path/rights.js';

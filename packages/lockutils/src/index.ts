@@ -8,12 +8,12 @@ export {
   listLocks,
 } from './cleanup/lock-path-care.js';
 export type { LockStatus } from './cleanup/lock-status.js';
-export type { KeepReason } from './cleanup/remove-unused-lock.js';
 export type { DriverName, Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
-export type { KernelDriverOptions } from './drivers/kernel/kernel-driver.js';
-export type { KernelSystem } from './drivers/kernel/kernel-system.js';
-export type { LockfileDriverOptions } from './drivers/lockfile/lockfile-driver.js';
-export type { LockfileFs } from './drivers/lockfile/lockfile-fs.js';
+export type { KeepReason } from './drivers/kernel/care/remove-unused.js';
+export type { KernelDriverOptions } from './drivers/kernel/driver.js';
+export type { KernelSystem } from './drivers/kernel/system.js';
+export type { LockfileDriverOptions } from './drivers/lockfile/driver.js';
+export type { LockfileFs } from './drivers/lockfile/system.js';
 export {
   type AccessFacts,
   AcquireLockFailedError,
@@ -37,16 +37,6 @@ export {
   NetworkFileSystemError,
   UpgradeConflictError,
 } from './errors.js';
-export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock, WaitInfo } from './held-lock.js';
-export type { HeldLocks } from './held-locks.js';
-export { type InternalLock, internalLock, Semaphores } from './internal-lock.js';
-export {
-  type ExternalLockOptions,
-  externalLock,
-  InterProcessLock,
-  type InterProcessLockOptions,
-  InterProcessReaderWriterLock,
-} from './interprocess-lock.js';
 export type { HeldLease } from './lease/held-lease.js';
 export {
   type LeaseLossReason,
@@ -59,15 +49,26 @@ export {
 } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
-export { FairLocks, internalFairLock, ReaderWriterLock } from './local/reader-writer-lock.js';
 export { acquireAll, type LocksBody, lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
-export type { LockOptions } from './lock-options.js';
 export {
   type LockSyncOptions,
   lockSync,
   type SyncSynchronizer,
   synchronizedSync,
 } from './lock-sync.js';
+export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock, WaitInfo } from './locking/handles.js';
+export type { HeldLocks } from './locking/held-locks.js';
+export { type InternalLock, internalLock, Semaphores } from './objects/internal-lock.js';
+export {
+  type ExternalLockOptions,
+  externalLock,
+  InterProcessLock,
+  type InterProcessLockOptions,
+  InterProcessReaderWriterLock,
+} from './objects/interprocess-lock.js';
+export { FairLocks, internalFairLock, ReaderWriterLock } from './objects/reader-writer-lock.js';
+export type { LockOptions } from './options/lock-options.js';
+export type { WaitOptions } from './options/wait-options.js';
 export type { Holder } from './owner/holder.js';
 export {
   lockWithPrefix,
@@ -75,4 +76,3 @@ export {
   synchronizedWithPrefix,
 } from './prefixed.js';
 export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';
-export type { WaitOptions } from './wait-options.js';

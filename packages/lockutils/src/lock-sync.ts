@@ -1,9 +1,9 @@
 import { InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { optionsOfCall } from './call-arguments.js';
-import type { LockSyncBody, SyncHeldLock } from './held-lock.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
 import { plan } from './locking/call.js';
+import type { LockSyncBody, SyncHeldLock } from './locking/handles.js';
 import { holdSync } from './locking/hold.js';
+import { optionsOfCall } from './options/call-arguments.js';
+import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
 
 /** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless it or `threads` says otherwise. */

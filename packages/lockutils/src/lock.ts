@@ -1,14 +1,14 @@
-import { checkNothingFollows } from './call-arguments.js';
-import type { HeldLock, LockBody } from './held-lock.js';
-import type { HeldLocks } from './held-locks.js';
 import { acquireTogether, type LocksBody } from './locking/acquire-all.js';
 import { plan } from './locking/call.js';
+import type { HeldLock, LockBody } from './locking/handles.js';
+import type { HeldLocks } from './locking/held-locks.js';
 import { hold } from './locking/hold.js';
+import { checkNothingFollows } from './options/call-arguments.js';
 import { type RemoveLockFileOptions, removeLockFile } from './remove-lock-file.js';
 
 export type { LocksBody, RemoveLockFileOptions };
 
-import type { LockOptions } from './lock-options.js';
+import type { LockOptions } from './options/lock-options.js';
 
 const noOptions: LockOptions = Object.freeze({});
 

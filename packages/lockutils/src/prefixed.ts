@@ -1,7 +1,7 @@
-import type { HeldLock, LockBody } from './held-lock.js';
 import { lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
-import { lockFileName } from './lock-path.js';
+import { lockFileName } from './lock-path/lock-path.js';
+import type { HeldLock, LockBody } from './locking/handles.js';
+import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 import { type Synchronizer, synchronized } from './synchronized.js';
 
 /**

@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
 import { defaultRegistry } from './local/turn-registry.js';
-import { checkLockOptions, type LockOptions } from './lock-options.js';
-import { lockFilePath } from './lock-path.js';
+import { lockFilePath } from './lock-path/lock-path.js';
 import { planIn } from './locking/call.js';
 import { hold } from './locking/hold.js';
+import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 
 /** Options of {@link removeExternalLockFile}; times are milliseconds. */
 export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;

@@ -1,7 +1,7 @@
 import { type Clock, getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { checkBody } from './call-arguments.js';
 import { lock } from './lock.js';
-import { checkLockOptions, checkScope, type LockOptions } from './lock-options.js';
+import { checkBody } from './options/call-arguments.js';
+import { checkLockOptions, checkScope, type LockOptions } from './options/lock-options.js';
 
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 

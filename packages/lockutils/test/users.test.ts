@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFile } from '../build/drivers/new-file.js';
+import { createFile } from '../build/lock-path/new-file.js';
 
 // Numbers that no account has. Two users in the group `team` besides their own, the service the lock path is made for, and
 // a stranger.

@@ -1,6 +1,6 @@
 import { checkOptionNames, InvalidOptionError, realTime } from '@oslo-concurrency/core';
-import { cleanLockFiles } from './clean-lock-files.js';
-import { cleanLockFolders } from './clean-lock-folders.js';
+import { cleanLockFiles } from '../drivers/kernel/care/clean.js';
+import { cleanLockFolders } from '../drivers/lockfile/care/clean.js';
 import { CleaningReport } from './cleaning-report.js';
 import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directory.js';
 import type { CleanLocksOptions, CleanLocksResult } from './lock-path-care.js';

@@ -1,5 +1,5 @@
+import type { KeepReason } from '../drivers/kernel/care/remove-unused.js';
 import type { CleanLocksResult } from './lock-path-care.js';
-import type { KeepReason } from './remove-unused-lock.js';
 
 /** What a cleaning comes to, lock by lock. */
 export class CleaningReport {

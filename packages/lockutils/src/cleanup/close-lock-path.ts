@@ -1,7 +1,7 @@
 import { checkOptionNames } from '@oslo-concurrency/core';
 import { closeIdleFiles } from '../drivers/kernel/idle-files.js';
-import { forgetFileSystem } from '../drivers/network-file-system.js';
-import { forgetLockPath } from '../lock-path.js';
+import { forgetLockPath } from '../lock-path/lock-path.js';
+import { forgetFileSystem } from '../lock-path/network-file-system.js';
 import { directoryOf } from './lock-directory.js';
 
 /** Options of {@link closeLockPath}. */

@@ -1,6 +1,6 @@
 import { checkOptionNames } from '@oslo-concurrency/core';
-import { listLockFiles } from './list-lock-files.js';
-import { listLockFolders } from './list-lock-folders.js';
+import { listLockFiles } from '../drivers/kernel/care/list.js';
+import { listLockFolders } from '../drivers/lockfile/care/list.js';
 import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directory.js';
 import type { ListLocksOptions } from './lock-path-care.js';
 import type { LockStatus } from './lock-status.js';

@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
-import { accessDenied } from '../drivers/access-denied.js';
 import type { DriverName } from '../drivers/driver.js';
-import { hiddenFolder } from '../drivers/hidden-folder.js';
 import { withSpareDescriptors } from '../drivers/kernel/idle-files.js';
-import { markedDriver } from '../drivers/lock-path-marker.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
-import { lockPathProblem } from '../lock-path.js';
+import { accessDenied } from '../lock-path/access-denied.js';
+import { markedDriver } from '../lock-path/driver-marker.js';
+import { hiddenFolder } from '../lock-path/hidden-folder.js';
+import { lockPathProblem } from '../lock-path/lock-path.js';
 
 /** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */
 export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {

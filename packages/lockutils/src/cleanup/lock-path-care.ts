@@ -1,7 +1,7 @@
+import type { KeepReason } from '../drivers/kernel/care/remove-unused.js';
 import { cleanLocks as doCleanLocks } from './clean-locks.js';
 import { listLocks as doListLocks } from './list-locks.js';
 import type { LockStatus } from './lock-status.js';
-import type { KeepReason } from './remove-unused-lock.js';
 
 /** Options of {@link cleanLocks}. */
 export interface CleanLocksOptions {

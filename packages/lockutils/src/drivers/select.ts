@@ -1,7 +1,7 @@
 import { getOption } from '@oslo-concurrency/core';
 import type { DriverName, LockDriver } from './driver.js';
-import { kernelDriver } from './kernel/kernel-driver.js';
-import { lockfileDriver } from './lockfile/lockfile-driver.js';
+import { kernelDriver } from './kernel/driver.js';
+import { lockfileDriver } from './lockfile/driver.js';
 
 const makers = {
   kernel: () => kernelDriver(),

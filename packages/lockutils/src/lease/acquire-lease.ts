@@ -1,6 +1,6 @@
 import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
+import { onAbort } from '../locking/on-abort.js';
 import type { Holder } from '../owner/holder.js';
-import { onAbort } from '../waiting/on-abort.js';
 import { answeredWithin } from './answered-within.js';
 import { HeldLease } from './held-lease.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './lease.js';

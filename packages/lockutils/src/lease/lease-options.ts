@@ -1,5 +1,5 @@
 import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
-import { isWellFormed } from '../lock-path.js';
+import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
 import type { LeaseDriver } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';

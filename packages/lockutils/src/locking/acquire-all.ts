@@ -1,12 +1,12 @@
 import { getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { checkBody, optionsOfCall } from '../call-arguments.js';
-import { HeldLocks, releaseEach } from '../held-locks.js';
 import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody, newBody } from '../local/wait-graph.js';
-import { checkLockOptions, checkScope, type LockOptions } from '../lock-options.js';
+import { checkBody, optionsOfCall } from '../options/call-arguments.js';
+import { checkLockOptions, checkScope, type LockOptions } from '../options/lock-options.js';
 import { type LockCall, lockFileOf, planIn } from './call.js';
 import { handOver } from './forgotten-handles.js';
 import type { GrantedLock } from './held-lock.js';
+import { HeldLocks, releaseEach } from './held-locks.js';
 import { acquireWatched, holdAround, watchOver } from './hold.js';
 
 /** What runs under the locks of {@link acquireAll}; it gets the handle. */

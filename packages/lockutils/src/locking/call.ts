@@ -5,10 +5,10 @@ import { type HeldTurn, leaveTurn } from '../local/held-turn.js';
 import type { TurnMode } from '../local/turn-queue.js';
 import { defaultRegistry, pathRegistry, type TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody } from '../local/wait-graph.js';
-import { checkLockOptions, checkScope, type LockOptions } from '../lock-options.js';
-import { lockFilePath } from '../lock-path.js';
+import { lockFilePath } from '../lock-path/lock-path.js';
+import { threadLockFile } from '../lock-path/thread-lock-file.js';
+import { checkLockOptions, checkScope, type LockOptions } from '../options/lock-options.js';
 import { ownIdentity } from '../owner/process-identity.js';
-import { threadLockFile } from '../thread-lock-file.js';
 
 /** A queue of this process that a call passes before it may go to the driver. */
 export interface Gate {

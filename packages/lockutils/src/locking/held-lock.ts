@@ -1,9 +1,9 @@
 import { getLogger, hasLogger, isConcurrencyError, lockChannels } from '@oslo-concurrency/core';
 import type { Grant } from '../drivers/driver.js';
 import { LockReleaseError, UpgradeConflictError } from '../errors.js';
-import type { LockHandle, SyncHeldLock } from '../held-lock.js';
 import { perform, runSync, type Steps, step } from '../steps.js';
 import { eventOf, type LockCall, leaveTurns } from './call.js';
+import type { LockHandle, SyncHeldLock } from './handles.js';
 import { beginHold, endHold, type Hold, tellLost } from './long-holds.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './obtain.js';

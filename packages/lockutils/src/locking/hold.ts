@@ -1,12 +1,12 @@
 import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
-import { checkBody, optionsOfCall } from '../call-arguments.js';
-import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from '../held-lock.js';
 import { type Body, newBody, runBody } from '../local/wait-graph.js';
+import { checkBody, optionsOfCall } from '../options/call-arguments.js';
+import { checkWaitOptions, type WaitOptions } from '../options/wait-options.js';
 import { isThenable } from '../steps.js';
-import { checkWaitOptions, type WaitOptions } from '../wait-options.js';
 import { acquire, acquireSync } from './acquire.js';
 import { eventOf, type LockCall } from './call.js';
 import { handOver } from './forgotten-handles.js';
+import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from './handles.js';
 import { type GrantedLock, releasedAtOnce, SyncGrantedLock } from './held-lock.js';
 
 /** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */

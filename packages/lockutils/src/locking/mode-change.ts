@@ -2,7 +2,7 @@ import { checkOptionNames } from '@oslo-concurrency/core';
 import type { Grant } from '../drivers/driver.js';
 import { LockTimeoutError, LockUnsupportedError, UpgradeConflictError } from '../errors.js';
 import type { HeldTurn } from '../local/held-turn.js';
-import { checkLockOptions } from '../lock-options.js';
+import { checkLockOptions } from '../options/lock-options.js';
 import type { Holder } from '../owner/holder.js';
 import { nothing, perform, type Steps, step } from '../steps.js';
 import type { LockCall } from './call.js';

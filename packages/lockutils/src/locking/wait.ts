@@ -1,12 +1,12 @@
 import type { Clock } from '@oslo-concurrency/core';
 import { realTime } from '@oslo-concurrency/core';
-import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
 import { HeldByThisThreadError } from '../errors.js';
 import { pathRegistry } from '../local/turn-registry.js';
 import { type Cuttable, nothing } from '../steps.js';
-import { blockThread } from '../waiting/block-thread.js';
-import { onAbort } from '../waiting/on-abort.js';
+import { blockThread } from './block-thread.js';
 import { type LockCall, startOf } from './call.js';
+import { DeadlockWatch, holdsFile } from './deadlock/deadlock-watch.js';
+import { onAbort } from './on-abort.js';
 import { tellWait } from './report.js';
 
 /** Thrown into a wait whose time is up. */

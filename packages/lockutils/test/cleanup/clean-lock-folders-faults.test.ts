@@ -1,6 +1,6 @@
 import { lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { removeUnusedFolders } from '../../build/cleanup/remove-unused-folders.js';
+import { removeUnusedFolders } from '../../build/drivers/lockfile/care/remove-unused.js';
 import { runSync } from '../../build/steps.js';
 import type { Place } from '../../src/drivers/driver.js';
 import { Contender, type Mode } from '../drivers/lockfile/contender.js';

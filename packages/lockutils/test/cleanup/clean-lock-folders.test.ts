@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { type FolderRemovalRule, removeUnusedFolders } from '../../build/cleanup/remove-unused-folders.js';
+import { type FolderRemovalRule, removeUnusedFolders } from '../../build/drivers/lockfile/care/remove-unused.js';
 import { runSync } from '../../build/steps.js';
 import { Contender } from '../contender.js';
 import { leftOver } from '../drivers/lockfile/fault-points.js';

@@ -14,8 +14,8 @@ import {
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { removeUnusedLock } from '../../build/cleanup/remove-unused-lock.js';
-import { defaultKernelSystem } from '../../build/drivers/kernel/kernel-system.js';
+import { removeUnusedLock } from '../../build/drivers/kernel/care/remove-unused.js';
+import { defaultKernelSystem } from '../../build/drivers/kernel/system.js';
 import { Contender } from '../contender.js';
 import { lockDirectory } from '../lock-directory.js';
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { DeadlockError } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { DeadlockWatch } from '../../build/deadlock/deadlock-watch.js';
-import { findProcessCycle, victimOf } from '../../build/deadlock/process-cycle.js';
+import { newBody } from '../../build/local/wait-graph.js';
+import { DeadlockWatch } from '../../build/locking/deadlock/deadlock-watch.js';
+import { findProcessCycle, victimOf } from '../../build/locking/deadlock/process-cycle.js';
 import {
   type LockUse,
   newWait,
@@ -10,8 +11,7 @@ import {
   readWaits,
   type WaitRecord,
   withdrawWait,
-} from '../../build/deadlock/wait-record.js';
-import { newBody } from '../../build/local/wait-graph.js';
+} from '../../build/locking/deadlock/wait-record.js';
 import { contenderPool } from '../contender-pool.js';
 import { lockDirectory } from '../lock-directory.js';
 

@@ -2,8 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findProcessCycle } from '../../build/deadlock/process-cycle.js';
-import { newWait, publishWait, readWaits, type WaitRecord, withdrawWait } from '../../build/deadlock/wait-record.js';
+import { findProcessCycle } from '../../build/locking/deadlock/process-cycle.js';
+import {
+  newWait,
+  publishWait,
+  readWaits,
+  type WaitRecord,
+  withdrawWait,
+} from '../../build/locking/deadlock/wait-record.js';
 import { Contender } from '../contender.js';
 import { lockDirectory } from '../lock-directory.js';
 
@@ -75,7 +81,7 @@ describe('G12 what processes say of their waits', () => {
       spawnSync('sh', ['-c', 'printf %s "$1" > "$0"', join(waitsIn(directory.path), String(n)), text]);
     }
     // In a process of its own: one that hangs here cannot be told to stop.
-    const module = new URL('../../build/deadlock/wait-record.js', import.meta.url).href;
+    const module = new URL('../../build/locking/deadlock/wait-record.js', import.meta.url).href;
     const code = `import { readWaits } from '${module}'; console.log(readWaits(process.argv[1], 0).length)`;
     const reader = spawnSync(process.execPath, ['--input-type=module', '-e', code, directory.path], {
       timeout: 20_000,

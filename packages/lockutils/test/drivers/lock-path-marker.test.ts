@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeHiddenFolder } from '../../build/drivers/hidden-folder.js';
-import { claimLockPath } from '../../build/drivers/lock-path-marker.js';
+import { claimLockPath } from '../../build/lock-path/driver-marker.js';
+import { makeHiddenFolder } from '../../build/lock-path/hidden-folder.js';
 
 const claimer = fileURLToPath(new URL('../fixtures/claim-lock-path.mjs', import.meta.url));
 let directory: string;

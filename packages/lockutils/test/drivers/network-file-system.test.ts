@@ -7,7 +7,7 @@ import {
   networkFileSystemOf,
   networkFileSystemOfType,
   refuseNetworkFileSystem,
-} from '../../build/drivers/network-file-system.js';
+} from '../../build/lock-path/network-file-system.js';
 
 describe('G20 a lock path on a network file system', () => {
   test('is told from a local one', () => {

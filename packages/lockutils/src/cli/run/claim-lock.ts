@@ -1,5 +1,5 @@
 import { getOption } from '@oslo-concurrency/core';
-import { kernelDriver } from '../../drivers/kernel/kernel-driver.js';
+import { kernelDriver } from '../../drivers/kernel/driver.js';
 import { lock } from '../../lock.js';
 import { complain, UsageError } from '../failure.js';
 import { showWait, standardError } from '../terminal/wait-notice.js';

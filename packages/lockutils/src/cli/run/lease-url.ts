@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { lockfileLeaseDriver } from '../../drivers/lockfile/lockfile-lease-driver.js';
+import { lockfileLeaseDriver } from '../../drivers/lockfile/lease/driver.js';
 import type { LeaseDriver } from '../../lease/lease-driver.js';
 import { UsageError } from '../failure.js';
 

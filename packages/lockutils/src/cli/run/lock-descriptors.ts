@@ -1,6 +1,6 @@
-import { hiddenPath } from '../../drivers/kernel/hidden-files.js';
-import { defaultKernelSystem, type KernelSystem } from '../../drivers/kernel/kernel-system.js';
+import { hiddenPath } from '../../drivers/kernel/lock-paths.js';
 import { seatKinds } from '../../drivers/kernel/seats.js';
+import { defaultKernelSystem, type KernelSystem } from '../../drivers/kernel/system.js';
 
 /** See {@link rememberDescriptors}. */
 export interface RememberedDescriptors {

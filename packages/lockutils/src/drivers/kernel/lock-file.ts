@@ -2,13 +2,13 @@ import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { LockFileSystemError, LockFileTypeError, LockPathError, LockUnsupportedError } from '../../errors.js';
-import { forgetLockPath, lockPathProblem } from '../../lock-path.js';
-import { accessDenied, mayChange } from '../access-denied.js';
-import { createFile } from '../new-file.js';
-import { lockPathOf } from '../rights.js';
+import { accessDenied, mayChange } from '../../lock-path/access-denied.js';
+import { forgetLockPath, lockPathProblem } from '../../lock-path/lock-path.js';
+import { createFile } from '../../lock-path/new-file.js';
+import { lockPathOf } from '../../lock-path/rights.js';
 import { withSpareDescriptors } from './idle-files.js';
-import type { KernelSystem } from './kernel-system.js';
 import { OpenFile } from './open-file.js';
+import type { KernelSystem } from './system.js';
 
 // Never O_TRUNC: the file may be somebody's. O_NOFOLLOW: a link laid there by another user would make us open, and
 // write to, a file of ours. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC (G17).

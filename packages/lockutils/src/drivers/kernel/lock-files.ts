@@ -2,9 +2,9 @@ import type { Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
 import { IdleFiles } from './idle-files.js';
-import type { KernelSystem } from './kernel-system.js';
 import { checkPlainFile, explained, openLockFile } from './lock-file.js';
 import type { OpenFile } from './open-file.js';
+import type { KernelSystem } from './system.js';
 
 /** An open lock file and its identity, which cannot pass to another file while it is open. */
 export interface OpenLockFile {

@@ -1,10 +1,10 @@
 import { constants, readdirSync, readFileSync } from 'node:fs';
+import { networkFileSystemOf } from '../../lock-path/network-file-system.js';
 import { firstPidNamespace } from '../../owner/liveness.js';
 import { ownIdentity } from '../../owner/process-identity.js';
-import { networkFileSystemOf } from '../network-file-system.js';
 import { withSpareDescriptors } from './idle-files.js';
-import type { KernelSystem } from './kernel-system.js';
 import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
+import type { KernelSystem } from './system.js';
 
 /** One lock as `/proc/locks` lists it; bytes `start` to `end`, which is `Infinity` for "to the end of the file". */
 export interface TableLock {

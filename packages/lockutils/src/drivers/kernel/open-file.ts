@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { withSpareDescriptors } from './idle-files.js';
-import { closeQuietly, type KernelSystem } from './kernel-system.js';
+import { closeQuietly, type KernelSystem } from './system.js';
 
 /**
  * One open descriptor and its one owner. Nobody else has the number, so it cannot be used after it was given back: by then

@@ -1,7 +1,7 @@
-import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import { hiddenPath, openHidden } from './lock-paths.js';
 import type { OpenFile } from './open-file.js';
 import { seatKinds } from './seats.js';
+import type { KernelSystem } from './system.js';
 import { guardByte } from './ticket-counter.js';
 
 /**

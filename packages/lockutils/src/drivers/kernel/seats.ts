@@ -1,10 +1,10 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
-import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
 import { explained } from './lock-file.js';
+import { hiddenPath, openHidden } from './lock-paths.js';
 import type { OpenFile } from './open-file.js';
 import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
+import type { KernelSystem } from './system.js';
 
 /** More readers than this hold without a record of theirs. */
 export const maxSharedSeats = 256;

@@ -1,7 +1,7 @@
 import type { FSWatcher } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { withSpareDescriptors } from './idle-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import type { KernelSystem } from './system.js';
 
 interface Watched {
   readonly watcher: FSWatcher;

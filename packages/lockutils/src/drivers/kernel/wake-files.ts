@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { dirname, sep } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import { hiddenPath, openHidden } from './hidden-files.js';
-import type { KernelSystem } from './kernel-system.js';
+import { hiddenPath, openHidden } from './lock-paths.js';
 import type { SharedWatchers } from './shared-watchers.js';
+import type { KernelSystem } from './system.js';
 
 // Enough that a release seldom wakes anybody but the next, few enough to be forgotten about in a directory.
 const wakeFiles = 64;

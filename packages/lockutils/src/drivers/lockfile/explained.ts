@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { LockFileSystemError, LockFileTypeError, LockPathError } from '../../errors.js';
-import { forgetLockPath } from '../../lock-path.js';
-import { accessDenied, mayChange } from '../access-denied.js';
+import { accessDenied, mayChange } from '../../lock-path/access-denied.js';
+import { forgetLockPath } from '../../lock-path/lock-path.js';
 import { forgetLockPaths } from './lock-paths.js';
 
 /** Turns the system's error at the files of a lock into ours; any other error stays as it is. */

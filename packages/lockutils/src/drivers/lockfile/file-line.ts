@@ -4,8 +4,8 @@ import type { LockRequest, Place } from '../driver.js';
 import { explained } from './explained.js';
 import { onEntryChange } from './folder-watch.js';
 import { lockPathsOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
-import { TicketFolder } from './ticket-folder.js';
+import { TicketFolder } from './queue.js';
+import type { LockfileFs } from './system.js';
 
 /** Joins the line for a lock, with one folder per ticket. */
 export function joinLine(fs: LockfileFs, request: LockRequest, synchronous: boolean): Place | Promise<Place> {

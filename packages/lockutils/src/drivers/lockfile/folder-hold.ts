@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors.js';
+import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import { type Steps, step } from '../../steps.js';
-import { keepMarkerYoung } from '../lock-path-marker.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { moveIn } from './move-in.js';

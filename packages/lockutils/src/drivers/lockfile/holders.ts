@@ -4,9 +4,9 @@ import { parseIdentityName } from '../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
-import type { Answer, LockfileFs } from './lockfile-fs.js';
 import { isOfDead } from './owner-file.js';
 import { isNumber } from './seats.js';
+import type { Answer, LockfileFs } from './system.js';
 
 /** An owner file in the folder of a lock, of somebody who lives or not. */
 export interface OwnerEntry {

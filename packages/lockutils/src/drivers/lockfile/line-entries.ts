@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Steps } from '../../steps.js';
 import { lockPathsOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { folderRemoved, isOfDead, namesIn, quietly, removed } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 /** The owner files of those who wait in the line of a lock and may be alive. */
 export function* waitersOf(fs: LockfileFs, lockFile: string, isDead = isOfDead): Steps<string[]> {

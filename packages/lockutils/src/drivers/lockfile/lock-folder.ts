@@ -3,10 +3,10 @@ import { LockLostError } from '../../errors.js';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type Steps, step } from '../../steps.js';
 import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { discardOwnerFile, isCode, isOfDead, namesIn, prepareOwnerFile, quietly, removed } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 /** Options of {@link LockFolder}. */
 export interface LockFolderOptions {

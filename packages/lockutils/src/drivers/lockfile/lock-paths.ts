@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import { makeHiddenFolder, makeMeetingPlace } from '../hidden-folder.js';
-import { type Rights, rightsOf } from '../rights.js';
+import { makeHiddenFolder, makeMeetingPlace } from '../../lock-path/hidden-folder.js';
+import { type Rights, rightsOf } from '../../lock-path/rights.js';
 
 /** Where the files of one lock lie. A folder of its own for each kind, so that a name may use all its 255 bytes. */
 export interface LockPaths {

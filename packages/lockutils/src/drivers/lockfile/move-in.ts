@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { type Steps, step } from '../../steps.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { isCode, namesIn, quietly } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 /**
  * Renames the folder `prepared`, in which `own` lies, to `target`, which rename(2) does only if nothing or an empty folder

@@ -3,9 +3,9 @@ import type { Holder } from '../../owner/holder.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { lockPathsOf, seatPathsOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { isCode, namesIn } from './owner-file.js';
 import { isNumber } from './seats.js';
+import type { LockfileFs } from './system.js';
 
 /** An owner file of somebody dead that has been put out, kept to tell the next holder. */
 export interface News {

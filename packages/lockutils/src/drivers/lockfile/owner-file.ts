@@ -5,7 +5,7 @@ import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { forgetLockPaths, type LockArea, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
-import type { Answer, LockfileFs } from './lockfile-fs.js';
+import type { Answer, LockfileFs } from './system.js';
 
 /** What an owner file tells besides whose it is. */
 export interface OwnerFacts {

@@ -10,9 +10,9 @@ import {
   seatsName,
   upgradeName,
 } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import { isCode, isOfDead, makeMeetingFolder, namesIn, prepareFolder, quietly } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 // Each means that others removed a folder between two of our calls.
 const maxRounds = 100;

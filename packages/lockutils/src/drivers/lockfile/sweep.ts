@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type Steps, step } from '../../steps.js';
 import { type LockArea, lockPathsOf } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { isOfDead } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 const swept = new Set<string>();
 

@@ -10,9 +10,9 @@ import {
   seatPathsOf,
   upgradeName,
 } from './lock-paths.js';
-import type { LockfileFs } from './lockfile-fs.js';
 import { moveIn } from './move-in.js';
 import { discardOwnerFile, prepareFolder, quietly, removed } from './owner-file.js';
+import type { LockfileFs } from './system.js';
 
 /** What those who look at the lock meanwhile read. */
 const label = 'removing what is left of a lock';

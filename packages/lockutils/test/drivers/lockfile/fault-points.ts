@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import type { Grant } from '../../../build/drivers/driver.js';
-import { lockfileDriver } from '../../../build/drivers/lockfile/lockfile-driver.js';
+import { lockfileDriver } from '../../../build/drivers/lockfile/driver.js';
 import { Contender, type Mode, type Order } from './contender.js';
 
 /** Before which file system call of which order a process fails; a call that there is not: after all of them. */

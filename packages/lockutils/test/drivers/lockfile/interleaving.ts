@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeHiddenFolder } from '../../../build/drivers/hidden-folder.js';
 import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
-import { type LockfileFs, synchronousFs } from '../../../build/drivers/lockfile/lockfile-fs.js';
+import { type LockfileFs, synchronousFs } from '../../../build/drivers/lockfile/system.js';
+import { makeHiddenFolder } from '../../../build/lock-path/hidden-folder.js';
 import { parseIdentityName } from '../../../build/owner/identity-name.js';
 import type { Steps } from '../../../build/steps.js';
 

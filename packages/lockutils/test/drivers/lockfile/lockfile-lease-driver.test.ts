@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelDriver, lockfileLeaseDriver } from '../../../dist/drivers.js';
 import { type LeaseDriver, type LeaseGrant, lease } from '../../../dist/index.js';
-import { type LeaseFs, promisedLeaseFs } from '../../../src/drivers/lockfile/lease-fs.js';
+import { type LeaseFs, promisedLeaseFs } from '../../../src/drivers/lockfile/lease/lease-fs.js';
 import { LeaseContender } from './lease-contender.js';
 import { endChildren } from './obedient-child.js';
 import { localDirectory, type SharedDirectory, sshfsDirectory, sshfsMissing } from './shared-directory.js';

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { removeUnusedFolders } from '../../../build/cleanup/remove-unused-folders.js';
+import { removeUnusedFolders } from '../../../build/drivers/lockfile/care/remove-unused.js';
 import { FolderHold } from '../../../build/drivers/lockfile/folder-hold.js';
 import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
 import { Seats } from '../../../build/drivers/lockfile/seats.js';

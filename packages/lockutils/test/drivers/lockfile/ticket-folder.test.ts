@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { TicketFolder } from '../../../build/drivers/lockfile/ticket-folder.js';
+import { TicketFolder } from '../../../build/drivers/lockfile/queue.js';
 import type { Steps } from '../../../build/steps.js';
 import { testProperty } from '../../property-test.js';
 import { Failure, makeLockPath, nameOf, steppedFs } from './interleaving.js';

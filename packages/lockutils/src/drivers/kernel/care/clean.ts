@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
+import type { CleaningReport } from '../../../cleanup/cleaning-report.js';
+import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { refuseNetworkFileSystem } from '../../../lock-path/network-file-system.js';
+import { hiddenPath, kindsOfLock } from '../lock-paths.js';
+import { readLockTable } from '../lock-table.js';
+import { defaultKernelSystem, type KernelSystem } from '../system.js';
+import { abandonedBy } from './abandoned.js';
+import { leftoverNames, removeHalfMade, removeLeftover } from './remove-leftovers.js';
+import { type CleaningRule, type KeepReason, removeUnusedLock } from './remove-unused.js';
+
+/** Removes the unused ones among the lock files `names`, and what is left of others. @throws NetworkFileSystemError */
+export async function cleanLockFiles(
+  directory: string,
+  names: readonly string[],
+  rule: CleaningRule,
+  report: CleaningReport,
+): Promise<void> {
+  refuseNetworkFileSystem(directory, false);
+  const system = defaultKernelSystem;
+  const emptyToo = system.lstatSync(join(directory, hiddenFolder))?.isDirectory() === true;
+
+  for (const batch of batchesOf(names)) {
+    // Read again for each batch: what it says is out of date in a moment.
+    const table = readLockTable(system, directory);
+    for (const name of batch)
+      report.note(name, () => removeUnusedLock(system, join(directory, name), { ...rule, table, emptyToo }));
+    await realTime.turn();
+  }
+  for (const batch of batchesOf(leftoverNames(system, directory))) {
+    for (const name of batch) report.note(name, () => cleanLeftover(system, join(directory, name), rule));
+    await realTime.turn();
+  }
+  if (!rule.dryRun) removeHalfMade(directory);
+}
+
+function cleanLeftover(system: KernelSystem, path: string, rule: CleaningRule): 'removed' | KeepReason {
+  const changed = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
+  if (Math.max(...changed) >= rule.before) return 'recent';
+  if (!rule.abandonedToo && abandonedBy(system, path, undefined) !== undefined) return 'abandoned';
+  return rule.dryRun || removeLeftover(system, path) ? 'removed' : 'waited-for';
+}
+
+function* batchesOf(names: readonly string[], size = 64): Generator<readonly string[]> {
+  for (let i = 0; i < names.length; i += size) yield names.slice(i, i + size);
+}

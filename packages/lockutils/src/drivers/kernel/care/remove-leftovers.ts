@@ -1,0 +1,86 @@
+import { constants, lstatSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
+import { halfMadeHiddenFolder } from '../../../cleanup/lock-directory.js';
+import { namesIn } from '../../../cleanup/names-in.js';
+import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { createFile } from '../../../lock-path/new-file.js';
+import { hiddenPath, kindsOfLock } from '../lock-paths.js';
+import { OpenFile } from '../open-file.js';
+import { removeLockFiles } from '../removal.js';
+import { seatKinds } from '../seats.js';
+import type { KernelSystem } from '../system.js';
+
+const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
+
+/** The lock names that have a queue or seats, but no lock file: it was deleted by hand, or by Python's oslo. */
+export function leftoverNames(system: KernelSystem, directory: string): string[] {
+  const names = new Set<string>();
+  for (const kind of kindsOfLock) {
+    for (const name of namesIn(join(directory, hiddenFolder, kind))) {
+      if (system.lstatSync(join(directory, name)) === undefined) names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/**
+ * Removes the queue and the seats of a name without lock file; `false` when they are in use.
+ *
+ * The lock file is made anew and locked, so that this is the removal of an ordinary lock. Only seats need a look of
+ * their own: those who hold them do so by the lock file that was deleted, and our lock on the new one says nothing of it.
+ */
+export function removeLeftover(system: KernelSystem, path: string): boolean {
+  let file: OpenFile;
+  try {
+    createFile(dirname(path), path, system);
+    file = OpenFile.open(system, path, readWrite);
+  } catch (error) {
+    // Somebody else has made it, or removed it again.
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+  try {
+    // Whoever opened it since may have been quicker.
+    if (!file.tryLock(0, 0, false)) return false;
+    const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, file);
+    if (!queueGone && file.isNamed()) system.unlinkSync(path);
+    return queueGone;
+  } finally {
+    file.close();
+  }
+}
+
+function seatsAreFree(system: KernelSystem, lockFile: string): boolean {
+  return seatKinds.every((kind) => isUnlocked(system, hiddenPath(lockFile, kind)));
+}
+
+function isUnlocked(system: KernelSystem, path: string): boolean {
+  if (system.lstatSync(path) === undefined) return true;
+  const file = OpenFile.open(system, path, readWrite);
+  try {
+    return file.tryLock(0, 0, false);
+  } finally {
+    file.close();
+  }
+}
+
+/** Removes the half-made markers, folders and files that crashes left behind more than an hour ago. */
+export function removeHalfMade(directory: string): void {
+  const hidden = join(directory, hiddenFolder);
+  removeOld(hidden, /^(driver|new)\.[0-9a-f-]{36}$/);
+  removeOld(directory, halfMadeHiddenFolder);
+}
+
+function removeOld(folder: string, halfMade: RegExp): void {
+  for (const name of namesIn(folder)) {
+    if (!halfMade.test(name)) continue;
+    const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+    if (stats === undefined || realTime.date() - stats.mtimeMs <= 3_600_000) continue;
+    try {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, in a sticky directory.
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import { constants } from 'node:fs';
+import { isWholeFile } from '../holders.js';
+import { hiddenPath, kindsOfLock } from '../lock-paths.js';
+import type { LockTable } from '../lock-table.js';
+import { OpenFile } from '../open-file.js';
+import { type Mark, readMark } from '../owner-mark.js';
+import { removeLockFiles } from '../removal.js';
+import type { KernelSystem } from '../system.js';
+import { abandonedBy } from './abandoned.js';
+import { isLockFile, readEntry } from './lock-entry.js';
+import { ticketsOf } from './lock-status.js';
+
+/**
+ * Why something was left in place. `held`, `waited-for`: somebody uses it · `recent`: used since `olderThan` ·
+ * `abandoned`: its last holder died, which the next one is to be told · `foreign`: not certainly a lock file of ours, or
+ * no plain file at all · `failed`: the system refused.
+ */
+export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
+
+/** What a cleaning goes by, whatever the driver. */
+export interface CleaningRule {
+  /** Only what was last changed before this moment, ms since 1970. */
+  readonly before: number;
+  readonly dryRun: boolean;
+  /** Whether to remove what tells the next holder that the last one died. */
+  readonly abandonedToo: boolean;
+}
+
+/** What {@link removeUnusedLock} goes by. */
+export interface RemovalRule extends CleaningRule {
+  readonly table: LockTable | undefined;
+  /** Whether an empty file counts as a lock file here. */
+  readonly emptyToo: boolean;
+}
+
+const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Removes the files of one lock unless somebody holds it or waits for it; never waits. `undefined`: it is gone already.
+ *
+ * Why it is safe on a live system: the file is opened, locked alone without waiting, and looked at again under that lock.
+ * From there on {@link removeLockFiles} argues. Whoever opened the file before it was unlinked and locks it afterwards
+ * sees that the name no longer leads to it, and starts over. Python's oslo does not look; see the docs.
+ */
+export function removeUnusedLock(
+  system: KernelSystem,
+  path: string,
+  rule: RemovalRule,
+): 'removed' | KeepReason | undefined {
+  const entry = readEntry(system, path);
+  if (entry === undefined) return undefined;
+  if (!isLockFile(entry) || (entry.stats.size === 0 && !rule.emptyToo)) return 'foreign';
+  if (lastUse(system, path, entry.stats.mtimeMs) >= rule.before) return 'recent';
+  if (rule.table !== undefined) {
+    // Read before any try: the lock of a try, short as it is, makes somebody's `blocking: false` fail.
+    if (rule.table.held(entry.stats.ino).some(isWholeFile)) return 'held';
+    if (ticketsOf(system, rule.table, path).length > 0) return 'waited-for';
+    if (rule.dryRun) return isKeptForNext(system, path, entry.mark, rule) ? 'abandoned' : 'removed';
+  }
+  return removeHolding(system, path, rule);
+}
+
+function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason | undefined {
+  let file: OpenFile;
+  try {
+    file = OpenFile.open(system, path, readWrite);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    if (!file.stat().isFile()) return 'foreign';
+    if (!file.tryLock(0, 0, false)) return 'held';
+    const stats = file.stat();
+    // Somebody used it, or removed it, between the look and the lock.
+    if (stats.nlink === 0) return undefined;
+    if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
+    const mark = readMark(file, 0);
+    if (!isLockFile({ path, stats, mark })) return 'foreign';
+    if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
+    return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
+  } finally {
+    file.close();
+  }
+}
+
+function isKeptForNext(system: KernelSystem, path: string, mark: Mark | undefined, rule: RemovalRule): boolean {
+  return !rule.abandonedToo && abandonedBy(system, path, mark) !== undefined;
+}
+
+// Readers and permit holders leave their traces in the seats, those who waited in the queue.
+function lastUse(system: KernelSystem, path: string, changed: number): number {
+  const traces = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
+  return Math.max(changed, ...traces);
+}

@@ -1,0 +1,111 @@
+import { dirname } from 'node:path';
+import { LockUnsupportedError } from '../../errors.js';
+import { claimLockPath } from '../../lock-path/driver-marker.js';
+import { checkLockPath } from '../../lock-path/lock-path.js';
+import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';
+import type { Holder } from '../../owner/holder.js';
+import { liveness } from '../../owner/liveness.js';
+import { holderOf } from '../../owner/owner-record.js';
+import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
+import { kernelGrant } from './grant.js';
+import { kernelHolders } from './holders.js';
+import { withSpareDescriptors } from './idle-files.js';
+import { explained, openLockFile } from './lock-file.js';
+import { LockFiles } from './lock-files.js';
+import { type Mark, readMark } from './owner-mark.js';
+import { drawTicket } from './queue.js';
+import { takenSeats } from './seats.js';
+import { SharedWatchers } from './shared-watchers.js';
+import { defaultKernelSystem, type KernelSystem } from './system.js';
+
+/** Options of {@link kernelDriver}. */
+export interface KernelDriverOptions {
+  /** `true` allows a lock path on a network file system, where processes of other machines may not see these locks. */
+  readonly allowNetworkFileSystem?: boolean;
+  /** The system calls, for fault injection; the real ones by default. */
+  readonly system?: KernelSystem;
+}
+
+/**
+ * The strict driver that rests on the kernel: `fcntl(F_OFD_SETLK)` on the whole lock file (Linux), which excludes
+ * every other open file description and the POSIX locks of Python's oslo.concurrency, and which the kernel drops when
+ * the process ends, however it ends. A paused holder keeps it.
+ *
+ * Why a grant is exclusive although lock files may be removed: a file is unlinked only by somebody who holds its lock
+ * and is done. After each lock on a descriptor, {@link LockFiles} compares what it locked with what the name leads to.
+ * Equal: nobody can unlink it before we release, and all who open the name meet our lock. Different: we locked a file
+ * that is no longer the lock; close it and look again. Removal by strangers (`rm`) while held is outside
+ * this: then another one may hold it too, of which the holder learns (see `Grant.refresh`, and the release).
+ */
+export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
+  const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
+  const files = new LockFiles(system, (path) => prepareLockPath(system, path, allowNetworkFileSystem));
+  const watchers = new SharedWatchers(system);
+  const ordered = process.platform === 'linux';
+  return {
+    name: 'kernel',
+    tryAcquire: (request) => tryAcquire(system, files, request),
+    // Byte ranges of one file are Linux's; elsewhere the lock file alone is locked, without order.
+    ...(ordered
+      ? { joinQueue: (request: LockRequest) => joinQueue(system, watchers, request, allowNetworkFileSystem) }
+      : {}),
+    onRelease: (request, wake) => watchers.subscribe(request.path, wake),
+    holders: (request) => holders(system, request),
+  };
+}
+
+function joinQueue(
+  system: KernelSystem,
+  watchers: SharedWatchers,
+  request: LockRequest,
+  allowNetwork: boolean,
+): Place | undefined {
+  prepareLockPath(system, request.path, allowNetwork);
+  return drawTicket(system, watchers, request);
+}
+
+function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest): Grant | undefined {
+  const several = request.shared || request.permits !== undefined;
+  if (several && process.platform !== 'linux') {
+    throw new LockUnsupportedError(request.path, 'shared and permits need the byte range locks of Linux');
+  }
+  const file = files.tryLock(request.path, several);
+  if (file === undefined) return undefined;
+  try {
+    const grant = kernelGrant(system, files, request, file);
+    if (grant === undefined) files.release(file);
+    return grant;
+  } catch (error) {
+    file.close();
+    throw explained(system, request.path, 'read', error);
+  }
+}
+
+function prepareLockPath(system: KernelSystem, path: string, allowNetwork: boolean): void {
+  const directory = dirname(path);
+  checkLockPath(directory);
+  try {
+    refuseNetworkFileSystem(directory, allowNetwork);
+    withSpareDescriptors(() => claimLockPath(directory, 'kernel'));
+  } catch (error) {
+    throw explained(system, path, 'create', error);
+  }
+}
+
+function holders(system: KernelSystem, request: LockRequest): Holder[] {
+  const marks = [...lockFileMark(system, request.path), ...takenSeats(system, request)];
+  const named = marks.flatMap((mark) =>
+    mark.state === 'left' && mark.record !== undefined && liveness(mark.record) !== 'dead' ? [mark.record] : [],
+  );
+  return named.length > 0 ? named.map(holderOf) : kernelHolders(system, request.path);
+}
+
+function lockFileMark(system: KernelSystem, path: string): Mark[] {
+  if (system.lstatSync(path)?.isFile() !== true) return [];
+  const file = openLockFile(system, path);
+  try {
+    return [readMark(file, 0)];
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,67 @@
+import { constants } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { hiddenFolder, makeHiddenFolder } from '../../lock-path/hidden-folder.js';
+import { createFile } from '../../lock-path/new-file.js';
+import { lockPathOf } from '../../lock-path/rights.js';
+import { withSpareDescriptors } from './idle-files.js';
+import { explained } from './lock-file.js';
+import { OpenFile } from './open-file.js';
+import type { KernelSystem } from './system.js';
+
+/** Of which kinds a lock has a file of its own: its line, and where its permit holders and its readers sit. */
+export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
+
+/** What the kernel driver keeps beside the lock files, one folder each inside the hidden one. */
+export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
+
+const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/** Where the hidden file of this kind lies for a lock file. */
+export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
+  return join(dirname(lockFile), hiddenFolder, kind, name);
+}
+
+// Folders that were seen to be folders, not links laid there to have us make files elsewhere. Who can change one later
+// owns the lock path, or was the first to use it where everybody may write.
+const seen = new Set<string>();
+
+/** Opens a hidden file for reading and writing, and makes its folder and itself when there are none. */
+export function openHidden(system: KernelSystem, path: string): OpenFile {
+  const folder = dirname(path);
+  try {
+    if (!seen.has(folder)) makeFolder(folder);
+    return openOrCreate(system, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
+  }
+  // Somebody has emptied the lock path since.
+  try {
+    makeFolder(folder);
+    return openOrCreate(system, path);
+  } catch (error) {
+    throw explained(system, path, 'create', error);
+  }
+}
+
+// As with lock files, never O_CREAT on what is there: in a sticky folder the kernel would refuse another user's file.
+function openOrCreate(system: KernelSystem, path: string): OpenFile {
+  for (let round = 0; ; round += 1) {
+    try {
+      return OpenFile.open(system, path, openExisting);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    try {
+      withSpareDescriptors(() => createFile(lockPathOf(path), path, system));
+    } catch (error) {
+      // Made or removed between the two calls: look again.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;
+    }
+  }
+}
+
+function makeFolder(folder: string): void {
+  makeHiddenFolder(dirname(dirname(folder)), basename(folder));
+  if (seen.size >= 1000) seen.clear();
+  seen.add(folder);
+}

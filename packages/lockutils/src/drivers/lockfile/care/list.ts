@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import type { LockStatus } from '../../../cleanup/lock-status.js';
+import { run } from '../../../steps.js';
+import { promisedFs } from '../system.js';
+import { lockFolderNames } from './lock-folder-names.js';
+import { folderLockStatus } from './lock-status.js';
+
+/**
+ * Lists the locks of the lockfile driver. A free one leaves nothing behind, so it is found only where somebody waits for it,
+ * or died.
+ */
+export async function listLockFolders(directory: string): Promise<LockStatus[]> {
+  const found: LockStatus[] = [];
+  for (const name of lockFolderNames(directory)) {
+    const lockFile = join(directory, name);
+    const status = await run(folderLockStatus(promisedFs, lockFile));
+    if (status !== undefined) found.push({ name, lockFile, ...status });
+  }
+  return found;
+}

@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+import { namesIn } from '../../../cleanup/names-in.js';
+import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+
+/** The names of all locks of the lockfile driver that have left anything in a lock path, sorted. */
+export function lockFolderNames(directory: string): string[] {
+  const kinds = ['held', 'died', 'died-seats', 'queue'];
+  return [...new Set(kinds.flatMap((kind) => namesIn(join(directory, hiddenFolder, 'lockfile', kind))))].sort();
+}

@@ -1,0 +1,78 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { heldBy, type LockStatus } from '../../../cleanup/lock-status.js';
+import type { Holder } from '../../../owner/holder.js';
+import { parseIdentityName } from '../../../owner/identity-name.js';
+import type { Steps } from '../../../steps.js';
+import { holderBehind, ownersOf } from '../holders.js';
+import { waitersOf } from '../line-entries.js';
+import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
+import { newsOf } from '../news.js';
+import { isOfDead } from '../owner-file.js';
+import type { LockfileFs } from '../system.js';
+
+/** What {@link folderLockStatus} tells of a lock. */
+export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
+
+/** Reads one lock of the lockfile driver out of its folders; `undefined` when there is nothing of it. */
+export function* folderLockStatus(
+  fs: LockfileFs,
+  lockFile: string,
+  isDead = isOfDead,
+): Steps<FolderLockStatus | undefined> {
+  const changed = lastChange(lockFile);
+  if (changed === undefined) return undefined;
+  const owners = yield* ownersOf(fs, lockFile);
+  const living = owners.filter(({ name }) => !isDead(name));
+  const holders: Holder[] = [];
+  for (const { path, name } of living) holders.push(yield* holderBehind(fs, path, name));
+  const together = living.some(({ as }) => as !== 'alone');
+  const waiters = yield* waitersOf(fs, lockFile, isDead);
+  const alone = living.filter(({ as }) => as === 'alone');
+  const kept = placesKept(alone, waiters);
+  // Read after the folder of the lock, as owner files of the dead are moved from there to here.
+  const [news] = yield* newsOf(fs, lockFile);
+  const dead = owners.find(({ name, as }) => as !== 'reader' && isDead(name));
+  const died = dead === undefined ? news?.holder : yield* holderBehind(fs, dead.path, dead.name);
+  return {
+    state: holders.length === 0 ? 'free' : together ? 'shared' : 'held',
+    ...heldBy(holders),
+    waiters: waiters.length - kept,
+    lastUsed: new Date(changed),
+    abandonedBy: holders.length === 0 ? died : undefined,
+  };
+}
+
+// Who has the lock alone keeps its place in the line until release, and no thread waits for what it has alone. A holder
+// of permits may wait for another one.
+function placesKept(holders: readonly { readonly name: string }[], waiters: readonly string[]): number {
+  const threads = new Set(holders.map(({ name }) => threadOf(name)));
+  return waiters.filter((name) => threads.has(threadOf(name))).length;
+}
+
+function threadOf(name: string): string {
+  return JSON.stringify(parseIdentityName(name) ?? name);
+}
+
+/** When anything of a lock was last made or moved, ms since 1970; of an owner file it is the grant, not the death. */
+function lastChange(lockFile: string): number | undefined {
+  const { held, died, extra: line } = lockPathsOf(lockFile);
+  const times = [held, died, seatPathsOf(lockFile).died, line].flatMap(changesBelow);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+function changesBelow(path: string): number[] {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return [];
+  if (!stats.isDirectory()) return [stats.mtimeMs];
+  return [stats.mtimeMs, ...entriesOf(path).flatMap((name) => changesBelow(join(path, name)))];
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Gone meanwhile, or not ours to read.
+    return [];
+  }
+}

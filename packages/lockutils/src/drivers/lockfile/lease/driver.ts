@@ -1,0 +1,166 @@
+import { basename, dirname, join } from 'node:path';
+import { InvalidOptionError } from '@oslo-concurrency/core';
+import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../../lease/lease-driver.js';
+import { checkLockPath, lockFilePath } from '../../../lock-path/lock-path.js';
+import type { Holder } from '../../../owner/holder.js';
+import { parseIdentityName } from '../../../owner/identity-name.js';
+import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
+import { ownIdentity } from '../../../owner/process-identity.js';
+import { run } from '../../../steps.js';
+import { explained } from '../explained.js';
+import { onEntryChange } from '../folder-watch.js';
+import { lockCall } from '../lock-call.js';
+import { heldFolderOf, lockPathsOf } from '../lock-paths.js';
+import { namesIn } from '../owner-file.js';
+import { loadProperLockfile } from '../proper-lockfile.js';
+import { sweepOnce } from '../sweep.js';
+import { LeaseFolder } from './lease-folder.js';
+import { type LeaseFs, promisedLeaseFs } from './lease-fs.js';
+
+/** Options of {@link lockfileLeaseDriver}. */
+export interface LockfileLeaseDriverOptions {
+  /** The directory on the shared file system, as this machine sees it; the configured lock path by default. */
+  readonly lockPath?: string;
+  /**
+   * What tells this machine from the others; the host name by default. Of owners with the same id the death is seen at
+   * once. Give one where machines share a host name: letters, digits, `_`, `.` and `-`, at most 64.
+   */
+  readonly hostId?: string;
+  /** The file system calls, for slow and failing file systems; those of `node:fs/promises` by default. */
+  readonly fs?: LeaseFs;
+}
+
+/**
+ * The lease driver for a directory that several machines share (NFS, SMB, sshfs), by proper-lockfile.
+ *
+ * Promises what every lease driver does, by the file system's own clock; the clocks of the machines do not matter. A
+ * holder that died on the same machine is followed at once. Does not promise an order of waiters. Needs renames in one
+ * step, and that the file system's clock is not set forward while in use; where it tells whole seconds only, a lease
+ * ends up to 2 s later. Waiters ask every 250 ms.
+ *
+ * @example
+ * await lease('report', { driver: lockfileLeaseDriver({ lockPath: '/mnt/shared/locks' }), ttl: 15_000 }, makeReport);
+ */
+export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): LeaseDriver {
+  const { lockPath, hostId, fs = promisedLeaseFs } = options;
+  if (hostId !== undefined && !(typeof hostId === 'string' && /^[\w.-]{1,64}$/.test(hostId))) {
+    throw new InvalidOptionError('hostId', 'made of 1 to 64 letters, digits, `_`, `.` and `-`', hostId);
+  }
+  const pathOf = (name: string): string => lockFilePath(name, undefined, lockPath);
+  /** By path: attempts that were abandoned, and may hold the lease until they have given it back. */
+  const abandoned = new Map<string, Promise<unknown>>();
+  return {
+    kind: 'lease',
+    name: 'lockfile',
+    async tryAcquire(request, signal) {
+      signal.throwIfAborted();
+      const path = pathOf(request.name);
+      checkLockPath(dirname(path));
+      // Whoever asks at once must not be refused for the sake of a caller that has gone.
+      await unlessAborted(abandoned.get(path) ?? Promise.resolve(), signal, () => {});
+      const attempt = acquire(fs, path, request, hostId ?? ownIdentity().host);
+      try {
+        return await unlessAborted(attempt, signal, () => {});
+      } catch (error) {
+        if (signal.aborted) {
+          const given: Promise<unknown> = Promise.all([
+            abandoned.get(path),
+            attempt.then((late) => late?.release()).catch(() => {}),
+          ]).finally(() => {
+            if (abandoned.get(path) === given) abandoned.delete(path);
+          });
+          abandoned.set(path, given);
+        }
+        throw error;
+      }
+    },
+    onRelease(request, wake) {
+      const path = pathOf(request.name);
+      return onEntryChange(heldFolderOf(dirname(path), 'lease'), (name) => {
+        if (name === undefined || name === basename(path)) wake();
+      });
+    },
+    holders: (name) => holdersOf(fs, pathOf(name)),
+  };
+}
+
+async function acquire(
+  fs: LeaseFs,
+  path: string,
+  request: LeaseRequest,
+  host: string,
+): Promise<LeaseGrant | undefined> {
+  try {
+    const { ttl, label } = request;
+    const folder = new LeaseFolder(fs, path, { ttl, label, host, now: () => request.now() });
+    await run(sweepOnce(fs, path, 'lease'));
+    const release = await loadProperLockfile().lock(...lockCall(path, folder, 'lease'));
+    return grantOf(path, ttl, folder, release);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
+    throw explained(path, 'lock', error);
+  }
+}
+
+function grantOf(path: string, ttl: number, folder: LeaseFolder, giveBack: () => Promise<void>): LeaseGrant {
+  // One at a time: a release must find the file where the renewal before has left it.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
+    const result = last.then(call).catch((error: unknown) => Promise.reject(explained(path, 'renew', error)));
+    last = result.catch(() => {});
+    return result;
+  };
+  return {
+    token: folder.token,
+    validUntil: folder.since + ttl,
+    renew(signal) {
+      const renewed = inTurn(async () => ((await run(folder.renew())) ? folder.since + ttl : undefined));
+      return unlessAborted(renewed, signal, () => {});
+    },
+    release: () =>
+      inTurn(async () => {
+        try {
+          await giveBack();
+          return true;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ERR_LOCK_LOST') return false;
+          throw error;
+        }
+      }),
+  };
+}
+
+/** Settles when `signal` aborts, though the file system takes its time; what comes after that goes to `late`. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, late: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abandon = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abandon, { once: true });
+    if (signal.aborted) abandon();
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', abandon);
+        if (signal.aborted) late(value);
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abandon);
+        reject(error);
+      },
+    );
+  });
+}
+
+async function holdersOf(fs: LeaseFs, path: string): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  try {
+    const { held } = lockPathsOf(path, 'lease');
+    for (const name of await run(namesIn(fs, held))) {
+      const record = decodeOwnerRecord(await fs.readFile(join(held, name)));
+      const host = parseIdentityName(name.replace(/~.*$/, ''))?.host;
+      if (record !== undefined && host !== undefined) holders.push({ ...holderOf(record), host });
+    }
+  } catch {
+    // Released or renewed meanwhile: for messages only.
+  }
+  return holders;
+}

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { LockFileSystemError } from '../../../errors.js';
+import type { Rights } from '../../../lock-path/rights.js';
+import { newIdentityName } from '../../../owner/identity-name.js';
+import { type Steps, step } from '../../../steps.js';
+import type { LockPaths } from '../lock-paths.js';
+import { discardOwnerFile, isCode } from '../owner-file.js';
+import type { LockfileFs } from '../system.js';
+
+/**
+ * The next fencing token: one more than the last.
+ *
+ * The last one is the name of the only file in `token/NAME`; to draw the next is to rename it. A rename from a name that is
+ * gone fails, so whoever looks at an old listing, and a holder that was stopped here and goes on when others have long
+ * followed, cannot set it back. The folder is moved in with its first file, so that it is never without one.
+ *
+ * A folder without a token has therefore lost it, to a cleaner of old files say. To begin again at 1 would let earlier
+ * holders write over later ones, so nobody is granted until somebody who knows what was written decides.
+ *
+ * @returns `undefined` when others were quicker, or the listing stays old: then nothing was drawn.
+ * @throws LockFileSystemError when the token is lost.
+ */
+export function* nextToken(
+  fs: LockfileFs,
+  { extra: folder, prepared }: LockPaths,
+  rights: Rights,
+): Steps<bigint | undefined> {
+  for (let round = 1; round <= 5; round += 1) {
+    const names = yield* listed(fs, folder);
+    const last = (names ?? [])
+      .filter((name) => /^\d{1,40}$/.test(name))
+      .reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
+    if (names !== undefined && last === '0') {
+      // A listing made during a rename may have neither name.
+      if (round < 5) continue;
+      throw new LockFileSystemError(folder, 'lock', new Error(lost));
+    }
+    const next = String(BigInt(last) + 1n);
+    try {
+      if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next, rights);
+      else yield* step(fs.rename(join(folder, last), join(folder, next)));
+      return BigInt(next);
+    } catch (error) {
+      if (!isCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM') || (round === 5 && isCode(error, 'EPERM')))
+        throw error;
+    }
+  }
+  return undefined;
+}
+
+const lost =
+  'the fencing token of this lease is gone: make an empty file here, named by a whole number not smaller than any token ' +
+  'that was given, or remove the folder if nothing compares tokens';
+
+function* listed(fs: LockfileFs, folder: string): Steps<string[] | undefined> {
+  try {
+    return yield* step(fs.readdir(folder));
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function* begin(fs: LockfileFs, made: string, folder: string, first: string, rights: Rights): Steps<void> {
+  try {
+    yield* step(fs.mkdir(made, rights));
+    yield* step(fs.create(join(made, first), new Uint8Array(), rights));
+    yield* step(fs.rename(made, folder));
+  } catch (error) {
+    yield* discardOwnerFile(fs, made, first);
+    throw error;
+  }
+}

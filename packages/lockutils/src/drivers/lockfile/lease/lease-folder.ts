@@ -1,0 +1,197 @@
+import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
+import { LockLostError } from '../../../errors.js';
+import { newIdentityName, parseIdentityName } from '../../../owner/identity-name.js';
+import { liveness } from '../../../owner/liveness.js';
+import { encodeOwnerRecord } from '../../../owner/owner-record.js';
+import { type Steps, step } from '../../../steps.js';
+import { LockFolder } from '../lock-folder.js';
+import { type LockPaths, lockPathRightsOf, lockPathsOf } from '../lock-paths.js';
+import type { OwnedFolder } from '../owned-fs.js';
+import { isCode, quietly } from '../owner-file.js';
+import { nextToken } from './fencing-token.js';
+import type { LeaseFs } from './lease-fs.js';
+
+/** What one attempt at a lease is asked for. Times are milliseconds. */
+export interface LeaseFolderRequest {
+  readonly ttl: number;
+  readonly label: string | undefined;
+  /** The host's id; owners of another id are judged by age alone. */
+  readonly host: string;
+  now(): number;
+}
+
+// Some file systems and protocols (FAT, SFTP) tell times in whole seconds, the rest in steps of at most 10 ms.
+const coarseTimes = 2000;
+const fineTimes = 20;
+
+/**
+ * One attempt at a lease in files, and the lease when it succeeds: the folder of a strict lock (`LockFolder`), whose owner
+ * file is called `OWNER~TTL~N`.
+ *
+ * *Renew*: write to the owner file, which makes the file system set its time, then rename it from N to N+1. *Expire*:
+ * whoever finds the file older than its own ttl, by the file system's clock on both sides, moves away just that name.
+ * Why nobody else is in before the end that was promised to the holder:
+ * - The time of a name N is at or after the moment the holder began that renewal, from which it counts. Who has looked
+ *   at it before, or is told an old time by a cache, found it too young or judged N-1.
+ * - Renewal and expiry are renames of one name, so the server lets one of them happen. If it is the expiry, the holder
+ *   learns that the lease is gone, and the end it counts with is that of the renewal before, which has passed.
+ * - Only differences of two times of the file system count, and they are taken generously where it tells them coarsely.
+ *   Its clock being set forward by more than the margin breaks this; tokens still tell old from new.
+ *
+ * The token is drawn while holding, and then a first renewal proves that it was held until after: so tokens grow in the
+ * order of the grants, though a holder be stopped for an hour between taking the lease and drawing its token.
+ */
+export class LeaseFolder implements OwnedFolder {
+  token = 0n;
+  /** The moment of `now()` from which the ttl counts. */
+  since = 0;
+  readonly own: string;
+  readonly #fs: LeaseFs;
+  readonly #lockFile: string;
+  readonly #request: LeaseFolderRequest;
+  readonly #paths: LockPaths;
+  readonly #lock: LockFolder;
+  #renewals = 0;
+  // By this machine's wall clock, for people.
+  #grantedAt = 0;
+
+  constructor(fs: LeaseFs, lockFile: string, request: LeaseFolderRequest) {
+    this.own = `${newIdentityName(request.host)}~${Math.ceil(request.ttl)}`;
+    this.#fs = fs;
+    this.#lockFile = lockFile;
+    this.#request = request;
+    this.#paths = lockPathsOf(lockFile, 'lease');
+    this.#lock = new LockFolder(fs, lockFile, {
+      area: 'lease',
+      label: request.label,
+      own: `${this.own}~0`,
+      isOver: (name) => this.#isOver(name),
+      isThere: (name) => this.#isReadable(name),
+    });
+  }
+
+  *take(): Steps<boolean> {
+    const since = this.#request.now();
+    this.#grantedAt = realTime.date();
+    if (!(yield* this.#lock.take())) return false;
+    try {
+      const token = yield* nextToken(this.#fs, this.#paths, lockPathRightsOf(this.#lockFile, 'lease'));
+      if (token !== undefined && (yield* this.#moveOn())) {
+        this.token = token;
+        this.since = since;
+        return true;
+      }
+    } catch (error) {
+      yield* quietly(() => this.#fs.unlink(this.#current()));
+      throw error;
+    }
+    yield* quietly(() => this.#fs.unlink(this.#current()));
+    return false;
+  }
+
+  judge(): Steps<'free' | 'dead' | 'held'> {
+    return this.#lock.judge();
+  }
+
+  breakDead(): Steps<void> {
+    return this.#lock.breakDead();
+  }
+
+  /** Counts the ttl from now again; `false` when the lease is gone. */
+  *renew(): Steps<boolean> {
+    const since = this.#request.now();
+    try {
+      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, this.#grantedAt)));
+    } catch (error) {
+      if (isCode(error, 'ENOENT') && !(yield* this.#isThere(this.#next()))) return false;
+      if (!isCode(error, 'ENOENT')) throw error;
+      // The renewal before came through, only its answer did not: go on from there.
+      this.#renewals += 1;
+      yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, this.#grantedAt)));
+    }
+    if (!(yield* this.#moveOn())) return false;
+    this.since = since;
+    return true;
+  }
+
+  /** Gives the lease back. @throws LockLostError when it was gone; then nothing is removed. */
+  *release(): Steps<void> {
+    try {
+      yield* step(this.#fs.unlink(this.#current()));
+    } catch (error) {
+      if (!isCode(error, 'ENOENT') || !(yield* this.#isThere(this.#next()))) {
+        throw isCode(error, 'ENOENT') ? new LockLostError(this.#lockFile, error) : error;
+      }
+      yield* step(this.#fs.unlink(this.#next()));
+    }
+    yield* quietly(() => this.#fs.rmdir(this.#paths.held));
+  }
+
+  // Whether the lease of that owner file has ended: its process died on this host, or it is too old.
+  *#isOver(name: string): Steps<boolean> {
+    const [, owner = '', ttl] = /^(.*)~(\d{1,10})~\d{1,15}$/.exec(name) ?? [];
+    const identity = parseIdentityName(owner);
+    if (identity === undefined) return false;
+    if (identity.host === this.#request.host && liveness(identity) === 'dead') return true;
+    const written = yield* this.#timeOf(join(this.#paths.held, name));
+    const now = yield* this.#timeNow();
+    if (written === undefined || now === undefined) return false;
+    const coarse = written % 1000 === 0 && now % 1000 === 0;
+    return now - written >= Number(ttl) + (coarse ? coarseTimes : fineTimes);
+  }
+
+  // Network file systems keep listings for a while (sshfs for 20 s, so that a release would go unseen), but to open a
+  // file they ask the server.
+  *#isReadable(name: string): Steps<boolean> {
+    try {
+      yield* step(this.#fs.readFile(join(this.#paths.held, name)));
+      return true;
+    } catch (error) {
+      return !isCode(error, 'ENOENT');
+    }
+  }
+
+  *#moveOn(): Steps<boolean> {
+    try {
+      yield* step(this.#fs.rename(this.#current(), this.#next()));
+    } catch (error) {
+      if (!isCode(error, 'ENOENT')) throw error;
+      if (!(yield* this.#isThere(this.#next()))) return false;
+    }
+    this.#renewals += 1;
+    return true;
+  }
+
+  *#isThere(path: string): Steps<boolean> {
+    return (yield* this.#timeOf(path)) !== undefined;
+  }
+
+  *#timeOf(path: string): Steps<number | undefined> {
+    try {
+      return yield* step(this.#fs.mtime(path));
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  // What time it is there, by the only thing that tells: something just made.
+  *#timeNow(): Steps<number | undefined> {
+    const probe = join(this.#paths.prepared, newIdentityName());
+    yield* step(this.#fs.mkdir(probe));
+    try {
+      return yield* this.#timeOf(probe);
+    } finally {
+      yield* quietly(() => this.#fs.rmdir(probe));
+    }
+  }
+
+  #current(): string {
+    return join(this.#paths.held, `${this.own}~${this.#renewals}`);
+  }
+
+  #next(): string {
+    return join(this.#paths.held, `${this.own}~${this.#renewals + 1}`);
+  }
+}

@@ -1,0 +1,97 @@
+import * as fs from 'node:fs';
+import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } from 'node:fs/promises';
+import { giveFileRights } from '../../lock-path/new-file.js';
+import {
+  giveFolderRights,
+  giveRights,
+  isLike,
+  modeIn,
+  openFolder,
+  promisedRights,
+  type Rights,
+} from '../../lock-path/rights.js';
+import { run } from '../../steps.js';
+
+/** What a call answers: at once, or later. */
+export type Answer<T> = T | Promise<T>;
+
+/**
+ * Every file system call of the `lockfile` driver that takes part in locking, as in `node:fs/promises`.
+ *
+ * It is the extension point for slow and failing file systems: give `lockfileDriver` an object made from the default
+ * one with some calls replaced. A failing call fails the attempt or the release, with nothing held by it, or still held
+ * and said so; a slow one makes it slow.
+ *
+ * @example
+ * lockfileDriver({ fs: { ...promisedFs, rename: async (from, to) => { await slow(); await promisedFs.rename(from, to); } } });
+ */
+export interface LockfileFs {
+  /** Makes a folder, and gives it the rights of the lock path when they are given. */
+  mkdir(path: string, lockPath?: Rights): Answer<unknown>;
+  /** Creates the file, with the rights of the lock path when they are given; fails when there is one. */
+  create(path: string, content: Uint8Array, lockPath?: Rights): Answer<void>;
+  readFile(path: string): Answer<Uint8Array>;
+  readdir(path: string): Answer<string[]>;
+  rename(from: string, to: string): Answer<void>;
+  unlink(path: string): Answer<void>;
+  rmdir(path: string): Answer<void>;
+  /** Keeps the file of a long hold young; without it nothing does. */
+  utimes?(path: string, atime: number, mtime: number): Answer<void>;
+}
+
+/** The calls of `node:fs/promises`: the event loop goes on while the disk or a server is slow. */
+export const promisedFs: LockfileFs = {
+  async mkdir(path, lockPath) {
+    if (lockPath === undefined) return mkdir(path);
+    await mkdir(path, modeIn(lockPath, 'meeting folder'));
+    if (isLike(await lstat(path), lockPath, 'meeting folder')) return;
+    const folder = await open(path, openFolder);
+    try {
+      await run(giveRights(promisedRights, folder.fd, path, 'meeting folder'));
+    } finally {
+      await folder.close();
+    }
+  },
+  async create(path, content, lockPath) {
+    const file = await open(path, 'wx', lockPath === undefined ? undefined : modeIn(lockPath, 'file'));
+    try {
+      if (lockPath !== undefined && !isLike(await file.stat(), lockPath, 'file')) {
+        await run(giveRights(promisedRights, file.fd, path, 'file'));
+      }
+      await file.writeFile(content);
+    } finally {
+      // A network file system may say only here that the write has failed.
+      await file.close();
+    }
+  },
+  readFile: (path) => readFile(path),
+  readdir: (path) => readdir(path),
+  rename,
+  unlink,
+  rmdir: (path) => rmdir(path),
+  utimes,
+};
+
+/** The calls of `node:fs` that return when they are done, for `lockSync`. */
+export const synchronousFs: LockfileFs = {
+  mkdir(path, lockPath) {
+    if (lockPath === undefined) return fs.mkdirSync(path);
+    fs.mkdirSync(path, modeIn(lockPath, 'meeting folder'));
+    return giveFolderRights(path, lockPath, 'meeting folder');
+  },
+  create(path, content, lockPath) {
+    const fd = fs.openSync(path, 'wx', lockPath === undefined ? 0o666 : modeIn(lockPath, 'file'));
+    try {
+      if (lockPath !== undefined) giveFileRights(fd, path, lockPath);
+      fs.writeFileSync(fd, content);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+  readFile: (path) => fs.readFileSync(path),
+  readdir: (path) => fs.readdirSync(path),
+  rename: fs.renameSync,
+  unlink: fs.unlinkSync,
+  rmdir: (path) => fs.rmdirSync(path),
+  utimes: fs.utimesSync,
+};

@@ -1,0 +1,116 @@
+import { Buffer } from 'node:buffer';
+import { type Stats, statSync } from 'node:fs';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import { InvalidLockNameError, LockPathError, type LockPathProblem, LockPathRequiredError } from '../errors.js';
+
+/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
+export const hiddenFolder = '.oslo-concurrency';
+
+/**
+ * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both
+ * languages mean the same file.
+ *
+ * @throws InvalidLockNameError when that cannot be a file name, InvalidOptionError for a prefix with a directory in it.
+ */
+export function lockFileName(name: string, prefix: string | undefined): string {
+  const plain = name.replaceAll('/', '_');
+  const separator = prefix === undefined || prefix === '' || prefix.endsWith('-') ? '' : '-';
+  const fileName = `${prefix ?? ''}${separator}${plain}`;
+  if (name === '') throw new InvalidLockNameError(name, 'empty');
+  if (fileName === '.' || fileName === '..') throw new InvalidLockNameError(name, 'dots');
+  if (fileName.includes('\0')) throw new InvalidLockNameError(name, 'nul');
+  if (!isWellFormed(fileName)) throw new InvalidLockNameError(name, 'not-well-formed');
+  // A prefix may hold a directory in oslo by accident; here it would escape the checks of the lock path.
+  if (fileName.includes('/')) throw new InvalidOptionError('lockFilePrefix', 'a string without "/"', prefix);
+  if (fileName.length > 63 && Buffer.byteLength(fileName) > 255) throw new InvalidLockNameError(name, 'too-long');
+  if (fileName === hiddenFolder) throw new InvalidLockNameError(name, 'reserved');
+  return fileName;
+}
+
+/** Whether `text` has no lone surrogate. UTF-8 has none: each becomes U+FFFD, so that several names mean one file. */
+export function isWellFormed(text: string): boolean {
+  return !loneSurrogate.test(text);
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+/**
+ * The absolute path of a lock file, in `lockPath` or the configured one.
+ *
+ * @throws LockPathRequiredError when there is none. @throws InvalidLockNameError
+ */
+export function lockFilePath(name: string, prefix: string | undefined, lockPath: string | undefined): string {
+  if (last !== undefined && name === last.name && prefix === last.prefix && lockPath === last.lockPath)
+    return last.path;
+  const fileName = lockFileName(name, prefix);
+  const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
+  if (directory === undefined) throw new LockPathRequiredError();
+  const path = join(directory, fileName);
+  // Not a relative one, nor the configured one: what those lead to may change between two calls.
+  if (lockPath !== undefined && isAbsolute(lockPath)) last = { name, prefix, lockPath, path };
+  return path;
+}
+
+// Who locks again and again mostly locks the same.
+let last:
+  | { readonly name: string; readonly prefix: string | undefined; readonly lockPath: string; readonly path: string }
+  | undefined;
+
+/**
+ * The absolute path of a lock file that was given as a path. Its last part must be what a lock file can be called.
+ *
+ * @throws InvalidOptionError, InvalidLockNameError
+ */
+export function lockFileAt(path: string): string {
+  if (typeof path !== 'string' || path.includes('\0') || !isWellFormed(path) || /(^|[/\\])\.{0,2}$/.test(path)) {
+    throw new InvalidOptionError('path', 'the path of a file, not empty, well-formed and without NUL', path);
+  }
+  const absolute = resolve(path);
+  lockFileName(basename(absolute), undefined);
+  return absolute;
+}
+
+// What was found good stays good for this process: the check is advice to people, exclusion does not rest on it.
+const checked = new Set<string>();
+
+/**
+ * Throws unless `directory` can hold lock files. Looks once per directory and process; call {@link forgetLockPath}
+ * after the system said otherwise.
+ *
+ * @throws LockPathError
+ */
+export function checkLockPath(directory: string): void {
+  if (checked.has(directory)) return;
+  let stats: Stats | undefined;
+  try {
+    stats = statSync(directory, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new LockPathError(directory, lockPathProblem(error) ?? 'not-writable', error);
+  }
+  if (stats === undefined) throw new LockPathError(directory, 'missing');
+  if (!stats.isDirectory()) throw new LockPathError(directory, 'not-a-directory');
+  const everybodyWrites = (stats.mode & 0o002) !== 0 && (stats.mode & 0o1000) === 0;
+  if (everybodyWrites && process.platform !== 'win32') throw new LockPathError(directory, 'insecure');
+  if (checked.size >= 1000) checked.clear();
+  checked.add(directory);
+}
+
+/** What the system's error at a lock path, or at a plain file in it, says of the lock path; `undefined`: nothing. */
+export function lockPathProblem(error: unknown): LockPathProblem | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'missing';
+    case 'ENOTDIR':
+      return 'not-a-directory';
+    case 'ERR_ACCESS_DENIED':
+      return 'forbidden';
+    default:
+      return undefined;
+  }
+}
+
+/** Makes {@link checkLockPath} look again. */
+export function forgetLockPath(directory: string): void {
+  checked.delete(directory);
+}

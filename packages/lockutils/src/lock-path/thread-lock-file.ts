@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LockPathError } from '../errors.js';
+import { identityName, parseIdentityName } from '../owner/identity-name.js';
+import { liveness } from '../owner/liveness.js';
+import { ownIdentity } from '../owner/process-identity.js';
+
+const prefix = 'oslo-concurrency-threads.';
+let directory: string | undefined;
+let last: { readonly name: string; readonly path: string } | undefined;
+
+/**
+ * The absolute path of the file of a lock between the threads of this process; see `LockOptions.threads`.
+ *
+ * All threads compute one path, whatever their environments are. No other process computes it: the directory carries
+ * the identity of this one. Any name can be a lock here, so the file is called by its digest.
+ *
+ * @throws LockPathError when the directory cannot be made, or somebody else made it
+ */
+export function threadLockFile(name: string): string {
+  if (last?.name === name) return last.path;
+  directory ??= makeDirectory();
+  const path = join(directory, createHash('sha256').update(name).digest('hex'));
+  last = { name, path };
+  return path;
+}
+
+function makeDirectory(): string {
+  const { thread, ...process_ } = ownIdentity();
+  const parent = temporaryDirectory();
+  const path = join(parent, `${prefix}${identityName(process_, 'threads')}`);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    // Only the thread that makes it: the others of this process have nothing to add.
+    removeDead(parent);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new LockPathError(path, 'not-writable', error);
+  }
+  // Anybody may write to the parent, so a stranger may have been there first.
+  if (process.geteuid !== undefined && !isOurs(path)) throw new LockPathError(path, 'not-writable');
+  // A worker ends before its process does, and others of it may hold locks then.
+  if (thread === undefined) process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+// By no variable of the environment where that can be: each worker may have an environment of its own.
+function temporaryDirectory(): string {
+  if (process.platform === 'win32') return tmpdir();
+  const shared = process.platform === 'linux' ? statSync('/dev/shm', { throwIfNoEntry: false }) : undefined;
+  return shared?.isDirectory() === true && (shared.mode & 0o1777) === 0o1777 ? '/dev/shm' : '/tmp';
+}
+
+/** Removes the directories of processes of this user that ended without removing theirs. */
+function removeDead(parent: string): void {
+  for (const entry of readdirSync(parent)) {
+    if (!entry.startsWith(prefix)) continue;
+    const owner = parseIdentityName(entry.slice(prefix.length));
+    const path = join(parent, entry);
+    if (owner === undefined || liveness(owner) !== 'dead' || !isOurs(path)) continue;
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch {
+      // It only takes room; the next process of this user tries again.
+    }
+  }
+}
+
+// Of another user's directory, that user could replace a part by a link while we remove what is in it.
+function isOurs(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.geteuid?.();
+}
