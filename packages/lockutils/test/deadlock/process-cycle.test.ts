@@ -169,6 +169,17 @@ describe.each(['kernel', 'lockfile'])('G12 between processes, driver %s', (drive
     expect(ends).toEqual(['done', 'done', 'ERR_DEADLOCK']);
   });
 
+  it('G12 a wait with a timeout ends by itself, and is on no cycle', async () => {
+    using directory = lockDirectory();
+    const options = { external: true, driver, lockPath: directory.path };
+    const [first, second] = pool.all();
+    await first?.ask('run', { code: nested({ ...options, timeout: 1500 }, 'a', 'b') });
+    await second?.ask('run', { code: nested(options, 'b', 'a') });
+    for (const contender of [first, second]) await contender?.ask('run', { code: 'globalThis.go()' });
+    const ends = [first, second].map((contender) => contender?.ask('run', { code: 'return globalThis.done' }));
+    expect(await Promise.all(ends)).toEqual(['ERR_LOCK_TIMEOUT', 'done']);
+  });
+
   it('G12 a call that one of the bodies does not await closes no cycle', async () => {
     using directory = lockDirectory();
     const options = { external: true, driver, lockPath: directory.path };
