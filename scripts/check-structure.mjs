@@ -29,17 +29,6 @@ const knownCycles = {
       'verify-lease-driver/verify-lease-driver.ts',
     ],
   ],
-  lockutils: [
-    [
-      'cleanup/clean-locks.ts',
-      'cleanup/cleaning-report.ts',
-      'cleanup/list-locks.ts',
-      'cleanup/lock-path-care.ts',
-      'drivers/kernel/care/clean.ts',
-      'drivers/lockfile/care/clean.ts',
-    ],
-    ['lease/acquire-lease.ts', 'lease/held-lease.ts', 'lease/hold-lease.ts', 'lease/lease-term.ts', 'lease/lease.ts'],
-  ],
   processutils: [
     ['errors.ts', 'process-limits.ts'],
     ['command.ts', 'log-policy.ts'],

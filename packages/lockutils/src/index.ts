@@ -1,17 +1,12 @@
 export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export { type CleanLocksOptions, cleanLocks } from './cleanup/clean-locks.js';
 export { type CloseLockPathOptions, closeLockPath } from './cleanup/close-lock-path.js';
-export {
-  type CleanLocksOptions,
-  type CleanLocksResult,
-  cleanLocks,
-  type ListLocksOptions,
-  listLocks,
-} from './cleanup/lock-path-care.js';
-export type { LockStatus } from './cleanup/lock-status.js';
+export { type ListLocksOptions, listLocks } from './cleanup/list-locks.js';
+export type { CleanLocksResult, KeepReason } from './drivers/care.js';
 export type { DriverName, Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
-export type { KeepReason } from './drivers/kernel/care/remove-unused.js';
 export type { KernelDriverOptions } from './drivers/kernel/driver.js';
 export type { KernelSystem } from './drivers/kernel/system.js';
+export type { LockStatus } from './drivers/lock-status.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/driver.js';
 export type { LockfileFs } from './drivers/lockfile/system.js';
 export {
@@ -37,7 +32,6 @@ export {
   NetworkFileSystemError,
   UpgradeConflictError,
 } from './errors.js';
-export type { HeldLease } from './lease/held-lease.js';
 export {
   type LeaseLossReason,
   LeaseLostError,
@@ -45,8 +39,9 @@ export {
   LeaseTimeoutError,
   LeaseTtlTooShortError,
   LeaseUnansweredError,
-  lease,
-} from './lease/lease.js';
+} from './lease/errors.js';
+export type { HeldLease } from './lease/held-lease.js';
+export { lease } from './lease/lease.js';
 export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
 export { acquireAll, type LocksBody, lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';

@@ -1,5 +1,5 @@
 import { checkOptionNames } from '@oslo-concurrency/core';
-import { closeIdleFiles } from '../drivers/kernel/idle-files.js';
+import { closeIdleFiles } from '../drivers/idle-files.js';
 import { forgetLockPath } from '../lock-path/lock-path.js';
 import { forgetFileSystem } from '../lock-path/network-file-system.js';
 import { directoryOf } from './lock-directory.js';

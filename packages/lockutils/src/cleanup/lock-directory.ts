@@ -2,10 +2,11 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import type { DriverName } from '../drivers/driver.js';
-import { withSpareDescriptors } from '../drivers/kernel/idle-files.js';
+import { withSpareDescriptors } from '../drivers/idle-files.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
 import { accessDenied } from '../lock-path/access-denied.js';
 import { markedDriver } from '../lock-path/driver-marker.js';
+import { halfMadeHiddenFolder } from '../lock-path/half-made.js';
 import { hiddenFolder } from '../lock-path/hidden-folder.js';
 import { lockPathProblem } from '../lock-path/lock-path.js';
 
@@ -18,9 +19,6 @@ export function directoryOf({ lockPath }: { readonly lockPath?: string }): strin
   if (directory === undefined) throw new LockPathRequiredError();
   return directory;
 }
-
-/** The name of a hidden folder that is being made. */
-export const halfMadeHiddenFolder = /^\.oslo-concurrency\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The names in a lock path, without the hidden folder. @throws LockPathError */
 export function readLockPath(directory: string): string[] {

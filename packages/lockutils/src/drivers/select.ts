@@ -1,6 +1,11 @@
 import { getOption } from '@oslo-concurrency/core';
+import type { DriverCare } from './care.js';
 import type { DriverName, LockDriver } from './driver.js';
+import { cleanLockFiles } from './kernel/care/clean.js';
+import { listLockFiles } from './kernel/care/list.js';
 import { kernelDriver } from './kernel/driver.js';
+import { cleanLockFolders } from './lockfile/care/clean.js';
+import { listLockFolders } from './lockfile/care/list.js';
 import { lockfileDriver } from './lockfile/driver.js';
 
 const makers = {
@@ -22,4 +27,14 @@ export function selectDriver(asked: DriverName | LockDriver | undefined, atOnce 
     made.set(key, driver);
   }
   return driver;
+}
+
+const cares: { readonly [name in DriverName]: DriverCare } = {
+  kernel: { list: listLockFiles, clean: cleanLockFiles },
+  lockfile: { list: listLockFolders, clean: cleanLockFolders },
+};
+
+/** How the locks of a driver are listed and cleaned. */
+export function careOf(name: DriverName): DriverCare {
+  return cares[name];
 }

@@ -1,6 +1,6 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
 import { answeredWithin } from './answered-within.js';
-import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './lease.js';
+import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './errors.js';
 import type { LeaseClock } from './lease-clock.js';
 import type { LeaseGrant } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';

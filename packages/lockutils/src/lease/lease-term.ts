@@ -1,4 +1,4 @@
-import type { LeaseLossReason } from './lease.js';
+import type { LeaseLossReason } from './errors.js';
 import type { LeaseClock } from './lease-clock.js';
 import { leaseMargin } from './lease-margin.js';
 

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
-import { type CleanLocksResult, cleanLocks } from '../../cleanup/lock-path-care.js';
+import { cleanLocks } from '../../cleanup/clean-locks.js';
+import type { CleanLocksResult } from '../../drivers/care.js';
 import { exitStatus } from '../exit-status.js';
 import { complain, statusOfFailure } from '../failure.js';
 import { printable } from '../terminal/describe-holder.js';

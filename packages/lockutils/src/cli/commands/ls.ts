@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { listLocks } from '../../cleanup/lock-path-care.js';
-import type { LockStatus } from '../../cleanup/lock-status.js';
+import { listLocks } from '../../cleanup/list-locks.js';
+import type { LockStatus } from '../../drivers/lock-status.js';
 import { statusOfFailure } from '../failure.js';
 import { describeHolder, printable } from '../terminal/describe-holder.js';
 import { formatDuration } from '../terminal/duration.js';

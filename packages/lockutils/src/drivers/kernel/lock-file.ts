@@ -6,7 +6,7 @@ import { accessDenied, mayChange } from '../../lock-path/access-denied.js';
 import { forgetLockPath, lockPathProblem } from '../../lock-path/lock-path.js';
 import { createFile } from '../../lock-path/new-file.js';
 import { lockPathOf } from '../../lock-path/rights.js';
-import { withSpareDescriptors } from './idle-files.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
 

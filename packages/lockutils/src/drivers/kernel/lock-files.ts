@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
-import { IdleFiles } from './idle-files.js';
+import { IdleFiles } from '../idle-files.js';
 import { checkPlainFile, explained, openLockFile } from './lock-file.js';
 import type { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';

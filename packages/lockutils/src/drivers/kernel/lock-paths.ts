@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../../lock-path/hidden-folder.js';
 import { createFile } from '../../lock-path/new-file.js';
 import { lockPathOf } from '../../lock-path/rights.js';
-import { withSpareDescriptors } from './idle-files.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import { explained } from './lock-file.js';
 import { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';

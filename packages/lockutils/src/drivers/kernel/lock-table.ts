@@ -2,7 +2,7 @@ import { constants, readdirSync, readFileSync } from 'node:fs';
 import { networkFileSystemOf } from '../../lock-path/network-file-system.js';
 import { firstPidNamespace } from '../../owner/liveness.js';
 import { ownIdentity } from '../../owner/process-identity.js';
-import { withSpareDescriptors } from './idle-files.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
 import type { KernelSystem } from './system.js';
 

@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
-import { withSpareDescriptors } from './idle-files.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import { closeQuietly, type KernelSystem } from './system.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { FSWatcher } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
-import { withSpareDescriptors } from './idle-files.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import type { KernelSystem } from './system.js';
 
 interface Watched {

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import type { CleaningReport } from '../../../cleanup/cleaning-report.js';
+import { removeHalfMade } from '../../../lock-path/half-made.js';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { refuseNetworkFileSystem } from '../../../lock-path/network-file-system.js';
+import type { CleaningReport, CleaningRule, KeepReason } from '../../care.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import { readLockTable } from '../lock-table.js';
 import { defaultKernelSystem, type KernelSystem } from '../system.js';
 import { abandonedBy } from './abandoned.js';
-import { leftoverNames, removeHalfMade, removeLeftover } from './remove-leftovers.js';
-import { type CleaningRule, type KeepReason, removeUnusedLock } from './remove-unused.js';
+import { leftoverNames, removeLeftover } from './remove-leftovers.js';
+import { removeUnusedLock } from './remove-unused.js';
 
 /** Removes the unused ones among the lock files `names`, and what is left of others. @throws NetworkFileSystemError */
 export async function cleanLockFiles(

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { LockStatus } from '../../../cleanup/lock-status.js';
+import type { LockStatus } from '../../lock-status.js';
 import { readLockTable } from '../lock-table.js';
 import { defaultKernelSystem } from '../system.js';
 import { isLockFile, readEntry } from './lock-entry.js';

@@ -1,7 +1,7 @@
-import { heldBy, type LockStatus } from '../../../cleanup/lock-status.js';
 import type { Holder } from '../../../owner/holder.js';
 import { liveness } from '../../../owner/liveness.js';
 import { holderOf, maxOwnerRecordBytes, type OwnerRecord } from '../../../owner/owner-record.js';
+import { heldBy, type LockStatus } from '../../lock-status.js';
 import { holderBehind, isWholeFile, processHolder } from '../holders.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import type { LockTable, TableLock } from '../lock-table.js';

@@ -1,9 +1,7 @@
-import { constants, lstatSync, rmSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { realTime } from '@oslo-concurrency/core';
-import { halfMadeHiddenFolder } from '../../../cleanup/lock-directory.js';
-import { namesIn } from '../../../cleanup/names-in.js';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { namesIn } from '../../../lock-path/names-in.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import { OpenFile } from '../open-file.js';
@@ -62,25 +60,5 @@ function isUnlocked(system: KernelSystem, path: string): boolean {
     return file.tryLock(0, 0, false);
   } finally {
     file.close();
-  }
-}
-
-/** Removes the half-made markers, folders and files that crashes left behind more than an hour ago. */
-export function removeHalfMade(directory: string): void {
-  const hidden = join(directory, hiddenFolder);
-  removeOld(hidden, /^(driver|new)\.[0-9a-f-]{36}$/);
-  removeOld(directory, halfMadeHiddenFolder);
-}
-
-function removeOld(folder: string, halfMade: RegExp): void {
-  for (const name of namesIn(folder)) {
-    if (!halfMade.test(name)) continue;
-    const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
-    if (stats === undefined || realTime.date() - stats.mtimeMs <= 3_600_000) continue;
-    try {
-      rmSync(join(folder, name), { recursive: true, force: true });
-    } catch {
-      // Another user's, in a sticky directory.
-    }
   }
 }

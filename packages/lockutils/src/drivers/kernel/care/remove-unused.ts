@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import type { CleaningRule, KeepReason } from '../../care.js';
 import { isWholeFile } from '../holders.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import type { LockTable } from '../lock-table.js';
@@ -9,22 +10,6 @@ import type { KernelSystem } from '../system.js';
 import { abandonedBy } from './abandoned.js';
 import { isLockFile, readEntry } from './lock-entry.js';
 import { ticketsOf } from './lock-status.js';
-
-/**
- * Why something was left in place. `held`, `waited-for`: somebody uses it · `recent`: used since `olderThan` ·
- * `abandoned`: its last holder died, which the next one is to be told · `foreign`: not certainly a lock file of ours, or
- * no plain file at all · `failed`: the system refused.
- */
-export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
-
-/** What a cleaning goes by, whatever the driver. */
-export interface CleaningRule {
-  /** Only what was last changed before this moment, ms since 1970. */
-  readonly before: number;
-  readonly dryRun: boolean;
-  /** Whether to remove what tells the next holder that the last one died. */
-  readonly abandonedToo: boolean;
-}
 
 /** What {@link removeUnusedLock} goes by. */
 export interface RemovalRule extends CleaningRule {

@@ -1,17 +1,21 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import type { CleaningReport } from '../../../cleanup/cleaning-report.js';
+import { removeHalfMade } from '../../../lock-path/half-made.js';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { runSync } from '../../../steps.js';
-import { removeHalfMade } from '../../kernel/care/remove-leftovers.js';
-import type { CleaningRule } from '../../kernel/care/remove-unused.js';
+import type { CleaningReport, CleaningRule } from '../../care.js';
 import { sweep } from '../sweep.js';
 import { synchronousFs } from '../system.js';
 import { lockFolderNames } from './lock-folder-names.js';
 import { removeUnusedFolders } from './remove-unused.js';
 
 /** Removes what is left of unused locks of the lockfile driver, and what the dead were making. */
-export async function cleanLockFolders(directory: string, rule: CleaningRule, report: CleaningReport): Promise<void> {
+export async function cleanLockFolders(
+  directory: string,
+  _names: readonly string[],
+  rule: CleaningRule,
+  report: CleaningReport,
+): Promise<void> {
   for (const name of lockFolderNames(directory)) {
     // In one go, so that a lock that is held for it is so for some calls only, whatever else this process does.
     report.note(name, () => runSync(removeUnusedFolders(synchronousFs, join(directory, name), rule)));

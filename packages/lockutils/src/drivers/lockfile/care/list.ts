@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { LockStatus } from '../../../cleanup/lock-status.js';
 import { run } from '../../../steps.js';
+import type { LockStatus } from '../../lock-status.js';
 import { promisedFs } from '../system.js';
 import { lockFolderNames } from './lock-folder-names.js';
 import { folderLockStatus } from './lock-status.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { namesIn } from '../../../cleanup/names-in.js';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { namesIn } from '../../../lock-path/names-in.js';
 
 /** The names of all locks of the lockfile driver that have left anything in a lock path, sorted. */
 export function lockFolderNames(directory: string): string[] {

@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { heldBy, type LockStatus } from '../../../cleanup/lock-status.js';
 import type { Holder } from '../../../owner/holder.js';
 import { parseIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
+import { heldBy, type LockStatus } from '../../lock-status.js';
 import { holderBehind, ownersOf } from '../holders.js';
 import { waitersOf } from '../line-entries.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';

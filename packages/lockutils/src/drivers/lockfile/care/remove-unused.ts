@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
-import type { CleaningRule, KeepReason } from '../../kernel/care/remove-unused.js';
+import type { CleaningRule, KeepReason } from '../../care.js';
 import { clearLine } from '../line-entries.js';
 import { LockFolder } from '../lock-folder.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
