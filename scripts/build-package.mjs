@@ -28,9 +28,9 @@ const programs = new Map(
     lockutils: ['cli/lockutils', 'cli/lockutils-wrapper'],
     processutils: ['watcher-program'],
     fixture: [
-      'contenders/contender-main',
-      'contenders/guard-main',
-      'contenders/lock-contender',
+      'contenders/host/contender-main',
+      'contenders/host/guard-main',
+      'contenders/module/lock-contender',
       'executables/fake-executable-main',
       'verify-lease-driver/remote-holder-main',
     ],
