@@ -36,6 +36,28 @@ const knownCycles = {
     ['execute.ts', 'execution.ts'],
   ],
 };
+/**
+ * The rooms of a package, from the top down: a source may import its own room and rooms of rows below, types included.
+ * `.` is every other source in `src/` itself. A package gets its row here when its sources lie in rooms.
+ */
+const layers = {
+  lockutils: [
+    ['cli'],
+    ['.'],
+    ['objects', 'lease', 'cleanup'],
+    ['locking'],
+    ['options'],
+    ['drivers'],
+    ['local', 'lock-path'],
+    ['errors.ts'],
+    ['owner'],
+    ['steps.ts'],
+  ],
+};
+/** What lies in a folder of such a path may be imported from within it, and from these files: nobody else knows it. */
+const secrets = {
+  lockutils: { folder: /^drivers\/[^/]+\//, from: ['drivers/select.ts', 'drivers.ts', 'index.ts'] },
+};
 const emptyNames = /^(utils?|helpers?|common|shared|misc|types)\.ts$/;
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 
@@ -54,6 +76,7 @@ for (const { folder, manifest } of packages) {
   }
   for (const file of sourcesBelow(join(folder, 'src'))) checkSource(file, name, manifest);
   checkCycles(name, folder);
+  if (layers[name] !== undefined) checkLayers(name, folder, manifest);
   checkClosed(folder, manifest);
 }
 for (const breach of breaches) console.log(breach);
@@ -143,6 +166,36 @@ function checkCycles(name, folder) {
   for (const other of known) {
     if (cycles.some((cycle) => other.every((file) => cycle.includes(file)))) continue;
     breaches.push(`${name}: not all of ${other.join(', ')} are in one cycle any more: shorten knownCycles`);
+  }
+}
+
+function checkLayers(name, folder, manifest) {
+  const imports = importsBelow(join(folder, 'src'));
+  const rows = layers[name];
+  const roomOf = (file) => {
+    const [first] = file.split('/');
+    return rows.some((row) => row.includes(first)) ? first : '.';
+  };
+  const rowOf = (file) => rows.findIndex((row) => row.includes(roomOf(file)));
+  const entries = Object.values(manifest.exports).flatMap(({ types }) => types ?? []);
+  const sources = entries.map((entry) => entry.replace('./dist/', '').replace(/\.d\.ts$/, '.ts'));
+  const published = sources.flatMap((source) => [source, ...(imports.get(source) ?? [])]);
+  for (const [file, imported] of imports) {
+    const shown = `${name}: src/${file}`;
+    if (file.includes('/') && roomOf(file) === '.') breaches.push(`${shown}: lies in a room that layers does not know`);
+    if (!file.includes('/') && file !== 'steps.ts' && !published.includes(file)) {
+      breaches.push(`${shown}: lies in src/ itself, but no entry of the package exports from it`);
+    }
+    for (const other of imported) {
+      if (roomOf(other) !== roomOf(file) && rowOf(other) <= rowOf(file) && !sources.includes(file)) {
+        breaches.push(`${shown}: imports ${other}, which does not lie below it`);
+      }
+      const { folder: secret, from } = secrets[name] ?? {};
+      const [within] = secret?.exec(other) ?? [];
+      if (within !== undefined && !file.startsWith(within) && !from.includes(file)) {
+        breaches.push(`${shown}: imports ${other}, which only ${within} itself and ${from.join(', ')} may know`);
+      }
+    }
   }
 }
 

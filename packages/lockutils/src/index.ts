@@ -1,4 +1,5 @@
 export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export { acquireAll, type HeldLocks, type LocksBody } from './acquire-all.js';
 export { type CleanLocksOptions, cleanLocks } from './cleanup/clean-locks.js';
 export { type CloseLockPathOptions, closeLockPath } from './cleanup/close-lock-path.js';
 export { type ListLocksOptions, listLocks } from './cleanup/list-locks.js';
@@ -6,6 +7,7 @@ export type { CleanLocksResult, KeepReason } from './drivers/care.js';
 export type { DriverName, Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
 export type { KernelDriverOptions } from './drivers/kernel/driver.js';
 export type { KernelSystem } from './drivers/kernel/system.js';
+export type { LeaseDriver, LeaseGrant, LeaseRequest } from './drivers/lease-driver.js';
 export type { LockStatus } from './drivers/lock-status.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/driver.js';
 export type { LockfileFs } from './drivers/lockfile/system.js';
@@ -42,17 +44,15 @@ export {
 } from './lease/errors.js';
 export type { HeldLease } from './lease/held-lease.js';
 export { lease } from './lease/lease.js';
-export type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease/lease-driver.js';
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
-export { acquireAll, type LocksBody, lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
+export { lock } from './lock.js';
 export {
   type LockSyncOptions,
   lockSync,
   type SyncSynchronizer,
   synchronizedSync,
 } from './lock-sync.js';
-export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock, WaitInfo } from './locking/handles.js';
-export type { HeldLocks } from './locking/held-locks.js';
+export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock } from './locking/handles.js';
 export { type InternalLock, internalLock, Semaphores } from './objects/internal-lock.js';
 export {
   type ExternalLockOptions,
@@ -62,7 +62,7 @@ export {
   InterProcessReaderWriterLock,
 } from './objects/interprocess-lock.js';
 export { FairLocks, internalFairLock, ReaderWriterLock } from './objects/reader-writer-lock.js';
-export type { LockOptions } from './options/lock-options.js';
+export type { LockOptions, WaitInfo } from './options/lock-options.js';
 export type { WaitOptions } from './options/wait-options.js';
 export type { Holder } from './owner/holder.js';
 export {
@@ -70,4 +70,5 @@ export {
   removeExternalLockFileWithPrefix,
   synchronizedWithPrefix,
 } from './prefixed.js';
+export { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
 export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';

@@ -1,7 +1,8 @@
-import { lock, type RemoveLockFileOptions, removeExternalLockFile } from './lock.js';
+import { lock } from './lock.js';
 import { lockFileName } from './lock-path/lock-path.js';
 import type { HeldLock, LockBody } from './locking/handles.js';
 import { checkLockOptions, type LockOptions } from './options/lock-options.js';
+import { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
 import { type Synchronizer, synchronized } from './synchronized.js';
 
 /**

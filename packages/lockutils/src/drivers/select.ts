@@ -4,6 +4,7 @@ import type { DriverName, LockDriver } from './driver.js';
 import { cleanLockFiles } from './kernel/care/clean.js';
 import { listLockFiles } from './kernel/care/list.js';
 import { kernelDriver } from './kernel/driver.js';
+import { type InheritableDriver, inheritableKernelDriver } from './kernel/inheritable-driver.js';
 import { cleanLockFolders } from './lockfile/care/clean.js';
 import { listLockFolders } from './lockfile/care/list.js';
 import { lockfileDriver } from './lockfile/driver.js';
@@ -37,4 +38,9 @@ const cares: { readonly [name in DriverName]: DriverCare } = {
 /** How the locks of a driver are listed and cleaned. */
 export function careOf(name: DriverName): DriverCare {
   return cares[name];
+}
+
+/** The driver whose locks a command may inherit from this process; only the kernel driver can do that. */
+export function inheritableDriver(): InheritableDriver {
+  return inheritableKernelDriver();
 }

@@ -1,11 +1,11 @@
 import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
+import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../drivers/lease-driver.js';
 import { onAbort } from '../locking/on-abort.js';
 import type { Holder } from '../owner/holder.js';
 import { answeredWithin } from './answered-within.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './errors.js';
 import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
-import type { LeaseDriver, LeaseGrant, LeaseRequest } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
 import type { LeaseSettings } from './lease-options.js';
 

@@ -1,8 +1,8 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
+import type { LeaseGrant } from '../drivers/lease-driver.js';
 import { answeredWithin } from './answered-within.js';
 import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './errors.js';
 import type { LeaseClock } from './lease-clock.js';
-import type { LeaseGrant } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
 import { LeaseTerm } from './lease-term.js';
 import { readingThrough } from './reading-signal.js';

@@ -1,7 +1,7 @@
 import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
+import type { LeaseDriver } from '../drivers/lease-driver.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
-import type { LeaseDriver } from './lease-driver.js';
 import { leaseMargin } from './lease-margin.js';
 
 /** What `onWait` is given. */

@@ -1,9 +1,9 @@
 import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
-import { CycleSearch } from '../deadlock/cycle-search.js';
 import { LockUnsupportedError } from '../errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
 import { nothing, perform, runSync, type Steps, step } from '../steps.js';
 import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
+import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held-lock.js';
 import { type Obtained, obtain } from './obtain.js';
 import { announce, notFree, timedOut } from './report.js';

@@ -1,5 +1,3 @@
-import type { Holder } from '../owner/holder.js';
-
 /** What runs under a lock; it gets the handle. */
 export type LockBody<T> = (held: HeldLock) => T | PromiseLike<T>;
 
@@ -53,14 +51,6 @@ export interface LockHandle extends AsyncDisposable, Disposable {
    * @throws UpgradeConflictError when another reader already waits to upgrade: release and lock again.
    */
   upgrade(options?: { readonly timeout?: number; readonly signal?: AbortSignal }): Promise<void>;
-}
-
-/** Gives the holders to `onWait` and to events. */
-export interface WaitInfo {
-  readonly name: string;
-  readonly lockFile: string | undefined;
-  /** Who holds an external lock now, as far as it can be known; asking costs a few system calls. */
-  holders(): Promise<readonly Holder[]>;
 }
 
 /** A lock that {@link lockSync} took. Release it with `release()` or `using`; the end of the process does too. */

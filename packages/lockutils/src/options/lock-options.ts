@@ -3,7 +3,7 @@ import type { DriverName, LockDriver } from '../drivers/driver.js';
 import { InvalidLockNameError } from '../errors.js';
 import type { QueueCollection } from '../local/turn-registry.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
-import type { WaitInfo } from '../locking/handles.js';
+import type { Holder } from '../owner/holder.js';
 
 declare module '@oslo-concurrency/core' {
   interface ConfigValues {
@@ -23,6 +23,14 @@ registerOption<string>({
   expected: `one of ${driverNames.join(', ')}`,
   accepts: (value) => driverNames.includes(value as DriverName),
 });
+
+/** Gives the holders to `onWait` and to events. */
+export interface WaitInfo {
+  readonly name: string;
+  readonly lockFile: string | undefined;
+  /** Who holds an external lock now, as far as it can be known; asking costs a few system calls. */
+  holders(): Promise<readonly Holder[]>;
+}
 
 /** Options of {@link lock} and everything made of it. Times are milliseconds. */
 export interface LockOptions {

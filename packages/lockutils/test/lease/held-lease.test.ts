@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { LeaseDriver } from '../../src/drivers/lease-driver.js';
 import { acquireLease } from '../../src/lease/acquire-lease.js';
-import type { LeaseDriver } from '../../src/lease/lease-driver.js';
 import { leaseSettings } from '../../src/lease/lease-options.js';
 import { ManualMachine, settled } from './manual-clock.js';
 import { MemoryLeaseDriver } from './memory-lease-driver.js';

@@ -1,10 +1,9 @@
 import { getOption } from '@oslo-concurrency/core';
-import { kernelDriver } from '../../drivers/kernel/driver.js';
+import { inheritableDriver } from '../../drivers/select.js';
 import { lock } from '../../lock.js';
 import { complain, UsageError } from '../failure.js';
 import { showWait, standardError } from '../terminal/wait-notice.js';
 import type { Claim } from './claim.js';
-import { rememberDescriptors } from './lock-descriptors.js';
 import type { RunOptions } from './run-options.js';
 
 /** Waits for the lock that the options of `lockutils run` ask for. */
@@ -12,7 +11,7 @@ export async function claimLock(name: string, label: string, options: RunOptions
   if (getOption('disableProcessLocking')) {
     complain('process locking is disabled by configuration, so the command runs without a lock');
   }
-  const descriptors = options.ifKilled === 'hold' ? remember() : undefined;
+  const inherited = options.ifKilled === 'hold' ? inheritable() : undefined;
   let endNotice = (): void => {};
   try {
     const held = await lock(name, {
@@ -29,11 +28,11 @@ export async function claimLock(name: string, label: string, options: RunOptions
       ...(options.permits === undefined ? {} : { permits: options.permits }),
       ...(options.prefix === undefined ? {} : { lockFilePrefix: options.prefix }),
       ...(options.lockPath === undefined ? {} : { lockPath: options.lockPath }),
-      ...(descriptors === undefined ? {} : { driver: descriptors.driver }),
+      ...(inherited === undefined ? {} : { driver: inherited.driver }),
     });
     return {
       env: held.previousOwnerDied ? { OSLO_PREVIOUS_OWNER_DIED: '1' } : {},
-      descriptors: held.lockFile === undefined ? [] : (descriptors?.handOver(held.lockFile) ?? []),
+      descriptors: held.lockFile === undefined ? [] : (inherited?.handOver(held.lockFile) ?? []),
       release: () => held.release(),
     };
   } finally {
@@ -41,11 +40,10 @@ export async function claimLock(name: string, label: string, options: RunOptions
   }
 }
 
-function remember() {
+function inheritable() {
   const configured = getOption('lockDriver');
   if (configured !== 'kernel') {
     throw new UsageError(`--if-killed hold works with the driver kernel only; configured is ${configured}`);
   }
-  const { system, handOver } = rememberDescriptors();
-  return { driver: kernelDriver({ system }), handOver };
+  return inheritableDriver();
 }

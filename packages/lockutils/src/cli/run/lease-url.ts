@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { lockfileLeaseDriver } from '../../drivers/lockfile/lease/driver.js';
-import type { LeaseDriver } from '../../lease/lease-driver.js';
+import type { LeaseDriver } from '../../drivers/lease-driver.js';
+import { lockfileLeaseDriver } from '../../drivers.js';
 import { UsageError } from '../failure.js';
 
 /** A lease driver, and how to end what it keeps open. */

@@ -18,7 +18,7 @@ import type { RunOptions } from './run-options.js';
  *
  * Who holds what, and after a crash: while waiting, a place in line, which the kernel frees. From the grant until the end
  * of the command the lock, by a descriptor that no child gets; SIGKILL frees it, and `--if-killed` deals with the command
- * (see death-watch and lock-descriptors). A signal while waiting ends the wait and then us; one that comes after the
+ * (see death-watch and inheritable-driver). A signal while waiting ends the wait and then us; one that comes after the
  * grant goes to the command, and we stay until it has ended. A lease ends by its ttl when we are killed, and the command
  * when it is lost (see end-when-lost).
  */

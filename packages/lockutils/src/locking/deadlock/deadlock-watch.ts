@@ -1,7 +1,7 @@
 import { type Clock, getLogger, realTime } from '@oslo-concurrency/core';
-import { bodiesThatAwait } from '../../deadlock/bodies-that-await.js';
 import { DeadlockError } from '../../errors.js';
 import type { Body } from '../../local/wait-graph.js';
+import { bodiesThatAwait } from './bodies-that-await.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';
 import { type LockUse, newWait, publishWait, type WaitRecord, withdrawWait } from './wait-record.js';
 

@@ -1,12 +1,12 @@
 import { basename, dirname, join } from 'node:path';
 import { InvalidOptionError } from '@oslo-concurrency/core';
-import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../../lease/lease-driver.js';
 import { checkLockPath, lockFilePath } from '../../../lock-path/lock-path.js';
 import type { Holder } from '../../../owner/holder.js';
 import { parseIdentityName } from '../../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
 import { run } from '../../../steps.js';
+import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../lease-driver.js';
 import { explained } from '../explained.js';
 import { onEntryChange } from '../folder-watch.js';
 import { lockCall } from '../lock-call.js';

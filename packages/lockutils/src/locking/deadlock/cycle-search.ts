@@ -1,6 +1,6 @@
 import { realTime } from '@oslo-concurrency/core';
-import { DeadlockError } from '../errors.js';
-import type { Turn, TurnQueue } from '../local/turn-queue.js';
+import { DeadlockError } from '../../errors.js';
+import type { Turn, TurnQueue } from '../../local/turn-queue.js';
 import {
   type Body,
   type CycleLink,
@@ -8,7 +8,7 @@ import {
   notePending,
   type PendingWait,
   stuckWaits,
-} from '../local/wait-graph.js';
+} from '../../local/wait-graph.js';
 import { bodiesThatAwait } from './bodies-that-await.js';
 
 /** What is said of the wait of one call for a turn of this process. */

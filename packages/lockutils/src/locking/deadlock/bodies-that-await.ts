@@ -1,4 +1,4 @@
-import type { Body } from '../local/wait-graph.js';
+import type { Body } from '../../local/wait-graph.js';
 
 // More awaits than this one inside the other are not followed: the walk costs 0.1 us for each.
 const deepest = 2000;

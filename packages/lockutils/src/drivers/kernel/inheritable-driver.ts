@@ -1,21 +1,22 @@
-import { hiddenPath } from '../../drivers/kernel/lock-paths.js';
-import { seatKinds } from '../../drivers/kernel/seats.js';
-import { defaultKernelSystem, type KernelSystem } from '../../drivers/kernel/system.js';
+import type { LockDriver } from '../driver.js';
+import { kernelDriver } from './driver.js';
+import { hiddenPath } from './lock-paths.js';
+import { seatKinds } from './seats.js';
+import { defaultKernelSystem, type KernelSystem } from './system.js';
 
-/** See {@link rememberDescriptors}. */
-export interface RememberedDescriptors {
-  /** To be given to the kernel driver. */
-  readonly system: KernelSystem;
+/** A driver whose locks another process can inherit. */
+export interface InheritableDriver {
+  readonly driver: LockDriver;
   /** The descriptors that make the lock on this file. From now on they are closed at release, and not unlocked. */
   handOver(lockFile: string): readonly number[];
 }
 
 /**
- * The system calls of the kernel driver, with a memory of which descriptors are open on the files that make a lock:
- * its file and where its holders sit. A command that inherits these holds the lock with us and after us, as it does
+ * The kernel driver, with a memory of which descriptors are open on the files that make a lock: its file and where its
+ * holders sit. A command that inherits these holds the lock with us and after us, as it does
  * under flock(1): the lock belongs to the open file description, which lasts until its last descriptor is closed.
  */
-export function rememberDescriptors(): RememberedDescriptors {
+export function inheritableKernelDriver(): InheritableDriver {
   const open = new Map<number, string>();
   const handedOver = new Set<number>();
   const system: KernelSystem = {
@@ -36,7 +37,7 @@ export function rememberDescriptors(): RememberedDescriptors {
     },
   };
   return {
-    system,
+    driver: kernelDriver({ system }),
     handOver(lockFile) {
       const files = [lockFile, ...seatKinds.map((kind) => hiddenPath(lockFile, kind))];
       for (const [fd, path] of open) if (files.includes(path)) handedOver.add(fd);

@@ -1,22 +1,81 @@
 import { getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/core';
-import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
-import { type Body, currentBody, newBody } from '../local/wait-graph.js';
-import { checkBody, optionsOfCall } from '../options/call-arguments.js';
-import { checkLockOptions, checkScope, type LockOptions } from '../options/lock-options.js';
-import { type LockCall, lockFileOf, planIn } from './call.js';
-import { handOver } from './forgotten-handles.js';
-import type { GrantedLock } from './held-lock.js';
-import { HeldLocks, releaseEach } from './held-locks.js';
-import { acquireWatched, holdAround, watchOver } from './hold.js';
+import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
+import { type Body, currentBody, newBody } from './local/wait-graph.js';
+import { type LockCall, lockFileOf, planIn } from './locking/call.js';
+import { handOver } from './locking/forgotten-handles.js';
+import type { GrantedLock } from './locking/held-lock.js';
+import { acquireWatched, holdAround, watchOver } from './locking/hold.js';
+import { checkBody, optionsOfCall } from './options/call-arguments.js';
+import { checkLockOptions, checkScope, type LockOptions } from './options/lock-options.js';
+
+/** All the locks that one {@link acquireAll} took, held together. Release them with `release()` or `await using`. */
+export class HeldLocks implements AsyncDisposable, Disposable {
+  /** The lock names, each once, in the order they were taken. */
+  readonly names: readonly string[];
+  /** How long the call waited, ms. */
+  readonly waitedMs: number;
+  readonly #granted: readonly GrantedLock[];
+
+  /** @internal */
+  constructor(names: readonly string[], granted: readonly GrantedLock[], waitedMs: number) {
+    this.names = names;
+    this.#granted = granted;
+    this.waitedMs = waitedMs;
+  }
+
+  /** The lock files of external locks, each once, in the order they were taken. */
+  get lockFiles(): readonly string[] {
+    return this.#granted.flatMap(({ lockFile }) => lockFile ?? []);
+  }
+
+  /** The last holder of at least one of them ended without releasing. */
+  get previousOwnerDied(): boolean {
+    return this.#granted.some((lock) => lock.previousOwnerDied);
+  }
+
+  /** Whether all were released. */
+  get released(): boolean {
+    return this.#granted.every((lock) => lock.released);
+  }
+
+  /**
+   * Gives all back, the last one first; calling it again does nothing. When the system fails at some, the others are
+   * given back, and it rejects with the first failure; it may be called again.
+   */
+  async release(): Promise<void> {
+    await releaseEach(this.#granted, (lock) => lock.release());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  // As with one lock: what a driver can do at once is done when this returns.
+  [Symbol.dispose](): void {
+    this.release().catch((error: Error) => getLogger().error(error.message));
+  }
+}
 
 /** What runs under the locks of {@link acquireAll}; it gets the handle. */
 export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
 
-/** What {@link acquireAll} does. */
-export async function acquireTogether<T>(
+/**
+ * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
+ *
+ * Callers that take their locks by one `acquireAll` never wait for each other in a circle, in whatever order they name
+ * them, in one process or several, with other prefixes or collections (G13). That does not hold for who asks for more
+ * while holding. Names that lead to one file count once. `timeout` bounds the whole call.
+ *
+ * @example
+ * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());
+ */
+export function acquireAll(names: readonly string[], options?: LockOptions): Promise<HeldLocks>;
+export function acquireAll<T>(names: readonly string[], fn: LocksBody<T>): Promise<T>;
+export function acquireAll<T>(names: readonly string[], options: LockOptions, fn: LocksBody<T>): Promise<T>;
+export async function acquireAll<T>(
   names: readonly string[],
-  second: LockOptions | LocksBody<T>,
-  third: LocksBody<T> | undefined,
+  second: LockOptions | LocksBody<T> = {},
+  third?: LocksBody<T>,
 ): Promise<T | HeldLocks> {
   const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
   const calls = planAll(names, options);
@@ -102,4 +161,17 @@ async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Pro
   }
   const names = calls.flatMap(({ name, request }) => (request === undefined ? [name] : []));
   return new HeldLocks(names, granted, granted.at(-1)?.waitedMs ?? 0);
+}
+
+/** Releases in reverse; rejects with the first failure after all were tried, and logs the others. */
+async function releaseEach(
+  granted: readonly GrantedLock[],
+  release: (lock: GrantedLock) => Promise<void>,
+): Promise<void> {
+  const results = await Promise.allSettled([...granted].reverse().map(release));
+  const [first, ...others] = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as Error] : [],
+  );
+  for (const error of others) getLogger().error(error.message);
+  if (first !== undefined) throw first;
 }
