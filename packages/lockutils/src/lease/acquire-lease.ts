@@ -1,13 +1,13 @@
 import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../drivers/lease-driver.js';
-import { onAbort } from '../locking/on-abort.js';
+import { answeredWithin, onAbort, unlessAborted } from '../local/settle-once.js';
 import type { Holder } from '../owner/holder.js';
-import { answeredWithin } from './answered-within.js';
+import { nothing } from '../steps.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './errors.js';
 import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
-import { leaseMargin } from './lease-margin.js';
 import type { LeaseSettings } from './lease-options.js';
+import { leaseMargin } from './lease-term.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
@@ -55,7 +55,9 @@ export async function acquireLease(
       ? () => {}
       : clock.schedule(timeout, () => giveUp.abort(new LeaseTimeoutError(name, timeout, holders)));
   try {
-    const grant = await unlessAborted(obtain(driver, request, settings, clock, giveUp.signal), giveUp.signal);
+    // At once when it is to end, though the driver takes its time.
+    const work = obtain(driver, request, settings, clock, giveUp.signal);
+    const grant = await unlessAborted(work, giveUp.signal, (late) => late && giveBack(name, late));
     if (grant === undefined) {
       throw settings.blocking ? new LeaseTimeoutError(name, timeout, holders) : new LeaseNotAcquiredError(name);
     }
@@ -77,20 +79,6 @@ export async function acquireLease(
   } finally {
     stopTimer();
     stopListening?.();
-  }
-
-  /** Settles at once when `stop` aborts, though the driver takes its time; what it grants after that is given back. */
-  function unlessAborted(work: Promise<LeaseGrant | undefined>, stop: AbortSignal): Promise<LeaseGrant | undefined> {
-    return new Promise((resolve, reject) => {
-      const abandon = (): void => reject(stop.reason);
-      if (stop.aborted) abandon();
-      stop.addEventListener('abort', abandon, { once: true });
-      work.then((grant) => {
-        stop.removeEventListener('abort', abandon);
-        if (stop.aborted && grant !== undefined) giveBack(name, grant);
-        resolve(grant);
-      }, reject);
-    });
   }
 }
 
@@ -120,13 +108,13 @@ async function attempt(
   const stopListening = onAbort(stop, () => abandoned.abort(stop.reason));
   try {
     const work = driver.tryAcquire(request, abandoned.signal);
-    return await answeredWithin(work, limit, clock, () => {
+    const unanswered = (): Error => {
       const error = new LeaseUnansweredError(request.name, 'acquire', limit);
       abandoned.abort(error);
-      // A driver that does not heed the signal.
-      work.then((grant) => grant && giveBack(request.name, grant)).catch(() => {});
       return error;
-    });
+    };
+    // A grant comes late from a driver that does not heed the signal.
+    return await answeredWithin(work, limit, clock, unanswered, (late) => late && giveBack(request.name, late));
   } finally {
     stopListening();
   }
@@ -163,26 +151,25 @@ async function holdersOf(driver: LeaseDriver, request: LeaseRequest, clock: Leas
   );
 }
 
-function hintOrInterval(
+async function hintOrInterval(
   driver: LeaseDriver,
   request: LeaseRequest,
   clock: LeaseClock,
   stop: AbortSignal,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (): void => {
-      stopTimer();
-      stopHints?.();
-      stop.removeEventListener('abort', done);
-      if (stop.aborted) reject(stop.reason);
-      else resolve();
-    };
+  let stopTimer = nothing;
+  let stopHints: (() => void) | undefined;
+  const woken = new Promise<void>((resolve) => {
     // Up to a quarter sooner, so that those who began together do not go on asking together.
-    const stopTimer = clock.schedule((driver.pollEvery ?? 250) * (1 - Math.random() / 4), done);
-    const stopHints = driver.onRelease?.(request, done);
-    stop.addEventListener('abort', done, { once: true });
-    if (stop.aborted) done();
+    stopTimer = clock.schedule((driver.pollEvery ?? 250) * (1 - Math.random() / 4), resolve);
+    stopHints = driver.onRelease?.(request, resolve);
   });
+  try {
+    await unlessAborted(woken, stop, nothing);
+  } finally {
+    stopTimer();
+    stopHints?.();
+  }
 }
 
 function giveBack(name: string, grant: LeaseGrant): void {

@@ -1,10 +1,10 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
 import type { LeaseGrant } from '../drivers/lease-driver.js';
-import { answeredWithin } from './answered-within.js';
+import { answeredWithin, unlessAborted } from '../local/settle-once.js';
+import { nothing } from '../steps.js';
 import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './errors.js';
 import type { LeaseClock } from './lease-clock.js';
-import { leaseMargin } from './lease-margin.js';
-import { LeaseTerm } from './lease-term.js';
+import { LeaseTerm, leaseMargin } from './lease-term.js';
 import { readingThrough } from './reading-signal.js';
 
 declare const leaseBrand: unique symbol;
@@ -108,15 +108,8 @@ export class HeldLease implements AsyncDisposable {
   /** Renews now. Rejects with the driver's error when that fails: the lease is still held then, until it is lost. */
   async renew(): Promise<void> {
     this.assertHeld();
-    const { signal } = this.#abort;
-    await new Promise<void>((resolve, reject) => {
-      // A driver that never answers does not hold up who waits for it.
-      const onLost = (): void => reject(this.#lost);
-      signal.addEventListener('abort', onLost, { once: true });
-      this.#renew()
-        .finally(() => signal.removeEventListener('abort', onLost))
-        .then(resolve, reject);
-    });
+    // A driver that never answers does not hold up who waits for it.
+    await unlessAborted(this.#renew(), this.#abort.signal, nothing);
     this.assertHeld();
   }
 

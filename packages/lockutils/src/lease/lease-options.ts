@@ -2,7 +2,7 @@ import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
 import type { LeaseDriver } from '../drivers/lease-driver.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
-import { leaseMargin } from './lease-margin.js';
+import { leaseMargin } from './lease-term.js';
 
 /** What `onWait` is given. */
 export interface LeaseWaitInfo {

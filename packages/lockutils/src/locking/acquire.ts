@@ -2,12 +2,14 @@ import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
 import { nothing, perform, runSync, type Steps, step } from '../steps.js';
+import { BlockingWait } from './blocking-wait.js';
 import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
+import { CallWait } from './call-wait.js';
 import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held-lock.js';
 import { type Obtained, obtain } from './obtain.js';
 import { announce, notFree, timedOut } from './report.js';
-import { BlockingWait, CallWait, mustWait, timeUp, type Wait } from './wait.js';
+import { mustWait, timeUp, type Wait } from './wait.js';
 
 /** Acquires; at once when nothing is in the way, so that an uncontended lock costs no timer, promise or listener. */
 export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {

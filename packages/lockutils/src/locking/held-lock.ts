@@ -7,7 +7,7 @@ import type { LockHandle, SyncHeldLock } from './handles.js';
 import { beginHold, endHold, type Hold, tellLost } from './long-holds.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './obtain.js';
-import type { PatientWait } from './wait.js';
+import type { PatientWait } from './patient-wait.js';
 
 /** What `release()` answers when all was done before it returned: one promise for all, as there is nothing to tell apart. */
 export const releasedAtOnce: Promise<void> = Promise.resolve();

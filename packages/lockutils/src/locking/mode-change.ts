@@ -6,8 +6,9 @@ import { checkLockOptions } from '../options/lock-options.js';
 import type { Holder } from '../owner/holder.js';
 import { nothing, perform, type Steps, step } from '../steps.js';
 import type { LockCall } from './call.js';
+import { PatientWait } from './patient-wait.js';
 import { thisProcess, whoHolds } from './report.js';
-import { PatientWait, timeUp } from './wait.js';
+import { timeUp } from './wait.js';
 
 /** Options of an upgrade; times are milliseconds. */
 export interface UpgradeOptions {

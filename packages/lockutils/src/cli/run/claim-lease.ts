@@ -1,5 +1,5 @@
 import { lease } from '../../lease/lease.js';
-import { leaseMargin } from '../../lease/lease-margin.js';
+import { leaseMargin } from '../../lease/lease-term.js';
 import { showWait, standardError } from '../terminal/wait-notice.js';
 import type { Claim } from './claim.js';
 import { openLeaseDriver } from './lease-url.js';

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { InvalidOptionError } from '@oslo-concurrency/core';
+import { unlessAborted } from '../../../local/settle-once.js';
 import { checkLockPath, lockFilePath } from '../../../lock-path/lock-path.js';
 import type { Holder } from '../../../owner/holder.js';
 import { parseIdentityName } from '../../../owner/identity-name.js';
@@ -128,26 +129,6 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, giveBack: () =>
         }
       }),
   };
-}
-
-/** Settles when `signal` aborts, though the file system takes its time; what comes after that goes to `late`. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, late: (value: T) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abandon = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abandon, { once: true });
-    if (signal.aborted) abandon();
-    work.then(
-      (value) => {
-        signal.removeEventListener('abort', abandon);
-        if (signal.aborted) late(value);
-        resolve(value);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abandon);
-        reject(error);
-      },
-    );
-  });
 }
 
 async function holdersOf(fs: LeaseFs, path: string): Promise<Holder[]> {

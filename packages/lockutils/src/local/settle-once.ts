@@ -1,0 +1,76 @@
+import type { Clock } from '@oslo-concurrency/core';
+import { nothing } from '../steps.js';
+
+/**
+ * Settles once: as `answer` does, or by rejecting as soon as what `begin` started calls `end`. An answer that comes after
+ * the end goes to `late`; an error that comes then goes nowhere. `begin` returns how to stop, which is done in any case.
+ */
+export function settleOnce<T>(
+  answer: PromiseLike<T>,
+  begin: (end: (error: unknown) => void) => () => void,
+  late: (value: T) => unknown,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let open = true;
+    let stop = nothing;
+    const settle = (action: () => void): void => {
+      if (!open) return;
+      open = false;
+      stop();
+      action();
+    };
+    answer.then(
+      (value) => (open ? settle(() => resolve(value)) : late(value)),
+      (error) => settle(() => reject(error)),
+    );
+    stop = begin((error) => settle(() => reject(error)));
+    // `begin` may have ended it.
+    if (!open) stop();
+  });
+}
+
+/** {@link settleOnce} that ends when `signal` aborts, with its reason. */
+export function unlessAborted<T>(answer: PromiseLike<T>, signal: AbortSignal, late: (value: T) => unknown): Promise<T> {
+  const begin = (end: (error: unknown) => void): (() => void) => {
+    if (!signal.aborted) return onAbort(signal, () => end(signal.reason));
+    end(signal.reason);
+    return nothing;
+  };
+  return settleOnce(answer, begin, late);
+}
+
+/** {@link settleOnce} that ends after `limit` ms by `clock`, with the error that `unanswered` makes. */
+export function answeredWithin<T>(
+  answer: PromiseLike<T>,
+  limit: number,
+  clock: Pick<Clock, 'schedule'>,
+  unanswered: () => unknown,
+  late: (value: T) => unknown = nothing,
+): Promise<T> {
+  return settleOnce(answer, (end) => clock.schedule(limit, () => end(unanswered())), late);
+}
+
+const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `action` when `signal` aborts; returns how to stop.
+ *
+ * However many wait with one signal, there is one listener on it: a service that gives its shutdown signal to every call
+ * would else be warned of a leak at the eleventh.
+ */
+export function onAbort(signal: AbortSignal, action: () => void): () => void {
+  const actions = actionsOf.get(signal) ?? listen(signal);
+  actions.add(action);
+  return () => actions.delete(action);
+}
+
+function listen(signal: AbortSignal): Set<() => void> {
+  const actions = new Set<() => void>();
+  actionsOf.set(signal, actions);
+  const abort = (): void => {
+    // One action may end what another waits for: who has stopped meanwhile is not called, as with listeners.
+    for (const action of [...actions]) if (actions.has(action)) action();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  return actions;
+}

@@ -1,0 +1,73 @@
+import type { Cuttable } from '../steps.js';
+import { type LockCall, startOf } from './call.js';
+import { DeadlockWatch, holdsFile } from './deadlock/deadlock-watch.js';
+import { PatientWait } from './patient-wait.js';
+import { tellWait } from './report.js';
+import { mustWait, type Wait } from './wait.js';
+
+const defaultGuard = 50;
+
+/** The wait of one call of `lock()`: nothing is made before there is something to wait for. */
+export class CallWait implements Wait {
+  readonly #call: LockCall;
+  #wait: PatientWait | undefined;
+  #begun = false;
+  #watch: DeadlockWatch | undefined;
+
+  constructor(call: LockCall) {
+    this.#call = call;
+  }
+
+  begin(): void {
+    if (this.#call.options.blocking === false) throw mustWait;
+    if (this.#begun) return;
+    this.#begun = true;
+    startOf(this.#call);
+    tellWait(this.#call);
+  }
+
+  get isOver(): boolean {
+    return this.#wait?.isOver === true;
+  }
+
+  readonly race = (step: Cuttable): PromiseLike<unknown> => this.#patient.race(step);
+
+  listen(subscribe: (wake: () => void) => () => void): void {
+    this.#patient.listen(subscribe);
+    this.#watch ??= this.#watchForDeadlock();
+  }
+
+  look(): void {
+    this.#watch?.look();
+  }
+
+  pause(atMost?: number): Promise<void> {
+    return this.#patient.pause(atMost);
+  }
+
+  close(): void {
+    this.#wait?.close();
+    this.#watch?.close();
+  }
+
+  get #patient(): PatientWait {
+    const { clock, options } = this.#call;
+    const deadline = startOf(this.#call) + (options.timeout ?? Number.POSITIVE_INFINITY);
+    this.#wait ??= new PatientWait({ clock, deadline, signal: options.signal, guard: options.delay ?? defaultGuard });
+    return this.#wait;
+  }
+
+  // A wait with an end of its own needs no other.
+  #watchForDeadlock(): DeadlockWatch | undefined {
+    const { name, inside, request, clock, options } = this.#call;
+    const endless =
+      (options.timeout ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY && options.signal === undefined;
+    if (!endless || inside === undefined || !holdsFile(inside)) return undefined;
+    // A permit says nothing about who is in the way.
+    if (request === undefined || request.permits !== undefined) return undefined;
+    const wants = { path: request.path, shared: request.shared };
+    const patient = this.#patient;
+    const actions = { wake: () => patient.wake(), found: (error: Error) => patient.end(error) };
+    return new DeadlockWatch({ name, wants, inside, clock }, actions);
+  }
+}
