@@ -32,7 +32,7 @@ const programs = new Map(
       'contenders/host/guard-main',
       'contenders/module/lock-contender',
       'executables/fake-executable-main',
-      'verify-lease-driver/remote-holder-main',
+      'verify/leases/remote-holder-main',
     ],
   }[basename(home)]?.map((program) => [resolve('src', `${program}.ts`), basename(program)]),
 );
