@@ -44,6 +44,9 @@ export function importCost(specifier: string, { cwd, after = [] }: ImportCostOpt
   }
 }
 
+/** Whether bounds on {@link importCost} can be judged here: they are of Node 20. Others read modules in another way. */
+export const isYardstickNode = process.versions.node.startsWith('20.');
+
 const runs = 11;
 
 // The first import of all makes Node load its loader, and the first of a package what finds packages: the one is paid by
