@@ -60,11 +60,13 @@ export class HeldLocks implements AsyncDisposable, Disposable {
 export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
 
 /**
- * Takes several locks, all or none: when one cannot be had, those taken are given back and it rejects as `lock` does.
+ * Acquires several locks, all or none. If one of them cannot be acquired, those already acquired are released, and the
+ * call rejects as `lock` does.
  *
- * Callers that take their locks by one `acquireAll` never wait for each other in a circle, in whatever order they name
- * them, in one process or several, with other prefixes or collections (G13). That does not hold for who asks for more
- * while holding. Names that lead to one file count once. `timeout` bounds the whole call.
+ * Callers that acquire their locks with one `acquireAll` never wait for each other in a cycle, in whatever order they
+ * name the locks, in one process or several, with other prefixes or collections (G13). The guarantee does not cover a
+ * caller that asks for another lock while holding these. Names that map to one file count once. `timeout` bounds the
+ * whole call.
  *
  * @example
  * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());

@@ -1,7 +1,7 @@
 import { ConcurrencyError } from '@oslo-concurrency/core';
 import type { Holder } from './owner/holder.js';
 
-/** Says who holds a lock, in the words of an error message: `held by pid 42 (node deploy.js) on web1 since ...`. */
+/** Describes the holders of a lock for an error message: `held by pid 42 (node deploy.js) on web1 since ...`. */
 export function describeHolders(holders: readonly Holder[]): string {
   const [first, ...more] = holders;
   if (first === undefined) return 'holder unknown';
@@ -14,14 +14,15 @@ export function describeHolders(holders: readonly Holder[]): string {
 }
 
 /**
- * The lock is not free and `blocking: false` asked not to wait. The message and `holders` tell who has it.
+ * The lock is not free and the caller did not want to wait (`blocking: false`). The message and `holders` name the
+ * holders.
  *
- * oslo's counterpart: `AcquireLockFailedException`, with its message in front.
+ * oslo's counterpart: `AcquireLockFailedException`. The message begins with oslo's text.
  */
 export class AcquireLockFailedError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_NOT_ACQUIRED';
   readonly lockName: string;
-  /** The holders then, as far as they can be known; empty when not. */
+  /** The holders at that moment, as far as they are known; empty if none is known. */
   readonly holders: readonly Holder[];
 
   constructor(lockName: string, holders: readonly Holder[] = [], options?: ErrorOptions) {
@@ -31,13 +32,13 @@ export class AcquireLockFailedError extends ConcurrencyError {
   }
 }
 
-/** The lock was not granted within `timeout` ms. The message and `holders` tell who has it. */
+/** The lock was not granted within `timeout` ms. The message and `holders` name the holders. */
 export class LockTimeoutError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_TIMEOUT';
   readonly lockName: string;
   /** Milliseconds. */
   readonly timeout: number;
-  /** The holders when the time was up, as far as they can be known; empty when not. */
+  /** The holders when the timeout expired, as far as they are known; empty if none is known. */
   readonly holders: readonly Holder[];
 
   constructor(lockName: string, timeout: number, holders: readonly Holder[]) {
@@ -48,7 +49,7 @@ export class LockTimeoutError extends ConcurrencyError {
   }
 }
 
-/** An external lock was asked for and no lock path is configured. oslo's counterpart: `RequiredOptError`. */
+/** The caller asked for an external lock, but no lock path is configured. oslo's counterpart: `RequiredOptError`. */
 export class LockPathRequiredError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_PATH_REQUIRED';
 
@@ -70,12 +71,13 @@ export type LockPathProblem =
   | 'forbidden';
 
 const lockPathAdvice: Record<LockPathProblem, string> = {
-  missing: 'does not exist; create it once, so that a mistyped path cannot become a second place to lock in',
+  missing:
+    'does not exist; create it once (it is not created for you, so that a mistyped path cannot become a second lock path)',
   'not-a-directory': 'is not a directory',
-  'not-writable': 'cannot be written to by this user; give it to the users whose processes take part',
-  'not-readable': 'cannot be read by this user; give it to the users whose processes take part',
+  'not-writable': 'is not writable for this user; allow the users whose processes take part to write there',
+  'not-readable': 'is not readable for this user; allow the users whose processes take part to read it',
   'read-only': 'is on a read-only file system, where nothing can be locked; remount it, or use another lock path',
-  insecure: 'can be written to by everybody and has no sticky bit, so anyone can take a held lock away; chmod o-w it',
+  insecure: 'is writable for everybody and has no sticky bit, so any user can remove a held lock; run chmod o-w on it',
   forbidden: 'is forbidden by node --permission; allow it with --allow-fs-read and --allow-fs-write',
 };
 
@@ -92,19 +94,22 @@ export class LockPathError extends ConcurrencyError {
   }
 }
 
-/** Why a name cannot be a lock file. */
+/** Why a name cannot be a lock name. */
 export type LockNameProblem = 'empty' | 'dots' | 'nul' | 'not-well-formed' | 'too-long' | 'reserved';
 
 const lockNameAdvice: Record<LockNameProblem, string> = {
   empty: 'must not be empty',
   dots: 'must not be "." or ".."',
   nul: 'must not contain a NUL',
-  'not-well-formed': 'must not contain half of a surrogate pair: several such names would lead to one file',
-  'too-long': 'must be at most 255 bytes long in UTF-8, the prefix included',
+  'not-well-formed': 'must not contain half of a surrogate pair: several such names would map to one file',
+  'too-long': 'must be at most 255 bytes long in UTF-8, including the prefix',
   reserved: 'is reserved for the files of this library',
 };
 
-/** The name cannot be that of a lock: it is empty, not well-formed, or, of an external lock, no file name. Nothing was opened. */
+/**
+ * The lock name is not valid: it is empty or not well-formed, or it is the name of an external lock and not a valid
+ * file name. Nothing was opened.
+ */
 export class InvalidLockNameError extends ConcurrencyError {
   readonly code = 'ERR_INVALID_LOCK_NAME';
   readonly lockName: string;
@@ -118,7 +123,7 @@ export class InvalidLockNameError extends ConcurrencyError {
   }
 }
 
-/** Something that is not a plain file lies where the lock file should be. It was not followed, opened or changed. */
+/** At the lock file's path lies something that is not a plain file. The library did not follow, open or change it. */
 export class LockFileTypeError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_FILE_TYPE';
   readonly path: string;
@@ -132,26 +137,27 @@ export class LockFileTypeError extends ConcurrencyError {
   }
 }
 
-/** What a {@link LockFileAccessError} knows of the file or folder that is in the way. */
+/** What a {@link LockFileAccessError} reports about the file or folder that denies access. */
 export interface AccessFacts {
-  /** The file itself, or the folder on the way to it that this user may not enter or change. */
+  /** The file itself, or the folder on its path that this user may not enter or change. */
   readonly blockedAt: string;
-  /** Its owner and group, by name where they have one, and the digits of its mode. */
+  /** Its owner and group, by name if they have one, and its mode in octal digits. */
   readonly owner: string;
   readonly group: string;
   readonly mode: string;
-  /** Who could mend it, and how; a command where one does. */
+  /** What removes the problem and which user can do it; a command if one suffices. */
   readonly remedy: string;
 }
 
 /**
- * The lock file, or another file of the library in the lock path, cannot be used: permissions, or a read-only file
- * system. The message names the owner, the group and the mode of what is in the way, and what mends it.
+ * The lock file, or another file of the library in the lock path, cannot be used: this user lacks the permission, or
+ * the file system is read-only. The message names the file or folder that denies access, its owner, group and mode, and
+ * the remedy.
  */
 export class LockFileAccessError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_FILE_ACCESS';
   readonly path: string;
-  /** `undefined` where nothing could be learned, and on a read-only file system. */
+  /** `undefined` if nothing could be learned, and on a read-only file system. */
   readonly facts: AccessFacts | undefined;
 
   constructor(path: string, cause: NodeJS.ErrnoException, facts?: AccessFacts) {
@@ -168,7 +174,9 @@ function factsInWords(path: string, facts: AccessFacts | undefined): string {
   return `; ${blockedAt === path ? 'it' : blockedAt} belongs to ${owner}:${group} with mode ${mode}. ${remedy}`;
 }
 
-/** The system failed at the lock file: disk full, no descriptors left, input/output error. Nothing is held. */
+/**
+ * The system reported a failure at the lock file: disk full, no descriptors left, input/output error. Nothing is held.
+ */
 export class LockFileSystemError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_FILE_SYSTEM';
   readonly path: string;
@@ -186,7 +194,7 @@ const systemAdvice: Record<string, string> = {
   ENFILE: 'the system has no file descriptor left (ENFILE)',
 };
 
-/** The system cannot lock there at all, or not in this way. Fails closed: the lock is not granted. */
+/** The system cannot lock there, or not in the way the caller asked for. The lock is not granted. */
 export class LockUnsupportedError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_UNSUPPORTED';
   readonly path: string;
@@ -197,7 +205,7 @@ export class LockUnsupportedError extends ConcurrencyError {
   }
 }
 
-/** The native add-on of the kernel driver cannot be loaded. There is no silent fallback. */
+/** The native add-on of the kernel driver cannot be loaded. The library does not fall back to another driver. */
 export class AddOnUnavailableError extends ConcurrencyError {
   readonly code = 'ERR_ADDON_UNAVAILABLE';
 
@@ -210,20 +218,23 @@ export class AddOnUnavailableError extends ConcurrencyError {
   }
 }
 
-/** What is known of a lock that a call asks for inside the body that holds it. */
+/** Facts about a lock that a call asks for inside the body that holds it. */
 export interface NestedLock {
-  /** Whether the body shares it, and the call asks for it alone. */
+  /** Whether the body holds the lock shared and the call asks for it exclusively. */
   readonly shared?: boolean;
-  /** The lock file that the body holds, when it is not the one that the call asks for. */
+  /** The lock file that the body holds, if it is not the file that the call asks for. */
   readonly otherFile?: string | undefined;
 }
 
-/** Waiting could never end: the caller, or somebody who waits for it, holds what it asks for. Its wait is over. */
+/**
+ * The wait could never end: the caller itself holds the lock, or the holder waits for the caller, directly or through
+ * other waiters. The wait was ended.
+ */
 export class DeadlockError extends ConcurrencyError {
   readonly code = 'ERR_DEADLOCK';
-  /** The names on the way round, first and last the same. */
+  /** The names on the cycle. The first and the last are the same. */
   readonly cycle: readonly string[];
-  /** The processes that wait for each other, this one first; only this one when the cycle is within it. */
+  /** The processes on the cycle, this one first. Only this one if the cycle lies within it. */
   readonly pids: readonly number[];
 
   constructor(cycle: readonly string[], pids: readonly number[] = [process.pid], nested?: NestedLock) {
@@ -234,18 +245,21 @@ export class DeadlockError extends ConcurrencyError {
   }
 }
 
-const inOrder = 'each waits for the next with its own lock held. Take them in one order, or by acquireAll';
+const inOrder = 'each waits for the next while holding its own lock. Acquire them in one order, or with acquireAll';
 
 function nestedText([name]: readonly string[], { shared, otherFile }: NestedLock): string {
   const asked = `Deadlock: the lock ${name} is asked for inside the body that holds it`;
   if (otherFile !== undefined) {
-    return `${asked} as ${otherFile}; within a process a name is one lock, whatever its lock path and prefix, as in oslo.concurrency. Give the two different names`;
+    return `${asked} as ${otherFile}; within a process a name is one lock, whatever its lock path and prefix, as in oslo.concurrency. Use two different names`;
   }
   if (shared) return `${asked} as a reader; call upgrade() of its handle instead`;
-  return `${asked}; locks are not reentrant. Take it once, in the outermost function, or hand its handle on`;
+  return `${asked}; locks are not reentrant. Acquire it once, in the outermost function, or pass its handle on`;
 }
 
-/** Another reader of the same lock waits to become writer, so each would wait for the other. Still held, shared. */
+/**
+ * Another reader of the same lock already waits to become its writer, so each of the two would wait for the other. The
+ * caller still holds the lock shared.
+ */
 export class UpgradeConflictError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_UPGRADE_CONFLICT';
   readonly lockName: string;
@@ -257,8 +271,10 @@ export class UpgradeConflictError extends ConcurrencyError {
 }
 
 /**
- * The lock could not be released. It counts as held until a further `release()` succeeds; but not when the cause is a
- * {@link LockLostError}: then it had been taken away, nothing is held, and `release()` only says so again.
+ * The lock could not be released. It counts as held until another `release()` succeeds.
+ *
+ * Exception: if the cause is a {@link LockLostError}, the holder had already lost the lock. Then nothing is held, and
+ * another `release()` reports the same error again.
  */
 export class LockReleaseError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_RELEASE';
@@ -271,8 +287,8 @@ export class LockReleaseError extends ConcurrencyError {
 }
 
 /**
- * `lockSync` would have to wait for something that this thread holds or waits for itself, and that cannot move while
- * the thread is stopped. Refused at once; nothing was queued.
+ * `lockSync` would have to wait for something that this thread itself holds or waits for. That could not change while
+ * the thread is stopped. The call was refused at once; nothing was queued.
  */
 export class HeldByThisThreadError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_HELD_BY_THIS_THREAD';
@@ -280,40 +296,43 @@ export class HeldByThisThreadError extends ConcurrencyError {
 
   constructor(lockName: string) {
     super(
-      `lockSync would stop this thread for ever: the thread itself holds the lock ${lockName}, or waits for it. Release it first, or wait with lock()`,
+      `lockSync would stop this thread forever: the thread itself holds the lock ${lockName} or waits for it. Release it first, or wait with lock()`,
     );
     this.lockName = lockName;
   }
 }
 
-/** `release()` of a lock object that does not hold its lock. Nothing was changed. fasteners: `ThreadError`. */
+/**
+ * The caller called `release()` on a lock object that does not hold its lock. Nothing was changed. fasteners:
+ * `ThreadError`.
+ */
 export class LockNotHeldError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_NOT_HELD';
   readonly lockName: string;
 
   constructor(lockName: string) {
-    super(`The lock ${lockName} is not held by this object, so it cannot be released by it`);
+    super(`This object does not hold the lock ${lockName}, so it cannot release it`);
     this.lockName = lockName;
   }
 }
 
 /**
- * The lock path is used with another driver. Two drivers do not see each other's locks, so nothing was locked.
+ * The lock path is in use with another driver. Two drivers do not see each other's locks, so nothing was locked.
  *
- * One driver per lock path: give `driver` the same value in all processes, or another `lockPath`.
+ * Use one driver per lock path: give `driver` the same value in all processes, or choose another `lockPath`.
  */
 export class LockDriverMismatchError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_DRIVER_MISMATCH';
   /** The lock path. */
   readonly path: string;
-  /** The driver asked for. */
+  /** The driver that the caller asked for. */
   readonly driver: string;
-  /** The driver the lock path is marked with. */
+  /** The driver that the lock path is marked with. */
   readonly markedWith: string;
 
   constructor(path: string, driver: string, markedWith: string, marker: string) {
     super(
-      `The lock path ${path} is used with the driver ${markedWith}, not ${driver}: give driver: '${markedWith}' or another lock path; to change it for good, remove ${marker} while nothing uses the lock path`,
+      `The lock path ${path} is used with the driver ${markedWith}, not ${driver}: use driver: '${markedWith}' or another lock path; to change the driver of this lock path, remove ${marker} while nothing uses the lock path`,
     );
     this.path = path;
     this.driver = driver;
@@ -322,8 +341,8 @@ export class LockDriverMismatchError extends ConcurrencyError {
 }
 
 /**
- * The lock was not ours any more when it was released: somebody removed its owner file by hand, and another process may
- * have had it meanwhile. Nothing was released, so a successor is not hurt.
+ * The holder no longer held the lock when it released it: somebody had removed or replaced the lock's file by hand.
+ * Another process may have held the lock in the meantime. The release left a successor's lock untouched.
  */
 export class LockLostError extends ConcurrencyError {
   readonly code = 'ERR_LOCK_LOST';
@@ -332,7 +351,7 @@ export class LockLostError extends ConcurrencyError {
 
   constructor(path: string, cause?: unknown) {
     super(
-      `The lock ${path} was taken away while it was held: its file was removed or replaced, so another process may hold it too. Remove files of a lock path only by lockutils clean`,
+      `The lock ${path} was lost while it was held: its file was removed or replaced, so another process may hold it too. Remove the files of a lock path only with lockutils clean`,
       { cause },
     );
     this.path = path;
@@ -340,8 +359,8 @@ export class LockLostError extends ConcurrencyError {
 }
 
 /**
- * The lock path lies on a file system that other machines, or a kernel other than this one, can reach too. Locks of the
- * kernel would silently not be seen by them, so nothing was locked.
+ * The lock path lies on a file system that other machines, or another kernel, can also reach. They might not see this
+ * kernel's locks, so nothing was locked.
  */
 export class NetworkFileSystemError extends ConcurrencyError {
   readonly code = 'ERR_NETWORK_FILE_SYSTEM';
@@ -352,7 +371,7 @@ export class NetworkFileSystemError extends ConcurrencyError {
 
   constructor(path: string, fileSystem: string) {
     super(
-      `The lock path ${path} is on a ${fileSystem} file system, where a kernel lock may not be seen by everybody: use a directory on a local disk, or driver: 'lockfile', or a lease; or set allowNetworkFileSystem: true if only processes of this machine lock there`,
+      `The lock path ${path} is on a ${fileSystem} file system, where other machines may not see a kernel lock: use a directory on a local disk, or driver: 'lockfile', or a lease; or set allowNetworkFileSystem: true if only processes of this machine lock there`,
     );
     this.path = path;
     this.fileSystem = fileSystem;

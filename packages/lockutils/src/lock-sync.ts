@@ -6,17 +6,21 @@ import { optionsOfCall } from './options/call-arguments.js';
 import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 import { type AnyFunction, CallLog, checkCallable, inEveryDialect, takeIdentity } from './synchronized.js';
 
-/** Options of {@link lockSync}: those of `lock` that need no timer, and `external` is `true` unless it or `threads` says otherwise. */
+/**
+ * Options of {@link lockSync}: the options of `lock` that need no timer. `external` defaults to `true`, unless
+ * `threads` is given.
+ */
 export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlock'>;
 
 /**
- * Takes the lock `name` between processes and stops the thread until it has it: for scripts, not for servers.
+ * Acquires the lock `name` between processes and stops the thread until it is granted. For scripts, not for servers.
  *
- * In one line with those who wait by `lock()` in other processes, so `fair`, `shared`, `permits` and `timeout` mean
- * the same. While it waits nothing else of this thread runs: no timer, no signal handler, no release of another lock.
+ * The call waits in one queue with the callers of `lock()` in other processes, so `fair`, `shared`, `permits` and
+ * `timeout` mean the same. While it waits, nothing else runs on this thread: no timer, no signal handler, no release of
+ * another lock.
  *
- * @throws HeldByThisThreadError at once where it would have to wait for this very thread, or might have to.
- * @throws LockTimeoutError, AcquireLockFailedError and what else `lock()` rejects with.
+ * @throws HeldByThisThreadError at once if it would have to wait for this same thread, or might have to.
+ * @throws LockTimeoutError, AcquireLockFailedError and the other errors that `lock()` rejects with.
  * @example
  * lockSync('deploy', { timeout: 60_000 }, () => execFileSync('./deploy.sh'));
  */
@@ -34,17 +38,17 @@ export function lockSync<T>(
   return holdSync(plan(name, { ...options, external }, true), fn);
 }
 
-/** Throws for options that a synchronous lock cannot have. */
+/** Throws for options that a synchronous lock does not support. */
 export function checkSyncOptions(name: string, options: LockSyncOptions): void {
   checkLockOptions(name, options);
   const { signal, warnAfter } = options as LockOptions;
   if (signal !== undefined) throw new InvalidOptionError('signal', 'absent: nothing aborts a stopped thread', signal);
   if (warnAfter !== undefined) {
-    throw new InvalidOptionError('warnAfter', 'absent: a stopped thread warns nobody', warnAfter);
+    throw new InvalidOptionError('warnAfter', 'absent: a stopped thread cannot log a warning', warnAfter);
   }
 }
 
-// A function that always throws returns `never`, which would pass for a promise.
+// A function that always throws returns `never`, which the compiler would accept as a promise.
 type NotAsync<F extends AnyFunction> = F &
   (Exclude<ReturnType<F>, PromiseLike<unknown>> extends never
     ? [ReturnType<F>] extends [never]
@@ -65,9 +69,9 @@ export interface SyncSynchronizer {
 
 /**
  * `synchronized` for synchronous functions in scripts: they hold the lock `name` between processes while they run, by
- * {@link lockSync}, and stay synchronous. Name, length, `this` and types stay. Logs the same texts.
+ * {@link lockSync}, and stay synchronous. The name, length, `this` and types of the function stay. Logs the same texts.
  *
- * @throws InvalidOptionError at once for asynchronous functions, which need `synchronized`, for generators and classes.
+ * @throws InvalidOptionError at once for asynchronous functions (use `synchronized`), for generators and for classes.
  * @example
  * const deploy = synchronizedSync('deploy', { timeout: 60_000 })((version: string) => install(version));
  */

@@ -7,12 +7,13 @@ import type { LockOptions } from './options/lock-options.js';
 const noOptions: LockOptions = Object.freeze({});
 
 /**
- * Takes the lock `name`, waiting for it: within this thread, between the threads of this process with
- * `threads: true`, or between processes with `external: true`.
+ * Acquires the lock `name` and waits for it if necessary. The lock excludes other callers within this thread; with
+ * `threads: true`, other threads of this process; with `external: true`, other processes.
  *
- * With `fn` the lock is held while it runs and released when it settles, and its value is passed on; without, resolves
- * to a handle to release. Callers of this thread are served in order of arrival. Rejects with the errors of this
- * package, with `signal.reason` after an abort, and with what `fn` throws.
+ * With `fn`, the caller holds the lock while `fn` runs. The lock is released when `fn` settles, and the result is the
+ * value of `fn`. Without `fn`, the promise resolves to a handle that the caller releases. Callers of one thread are
+ * served in order of arrival. Rejects with the errors of this package, with `signal.reason` after an abort, and with
+ * the error that `fn` throws.
  *
  * oslo's counterpart: `lockutils.lock`.
  * @example

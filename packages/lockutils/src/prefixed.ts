@@ -6,11 +6,11 @@ import { type RemoveLockFileOptions, removeExternalLockFile } from './remove-loc
 import { type Synchronizer, synchronized } from './synchronized.js';
 
 /**
- * `lock` for one project: its lock files begin with `lockFilePrefix` and one `-`. `nova` and `nova-` are the same. An
- * option `lockFilePrefix` of a call wins.
+ * `lock` for one project: the names of its lock files begin with `lockFilePrefix` and one `-`. `nova` and `nova-` mean
+ * the same. The option `lockFilePrefix` of a call takes precedence.
  *
  * oslo's counterpart: `lockutils.lock_with_prefix`.
- * @throws InvalidLockNameError when no file name can begin so.
+ * @throws InvalidLockNameError if no file name can begin with this prefix.
  * @example
  * export const lock = lockWithPrefix('nova');
  */
@@ -46,7 +46,7 @@ function adder(lockFilePrefix: string): <O extends LockOptions>(options: O | und
   checkLockOptions('x', { lockFilePrefix });
   lockFileName('x', lockFilePrefix);
   return <O extends LockOptions>(options: O | undefined): O => {
-    // What is no object is left for the check of the options to name.
+    // If `options` is not an object, the check of the options reports that.
     if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
     return { ...options, lockFilePrefix: options?.lockFilePrefix ?? lockFilePrefix } as O;
   };

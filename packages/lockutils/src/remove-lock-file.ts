@@ -9,21 +9,24 @@ import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'permits' | 'removeOnRelease' | 'label'>;
 
 /**
- * Removes the lock file of `name`, and what lies beside it for it, while holding the lock; waits for it like `lock()`.
- * Whoever waits here keeps the file: it stays then. Works also with `disableProcessLocking`, as oslo's does.
+ * Removes the lock file of `name` and the library's other files for that lock, while holding the lock; waits for the
+ * lock as `lock()` does. If another caller waits for the lock, the file stays. Also works with `disableProcessLocking`,
+ * as oslo's does.
  *
- * Safe while others lock that name with this library, in any process. Not beside Python's, which do not look whether
- * the file they wait for is still the lock: remove when no Python process can be waiting for it.
+ * Safe while other callers lock that name with this library, in any process. Not safe beside Python waiters: they do
+ * not check whether the file they wait for is still the lock. Call it when no Python process can be waiting for that
+ * lock.
  *
- * oslo's counterpart: `lockutils.remove_external_lock_file`, which takes the file away from under other processes.
- * @throws what `lock()` throws. A file that cannot be removed is a warning in the log, as in oslo.
+ * oslo's counterpart: `lockutils.remove_external_lock_file`, which removes the file even while other processes use it.
+ * @throws the errors that `lock()` rejects with. A file that cannot be removed is only a warning in the log, as in
+ * oslo.
  */
 export async function removeExternalLockFile(name: string, options: RemoveLockFileOptions = {}): Promise<void> {
   checkLockOptions(name, options);
   const { shared, permits }: LockOptions = options;
   for (const [option, value] of Object.entries({ shared, permits })) {
     if (value !== undefined)
-      throw new InvalidOptionError(option, 'absent: who removes a lock file has it alone', value);
+      throw new InvalidOptionError(option, 'absent: a lock file is removed while holding the lock exclusively', value);
   }
   const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
   const registry = options.semaphores?.registry ?? defaultRegistry;

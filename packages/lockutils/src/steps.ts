@@ -1,12 +1,15 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
 
 /**
- * A procedure written once and run either way: with promises by {@link perform}, or in one go by {@link runSync}. Each
- * call is yielded, as its value or as a promise of it, and comes back as the value; a test can stop between any two.
+ * A procedure that is written once and can run in two ways: with promises by {@link perform}, or synchronously by
+ * {@link runSync}. The procedure yields the result of each call, as a value or as a promise, and receives the value. A
+ * test can stop the procedure between any two steps.
  */
 export type Steps<T> = Generator<unknown, T, unknown>;
 
-/** A step that may be cut short; `giveBack` takes the answer that comes when nobody waits for it any more. */
+/**
+ * A step that may be cut short. `giveBack` releases an answer that arrives after the procedure stopped waiting for it.
+ */
 export class Cuttable {
   readonly value: unknown;
   readonly giveBack: (late: never) => unknown;
@@ -17,7 +20,7 @@ export class Cuttable {
   }
 }
 
-/** For a step that leaves nothing to give back. */
+/** For a step whose late answer needs no release. */
 export const nothing = (): void => {};
 
 /** One step: `const names = yield* step(fs.readdir(path))`. */
@@ -25,10 +28,10 @@ export function* step<T>(value: T | PromiseLike<T>, giveBack?: (late: T) => unkn
   return (yield giveBack === undefined ? value : new Cuttable(value, giveBack)) as T;
 }
 
-/** Cuts a step short, by rejecting, when what it is part of has to end. */
+/** Cuts a step short, by rejecting, when the call that it belongs to has to end. */
 export type Race = (step: Cuttable) => PromiseLike<unknown>;
 
-/** Runs the steps: at once as far as that goes, the rest later. */
+/** Runs the steps: synchronously as far as possible, the rest asynchronously. */
 export function perform<T>(steps: Steps<T>, race?: Race): T | Promise<T> {
   let next = steps.next();
   while (next.done !== true) {
@@ -56,12 +59,15 @@ async function performLater<T>(steps: Steps<T>, first: IteratorResult<unknown, T
   return next.value;
 }
 
-/** The same, always as a promise. */
+/** The same, but always returns a promise. */
 export async function run<T>(steps: Steps<T>): Promise<T> {
   return perform(steps);
 }
 
-/** Runs the steps in one go. Throws `refusal()` where one has to be waited for, and gives back what comes of that one. */
+/**
+ * Runs the steps synchronously. If a step returns a promise, throws `refusal()` and releases the answer that the
+ * promise brings later.
+ */
 export function runSync<T>(steps: Steps<T>, refusal: (pending: unknown) => Error = promisesRefused): T {
   let next = steps.next();
   while (next.done !== true) {
@@ -81,10 +87,10 @@ function valueIn(yielded: unknown): unknown {
 }
 
 function promisesRefused(promise: unknown): Error {
-  return new InvalidOptionError('fs', 'a file system without promises, for locking at once', promise);
+  return new InvalidOptionError('fs', 'a file system without promises, for a synchronous lock', promise);
 }
 
-/** By shape: `instanceof` misses promises of another realm, as test runners have. */
+/** Checks the shape: `instanceof` misses promises of another realm, which test runners create. */
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -5,7 +5,7 @@ import { checkLockOptions, checkScope, type LockOptions } from './options/lock-o
 
 type AsyncMethod = (...args: never[]) => Promise<unknown>;
 
-/** What {@link synchronized} makes of a function: the same, but the value comes as a promise. */
+/** The type of a synchronized function: the type of the original, but the call returns a promise of the value. */
 export type Synchronized<F extends AnyFunction> = F extends AsyncMethod
   ? F
   : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
@@ -22,12 +22,13 @@ export interface Synchronizer {
 }
 
 /**
- * Makes functions hold the lock `name` while they run. Name, length, `this` and types stay; what was synchronous
- * returns a promise. Generators and classes are refused: their bodies would run without the lock.
+ * Makes functions hold the lock `name` while they run. The name, length, `this` and types of the function stay; a
+ * synchronous function becomes one that returns a promise. Generators and classes are refused: their bodies would run
+ * without the lock.
  *
- * A call that does not get the lock rejects: with `AcquireLockFailedError` under `blocking: false`, as oslo raises since
- * its version 7.3 (before, it returned `None` as if the function had run). Logs oslo's texts, with the seconds waited and
- * held; `doLog: false` does not.
+ * If the lock is not acquired, the call rejects: with `blocking: false`, it rejects with `AcquireLockFailedError`. oslo
+ * also raises since its version 7.3; before, it returned `None` as if the function had run. Logs oslo's texts, with the
+ * seconds waited and held, unless `doLog` is `false`.
  *
  * oslo's counterpart: `lockutils.synchronized`.
  * @throws InvalidOptionError, InvalidLockNameError at once, not at the first call.
@@ -62,15 +63,18 @@ function synchronize(name: string, options: LockOptions, fn: AnyFunction, isMeth
 /** Any function. */
 export type AnyFunction = (...args: never[]) => unknown;
 
-/** Throws for what cannot be wrapped: no function, a class, or a generator, whose body runs after the call. */
+/**
+ * Throws for values that cannot be wrapped: anything but a function, a class, and a generator function, whose body runs
+ * after the call.
+ */
 export function checkCallable(fn: unknown): void {
   checkBody(fn);
   if (/^class\b/.test(Function.prototype.toString.call(fn))) {
-    throw new InvalidOptionError('fn', 'a function that is no class; lock its methods instead', fn);
+    throw new InvalidOptionError('fn', 'a function, not a class; lock its methods instead', fn);
   }
 }
 
-/** Gives `wrapper` the name and length of `fn`, for stacks, logs and libraries that look at them. */
+/** Gives `wrapper` the name and length of `fn`, for stack traces, logs and libraries that read them. */
 export function takeIdentity<F extends AnyFunction>(wrapper: AnyFunction, fn: F): F {
   for (const property of ['name', 'length'] as const) {
     Object.defineProperty(wrapper, property, { value: fn[property], configurable: true });
@@ -79,8 +83,8 @@ export function takeIdentity<F extends AnyFunction>(wrapper: AnyFunction, fn: F)
 }
 
 /**
- * A function that can be called to wrap a function, as a standard method decorator, and as one of
- * `experimentalDecorators`; `wrap` does the work.
+ * A function that serves three purposes: it wraps a function, it is a standard method decorator, and it is a method
+ * decorator under `experimentalDecorators`. `wrap` does the work.
  */
 export function inEveryDialect(
   wrap: (fn: AnyFunction, isMethod: boolean) => AnyFunction,
@@ -97,7 +101,7 @@ export function inEveryDialect(
   };
 }
 
-/** One call of a synchronized function, told to the log in oslo's words. */
+/** Logs one call of a synchronized function, in oslo's words. */
 export class CallLog {
   readonly #lock: string;
   readonly #caller: string;
@@ -105,7 +109,7 @@ export class CallLog {
   readonly #start: number;
   #since: number | undefined;
 
-  /** `self` is given for methods; without `clock` nothing is logged. */
+  /** `self` is given for methods. Without `clock` nothing is logged. */
   constructor(lock: string, fn: AnyFunction, self: unknown, clock: Clock | undefined) {
     this.#lock = lock;
     this.#caller = nameOfCall(fn, self);
@@ -114,7 +118,7 @@ export class CallLog {
     this.#debug(`Acquiring lock "${lock}" by "${this.#caller}"`);
   }
 
-  /** The lock is held from now on. */
+  /** Records that the lock was granted. */
   granted(): void {
     this.#since = this.#clock?.now();
     if (this.#since === undefined) return;
@@ -122,7 +126,7 @@ export class CallLog {
     this.#debug(`Lock "${this.#lock}" acquired by "${this.#caller}" :: waited ${waited}`);
   }
 
-  /** The call is over, whether it got the lock or not. */
+  /** Records that the call is over, whether or not it acquired the lock. */
   ended(): void {
     const end = this.#since === undefined ? 'unacquired' : 'released';
     const held = this.#since === undefined ? 'N/A' : seconds((this.#clock?.now() ?? 0) - this.#since);
@@ -136,7 +140,7 @@ export class CallLog {
 
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(3)}s`;
 
-/** How a call is called in the log: `append`, and as a method of `self` `Ledger.append`. */
+/** The name of a call in the log: `append`, or `Ledger.append` for a method of `self`. */
 function nameOfCall(fn: AnyFunction, self: unknown): string {
   const name = fn.name === '' ? '<anonymous>' : fn.name;
   if (self === undefined || self === null) return name;

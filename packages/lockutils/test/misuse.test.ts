@@ -176,7 +176,7 @@ describe('G16 what would silently do nothing is refused', () => {
         () => internalLock('x').acquire(fn),
         () => new ReaderWriterLock().writeLock(fn),
       ]) {
-        const message = expect.stringMatching(/fn must be a function that is no generator/);
+        const message = expect.stringMatching(/fn must be a function, not a generator/);
         await expect(now(call)()).rejects.toMatchObject({ ...refused('fn'), message });
       }
     }

@@ -16,7 +16,7 @@ describe('synchronizedSync', () => {
     const ledger = {
       sum: 1,
       add: synchronizedSync('ledger')(function add(this: { sum: number }, amount: number): number {
-        expect(() => lockSync('ledger', { doLog: false })).toThrow('stop this thread for ever');
+        expect(() => lockSync('ledger', { doLog: false })).toThrow('stop this thread forever');
         return this.sum + amount;
       }),
     };
@@ -53,7 +53,7 @@ describe('synchronizedSync', () => {
   test('asynchronous functions are refused by the types and where they are written', () => {
     // @ts-expect-error it would run without the lock
     expect(() => synchronizedSync('x')(async () => {})).toThrow('fn must be a synchronous function');
-    expect(() => synchronizedSync('x')(function* () {})).toThrow('no generator');
+    expect(() => synchronizedSync('x')(function* () {})).toThrow('not a generator');
     expect(() => synchronizedSync('x', { signal: AbortSignal.abort() } as object)).toThrow('signal must be absent');
   });
 });

@@ -95,9 +95,9 @@ describe('synchronized as a wrapper', () => {
 
   test('what cannot run under a lock is refused where it is written', () => {
     const wrap = synchronized('x') as (fn: unknown, context?: unknown) => unknown;
-    expect(() => wrap(function* () {})).toThrow('no generator');
-    expect(() => wrap(async function* () {})).toThrow('no generator');
-    expect(() => wrap(class {})).toThrow('no class');
+    expect(() => wrap(function* () {})).toThrow('not a generator');
+    expect(() => wrap(async function* () {})).toThrow('not a generator');
+    expect(() => wrap(class {})).toThrow('not a class');
     expect(() => wrap('f')).toThrow('fn must be a function');
     expect(() => wrap(() => {}, { kind: 'getter' })).toThrow('decorated must be a method');
     expect(() => wrap({}, 'property')).toThrow('decorated must be a method');

@@ -53,5 +53,7 @@ it.each(calls)('%s: the option %s is unknown, and %s is suggested', async (_what
 
 it('an option of lock() that no single call of a lock object can choose is named as that', async () => {
   const call = async () => internalLock('x').acquire(untyped({ external: true }));
-  await expect(call()).rejects.toThrow('without external, which no single call of this lock can choose');
+  await expect(call()).rejects.toThrow(
+    'without external, which is fixed for this lock and cannot differ between calls',
+  );
 });

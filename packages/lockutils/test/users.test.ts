@@ -342,11 +342,11 @@ describeUsers(`a user whom the lock path does not admit${because}`, () => {
     const refused = (command: string, ...more: string[]): string =>
       said('ann', '022', driver, program, command, ...more);
     expect(refused('run', 'job', '--', 'true')).toBe(
-      `lockutils: The lock path ${lockPath} cannot be written to by this user; give it to the users whose processes take part\n`,
+      `lockutils: The lock path ${lockPath} is not writable for this user; allow the users whose processes take part to write there\n`,
     );
     for (const command of ['ls', 'clean']) {
       expect(refused(command)).toBe(
-        `lockutils: The lock path ${lockPath} cannot be read by this user; give it to the users whose processes take part\n`,
+        `lockutils: The lock path ${lockPath} is not readable for this user; allow the users whose processes take part to read it\n`,
       );
     }
   });

@@ -7,11 +7,14 @@ import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directo
 export interface CleanLocksOptions {
   /** The directory to clean; the configured lock path by default. */
   readonly lockPath?: string;
-  /** Only locks that nobody has taken (or, with the lockfile driver, waited for) for so long, ms; 0 by default: all. */
+  /**
+   * Only locks that no caller has acquired (or, with the lockfile driver, waited for) for this long, in ms; 0 by
+   * default: all.
+   */
   readonly olderThan?: number;
   /** `true` also removes locks whose last holder died, so that the next holder gets no `previousOwnerDied` (G19). */
   readonly abandoned?: boolean;
-  /** `true` removes nothing and tells what would be. */
+  /** `true` removes nothing and reports what would be removed. */
   readonly dryRun?: boolean;
 }
 
@@ -23,16 +26,17 @@ const optionNames: ReadonlySet<string> = new Set<keyof CleanLocksOptions>([
 ]);
 
 /**
- * Removes the files of locks that nobody holds or waits for, while others go on locking. Waits for nobody.
+ * Removes the files of locks without holders and waiters, while other processes go on locking. Never waits for a lock.
  *
- * Locks of the lockfile driver have files only while they are held or waited for. Of these it removes what the dead of this
- * machine have left: their places in line, readers, and what they were making.
+ * With the lockfile driver, a lock has files only while it is held or waited for. For these locks it removes the files
+ * of processes of this machine that have died: their places in the queue, their reader files, and files that they had
+ * not finished.
  *
- * Promises: no two holders because of it (G15); what is not certainly a lock file stays, and so do links and folders; in
- * a directory this library has never locked in, empty files stay too. Does not promise that to Python's oslo, which may
- * go on waiting for a file that was removed; use `olderThan` there. A `blocking: false` that meets the removal of its
- * name, some 50 us, fails; with the lockfile driver so does one that meets the removal of what it was to be told, see
- * `abandoned`.
+ * Promises: it never leads to two holders (G15). Any file that is not certainly a lock file stays, and so do links and
+ * folders. In a directory that this library has never locked in, empty files stay too. Does not promise this to
+ * Python's oslo, which may go on waiting for a file that was removed; use `olderThan` there. A `blocking: false` call
+ * fails if it meets the removal of its lock, which takes some 50 us. With the lockfile driver it also fails if it meets
+ * the removal of the death report it would have received; see `abandoned`.
  *
  * @throws LockPathRequiredError, LockPathError, LockDriverMismatchError, NetworkFileSystemError.
  * @example

@@ -6,22 +6,25 @@ import { directoryOf } from './lock-directory.js';
 
 /** Options of {@link closeLockPath}. */
 export interface CloseLockPathOptions {
-  /** The lock path, or a folder above it, such as where its file system is mounted; the configured lock path by default. */
+  /**
+   * The lock path, or a folder above it, such as the mount point of its file system; the configured lock path by
+   * default.
+   */
   readonly lockPath?: string;
 }
 
 const optionNames: ReadonlySet<string> = new Set<keyof CloseLockPathOptions>(['lockPath']);
 
 /**
- * Lets go of a lock path at once, so that its file system can be unmounted: closes the lock files that the kernel driver
- * keeps open for a moment after their release, and forgets what was found about the directory.
+ * Closes a lock path at once, so that its file system can be unmounted. The kernel driver keeps lock files open for a
+ * moment after their release; this closes them. It also forgets what the library learned about the directory.
  *
- * Promises: nothing of the calling thread is open in the lock path afterwards, as far as none of its locks is held or
- * waited for; those stay as they are, and keep their files open. Does not promise that for other worker threads of the
- * process, which do so by themselves within half a second after their last release. The next lock there opens it again.
- * oslo.concurrency has no counterpart, as it keeps nothing open.
+ * Promises: afterwards the calling thread has nothing open in the lock path, except for its locks that are held or
+ * waited for; those keep their files open. Does not promise this for other worker threads of the process: each of them
+ * closes its files within half a second after its last release. The next lock there opens the lock path again.
+ * oslo.concurrency has no counterpart, because it keeps nothing open.
  *
- * @throws InvalidOptionError, LockPathRequiredError when there is none.
+ * @throws InvalidOptionError; LockPathRequiredError if there is no lock path.
  * @example
  * closeLockPath({ lockPath: '/mnt/disk/locks' });
  */

@@ -12,14 +12,16 @@ export interface ListLocksOptions {
 const optionNames: ReadonlySet<string> = new Set<keyof ListLocksOptions>(['lockPath']);
 
 /**
- * Lists the locks of a lock path, sorted by name. Reads only: no lock is tried, so nobody's attempt fails because of it.
+ * Lists the locks of a lock path, sorted by name. Only reads: it tries no lock, so it never makes another caller's
+ * attempt fail.
  *
- * Who holds is the kernel's word (`/proc/locks`), whatever the record in the lock file claims; of the lockfile driver's,
- * all that are not certainly dead. A free lock of that driver is listed only while somebody waits for it, or died. Where
- * the table cannot be had the state is `unknown`; so it is inside a container for files that only Python used. The answer
- * is about moments ago, and about this machine.
+ * For the kernel driver, the kernel's lock table (`/proc/locks`) decides which process holds a lock, whatever the
+ * record in the lock file claims. For the lockfile driver, every recorded holder counts that is not certainly dead; a
+ * free lock is listed only while a caller waits for it, or if its holder died. The state is `unknown` if the table is
+ * not available, and inside a container for files that only Python used. The result describes a moment that has just
+ * passed, and this machine only.
  *
- * @throws LockPathRequiredError, LockPathError, or the system's error when the directory cannot be read.
+ * @throws LockPathRequiredError, LockPathError, or the system's error if the directory cannot be read.
  * @example
  * for (const { name, state, holders } of await listLocks()) console.log(name, state, holders[0]?.pid);
  */

@@ -10,7 +10,7 @@ import { halfMadeHiddenFolder } from '../lock-path/half-made.js';
 import { hiddenFolder } from '../lock-path/hidden-folder.js';
 import { lockPathProblem } from '../lock-path/lock-path.js';
 
-/** The lock path that is meant, absolute. @throws InvalidOptionError @throws LockPathRequiredError */
+/** The absolute lock path that the options mean. @throws InvalidOptionError @throws LockPathRequiredError */
 export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {
   if (lockPath !== undefined && (typeof lockPath !== 'string' || lockPath === '' || lockPath.includes('\0'))) {
     throw new InvalidOptionError('lockPath', 'a path that is not empty and has no NUL', lockPath);
@@ -32,7 +32,7 @@ export function readLockPath(directory: string): string[] {
   }
 }
 
-/** Turns a refusal of the system at something inside a lock path into ours; any other error stays as it is. */
+/** Turns the system's permission error at a file inside a lock path into ours; any other error stays as it is. */
 export function explainedAt(directory: string, error: unknown): unknown {
   if (!isRefusal(error)) return error;
   return accessDenied(directory, error.path ?? directory, error);
@@ -42,7 +42,10 @@ function isRefusal(error: unknown): error is NodeJS.ErrnoException {
   return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** The driver whose files lie in a lock path; `kernel` where it is not marked, as in Python's. @throws LockDriverMismatchError */
+/**
+ * The driver whose files lie in a lock path; `kernel` if the lock path is not marked, as Python leaves it. @throws
+ * LockDriverMismatchError
+ */
 export function driverOf(directory: string): DriverName {
   const marked = markedDriver(directory) ?? 'kernel';
   if (marked === 'kernel' || marked === 'lockfile') return marked;

@@ -2,15 +2,18 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import { exitStatus } from './exit-status.js';
 import { printable } from './terminal/describe-holder.js';
 
-/** Says on standard error what went wrong, in one line without a stack. */
+/** Reports a problem on standard error, in one line without a stack trace. */
 export function complain(problem: string): void {
   process.stderr.write(`lockutils: ${printable(problem)}\n`);
 }
 
-/** The arguments do not go together, or ask for what is not here. Its message is for the user of the command. */
+/**
+ * The arguments contradict each other, or ask for something that is not available here. The message is for the user of
+ * the command.
+ */
 export class UsageError extends Error {}
 
-/** Complains of an error that ended a command, and tells with what status to exit. */
+/** Reports the error that ended a command, and returns the exit status. */
 export function statusOfFailure(error: unknown): number {
   complain(messageOf(error));
   const misuse = ['ERR_INVALID_OPTION', 'ERR_INVALID_LOCK_NAME'].some((code) => isConcurrencyError(error, code));
@@ -18,9 +21,9 @@ export function statusOfFailure(error: unknown): number {
 }
 
 function messageOf(error: unknown): string {
-  // The library's own advice is for people who write code.
+  // The library's own advice is for programmers.
   if (isConcurrencyError(error, 'ERR_LOCK_PATH_REQUIRED')) {
-    return 'no lock path: give --lock-path DIR, set OSLO_LOCK_PATH, or give a --config-file that sets it';
+    return 'no lock path: use --lock-path DIR, set OSLO_LOCK_PATH, or use a --config-file that sets it';
   }
   return error instanceof Error ? error.message : String(error);
 }

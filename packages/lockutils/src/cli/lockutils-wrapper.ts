@@ -10,11 +10,11 @@ import { ignoreClosedOutput, print } from './terminal/output.js';
 
 const help = `Usage: lockutils-wrapper COMMAND [ARGUMENT...]
 
-Runs COMMAND with OSLO_LOCK_PATH set to a new temporary directory, and removes that when COMMAND has ended, also when
-SIGTERM, SIGINT or SIGHUP ended it; they are passed on to it. For test suites whose code takes external locks.
+Runs COMMAND with OSLO_LOCK_PATH set to a new temporary directory, and removes the directory when COMMAND has ended. A
+SIGTERM, SIGINT or SIGHUP is passed on to COMMAND. For test suites whose code uses external locks.
 
-Exit status: that of COMMAND, 128+n when signal n ended it, 126 or 127 when it cannot be executed or was not found, 64
-for wrong usage, 71 when there is no room for the directory.
+Exit status: that of COMMAND, 128+n if signal n ended it, 126 or 127 if it cannot be executed or was not found, 64
+for wrong usage, 71 if the directory cannot be created.
 
 Examples:
   lockutils-wrapper npm test
@@ -25,7 +25,7 @@ Options (before COMMAND):
   -V, --version  print the version
 `;
 
-/** The program `lockutils-wrapper`; tells its exit status. oslo's counterpart: `lockutils-wrapper`. */
+/** The program `lockutils-wrapper`; resolves to its exit status. oslo's counterpart: `lockutils-wrapper`. */
 export async function lockutilsWrapper(given: readonly string[]): Promise<number> {
   const [first] = given;
   ignoreClosedOutput();
@@ -48,7 +48,7 @@ async function say(text: string): Promise<number> {
   }
 }
 
-// The handlers come first: from the moment the directory is there, nothing but SIGKILL ends us without removing it.
+// The handlers are installed first: once the directory exists, only SIGKILL can end us without removing it.
 async function runWithLockPath(file: string, args: readonly string[]): Promise<number> {
   const relay = new SignalRelay();
   let directory: string | undefined;

@@ -12,9 +12,9 @@ Examples:
   lockutils ls
   lockutils clean --older-than 7d --dry-run
 
-"lockutils COMMAND --help" tells more.`;
+See "lockutils COMMAND --help" for details.`;
 
-/** The program `lockutils`: runs the command that the arguments ask for, and tells its exit status. */
+/** The program `lockutils`: runs the command that the arguments name, and resolves to its exit status. */
 export async function lockutils(args: readonly string[]): Promise<number> {
   let status = 0;
   const exit = (value: number): void => {
@@ -27,8 +27,7 @@ export async function lockutils(args: readonly string[]): Promise<number> {
     .helpCommand(false)
     .enablePositionalOptions();
   for (const command of [runCommand(exit), lsCommand(exit), cleanCommand(exit)]) program.addCommand(command);
-  for (const command of [program, ...program.commands])
-    command.exitOverride().showHelpAfterError('(--help tells more)');
+  for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(see --help)');
   ignoreClosedOutput();
   try {
     if (args.length === 0) {

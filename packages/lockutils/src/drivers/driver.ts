@@ -16,7 +16,7 @@ export interface LockRequest {
    * two kinds may hold together, and who asks for the lock alone excludes both.
    */
   readonly permits: number | undefined;
-  /** What the user wants others to read about this holder. */
+  /** Text about this holder that others may read. */
   readonly label: string | undefined;
 }
 

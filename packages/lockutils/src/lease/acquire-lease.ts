@@ -11,7 +11,7 @@ import { leaseMargin } from './lease-term.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
-/** Waits until `name` is granted, as long as `settings` allow. `clock` is for tests. */
+/** Waits until the driver grants `name`, for as long as `settings` allow. `clock` is for tests. */
 export async function acquireLease(
   name: string,
   settings: LeaseSettings,
@@ -94,8 +94,8 @@ function obtain(
 }
 
 /**
- * One attempt, which is abandoned when its answer would be of no use any more: a grant counts from before it was asked
- * for, so after the ttl there is nothing left of it. It is abandoned as on an abort, and the driver gives back what it gets.
+ * One attempt. It is abandoned when its answer would be useless: a grant counts from before its request, so after the
+ * ttl nothing of it is left. Abandoning works as on an abort, and the driver releases a late grant.
  */
 async function attempt(
   driver: LeaseDriver,
@@ -139,7 +139,7 @@ function longestAnswer({ ttl }: LeaseRequest): number {
   return ttl + 1500;
 }
 
-/** For messages only, but a driver that does not answer this will not answer the next attempt either. */
+/** For messages only. A driver that does not answer this request will not answer the next attempt either. */
 async function holdersOf(driver: LeaseDriver, request: LeaseRequest, clock: LeaseClock): Promise<readonly Holder[]> {
   if (driver.holders === undefined) return [];
   const limit = longestAnswer(request);
@@ -160,7 +160,7 @@ async function hintOrInterval(
   let stopTimer = nothing;
   let stopHints: (() => void) | undefined;
   const woken = new Promise<void>((resolve) => {
-    // Up to a quarter sooner, so that those who began together do not go on asking together.
+    // Up to a quarter earlier, so that callers that began together do not keep asking at the same moments.
     stopTimer = clock.schedule((driver.pollEvery ?? 250) * (1 - Math.random() / 4), resolve);
     stopHints = driver.onRelease?.(request, resolve);
   });
@@ -174,6 +174,6 @@ async function hintOrInterval(
 
 function giveBack(name: string, grant: LeaseGrant): void {
   grant.release().catch((error: unknown) => {
-    getLogger().warn(`Giving back the lease ${name} failed, it will expire: ${String(error)}`);
+    getLogger().warn(`Releasing the lease ${name} failed; it will expire: ${String(error)}`);
   });
 }

@@ -3,10 +3,10 @@ import { describeHolders } from '../errors.js';
 import type { Holder } from '../owner/holder.js';
 
 /**
- * Why a lease ended under its holder. `unreachable`: no renewal came through in time · `blocked`: the event loop was
- * blocked, so none was sent · `slept`: the machine slept or its wall clock was set forward · `gone`: the driver says
- * it does not exist any more · `closed`: its driver was closed in this process · `released`: only where a released
- * handle is asked whether it holds.
+ * Why a lease ended while it was held. `unreachable`: no renewal succeeded in time · `blocked`: the event loop was
+ * blocked, so no renewal was sent · `slept`: the machine slept or its wall clock was set forward · `gone`: the driver
+ * reports that the lease does not exist any more · `closed`: this process closed the driver · `released`: only when a
+ * released handle is asked whether it holds the lease.
  */
 export type LeaseLossReason = 'unreachable' | 'blocked' | 'slept' | 'gone' | 'closed' | 'released';
 
@@ -14,13 +14,15 @@ const lossAdvice: Record<LeaseLossReason, string> = {
   unreachable: 'it could not be renewed in time; look at the cause and at the network to the server',
   blocked: 'the event loop was blocked for longer than the lease lasts; split the work or raise ttl',
   slept: 'the machine slept, or its clock was set forward, for longer than the lease lasts',
-  gone: 'the server does not have it any more: it expired there, or somebody deleted it',
-  closed:
-    'this process closed the driver of the lease, and that gives its leases back; close it after the last of them',
+  gone: 'it does not exist on the server any more: it expired there, or somebody deleted it',
+  closed: 'this process closed the driver of the lease, which releases its leases; close it after the last of them',
   released: 'this holder has released it',
 };
 
-/** The lease ended before its holder released it. Somebody else may have it; what the token protects is still safe. */
+/**
+ * The lease ended before its holder released it. Another caller may hold it now; everything that checks the fencing
+ * token is still safe.
+ */
 export class LeaseLostError extends ConcurrencyError {
   readonly code = 'ERR_LEASE_LOST';
   readonly leaseName: string;
@@ -41,7 +43,7 @@ export class LeaseTimeoutError extends ConcurrencyError {
   readonly leaseName: string;
   /** Milliseconds. */
   readonly timeout: number;
-  /** The holders when they were last heard of; empty when that is not known. */
+  /** The holders when the driver last reported them; empty if unknown. */
   readonly holders: readonly Holder[];
 
   constructor(leaseName: string, timeout: number, holders: readonly Holder[]) {
@@ -52,7 +54,7 @@ export class LeaseTimeoutError extends ConcurrencyError {
   }
 }
 
-/** The lease is not free and `blocking: false` asked not to wait. */
+/** The lease is not free and the caller did not want to wait (`blocking: false`). */
 export class LeaseNotAcquiredError extends ConcurrencyError {
   readonly code = 'ERR_LEASE_NOT_ACQUIRED';
   readonly leaseName: string;
@@ -66,24 +68,24 @@ export class LeaseNotAcquiredError extends ConcurrencyError {
 /**
  * The driver has not answered for longer than the lease lasts: its server or its mount is stuck.
  *
- * `acquire`: nothing is held; what the driver may still grant is given back. `release`: the lease may still be there, and
- * nobody renews it any more, so it ends by its ttl.
+ * `acquire`: nothing is held; a late grant is released. `release`: the lease may still exist. Nobody renews it any
+ * more, so it ends by its ttl.
  */
 export class LeaseUnansweredError extends ConcurrencyError {
   readonly code = 'ERR_LEASE_UNANSWERED';
   readonly leaseName: string;
-  /** What the driver was asked for. */
+  /** The operation that the driver was asked for. */
   readonly operation: 'acquire' | 'release';
   /** How long the call waited, in milliseconds. */
   readonly waited: number;
-  /** Of the lease that may be left behind. */
+  /** The token of the lease that may be left behind. */
   readonly fencingToken: bigint | undefined;
 
   constructor(leaseName: string, operation: 'acquire' | 'release', waited: number, fencingToken?: bigint) {
     const left =
       operation === 'acquire'
-        ? 'nothing is held, and what the driver may still grant is given back'
-        : `left behind is the lease itself (token ${fencingToken}), which is not renewed any more and ends by its ttl`;
+        ? 'nothing is held, and a grant that still arrives is released'
+        : `the lease itself (token ${fencingToken}) may be left behind; it is not renewed any more and ends by its ttl`;
     super(
       `The lease driver has not answered for ${Math.round(waited)} ms when it was asked to ${operation} the lease ` +
         `${leaseName}: ${left}; look at the server or the mount behind the driver`,
@@ -95,7 +97,7 @@ export class LeaseUnansweredError extends ConcurrencyError {
   }
 }
 
-/** The answer to the request took so long that of `ttl` nothing was left. The lease was given back. */
+/** The answer took so long that nothing of `ttl` was left. The lease was released. */
 export class LeaseTtlTooShortError extends ConcurrencyError {
   readonly code = 'ERR_LEASE_TTL_TOO_SHORT';
   readonly leaseName: string;
@@ -105,7 +107,7 @@ export class LeaseTtlTooShortError extends ConcurrencyError {
   constructor(leaseName: string, ttl: number) {
     super(
       `The lease ${leaseName} was granted too late to be of use: its ttl of ${ttl} ms, less the margin, was over ` +
-        'when the answer came; raise ttl, or look at the way to the server',
+        'when the answer came; raise ttl, or look at the network to the server',
     );
     this.leaseName = leaseName;
     this.ttl = ttl;

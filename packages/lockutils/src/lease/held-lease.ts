@@ -9,7 +9,7 @@ import { readingThrough } from './reading-signal.js';
 
 declare const leaseBrand: unique symbol;
 
-/** What {@link HeldLease} needs to know besides the grant. For `lease`. */
+/** What {@link HeldLease} needs in addition to the grant. For `lease`. */
 export interface HeldLeaseOptions {
   readonly name: string;
   /** Milliseconds. */
@@ -20,27 +20,31 @@ export interface HeldLeaseOptions {
   readonly clock: LeaseClock;
   /** Called once, when the lease is lost. */
   readonly onLost?: (error: LeaseLostError) => void;
-  /** Called once, when the lease was given back. */
+  /** Called once, when the lease was released. */
   readonly onReleased?: () => void;
 }
 
 /**
- * A lease that is held, until `release`, or until it is lost: then `signal` aborts with a {@link LeaseLostError}.
+ * A lease that is held until `release`, or until it is lost: then `signal` aborts with a {@link LeaseLostError}.
  *
- * The signal aborts a margin *before* anybody else can be granted the lease. `signal.aborted` and `assertHeld()` ask
- * the clock at the moment they are read, so they are right even when the event loop was blocked or the machine slept.
- * Not a lock: no function that wants a lock takes it, because code that goes on after the abort can meet a successor.
- * Renews itself, which keeps the process alive until it is released. Get one from `lease`.
+ * The signal aborts a margin *before* another caller can be granted the lease. `signal.aborted` and `assertHeld()` read
+ * the clock when they are called, so they are right even if the event loop was blocked or the machine slept. A lease is
+ * not a lock: code that goes on after the abort can overlap with a successor. Therefore no function that expects a lock
+ * accepts a lease. The lease renews itself, which keeps the process alive until the lease is released. `lease` creates
+ * it.
  */
 export class HeldLease implements AsyncDisposable {
-  /** Makes leases and locks different types, whatever their members. */
+  /** Makes leases and locks different types, whatever members they have. */
   declare readonly [leaseBrand]: 'lease';
   readonly name: string;
-  /** Greater than that of every earlier holder of the name. Let whatever you write to refuse a smaller one. */
+  /**
+   * Greater than the token of every earlier holder of the name. The resource that you write to should refuse a smaller
+   * one.
+   */
   readonly fencingToken: bigint;
   /** How long the call waited, in milliseconds. */
   readonly waitedMs: number;
-  /** What the driver gave; for functions that come with a driver. Releasing it here would go unnoticed. */
+  /** The driver's grant, for functions that come with a driver. A release through the grant would go unnoticed here. */
   readonly grant: LeaseGrant;
 
   readonly #options: HeldLeaseOptions;
@@ -54,15 +58,17 @@ export class HeldLease implements AsyncDisposable {
 
   /**
    * Why no code under a lease can meet a successor, as long as it obeys `signal`:
-   * - The driver promises that nobody else is granted before `validUntil`; the deadline of the term is a margin before
-   *   that.
-   * - Only an answered renewal moves the deadline. An answer that comes after it moves nothing: the signal has aborted,
-   *   and that is final.
-   * - The signal aborts by a timer at the deadline. If the loop is blocked, no code of ours or the user's runs either;
-   *   when it comes free, the user's code may run before the timer. So everything a user can read here
-   *   (`signal.aborted`, `throwIfAborted`, `assertHeld`) compares the clock with the deadline first.
-   * - A sleep moves the clock but no timer; the reading covers it, and a tick every so often tells the listeners.
-   * What is left: code that read "held" and is stopped before it acts. No clock can help there; the token can.
+   * - The driver promises that no other caller is granted the lease before `validUntil`. The deadline of the term is a
+   *   margin before that.
+   * - Only an answered renewal moves the deadline. An answer that arrives after the deadline moves nothing: the signal
+   *   has aborted, and that is final.
+   * - A timer aborts the signal at the deadline. While the loop is blocked, neither our code nor the user's code runs.
+   *   When the loop continues, the user's code may run before the timer. Therefore everything a user can read here
+   *   (`signal.aborted`, `throwIfAborted`, `assertHeld`) first compares the clock with the deadline.
+   * - A sleep moves the clock but no timer. Each reading takes the sleep into account, and a periodic tick notifies the
+   *   listeners.
+   *
+   * One case remains: code that read "held" and is stopped before it acts. No clock can help there; the token can.
    */
   constructor(grant: LeaseGrant, options: HeldLeaseOptions) {
     this.grant = grant;
@@ -90,12 +96,12 @@ export class HeldLease implements AsyncDisposable {
     return this.#released !== undefined;
   }
 
-  /** Milliseconds that are left before `signal` aborts, if no renewal comes through; 0 when lost or released. */
+  /** Milliseconds until `signal` aborts if no renewal succeeds; 0 if the lease is lost or released. */
   get remaining(): number {
     return this.#check() && this.#released === undefined ? this.#term.left : 0;
   }
 
-  /** The same as a wall clock time in milliseconds since 1970; for people, since a wall clock can be set. */
+  /** The same as wall clock time in milliseconds since 1970; for people, because a wall clock can be set. */
   get expiresAt(): number {
     return realTime.date() + this.remaining;
   }
@@ -105,19 +111,19 @@ export class HeldLease implements AsyncDisposable {
     if (this.#released !== undefined || !this.#check()) throw this.#lost ?? this.#lossError('released');
   }
 
-  /** Renews now. Rejects with the driver's error when that fails: the lease is still held then, until it is lost. */
+  /** Renews now. If that fails, rejects with the driver's error; the lease is still held then, until it is lost. */
   async renew(): Promise<void> {
     this.assertHeld();
-    // A driver that never answers does not hold up who waits for it.
+    // If the driver never answers, the caller still stops waiting when the lease is lost.
     await unlessAborted(this.#renew(), this.#abort.signal, nothing);
     this.assertHeld();
   }
 
   /**
-   * Gives the lease back; calling it again answers the same. Settles within ttl + 2 s, whatever the driver does.
+   * Releases the lease. Another call returns the same promise. Settles within ttl + 2 s, whatever the driver does.
    *
-   * @throws LeaseLostError when it was lost before; a successor is not touched. The driver's error when the server
-   * cannot be told, LeaseUnansweredError when the driver does not answer: the lease then ends by its ttl.
+   * @throws LeaseLostError if the lease was lost before; a successor is not affected. The driver's error if the server
+   * cannot be reached, LeaseUnansweredError if the driver does not answer: the lease then ends by its ttl.
    */
   release(): Promise<void> {
     this.#released ??= this.#release();
@@ -133,12 +139,12 @@ export class HeldLease implements AsyncDisposable {
     this.#stop();
     const { name, fencingToken: token, grant } = this;
     const { ttl, clock } = this.#options;
-    // Of a lease that was lost nothing has to be told to the server; what may be left of it is worth a second.
+    // A lost lease need not be reported to the server. Removing what may be left of it is worth one second.
     const limit = this.#lost === undefined ? ttl + 1500 : 1000;
     const unanswered = new LeaseUnansweredError(name, 'release', limit, token);
     const wasThere = await answeredWithin(grant.release(), limit, clock, () => unanswered).catch((error: unknown) => {
       if (this.#lost === undefined) throw error;
-      // That it was lost says more than that the server could not be told.
+      // The loss is more important than the failure to reach the server.
       if (error === unanswered) getLogger().warn(unanswered.message);
       throw this.#lost;
     });
@@ -147,10 +153,10 @@ export class HeldLease implements AsyncDisposable {
     this.#options.onReleased?.();
   }
 
-  /** Whether the lease is held by the clock; if it is no longer, the signal has aborted when this returns. */
+  /** Whether the lease is held by the clock. If it is not, the signal has aborted when this returns. */
   #check(): boolean {
     if (this.#lost !== undefined) return false;
-    // Once released, time has no meaning for it; whether it was lost before that was asked then.
+    // After the release, the time no longer matters. The release itself checked whether the lease was lost before.
     if (this.#released !== undefined) return true;
     const end = this.#term.end();
     if (end === undefined) return true;
@@ -201,7 +207,7 @@ export class HeldLease implements AsyncDisposable {
       this.#renew().then(
         () => this.#armRenewalAfter(this.#term.untilRenewal()),
         (error: unknown) => {
-          getLogger().warn(`Renewing the lease ${this.name} failed, trying again: ${String(error)}`);
+          getLogger().warn(`Renewing the lease ${this.name} failed; trying again: ${String(error)}`);
           this.#armRenewalAfter(Math.min(this.#options.renewEvery, this.#options.ttl / 20));
         },
       );
@@ -212,7 +218,7 @@ export class HeldLease implements AsyncDisposable {
     if (this.#lost === undefined && this.#released === undefined) this.#armRenewal(delay);
   }
 
-  /** One renewal; who comes while one is under way shares it. */
+  /** One renewal. A caller that arrives while a renewal is under way shares it. */
   #renew(): Promise<void> {
     this.#renewal ??= this.#attemptRenewal().finally(() => {
       this.#renewal = undefined;

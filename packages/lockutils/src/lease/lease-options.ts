@@ -4,10 +4,10 @@ import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
 import { leaseMargin } from './lease-term.js';
 
-/** What `onWait` is given. */
+/** The argument of `onWait`. */
 export interface LeaseWaitInfo {
   readonly name: string;
-  /** Who holds the lease, as far as it can be known; may cost a request to the server. */
+  /** The holders of the lease, as far as they are known. The call may cost a request to the server. */
   holders(): Promise<readonly Holder[]>;
 }
 
@@ -16,21 +16,22 @@ export interface LeaseOptions {
   /** The mechanism, such as `etcdLeaseDriver(...)` of `@oslo-concurrency/lockutils-etcd`. */
   readonly driver: LeaseDriver;
   /**
-   * How long the lease lasts without renewal; at least 200. It is the time after which others get in when this process
-   * dies or is cut off, and how long it may be cut off or blocked without losing the lease. 15,000 suits most uses.
+   * How long the lease lasts without renewal; at least 200. If this process dies or is cut off, other callers are
+   * granted the lease after this time. For about as long the process may be cut off or blocked without losing the
+   * lease. 15,000 suits most uses.
    */
   readonly ttl: number;
   /** The time between two renewals; a third of `ttl` by default. */
   readonly renewEvery?: number | undefined;
-  /** Gives up with a `LeaseTimeoutError` after so long; `Infinity` by default, 0 makes one attempt. */
+  /** Rejects with a `LeaseTimeoutError` after this time; `Infinity` by default, 0 makes one attempt. */
   readonly timeout?: number | undefined;
-  /** Gives up when it aborts, with its reason. Does not concern a lease that was granted. */
+  /** Aborts the wait; the call rejects with the signal's reason. Does not affect a lease that was granted. */
   readonly signal?: AbortSignal | undefined;
-  /** `false` makes one attempt and fails with a `LeaseNotAcquiredError` when the lease is not free. */
+  /** `false` makes one attempt and rejects with a `LeaseNotAcquiredError` if the lease is not free. */
   readonly blocking?: boolean | undefined;
-  /** Called once, when it has to wait. */
+  /** Called once if the call has to wait. */
   readonly onWait?: ((info: LeaseWaitInfo) => void) | undefined;
-  /** What others can read about this holder. */
+  /** Text about this holder that others can read. */
   readonly label?: string | undefined;
 }
 
@@ -57,14 +58,14 @@ const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
   ttl: [`a number of milliseconds from 200 to ${longestTtl}`, (value) => isBetween(value, 200, longestTtl)],
   renewEvery: ['a number of milliseconds, 1 or more', (value) => isBetween(value, 1, longestTtl)],
   timeout: ['a number of milliseconds from 0 to Infinity', (value) => isBetween(value, 0, Number.POSITIVE_INFINITY)],
-  // By shape: test environments bring AbortSignals of another realm.
+  // Checks the shape: test environments bring AbortSignals of another realm.
   signal: ['an AbortSignal', (value) => isFunction((value as AbortSignal | null)?.addEventListener)],
   blocking: ['a boolean', (value) => typeof value === 'boolean'],
   onWait: ['a function', isFunction],
   label: ['a string', (value) => typeof value === 'string'],
 };
 
-/** @throws InvalidOptionError for the first thing that is wrong. */
+/** @throws InvalidOptionError for the first option that is wrong. */
 export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettings {
   if (typeof name !== 'string' || name === '' || name.includes('\0') || !isWellFormed(name)) {
     throw new InvalidOptionError('name', 'a well-formed string that is not empty and has no NUL', name);

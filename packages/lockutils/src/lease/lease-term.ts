@@ -8,7 +8,7 @@ export interface TermEnd {
 }
 
 /**
- * How long a lease lasts, by the clock: until a margin before the end that the driver promised, moved on by renewals.
+ * How long a lease lasts by the clock: until a margin before the end that the driver promised. Renewals extend it.
  *
  * Only an answered renewal moves `deadline`, to a value counted from before its request was sent.
  */
@@ -17,15 +17,15 @@ export class LeaseTerm {
   readonly #ttl: number;
   readonly #renewEvery: number;
   #deadline: number;
-  /** When the renewal under way, or the last one, was begun; and how much sleep the clock had counted then. */
+  /** When the current or last renewal began, and how much sleep the clock had counted by then. */
   #renewalBegun: number;
   #skippedBefore: number;
-  /** No renewal begins before that moment. */
+  /** No renewal begins before this moment. */
   #soonest = Number.NEGATIVE_INFINITY;
   #renewing = false;
   #renewalFailure: unknown;
 
-  /** Times are milliseconds; `validUntil` by the clock. */
+  /** Times are milliseconds; `validUntil` is a time of the clock. */
   constructor(clock: LeaseClock, ttl: number, renewEvery: number, validUntil: number) {
     this.#clock = clock;
     this.#ttl = ttl;
@@ -35,22 +35,22 @@ export class LeaseTerm {
     this.#deadline = this.#deadlineOf(validUntil);
   }
 
-  /** The moment of the clock from which on nothing may be done under the lease. */
+  /** From this moment of the clock on, nothing may be done under the lease. */
   get deadline(): number {
     return this.#deadline;
   }
 
-  /** Milliseconds until then, less than 0 when it has passed. */
+  /** Milliseconds until the deadline, less than 0 after it. */
   get left(): number {
     return this.#deadline - this.#clock.now();
   }
 
   /**
    * Milliseconds until a renewal is due: `renewEvery` after the term began, which is when its request was sent and not
-   * when the answer came. A term whose answer took long has less left, and is renewed the sooner.
+   * when the answer arrived. If the answer took long, less of the term is left, and the renewal is due sooner.
    *
-   * The driver may give more than was asked for, and that is renewed as if it had not. It may answer at once with less
-   * than was asked for, and is then asked again after a twentieth of the ttl and not in a tight loop.
+   * If the driver grants more than requested, the lease is renewed as if it had not. If the driver answers at once and
+   * grants less than requested, the next renewal follows after a twentieth of the ttl, not in a tight loop.
    */
   untilRenewal(): number {
     const whole = this.#ttl - leaseMargin(this.#ttl);
@@ -58,7 +58,7 @@ export class LeaseTerm {
     return Math.max(0, this.#soonest - this.#clock.now(), Math.min(this.#renewEvery, due));
   }
 
-  /** The last renewal's error, when it failed. */
+  /** The last renewal's error, if it failed. */
   get renewalFailure(): unknown {
     return this.#renewalFailure;
   }
@@ -74,7 +74,7 @@ export class LeaseTerm {
     this.#renewalFailure = error;
   }
 
-  /** Takes what the driver promises now; says whether that is longer. */
+  /** Accepts the driver's new promise. Returns whether it extends the term. */
   renewed(validUntil: number): boolean {
     this.#renewalFailure = undefined;
     const deadline = this.#deadlineOf(validUntil);
@@ -87,7 +87,7 @@ export class LeaseTerm {
     this.#renewing = false;
   }
 
-  /** Why it has ended; `undefined` while it lasts. */
+  /** Why the term has ended; `undefined` while it lasts. */
   end(): TermEnd | undefined {
     const now = this.#clock.now();
     if (now < this.#deadline) return undefined;
@@ -100,22 +100,27 @@ export class LeaseTerm {
 
   #unanswered(now: number): Error | undefined {
     if (!this.#renewing) return undefined;
-    return new Error(`the renewal begun ${Math.round(now - this.#renewalBegun)} ms before had not been answered yet`);
+    return new Error(
+      `the renewal that began ${Math.round(now - this.#renewalBegun)} ms earlier had not been answered yet`,
+    );
   }
 
-  /** A margin before `validUntil`; of what the driver gave, which may be more than was asked for. */
+  /**
+   * A margin before `validUntil`. The margin is based on the time that the driver granted, which may be more than
+   * requested.
+   */
   #deadlineOf(validUntil: number): number {
     return validUntil - leaseMargin(Math.max(this.#ttl, validUntil - this.#renewalBegun));
   }
 }
 
 /**
- * How long before its end a lease of `ttl` ms is given up by its holder: a tenth of it, at least 100 ms.
+ * How long before its end the holder gives up a lease of `ttl` ms: a tenth of the ttl, at least 100 ms.
  *
- * Why that is enough: the end is counted from before the request was sent, so network and server delays are on the safe
- * side already. What is left is (1) the difference in rate between two machines' clocks, some 0.05 % for bad quartz,
- * a few per cent for a clock being slewed; (2) the 50 ms that the lease clock may overlook; (3) the time between
- * the abort and the last effect of code that obeys it.
+ * Why that is enough: the end is counted from before the request was sent, so network and server delays are already on
+ * the safe side. The margin covers the rest: (1) the difference in rate between two machines' clocks, some 0.05 % for
+ * bad quartz, a few per cent for a clock that is being slewed; (2) the 50 ms that the lease clock may overlook; (3) the
+ * time between the abort and the last effect of code that obeys it.
  */
 export function leaseMargin(ttl: number): number {
   return Math.max(100, ttl / 10);

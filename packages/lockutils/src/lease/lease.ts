@@ -5,14 +5,14 @@ import type { HeldLease } from './held-lease.js';
 import { type LeaseOptions, leaseSettings } from './lease-options.js';
 
 /**
- * Holds `name` between machines, for as long as it can be renewed: around `fn`, or until the handle is released.
+ * Holds `name` between machines for as long as it can be renewed: while `fn` runs, or until the handle is released.
  *
- * Promises: the handle's `signal` aborts before anybody else can be granted the name, and its `fencingToken` grows with
- * every grant. Does not promise what a lock does: code that ignores the signal, or is stopped between looking and
+ * Promises: the handle's `signal` aborts before another caller can be granted the name, and its `fencingToken` grows
+ * with every grant. Does not promise what a lock does: code that ignores the signal, or is stopped between checking and
  * writing, can overlap with a successor; check the token where you write. Times are milliseconds.
  *
- * @throws LeaseLostError when it was lost while `fn` ran, with what `fn` threw as cause; LeaseTimeoutError;
- * LeaseNotAcquiredError; the driver's errors; the reason of `options.signal`.
+ * @throws LeaseLostError if the lease was lost while `fn` ran; its cause is the error that `fn` threw.
+ * LeaseTimeoutError; LeaseNotAcquiredError; the driver's errors; the reason of `options.signal`.
  * @example
  * await lease('report', { driver, ttl: 15_000 }, async ({ signal, fencingToken }) => write(fencingToken, { signal }));
  */
@@ -43,7 +43,7 @@ async function around<T>(held: HeldLease, fn: (held: HeldLease) => T | PromiseLi
     if (error instanceof LeaseLostError) {
       throw new LeaseLostError(error.leaseName, error.fencingToken, error.reason, outcome.error);
     }
-    // The body's error says more than that the lease could not be given back and has to expire.
+    // The body's error is more important than the failed release: the lease expires by itself.
     getLogger().warn(`Releasing the lease ${held.name} failed: ${String(error)}`);
   }
   if ('error' in outcome) throw outcome.error;

@@ -1,9 +1,9 @@
 /**
- * Makes `signal.aborted`, `reason` and `throwIfAborted()` call `check` before they answer, so that a signal somebody
- * has kept tells the truth at the moment it is read and not as of the last turn of the event loop.
+ * Makes `signal.aborted`, `reason` and `throwIfAborted()` call `check` before they answer. So a signal that a caller
+ * kept is right at the moment it is read, and not only as of the last turn of the event loop.
  *
- * Own properties of this one signal; the prototype is left alone, and `fetch`, `AbortSignal.any`, streams and timers
- * take it for what it is, a genuine AbortSignal.
+ * These are own properties of this one signal, and its prototype does not change. `fetch`, `AbortSignal.any`, streams
+ * and timers accept it as a genuine AbortSignal.
  */
 export function readingThrough(signal: AbortSignal, check: () => unknown): AbortSignal {
   const { get: aborted } = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted') as PropertyDescriptor;

@@ -53,7 +53,7 @@ export class TurnRegistry {
 
 /** A collection of internal locks: `Semaphores` or `FairLocks`. */
 export interface QueueCollection {
-  /** How many names are held or waited for now. */
+  /** The number of names that have a holder or a waiter now. */
   readonly size: number;
   /** The queues by name. Not for use outside this package. @internal */
   readonly registry: TurnRegistry;

@@ -4,7 +4,7 @@ import { checkLockOptions } from '../options/lock-options.js';
 import type { WaitOptions } from '../options/wait-options.js';
 import { LockObject } from './lock-object.js';
 
-/** The lock of a name within this thread, as an object. Made by {@link internalLock} and `Semaphores.get`. */
+/** The lock of a name within this thread, as an object. Created by {@link internalLock} and `Semaphores.get`. */
 export class InternalLock extends LockObject {
   readonly name: string;
   readonly #registry: TurnRegistry;
@@ -12,7 +12,7 @@ export class InternalLock extends LockObject {
   /** @internal */
   constructor(name: string, registry: TurnRegistry) {
     super();
-    // Now: a name that cannot be is the fault of this line, not of a later acquire().
+    // Checked here: an invalid name is the fault of this call, not of a later acquire().
     checkLockOptions(name, {});
     this.name = name;
     this.#registry = registry;
@@ -24,9 +24,10 @@ export class InternalLock extends LockObject {
 }
 
 /**
- * The internal lock `name` as an object to acquire and release: the same lock that `lock(name)` takes.
+ * The internal lock `name` as an object to acquire and release. It is the same lock that `lock(name)` acquires.
  *
- * Two objects of one name exclude each other. oslo's takes `blocking` here; ours at `acquire`.
+ * Two objects of one name exclude each other. In oslo, `blocking` is an argument of this function; here it is an option
+ * of `acquire`.
  *
  * oslo's counterpart: `lockutils.internal_lock`.
  * @example
@@ -37,8 +38,8 @@ export function internalLock(name: string, options: { readonly semaphores?: Sema
 }
 
 /**
- * A collection of internal locks: the same name in two collections does not contend. It keeps nothing for names that
- * nobody holds or waits for.
+ * A collection of internal locks: the same name in two collections does not contend. The collection keeps nothing for a
+ * name without a holder or waiter.
  *
  * oslo's counterpart: `Semaphores`.
  * @example
@@ -53,7 +54,7 @@ export class Semaphores {
     return new InternalLock(name, this.#registry);
   }
 
-  /** How many names are held or waited for now. oslo: `len(semaphores)`. */
+  /** The number of names that have a holder or a waiter now. oslo: `len(semaphores)`. */
   get size(): number {
     return this.#registry.size;
   }

@@ -7,7 +7,7 @@ import { checkLockOptions, type LockOptions } from '../options/lock-options.js';
 import type { WaitOptions } from '../options/wait-options.js';
 import { LockObject, ReaderWriterObject } from './lock-object.js';
 
-/** What a lock object on a file is made with; `doLog` is `false` by default here. */
+/** Options of a lock object on a file. `doLog` is `false` by default here. */
 export type InterProcessLockOptions = Pick<LockOptions, 'driver' | 'label' | 'removeOnRelease' | 'doLog'>;
 
 const names: ReadonlySet<string> = new Set<keyof InterProcessLockOptions>([
@@ -17,17 +17,17 @@ const names: ReadonlySet<string> = new Set<keyof InterProcessLockOptions>([
   'doLog',
 ]);
 
-/** Throws for an option that is unknown here. Values are checked by the plan of each call. */
+/** Throws for an option that is unknown here. The values are checked when each call is planned. */
 export function checkInterProcessOptions(options: unknown): asserts options is InterProcessLockOptions {
   checkOptionNames(options, names);
 }
 
 /**
- * A lock between processes on a file whose path you choose, to be acquired and released again and again.
+ * A lock between processes on a file whose path you choose, to be acquired and released repeatedly.
  *
  * It excludes every other holder of that file: objects, workers, processes, Python's `InterProcessLock`, and
- * `lock(name, { external: true })` where that leads to the same file. It ignores `disableProcessLocking`, has no
- * internal lock of a name, and does not make the directory, which Python's does.
+ * `lock(name, { external: true })` if that maps to the same file. It ignores `disableProcessLocking` and has no
+ * internal lock of a name. It does not create the directory, which Python's does.
  *
  * Python's counterpart: `lockutils.InterProcessLock` (of fasteners).
  * @example
@@ -35,7 +35,7 @@ export function checkInterProcessOptions(options: unknown): asserts options is I
  * await lock.acquire({ timeout: 5000 }, () => deploy());
  */
 export class InterProcessLock extends LockObject {
-  /** The lock file, absolute. */
+  /** The absolute path of the lock file. */
   readonly path: string;
   readonly #options: InterProcessLockOptions;
   readonly #registry = new TurnRegistry();
@@ -52,7 +52,7 @@ export class InterProcessLock extends LockObject {
     return this.path;
   }
 
-  /** Whether the lock file is there now; that says nothing about who holds it. */
+  /** Whether the lock file exists now. That does not show whether the lock is held. */
   exists(): boolean {
     return existsSync(this.path);
   }
@@ -66,8 +66,9 @@ export class InterProcessLock extends LockObject {
 export type ExternalLockOptions = InterProcessLockOptions & Pick<LockOptions, 'lockFilePrefix' | 'lockPath'>;
 
 /**
- * The lock file of the lock `name` as an object to acquire and release: what `lock(name, { external: true })` takes
- * after the internal lock. It does not take the internal lock, so it does not exclude `lock(name)` in this process.
+ * The lock file of the lock `name` as an object to acquire and release. `lock(name, { external: true })` acquires this
+ * lock after the internal lock. The object does not acquire the internal lock, so it does not exclude `lock(name)` in
+ * this process.
  *
  * oslo's counterpart: `lockutils.external_lock`.
  * @throws LockPathRequiredError, InvalidLockNameError
@@ -79,11 +80,11 @@ export function externalLock(name: string, options: ExternalLockOptions = {}): I
 }
 
 /**
- * Readers share a lock file, a writer has it alone, between processes. Served in order of arrival, so that a stream of
- * readers cannot keep a writer out.
+ * A reader/writer lock between processes: readers share the lock file, a writer holds it exclusively. Callers are
+ * served in order of arrival, so that a stream of readers cannot keep a writer out.
  *
- * It excludes the same as {@link InterProcessLock} does, Python's `InterProcessReaderWriterLock` included; readers of
- * both languages share. Python's keeps no order: its readers can pass a writer that waits here.
+ * It excludes the same holders as {@link InterProcessLock}, and Python's `InterProcessReaderWriterLock`. Readers of
+ * both languages share. Python keeps no order: its readers can pass a writer that waits here.
  *
  * Python's counterpart: `fasteners.InterProcessReaderWriterLock`.
  * @example
@@ -91,7 +92,7 @@ export function externalLock(name: string, options: ExternalLockOptions = {}): I
  * const rows = await lock.readLock(() => load());
  */
 export class InterProcessReaderWriterLock extends ReaderWriterObject {
-  /** The lock file, absolute. */
+  /** The absolute path of the lock file. */
   readonly path: string;
   readonly #options: InterProcessLockOptions;
   readonly #registry = new TurnRegistry();

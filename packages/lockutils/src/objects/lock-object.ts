@@ -6,16 +6,16 @@ import { holdPlanned } from '../locking/hold.js';
 import type { WaitOptions } from '../options/wait-options.js';
 
 /**
- * A lock to keep in a variable: acquire it, release it, acquire it again. The object is the owner: a second `acquire`
- * waits its turn until the first was released, and `release()` by whoever has the object releases it.
+ * A lock to keep in a variable and to acquire and release repeatedly. The object is the owner: a second `acquire` waits
+ * until the first is released, and any code that has the object can call `release()`.
  */
 export abstract class LockObject implements AsyncDisposable {
   #held: HeldLock | undefined;
 
-  /** The call to make; the base of all that is promised here is `lock()`. @internal */
+  /** The call to make. Everything promised here rests on `lock()`. @internal */
   protected abstract plan(options: WaitOptions): LockCall;
 
-  /** What error messages call it. */
+  /** The name of the lock in error messages. */
   abstract readonly name: string;
 
   /** Whether this object holds its lock now. */
@@ -24,10 +24,11 @@ export abstract class LockObject implements AsyncDisposable {
   }
 
   /**
-   * Waits for the lock and resolves to its handle; with `fn`, holds it around `fn` and passes its value on.
+   * Waits for the lock and resolves to its handle. With `fn`, holds the lock while `fn` runs and resolves to the value
+   * of `fn`.
    *
-   * Python's counterpart answers `False` when it did not get the lock; this one rejects, so that nobody goes on
-   * without the lock by forgetting to look. {@link tryAcquire} answers.
+   * Python's counterpart returns `False` if it does not acquire the lock. This one rejects, so that no caller goes on
+   * without the lock by forgetting to check a result. {@link tryAcquire} returns a result instead.
    */
   acquire(options?: WaitOptions): Promise<HeldLock>;
   acquire<T>(fn: LockBody<T>): Promise<T>;
@@ -40,7 +41,7 @@ export abstract class LockObject implements AsyncDisposable {
     return holdPlanned(plan, first, second, onGrant);
   }
 
-  /** Takes the lock if it is free now; `undefined` when it is not. Never waits. */
+  /** Acquires the lock if it is free now, otherwise resolves to `undefined`. Never waits. */
   async tryAcquire(): Promise<HeldLock | undefined> {
     try {
       return await this.acquire({ blocking: false });
@@ -50,33 +51,35 @@ export abstract class LockObject implements AsyncDisposable {
     }
   }
 
-  /** Gives the lock back. @throws LockNotHeldError when this object does not hold it. */
+  /** Releases the lock. @throws LockNotHeldError if this object does not hold it. */
   async release(): Promise<void> {
     if (this.#held === undefined || this.#held.released) throw new LockNotHeldError(this.name);
     await this.#held.release();
   }
 
-  /** Gives the lock back if this object holds it. */
+  /** Releases the lock if this object holds it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.acquired) await this.release();
   }
 }
 
-/** What the reader/writer locks of a process and between processes have in common. */
+/** The common part of the reader/writer locks of a process and between processes. */
 export abstract class ReaderWriterObject implements AsyncDisposable {
   readonly #readers = new Set<HeldLock>();
   readonly #writers = new Set<HeldLock>();
 
-  /** What error messages call it. */
+  /** The name of the lock in error messages. */
   abstract readonly name: string;
 
   /** The call to make. @internal */
   protected abstract plan(options: WaitOptions, shared: boolean): LockCall;
 
-  /** Is told of each handle first. @internal */
+  /** Called with each handle before the caller receives it. @internal */
   protected granted(_held: HeldLock): void {}
 
-  /** Shares the lock with other readers: around `fn`, or until the handle is released. Never beside a writer. */
+  /**
+   * Shares the lock with other readers while `fn` runs, or until the handle is released. Never together with a writer.
+   */
   readLock(options?: WaitOptions): Promise<HeldLock>;
   readLock<T>(fn: LockBody<T>): Promise<T>;
   readLock<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
@@ -84,7 +87,7 @@ export abstract class ReaderWriterObject implements AsyncDisposable {
     return this.#hold(true, first, second);
   }
 
-  /** Has the lock alone: around `fn`, or until the handle is released. */
+  /** Holds the lock exclusively while `fn` runs, or until the handle is released. */
   writeLock(options?: WaitOptions): Promise<HeldLock>;
   writeLock<T>(fn: LockBody<T>): Promise<T>;
   writeLock<T>(options: WaitOptions, fn: LockBody<T>): Promise<T>;
@@ -92,7 +95,7 @@ export abstract class ReaderWriterObject implements AsyncDisposable {
     return this.#hold(false, first, second);
   }
 
-  /** As {@link readLock}, until {@link releaseReadLock}. Python's answers a boolean; this one rejects. */
+  /** As {@link readLock}, until {@link releaseReadLock}. Python's returns a boolean; this one rejects. */
   async acquireReadLock(options: WaitOptions = {}): Promise<HeldLock> {
     return kept(this.#readers, await this.readLock(options));
   }
@@ -102,17 +105,17 @@ export abstract class ReaderWriterObject implements AsyncDisposable {
     return kept(this.#writers, await this.writeLock(options));
   }
 
-  /** Releases what {@link acquireReadLock} acquired, the first of several. @throws LockNotHeldError */
+  /** Releases the oldest lock that {@link acquireReadLock} acquired and that is still held. @throws LockNotHeldError */
   async releaseReadLock(): Promise<void> {
     await this.#releaseFirst(this.#readers);
   }
 
-  /** Releases what {@link acquireWriteLock} acquired. @throws LockNotHeldError */
+  /** Releases the lock that {@link acquireWriteLock} acquired. @throws LockNotHeldError */
   async releaseWriteLock(): Promise<void> {
     await this.#releaseFirst(this.#writers);
   }
 
-  /** Releases all that {@link acquireReadLock} and {@link acquireWriteLock} acquired. */
+  /** Releases every lock that {@link acquireReadLock} and {@link acquireWriteLock} acquired. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const held of [...this.#readers, ...this.#writers]) await held.release();
     this.#readers.clear();
@@ -121,7 +124,7 @@ export abstract class ReaderWriterObject implements AsyncDisposable {
 
   async #releaseFirst(handles: Set<HeldLock>): Promise<void> {
     for (const held of handles) {
-      // Removed before anybody can ask again, put back if the system fails.
+      // Removed before another call can find it; put back if the system fails to release it.
       handles.delete(held);
       if (held.released) continue;
       try {
@@ -142,7 +145,7 @@ export abstract class ReaderWriterObject implements AsyncDisposable {
 }
 
 function kept(handles: Set<HeldLock>, held: HeldLock): HeldLock {
-  // Handles that were released by themselves need no place here any more.
+  // Handles that were released directly are no longer needed here.
   for (const other of handles) if (other.released) handles.delete(other);
   handles.add(held);
   return held;

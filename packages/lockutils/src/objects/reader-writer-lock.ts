@@ -6,30 +6,30 @@ import { checkLockOptions } from '../options/lock-options.js';
 import type { WaitOptions } from '../options/wait-options.js';
 import { ReaderWriterObject } from './lock-object.js';
 
-// Which lock a handle belongs to: the collection and the name, so that two objects of one lock know it alike.
+// Maps a handle to its lock (collection and name), so that two objects of one lock both recognise it.
 const origins = new WeakMap<HeldLock, { readonly registry: TurnRegistry; readonly name: string }>();
 
 /**
- * Many readers or one writer, within this thread. Writers are served in order of arrival, and before all readers that
- * wait; a stream of writers can keep readers out. `lock(name, { shared: true })` serves both in order of arrival.
+ * Many readers or one writer, within this thread. Writers are served in order of arrival, and before all waiting
+ * readers, so a stream of writers can keep readers out. `lock(name, { shared: true })` serves both in order of arrival.
  *
- * A reader does not become a writer: `writeLock` inside a reader's `fn`, which could never be granted, rejects with
- * `DeadlockError`, and so does `upgrade()` of its handle, with `LockUnsupportedError`. Not reentrant: Python's lets
- * the thread that has it in again; here owners are handles, and a call that waits for its own caller rejects.
+ * A reader cannot become a writer: `writeLock` inside a reader's `fn` could never be granted and rejects with
+ * `DeadlockError`; `upgrade()` of a reader's handle rejects with `LockUnsupportedError`. Not reentrant: Python's lets
+ * the owning thread in again; here owners are handles, and a call that would wait for its own caller rejects.
  *
  * oslo's counterpart: `lockutils.ReaderWriterLock` (of fasteners).
  */
 export class ReaderWriterLock extends ReaderWriterObject {
-  /** What {@link owner} says of a writer. */
+  /** The value of {@link owner} while a writer holds the lock. */
   static readonly WRITER = 'w';
-  /** What {@link owner} says of readers. */
+  /** The value of {@link owner} while readers hold the lock. */
   static readonly READER = 'r';
 
-  /** What error messages call it. */
+  /** The name of the lock in error messages. */
   readonly name: string;
   readonly #registry: TurnRegistry;
 
-  /** `name` is for messages: each object is a lock of its own. The second argument is for this package. */
+  /** `name` is for messages: each object is a separate lock. The second argument is for this package. */
   constructor(name = 'ReaderWriterLock', registry: TurnRegistry = new TurnRegistry(true)) {
     super();
     checkLockOptions(name, {});
@@ -37,7 +37,7 @@ export class ReaderWriterLock extends ReaderWriterObject {
     this.#registry = registry;
   }
 
-  /** Who has the lock: a writer, readers, or nobody. */
+  /** Whether a writer or readers hold the lock; `undefined` if it is free. */
   get owner(): typeof ReaderWriterLock.WRITER | typeof ReaderWriterLock.READER | undefined {
     const first = this.#queue?.turns().next().value;
     if (first?.state !== 'held') return undefined;
@@ -55,7 +55,7 @@ export class ReaderWriterLock extends ReaderWriterObject {
     return this.#isMine(handle) && handle.mode === 'shared';
   }
 
-  /** Whether the handle holds this lock as its writer. Who waits has no handle yet. */
+  /** Whether the handle holds this lock as its writer. A waiter has no handle yet. */
   isWriter(handle: HeldLock): boolean {
     return this.#isMine(handle) && handle.mode === 'exclusive';
   }
@@ -80,10 +80,10 @@ export class ReaderWriterLock extends ReaderWriterObject {
 }
 
 /**
- * A collection of reader/writer locks by name; the same name in two collections does not contend. It keeps nothing for
- * names that nobody holds or waits for.
+ * A collection of reader/writer locks by name. The same name in two collections does not contend. The collection keeps
+ * nothing for a name without a holder or waiter.
  *
- * oslo's counterpart: `FairLocks`. There it is what makes a lock fair; here every internal lock is.
+ * oslo's counterpart: `FairLocks`. In oslo it makes a lock fair; here every internal lock is fair.
  */
 export class FairLocks {
   readonly #registry = new TurnRegistry(true);
@@ -93,7 +93,7 @@ export class FairLocks {
     return new ReaderWriterLock(name, this.#registry);
   }
 
-  /** How many names are held or waited for now. */
+  /** The number of names that have a holder or a waiter now. */
   get size(): number {
     return this.#registry.size;
   }
@@ -105,9 +105,9 @@ export class FairLocks {
 }
 
 /**
- * The internal lock `name` as a reader/writer lock, all served in order of arrival.
+ * The internal lock `name` as a reader/writer lock. Readers and writers are served in order of arrival.
  *
- * Its writers exclude `lock(name)`, fair or not; in oslo a fair and a plain lock of one name do not see each other.
+ * Its writers exclude `lock(name)`, fair or not. In oslo, a fair and a plain lock of one name do not see each other.
  *
  * oslo's counterpart: `lockutils.internal_fair_lock`.
  */

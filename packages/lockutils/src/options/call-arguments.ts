@@ -1,8 +1,8 @@
 import { InvalidOptionError } from '@oslo-concurrency/core';
 
 /**
- * Throws when something stands behind the function of a call `(options?, fn?)`: options that would silently do nothing,
- * `external` among them.
+ * Throws if an argument follows the function of a call `(options?, fn?)`. Such options, for example `external`, would
+ * silently do nothing.
  */
 export function checkNothingFollows(argument: unknown): void {
   if (argument === undefined) return;
@@ -19,12 +19,12 @@ export function optionsOfCall<O, F>(first: O | F, second: F | undefined): readon
   return [first as O, second];
 }
 
-/** Throws for what is no function, and for a generator function: its body would run after the release. */
+/** Throws for anything but a function, and for a generator function, whose body would run after the release. */
 export function checkBody(fn: unknown): void {
   if (typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
-  // By its tag: a function of another realm has that too, and reading it costs next to nothing.
+  // Checks the tag: a function of another realm has it too, and reading it costs next to nothing.
   const tag = (fn as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   if (tag === 'GeneratorFunction' || tag === 'AsyncGeneratorFunction') {
-    throw new InvalidOptionError('fn', 'a function that is no generator, whose body would run without the lock', fn);
+    throw new InvalidOptionError('fn', 'a function, not a generator, whose body would run without the lock', fn);
   }
 }

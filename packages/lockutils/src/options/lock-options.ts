@@ -7,7 +7,7 @@ import type { Holder } from '../owner/holder.js';
 
 declare module '@oslo-concurrency/core' {
   interface ConfigValues {
-    /** The driver of external locks; all processes that share a lock path must use one. */
+    /** The driver of external locks. All processes that share a lock path must use the same driver. */
     lockDriver: DriverName;
   }
 }
@@ -18,7 +18,7 @@ registerOption<string>({
   name: 'lockDriver',
   type: 'string',
   default: 'kernel',
-  help: 'The mechanism behind external locks. All processes that share a lock path must use the same.',
+  help: 'The mechanism behind external locks. All processes that share a lock path must use the same driver.',
   env: 'OSLO_LOCK_DRIVER',
   expected: `one of ${driverNames.join(', ')}`,
   accepts: (value) => driverNames.includes(value as DriverName),
@@ -32,55 +32,60 @@ export interface WaitInfo {
   holders(): Promise<readonly Holder[]>;
 }
 
-/** Options of {@link lock} and everything made of it. Times are milliseconds. */
+/** Options of {@link lock} and of the functions built on it. Times are milliseconds. */
 export interface LockOptions {
   /**
-   * Hold between processes, by a lock file in the lock path; `false` by default: within this thread only. Must be given,
-   * `true` or `false`, with `lockPath` or `driver`: those do nothing without it.
+   * Exclude other processes, by a lock file in the lock path. `false` by default: the lock holds within this thread
+   * only. With `lockPath` or `driver`, the caller must state `external`, because they have no effect without it.
    */
   readonly external?: boolean | undefined;
   /**
-   * Hold between the worker threads of this process; `false` by default: within this thread only. Needs no lock path: the
-   * lock files lie in a private directory of the process. `external: true` holds between threads too. Not affected by
-   * `disableProcessLocking`.
+   * Exclude other worker threads of this process; `false` by default: the lock holds within this thread only. Needs no
+   * lock path: the lock files lie in a private directory of the process. `external: true` also excludes other threads.
+   * `disableProcessLocking` does not affect this option.
    */
   readonly threads?: boolean | undefined;
-  /** Put in front of the lock file's name with one `-`: `nova` and `nova-` are the same. */
+  /** Prefix of the lock file's name, followed by one `-`: `nova` and `nova-` mean the same. */
   readonly lockFilePrefix?: string | undefined;
   /** The directory of the lock file, instead of the configured one. It must exist. */
   readonly lockPath?: string | undefined;
-  /** Exact order of arrival, across processes too; `false` lets a newcomer try once before it queues. */
+  /** Grant in exact order of arrival, across processes too. With `false`, a newcomer tries once before it queues. */
   readonly fair?: boolean | undefined;
-  /** Share with others that share; writers wait for them and they for writers, in order. */
+  /**
+   * Share the lock with other callers that ask for it shared. Readers and writers wait for each other in order of
+   * arrival.
+   */
   readonly shared?: boolean | undefined;
-  /** Admit up to so many holders that ask by `permits`. All who use the name must give the same number. */
+  /** Admit at most this many holders at a time. All callers of the name must give the same number. */
   readonly permits?: number | undefined;
   /** `false` rejects with {@link AcquireLockFailedError} instead of waiting. */
   readonly blocking?: boolean | undefined;
-  /** Reject with {@link LockTimeoutError} when not granted in time; `Infinity` by default. */
+  /** Reject with {@link LockTimeoutError} if the lock is not granted in time; `Infinity` by default. */
   readonly timeout?: number | undefined;
-  /** Abandon the wait; it rejects with `signal.reason`. Does nothing once granted. */
+  /** Abort the wait: the call rejects with `signal.reason`. Has no effect once the lock is granted. */
   readonly signal?: AbortSignal | undefined;
-  /** Interval of the poll that sees what no hint tells: a killed holder, a Python peer. 50 by default. */
+  /** Polling interval for events that send no notification: a killed holder, a Python peer. 50 by default. */
   readonly delay?: number | undefined;
-  /** A collection of internal locks of its own: the same name in another one does not contend inside the process. */
+  /**
+   * A separate collection of internal locks. Inside the process, the same name in another collection does not contend.
+   */
   readonly semaphores?: QueueCollection | undefined;
   /** The mechanism of the external lock; the configured one by default. */
   readonly driver?: DriverName | LockDriver | undefined;
-  /** What others shall read about this holder in their timeouts and in `lockutils ls`. */
+  /** Text about this holder that other processes see in their timeout errors and in `lockutils ls`. */
   readonly label?: string | undefined;
-  /** Remove the lock file when an exclusive holder releases it, unless others wait for it. */
+  /** Remove the lock file when an exclusive holder releases it, unless another caller waits for it. */
   readonly removeOnRelease?: boolean | undefined;
   /** `false` keeps this call out of the log. */
   readonly doLog?: boolean | undefined;
-  /** Called once when the lock is not free and the call starts to wait. */
+  /** Called once if the lock is not free and the call starts to wait. */
   readonly onWait?: ((info: WaitInfo) => void) | undefined;
   /**
-   * Say in the log, at level `warn`, and on the channel `overdue`, when the wait lasts longer than this, and when `fn`
-   * holds the lock longer than this. Not by default.
+   * Report in the log, at level `warn`, and on the channel `overdue`, if the wait lasts longer than this, and if `fn`
+   * holds the lock longer than this. Off by default.
    */
   readonly warnAfter?: number | undefined;
-  /** `off` waits even where that looks like a deadlock inside this process; `detect` (default) throws. */
+  /** `detect` (default) throws if the wait looks like a deadlock inside this process. `off` waits even then. */
   readonly deadlock?: 'detect' | 'off' | undefined;
   /** The clock, for tests. */
   readonly clock?: Clock | undefined;
@@ -108,7 +113,7 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   ],
   blocking: boolean,
   timeout: ['a number of milliseconds from 0 to Infinity', (value) => typeof value === 'number' && value >= 0],
-  // By shape: test environments bring AbortSignals of another realm.
+  // Checks the shape: test environments bring AbortSignals of another realm.
   signal: [
     'an AbortSignal',
     (value) =>
@@ -144,7 +149,7 @@ export function isLockOption(name: string): boolean {
   return Object.hasOwn(rules, name);
 }
 
-/** Throws for the first option that is unknown, of a wrong type or out of range, or does not go with another. */
+/** Throws for the first option that is unknown, has a wrong type, is out of range, or contradicts another option. */
 export function checkLockOptions(name: unknown, options: unknown): asserts options is LockOptions {
   if (typeof name !== 'string') throw new InvalidOptionError('name', 'a string', name);
   if (name === '') throw new InvalidLockNameError(name, 'empty');
@@ -167,13 +172,12 @@ export function checkLockOptions(name: unknown, options: unknown): asserts optio
 }
 
 /**
- * Throws when an option that makes sense between processes is given to a call that does not say whether it is for them:
- * the lock would hold within this thread only, and two processes would be in at once.
+ * Throws if the caller gives an option that only matters between processes, but does not state `external`. Otherwise
+ * the lock would hold within this thread only, and two processes could hold it at once.
  */
 export function checkScope({ external, threads, lockPath, driver }: LockOptions): void {
   if (external !== undefined) return;
-  const of = (option: string): string =>
-    `true where ${option} is given, or false to say that the lock is for this thread only`;
+  const of = (option: string): string => `true where ${option} is given, or false if the lock is for this thread only`;
   if (lockPath !== undefined && lockPath !== '') throw new InvalidOptionError('external', of('lockPath'), external);
   if (driver !== undefined && threads !== true) throw new InvalidOptionError('external', of('driver'), external);
 }

@@ -1,14 +1,19 @@
-/** Who holds a lock, as the owner record or the kernel tells. For people and messages; no grant depends on it. */
+/**
+ * The holder of a lock, as the owner record or the kernel reports it. For people and messages; no grant depends on it.
+ */
 export interface Holder {
-  /** The process id as its own pid namespace sees it; `undefined` when only the kernel knows and does not tell. */
+  /**
+   * The process id in the holder's own pid namespace; `undefined` if only the kernel knows the holder and does not
+   * report it.
+   */
   readonly pid?: number;
   /** The command line, cut at 200 characters. */
   readonly command?: string;
   readonly host?: string;
-  /** What the holder gave as `label`. */
+  /** The holder's `label` option. */
   readonly label?: string;
-  /** The number of holders its lock admits, when it asked by `permits`. */
+  /** The holder's `permits` option: the number of holders its lock admits. */
   readonly permits?: number;
-  /** When it was granted, by the holder's wall clock. */
+  /** When the lock was granted, by the holder's wall clock. */
   readonly since?: Date;
 }

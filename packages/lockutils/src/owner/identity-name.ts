@@ -2,23 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 const version = 'o1';
-// No two names are ever the same: not in one process, not in two copies of this package, not after pids came round.
+// Makes every name unique: within a process, between two copies of this package, and after the system reuses a pid.
 const run = randomBytes(6).toString('hex');
 let count = 0;
 
 /**
  * A new file name that carries the identity of the calling thread, at most 255 bytes long.
  *
- * `host` may only consist of letters, digits, `_`, `.` and `-`.
+ * `host` may contain only letters, digits, `_`, `.` and `-`.
  *
- * In the name rather than in the file, because a name is there as a whole or not at all, also after a power failure.
+ * The identity is in the name and not in the file, because a name exists completely or not at all, even after a power
+ * failure.
  */
 export function newIdentityName(host = ownIdentity().host): string {
   count += 1;
   return identityName(ownIdentity(), `${run}-${count.toString(36)}`, host);
 }
 
-/** A file name that carries `identity`; `unique` tells it from others of the same identity, and has no dot. */
+/**
+ * A file name that carries `identity`. `unique` distinguishes it from other names of the same identity and must not
+ * contain a dot.
+ */
 export function identityName(identity: ProcessIdentity, unique: string, host = identity.host): string {
   const { bootId, pidNamespace, timeNamespace, pid, startTime, thread, machine } = identity;
   const fields = [

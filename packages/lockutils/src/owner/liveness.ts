@@ -1,20 +1,20 @@
 import { type ProcStat, readProcStat } from './proc-stat.js';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-/** `unknown`: it cannot be seen from here, so it must be taken for alive. */
+/** `unknown`: this process cannot see the owner, so it must assume that the owner is alive. */
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
 /** Every Linux kernel gives its first pid namespace this inode number; containers get others. */
 export const firstPidNamespace = 4026531836;
 
 /**
- * Tells whether the process (or worker thread) that `owner` names still runs.
+ * Reports whether the process (or worker thread) that `owner` names still runs.
  *
- * Promises: `dead` is certain, for whoever acts on it robs a live holder otherwise. A process that is stopped, blocked
- * or a debuggee is `alive`; a zombie is `dead`. Whatever cannot be seen (another machine, another container, a `/proc`
- * that hides or is missing) is `unknown`.
+ * Promises: `dead` is certain, because a caller that acts on it would otherwise take the lock from a live holder. A
+ * process that is stopped, blocked or traced is `alive`; a zombie is `dead`. Any owner that cannot be seen (another
+ * machine, another container, a `/proc` that hides processes or is missing) is `unknown`.
  *
- * Does not see through machines resumed from one memory snapshot: they share a boot id.
+ * Cannot distinguish machines that were resumed from one memory snapshot: they share a boot id.
  */
 export function liveness(owner: ProcessIdentity, self: ProcessIdentity = ownIdentity()): Liveness {
   if (owner.bootId !== self.bootId) return endedWithItsBoot(owner, self) ? 'dead' : 'unknown';
@@ -26,15 +26,15 @@ export function liveness(owner: ProcessIdentity, self: ProcessIdentity = ownIden
   return seenInProc(owner, owner.startTime);
 }
 
-// Where there never is a `/proc`, host name and pid are all there is to go by. On Linux it is only hidden, and two
-// containers with one host name and one lock path would each take the other's holder for dead.
+// On systems that never have a `/proc`, only the host name and the pid are available. On Linux a missing `/proc` is
+// only hidden: two containers with the same host name and lock path would each consider the other's holder dead.
 function endedWithoutProc(owner: ProcessIdentity, self: ProcessIdentity): boolean {
   return process.platform !== 'linux' && owner.host === self.host && !pidExists(owner.pid);
 }
 
-// A new boot ended everything of the old one, if it was this machine's. Another machine may share the host name
-// (`localhost`, a compose file used twice), and a virtual machine or sandbox may share this one's files while running
-// a kernel of its own; neither has both the same machine id and the first pid namespace.
+// A reboot ended every process of the previous boot, provided that it was this machine's boot. Another machine may have
+// the same host name (`localhost`, a compose file used twice). A virtual machine or sandbox may share this machine's
+// files and run its own kernel. Neither has both the same machine id and the first pid namespace.
 function endedWithItsBoot(owner: ProcessIdentity, self: ProcessIdentity): boolean {
   if (owner.bootId === undefined || self.bootId === undefined) return false;
   if (owner.machine === undefined || owner.machine !== self.machine || owner.host !== self.host) return false;
@@ -43,11 +43,11 @@ function endedWithItsBoot(owner: ProcessIdentity, self: ProcessIdentity): boolea
 
 function seenInProc(owner: ProcessIdentity, startTime: number): Liveness {
   const found = statOf(`/proc/${owner.pid}/stat`);
-  // `hidepid` answers ENOENT for processes of other users too; kill(2) knows them all.
+  // With `hidepid`, `/proc` also answers ENOENT for processes of other users; kill(2) knows all processes.
   if (found === 'missing') return pidExists(owner.pid) ? 'unknown' : 'dead';
   if (found === 'unreadable') return 'unknown';
   if (found.startTime !== startTime) return 'dead';
-  // While other threads are left after the first one ended, the process shows as Z and can still write.
+  // If the first thread has ended and others still run, the process shows as Z and can still write.
   if (isGone(found) && found.threads <= 1) return 'dead';
   if (owner.thread === undefined) return 'alive';
   const thread = statOf(`/proc/${owner.pid}/task/${owner.thread.tid}/stat`);

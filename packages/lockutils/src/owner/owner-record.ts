@@ -2,31 +2,34 @@ import { ownCommand } from './command-line.js';
 import type { Holder } from './holder.js';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-/** What a holder leaves beside or in its lock, so that others can name it and tell whether it lives. */
+/**
+ * The record that a holder writes beside or into its lock, so that others can name the holder and see whether it is
+ * alive.
+ */
 export interface OwnerRecord extends ProcessIdentity {
   /** {@link ownCommand}, cut at 200 characters. */
   readonly command: string;
   readonly label?: string;
-  /** The `permits` it asked for. */
+  /** The holder's `permits` option. */
   readonly permits?: number;
   /** When the lock was granted: milliseconds since 1970 by the holder's wall clock. For people only. */
   readonly since: number;
 }
 
-/** No record is longer, so one read and one write of this size always do. */
+/** No record is longer, so one read and one write of this size always suffice. */
 export const maxOwnerRecordBytes = 1024;
 
 const magic = 'oslo-concurrency owner 1\n';
 const maxCommand = 200;
-// Leaves room for a label of 100 bytes or more whatever host and command are.
+// Leaves room for a label of at least 100 bytes, whatever the host and the command are.
 const maxStaticBytes = 860;
 
 let prefix: string | undefined;
 let prefixBytes = 0;
 
 /**
- * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: a line that names the format, a line of
- * JSON. A label that does not fit is cut.
+ * The record of the calling thread, at most {@link maxOwnerRecordBytes} long: one line that names the format and one
+ * line of JSON. A label that does not fit is cut.
  */
 export function encodeOwnerRecord(label: string | undefined, since: number, permits?: number): Buffer {
   prefix ??= encodePrefix();
@@ -37,11 +40,11 @@ export function encodeOwnerRecord(label: string | undefined, since: number, perm
 }
 
 /**
- * Has a record of {@link encodeOwnerRecord} say another `since`, at a fraction of what encoding it costs. `false` when the
- * number is not as long as the one before; the bytes are no record then.
+ * Replaces `since` in a record of {@link encodeOwnerRecord}, at a fraction of the cost of encoding a new one. Returns
+ * `false` if the new number has a different length than the old one; the bytes are not a valid record then.
  */
 export function restampOwnerRecord(record: Buffer, since: number): boolean {
-  // The record ends with the number, a brace and a line end.
+  // The record ends with the number, a closing brace and a newline.
   let at = record.length - 3;
   for (let rest = Math.trunc(since); rest > 0; at -= 1) {
     const there = record[at] as number;
@@ -58,10 +61,10 @@ const nine = 0x39;
 const colon = 0x3a;
 
 /**
- * Reads a record back; bytes after its last line end do not matter, as a longer record may have stood there before.
+ * Decodes a record. Bytes after its last newline are ignored, because a longer record may have been there before.
  *
- * Answers `undefined` for anything that is not a whole record; never throws. Control characters, with which somebody
- * could write to the terminal of whoever reads an error message, come back as `?`.
+ * Returns `undefined` for anything but a complete record; never throws. Control characters become `?`: otherwise the
+ * author of a record could write to the terminal of a person reading an error message.
  */
 export function decodeOwnerRecord(bytes: Uint8Array): OwnerRecord | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, maxOwnerRecordBytes)).toString();
@@ -77,7 +80,7 @@ export function decodeOwnerRecord(bytes: Uint8Array): OwnerRecord | undefined {
   return typeof value === 'object' && value !== null ? validated(value as { [key: string]: unknown }) : undefined;
 }
 
-/** The part of a record that people are told. */
+/** The part of a record that is shown to people. */
 export function holderOf(record: OwnerRecord): Holder {
   return {
     pid: record.pid,
@@ -101,7 +104,7 @@ function encodePrefix(): string {
   return encoded;
 }
 
-// Cut between characters, so that what is left is JSON: a character may take one byte or, escaped, six.
+// Cuts between characters, so that the result is valid JSON. A character takes one byte or, escaped, up to six.
 function cutJson(text: string, maxBytes: number): string {
   let json = '';
   let room = maxBytes - 2;

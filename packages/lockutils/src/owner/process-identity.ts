@@ -3,21 +3,23 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { readProcStat } from './proc-stat.js';
 
-/** What tells one process (or worker thread) from every other, here and on other machines, now and after a reboot. */
+/**
+ * Distinguishes one process (or worker thread) from every other, on this and other machines, now and after a reboot.
+ */
 export interface ProcessIdentity {
   readonly host: string;
-  /** A hash of `/etc/machine-id`; the id itself is not to be shown around. */
+  /** A hash of `/etc/machine-id`. The id itself should stay confidential. */
   readonly machine?: string;
-  /** A random number of the running kernel, the same in all its containers. Absent without a readable `/proc`. */
+  /** A random number of the running kernel, the same in all its containers. Absent if `/proc` is not readable. */
   readonly bootId?: string;
-  /** The inode number of the pid namespace, in which alone `pid` means something. */
+  /** The inode number of the pid namespace. `pid` is valid only within it. */
   readonly pidNamespace?: number;
-  /** The inode number of the time namespace, in which alone a start time means something. */
+  /** The inode number of the time namespace. A start time is valid only within it. */
   readonly timeNamespace?: number;
   readonly pid: number;
-  /** Start of the process, in clock ticks since boot. Absent when `/proc` does not show this pid namespace. */
+  /** The start of the process, in clock ticks since boot. Absent if `/proc` does not show this pid namespace. */
   readonly startTime?: number;
-  /** Only of a worker thread, which can end long before its process does. */
+  /** Only for a worker thread, which can end long before its process does. */
   readonly thread?: { readonly tid: number; readonly startTime: number };
 }
 
@@ -39,7 +41,7 @@ function readOwnIdentity(): ProcessIdentity {
   const startTime = readable ? attempt(() => readProcStat(`/proc/${pid}/stat`).startTime) : undefined;
   const thread = readable ? attempt(() => readOwnThread(pid)) : undefined;
   return {
-    // Part of file names (identity-name.ts), so cut and plain.
+    // Becomes part of file names (identity-name.ts), so it is cut and restricted to plain characters.
     host: hostname()
       .replace(/[^\w.-]/g, '_')
       .slice(0, 64),
@@ -54,15 +56,16 @@ function readOwnIdentity(): ProcessIdentity {
 }
 
 /**
- * Whether `/proc` can be read and is that of our pid namespace. `unshare --pid` without a new one, or a bind-mounted one,
- * shows the processes of another: there `/proc/<our pid>` is a stranger's, and so would be every other.
+ * Whether `/proc` is readable and belongs to our pid namespace. After `unshare --pid` without a new `/proc`, or with
+ * one that is bind-mounted, it shows the processes of another namespace: there, `/proc/<our pid>` and every other entry
+ * describe unrelated processes.
  */
 export function procIsOurs(): boolean {
   return attempt(() => readlinkSync('/proc/self')) === String(process.pid);
 }
 
-// A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker. (Asking node:worker_threads
-// would replace process.chdir.)
+// A synchronous call runs on the JavaScript thread itself, so `thread-self` is the worker. (Importing
+// node:worker_threads would replace process.chdir.)
 function readOwnThread(pid: number): { tid: number; startTime: number } | undefined {
   const path = readlinkSync('/proc/thread-self');
   const tid = Number(path.slice(path.lastIndexOf('/') + 1));
@@ -79,7 +82,7 @@ function hashed(machineId: string): string | undefined {
   return createHash('sha256').update(`oslo-concurrency ${machineId}`).digest('hex').slice(0, 16);
 }
 
-// Every one of these may be missing: an old kernel, another system, a sandbox, `node --permission`.
+// Each of these may be missing: on an old kernel, another system, in a sandbox, under `node --permission`.
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -91,7 +91,7 @@ it('lockutils clean removes what nobody uses, reports the rest, and first tells 
   await using held = await lock('held', options);
   await (await lock('unused', options)).release();
   writeFileSync(join(directory.path, 'notes'), 'hello');
-  const left = 'left alone notes: not a lock file of ours\n';
+  const left = 'left alone notes: not one of our lock files\n';
   expect(await lockutils(['clean', '--dry-run'], env)).toMatchObject({
     status: 0,
     stdout: `would remove unused\n${left}would remove 1, kept 2 (1 held, 1 foreign)\n`,

@@ -377,7 +377,7 @@ describe.each([['internal'], ['external']])('%s locks', (kind) => {
   it('says that locks are not reentrant', async () => {
     const nested = lock('a', options, () => lock('a', options, () => {}));
     await expect(nested).rejects.toThrow(
-      'Deadlock: the lock a is asked for inside the body that holds it; locks are not reentrant. Take it once, in the outermost function, or hand its handle on',
+      'Deadlock: the lock a is asked for inside the body that holds it; locks are not reentrant. Acquire it once, in the outermost function, or pass its handle on',
     );
   });
 
@@ -434,7 +434,7 @@ describe('one name with two lock files', () => {
       lock('q', { external: true, lockPath: two.path }, () => {}),
     );
     await expect(nested).rejects.toThrow(
-      `Deadlock: the lock q is asked for inside the body that holds it as ${path(one)}; within a process a name is one lock, whatever its lock path and prefix, as in oslo.concurrency. Give the two different names`,
+      `Deadlock: the lock q is asked for inside the body that holds it as ${path(one)}; within a process a name is one lock, whatever its lock path and prefix, as in oslo.concurrency. Use two different names`,
     );
   });
 

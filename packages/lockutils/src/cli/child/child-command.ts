@@ -3,22 +3,22 @@ import { exitStatus, signalStatus } from '../exit-status.js';
 import { stillRuns, withDescendants } from './descendants.js';
 import { findProgram } from './find-program.js';
 
-/** A command to run in place of ourselves: same terminal, same streams, same signals. */
+/** A command that runs in our place: with the same terminal, streams and signals. */
 export interface ChildCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** Put before the command line; a program that executes the rest of its arguments in its own place. */
+  /** Put in front of the command line: a program that executes the rest of its arguments in its own process. */
   readonly launcher?: readonly string[];
-  /** Open descriptors the command is to have as 3, 4 ... */
+  /** Open descriptors that the command gets as 3, 4 ... */
   readonly descriptors?: readonly number[];
 }
 
-/** How a command ended: its exit status as shells count, and the signal, if one ended it. */
+/** How a command ended: its exit status as shells count it, and the signal, if one ended it. */
 export interface ChildEnd {
   readonly status: number;
   readonly signal?: NodeJS.Signals;
-  /** What to tell the user: it could not be started. */
+  /** A message for the user if the command could not be started. */
   readonly problem?: string;
 }
 
@@ -26,13 +26,16 @@ export interface ChildEnd {
 export interface RunningChild {
   readonly ended: Promise<ChildEnd>;
   kill(signal: NodeJS.Signals): void;
-  /** To the command, its descendants, and those whom it was sent to before, though the command has ended since. */
+  /**
+   * Sends the signal to the command, to its descendants, and to the processes that it was sent to before, even if the
+   * command has ended since.
+   */
   killTree(signal: NodeJS.Signals): void;
-  /** Whether somebody whom `killTree` has sent a signal to still runs. */
+  /** Whether a process that `killTree` has sent a signal to still runs. */
   treeRuns(): boolean;
 }
 
-/** Starts the command; it has only the streams 0 to 2 of ours, and `descriptors`. Never throws. */
+/** Starts the command. It inherits only our streams 0 to 2 and `descriptors`. Never throws. */
 export function startChild(command: ChildCommand): RunningChild {
   const { file, args, env = process.env, launcher = [], descriptors = [] } = command;
   const found = findProgram(file, env.PATH);
@@ -47,7 +50,7 @@ export function startChild(command: ChildCommand): RunningChild {
   const ended = new Promise<ChildEnd>((resolve) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
       resolve({
-        // The file was there: it is its interpreter that is not.
+        // The file exists, so its interpreter is missing.
         status: error.code === 'ENOENT' ? exitStatus.notFound : exitStatus.notExecutable,
         problem: `cannot run ${file}: ${error.code ?? error.message}`,
       }),
@@ -77,14 +80,14 @@ function sendQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Ended meanwhile, or not ours to end: a set-user-id program.
+    // It has ended in the meantime, or we may not signal it: a set-user-id program.
   }
 }
 
 /**
- * The signals that are passed on: all that end a process if it does not take them, and that Node can take. Those that
- * stop and continue reach the command through its process group; SIGPIPE is no news where Node runs; of a fault
- * (SIGSEGV and the like) there is nothing to pass on.
+ * The signals that are passed on: all that end a process by default and that Node can handle. Signals that stop and
+ * continue reach the command through its process group. SIGPIPE has no meaning for Node. Faults (SIGSEGV and the like)
+ * cannot be passed on.
  */
 export const forwardedSignals: readonly NodeJS.Signals[] = [
   'SIGHUP',

@@ -3,17 +3,18 @@ import { procIsOurs } from '../../owner/process-identity.js';
 import { findProgram } from './find-program.js';
 
 /**
- * A launcher that lets a command die with us: when this process ends, in whatever way, the kernel sends it SIGKILL.
- * `undefined` where that cannot be had (it takes setpriv of util-linux and env of coreutils). The command's own children
- * are not reached, and a program with the set-user-id bit is exempt.
+ * A launcher that makes a command die with us: when this process ends, in any way, the kernel sends SIGKILL to the
+ * command. `undefined` if no launcher is available (it needs setpriv of util-linux and env of coreutils). It does not
+ * reach the command's own children, and a program with the set-user-id bit is exempt.
  *
- * The kernel is told first, then the launcher looks whether we still live, by going where it is anyway: to our working
- * directory as `/proc` shows it. An ending process loses that before the kernel tells its children. So if we died
- * before the kernel was told, the launcher ends instead of running the command without the lock; if later, the kernel
- * ends it. A shell could ask for its parent's pid, but none hands on its environment as it was: dash forgets names that
- * are no identifiers (bash's exported functions), sets PWD, PPID and IFS, and ends at an OPTIND it cannot read.
+ * The launcher first asks the kernel for the signal, then checks whether we are still alive: it changes to our working
+ * directory through `/proc`, where the command has to run anyway. An ending process loses that entry before the kernel
+ * signals its children. So if we died before the kernel was asked, the launcher ends and does not run the command
+ * without the lock. If we die later, the kernel ends the command. A shell could ask for its parent's pid instead, but
+ * no shell passes its environment on unchanged: dash drops names that are not identifiers (bash's exported functions),
+ * sets PWD, PPID and IFS, and exits at an OPTIND that it cannot parse.
  *
- * The second setpriv does nothing but execute: to `env` a command with `=` in its name would be a variable.
+ * The second setpriv only executes the command: `env` would take a command with `=` in its name for a variable.
  */
 export function deathWatch(): readonly string[] | undefined {
   if (process.platform !== 'linux' || !procIsOurs()) return undefined;
@@ -21,7 +22,7 @@ export function deathWatch(): readonly string[] | undefined {
   const env = findProgram('env').path;
   if (setpriv === undefined || env === undefined) return undefined;
   const watch = [setpriv, '--pdeathsig', 'KILL', '--', env, '-C', `/proc/${process.pid}/cwd`, setpriv, '--'];
-  // Busybox has a setpriv and an env that cannot do it.
+  // Busybox's setpriv and env lack these options.
   const works = spawnSync(setpriv, [...watch.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
   return works ? watch : undefined;
 }

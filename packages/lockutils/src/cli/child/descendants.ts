@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What `/proc` tells of a process that has not ended. */
+/** What `/proc` reports about a process that has not ended. */
 interface Living {
   readonly parent: number;
-  /** When it started; tells it from another one that gets its pid later. */
+  /** When it started. Distinguishes it from a later process with the same pid. */
   readonly start: string;
 }
 
 /**
- * A process and all that it and its children started, parents first, as far as `/proc` tells, with their start times;
- * without `/proc` the process alone, without one. Who has left its parent (a daemon) is not found.
+ * A process and its descendants, parents first, as far as `/proc` shows them, with their start times. Without `/proc`:
+ * only the process, without a start time. A process that has left its parent (a daemon) is not found.
  */
 export function withDescendants(pid: number): ReadonlyMap<number, string | undefined> {
   const all = new Map<number, Living>();
@@ -21,12 +21,12 @@ export function withDescendants(pid: number): ReadonlyMap<number, string | undef
     children.set(living.parent, [...(children.get(living.parent) ?? []), other]);
   }
   const found = [pid];
-  // The list grows while it is walked.
+  // The loop also visits entries that it appends.
   for (const process of found) found.push(...(children.get(process) ?? []));
   return new Map(found.map((each) => [each, all.get(each)?.start]));
 }
 
-/** Whether the process that started then still runs. */
+/** Whether the process with this start time still runs. */
 export function stillRuns(pid: number, start: string): boolean {
   return look(pid)?.start === start;
 }
@@ -48,7 +48,7 @@ function look(pid: number): Living | undefined {
     const ended = fields[0] === 'Z' || fields[0] === 'X';
     return ended ? undefined : { parent: Number(fields[1]), start: fields[19] ?? '' };
   } catch {
-    // Ended meanwhile.
+    // The process has ended in the meantime.
     return undefined;
   }
 }

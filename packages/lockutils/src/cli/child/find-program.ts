@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** The file that would be executed for `program`, or why none would be. */
+/** The file that would be executed for `program`, or the reason why none would be. */
 export type FoundProgram =
   | { readonly path: string }
   | { readonly path?: undefined; readonly problem: 'not-found' | 'not-executable' };

@@ -3,7 +3,10 @@ import { signalStatus } from '../exit-status.js';
 import { forwardedSignals, type RunningChild } from './child-command.js';
 import { cameToGroup } from './job-control.js';
 
-/** Takes the signals this process gets, for a command that is to get them instead, or for the wait before it. */
+/**
+ * Handles the signals that this process receives, for the command that they are passed on to, or for the wait before
+ * it.
+ */
 export class SignalRelay {
   /** The signal that ended the wait, if one did. */
   endedWait: NodeJS.Signals | undefined;
@@ -16,12 +19,14 @@ export class SignalRelay {
     for (const signal of forwardedSignals) process.on(signal, this.#onSignal);
   }
 
-  /** Aborts at the first signal that comes while there is no command. */
+  /** Aborts at the first signal that arrives before the command runs. */
   get waitSignal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** From now on the command gets what comes, and what came between the end of the wait and this. */
+  /**
+   * From now on the command receives the signals, including one that arrived between the end of the wait and this call.
+   */
   passTo(child: RunningChild): void {
     this.#child = child;
     if (this.endedWait !== undefined) child.kill(this.endedWait);
@@ -29,8 +34,8 @@ export class SignalRelay {
   }
 
   /**
-   * Whether the command was ended by a Ctrl-C that the terminal gave to us too. The news of its end can overtake the
-   * signal, so this waits for it a little.
+   * Whether the command was ended by a Ctrl-C that the terminal also sent to us. The command's exit can be reported
+   * before the signal arrives, so this waits a short time for the signal.
    */
   async gotInterruptToo(signal: NodeJS.Signals | undefined): Promise<boolean> {
     if (signal !== 'SIGINT' || !cameToGroup(signal)) return false;
@@ -46,7 +51,7 @@ export class SignalRelay {
     return this.#received.has(signal);
   }
 
-  /** Lets signals do again what they do by default. */
+  /** Restores the default action of the signals. */
   end(): void {
     for (const signal of forwardedSignals) process.off(signal, this.#onSignal);
   }
@@ -63,7 +68,10 @@ export class SignalRelay {
   };
 }
 
-/** Ends this process by the signal, so that whoever waits for it learns that; a status in case it survives. */
+/**
+ * Ends this process by the signal, so that its parent sees that signal as the cause. Returns a status in case the
+ * process survives.
+ */
 export function endBySignal(relay: SignalRelay, signal: NodeJS.Signals): number {
   relay.end();
   process.kill(process.pid, signal);

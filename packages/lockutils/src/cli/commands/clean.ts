@@ -16,17 +16,17 @@ interface CleanOptions extends PlaceOptions {
 }
 
 const help = `
-Safe while others lock: a lock is removed only by whoever holds it, and who waited for the removed file starts over. It
-waits for nobody; what is held or waited for stays. Only Python's oslo.concurrency does not start over, so where it takes
-part use --older-than with a time in which no service was restarted or waits, or clean while they are stopped.
+Safe while other processes lock: clean holds a lock while it removes its file, and a process that waited for the removed
+file starts over. It never waits for a lock; locks that are held or waited for stay. Python's oslo.concurrency does not
+start over: if it takes part, use --older-than with a time longer than any wait, or clean while its services are stopped.
 
-Left alone: links, folders, files that hold anything but our record, empty files whose name starts with a dot or that
-lie where this library never locked, and locks whose last holder died holding them, as the next one is to be told;
---abandoned removes these too.
+Not removed: links, folders, files that contain anything but our record, empty files whose names start with a dot or that
+lie where this library never locked, and locks whose last holder died while holding them, because the next holder must
+learn of that; --abandoned removes these too.
 
-Where the lockfile driver is used, which leaves no lock files, it removes what dead holders and waiters of this machine left.
+The lockfile driver leaves no lock files. There, clean removes the files that dead holders and waiters of this machine left.
 
-Exit status: 0, or 1 when something could not be removed, 64 for wrong usage, 71 when the lock path failed.
+Exit status: 0, or 1 if something could not be removed, 64 for wrong usage, 71 if the lock path failed.
 
 Examples:
   lockutils clean --lock-path /var/lock/nova --older-than 7d --dry-run
@@ -35,13 +35,15 @@ Examples:
 /** The command `lockutils clean`. */
 export function cleanCommand(exit: (status: number) => void): Command {
   const command = new Command('clean')
-    .summary('remove the files of locks nobody uses')
-    .description('Removes the files of locks that nobody holds or waits for.')
+    .summary('remove the files of unused locks')
+    .description('Removes the files of locks without holders and waiters.')
     .addOption(
-      new Option('--older-than <time>', `only locks not taken for so long: ${durationForm}`).argParser(toMilliseconds),
+      new Option('--older-than <time>', `only locks not acquired for this long: ${durationForm}`).argParser(
+        toMilliseconds,
+      ),
     )
-    .option('--abandoned', 'also those whose last holder died holding them')
-    .option('--dry-run', 'remove nothing, and say what would be')
+    .option('--abandoned', 'also locks whose last holder died while holding them')
+    .option('--dry-run', 'remove nothing, and print what would be removed')
     .option('--json', 'print an object with removed and kept');
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (options: CleanOptions) => {
@@ -71,7 +73,7 @@ async function report(result: CleanLocksResult, options: CleanOptions): Promise<
   return failed.length === 0 ? 0 : exitStatus.conflict;
 }
 
-/** What was done, for people: a line for each removed lock and for each file that is not one of ours, and a sum. */
+/** The result for people: one line for each removed lock and for each file that is not ours, and a total. */
 export function formatClean({ removed, kept }: CleanLocksResult, dryRun: boolean): string {
   const verb = dryRun ? 'would remove' : 'removed';
   const counts = new Map<string, number>();
@@ -81,7 +83,7 @@ export function formatClean({ removed, kept }: CleanLocksResult, dryRun: boolean
     ...removed.map((name) => `${verb} ${name}`),
     ...kept
       .filter(({ reason }) => reason === 'foreign')
-      .map(({ name }) => `left alone ${name}: not a lock file of ours`),
+      .map(({ name }) => `left alone ${name}: not one of our lock files`),
     `${verb} ${removed.length}, kept ${kept.length}${why === '' ? '' : ` (${why})`}`,
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');

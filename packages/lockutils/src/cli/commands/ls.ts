@@ -12,9 +12,9 @@ interface LsOptions extends PlaceOptions {
 }
 
 const help = `
-Reads the lock table of the kernel, or the folders of the lockfile driver, and tries no lock, so nobody is disturbed.
-"unknown" where there is no such table. Free locks of the lockfile driver are listed only while somebody waits, or died.
-WAITERS are the processes that wait in line; Python's oslo.concurrency waits without a line and is not counted.
+Reads the lock table of the kernel, or the folders of the lockfile driver. It tries no lock, so it disturbs no other process.
+The state is "unknown" if there is no such table. A free lock of the lockfile driver is listed only while a process waits
+for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not queue, so it is not counted.
 
 Examples:
   lockutils ls --lock-path /var/lock/nova
@@ -23,8 +23,8 @@ Examples:
 /** The command `lockutils ls`. */
 export function lsCommand(exit: (status: number) => void): Command {
   const command = new Command('ls')
-    .summary('list the locks of a lock path, and who holds them')
-    .description('Lists the locks of a lock path: who holds them, for how long, and how many wait.')
+    .summary('list the locks of a lock path and their holders')
+    .description('Lists the locks of a lock path: the holders, for how long, and the number of waiters.')
     .option('--json', 'print an array of objects');
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (options: LsOptions) => {
@@ -42,7 +42,7 @@ export function lsCommand(exit: (status: number) => void): Command {
 /** The locks as a table for people. */
 export function formatLocks(locks: readonly LockStatus[]): string {
   const rows = [['NAME', 'STATE', 'AGE', 'WAITERS', 'HOLDER'], ...locks.map(rowOf)];
-  // Not Math.max(...lengths): a directory may have more locks than a call may have arguments.
+  // Not Math.max(...lengths): a directory may contain more locks than a call may have arguments.
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);

@@ -22,26 +22,26 @@ export function toWhole(least: number, most: number): (text: string) => number {
   };
 }
 
-/** Refuses the empty text: what an unset variable leaves would mean another directory. */
+/** Refuses the empty text: an unset variable produces it, and it would mean another directory. */
 function toDirectory(text: string): string {
   if (text === '') throw new InvalidArgumentError('Expected a directory.');
   return text;
 }
 
-/** What {@link placeOptions} are parsed to. */
+/** The parsed form of {@link placeOptions}. */
 export interface PlaceOptions {
   readonly lockPath?: string;
-  /** What the options --config-file and --config-dir name, in the order of both together. */
+  /** The sources that --config-file and --config-dir name, in the order of both together. */
   readonly configFile?: ConfigSources;
   readonly configDir?: ConfigSources;
 }
 
-/** Each names the files of one option, when the command is run. */
+/** Each function lists the files of one option. It is called when the command runs. */
 type ConfigSources = readonly (() => readonly string[])[];
 
-/** The options that say where the locks are, as every command has them. */
+/** The options of every command that determine where the locks are. */
 export function placeOptions(): readonly Option[] {
-  // One list for both options: what is named later has the last word, be it a file or a directory.
+  // One list for both options: the last one named takes precedence, whether it is a file or a directory.
   const sources: (() => readonly string[])[] = [];
   const add =
     (expected: string, filesOf: (path: string) => readonly string[]) =>
@@ -53,7 +53,7 @@ export function placeOptions(): readonly Option[] {
   return [
     new Option(
       '--lock-path <dir>',
-      'directory of the lock files (default: $OSLO_LOCK_PATH, or what the configuration files say)',
+      'directory of the lock files (default: $OSLO_LOCK_PATH, or the setting in the configuration files)',
     ).argParser(toDirectory),
     new Option(
       '--config-file <file>',
@@ -65,12 +65,12 @@ export function placeOptions(): readonly Option[] {
   ];
 }
 
-/** Loads what --config-file and --config-dir name. @throws ConfigFileError when one of them cannot be used */
+/** Loads the files that --config-file and --config-dir name. @throws ConfigFileError if one of them cannot be used */
 export function loadConfigOf({ configFile, configDir }: PlaceOptions): void {
   loadConfigFile(...(configFile ?? configDir ?? []).flatMap((filesOf) => filesOf()));
 }
 
-// As oslo.config does: a shell leaves the tilde of --config-file=~/service.conf to the program.
+// As oslo.config does: a shell does not expand the tilde in --config-file=~/service.conf.
 function withHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
 }

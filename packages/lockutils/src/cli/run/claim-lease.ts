@@ -5,7 +5,7 @@ import type { Claim } from './claim.js';
 import { openLeaseDriver } from './lease-url.js';
 import type { RunOptions } from './run-options.js';
 
-/** Waits for the lease that the options of `lockutils run` ask for, and keeps it renewed. */
+/** Waits for the lease that the options of `lockutils run` ask for, and keeps renewing it. */
 export async function claimLease(
   name: string,
   label: string,

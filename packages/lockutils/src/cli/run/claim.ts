@@ -1,13 +1,13 @@
-/** What a command is run under: a lock or a lease that is held. */
+/** The lock or lease that is held while a command runs. */
 export interface Claim {
-  /** Put into the environment of the command. */
+  /** Added to the environment of the command. */
   readonly env: { readonly [name: string]: string };
-  /** What the command is to inherit of the lock; usually nothing (G17). */
+  /** The descriptors of the lock that the command inherits; usually none (G17). */
   readonly descriptors: readonly number[];
-  /** Aborts when the claim ends before its release. A lock never does. */
+  /** Aborts if the claim ends before its release. A lock never ends like that. */
   readonly lost?: AbortSignal;
-  /** Milliseconds from `lost` until somebody else can have it. */
+  /** Milliseconds from `lost` until another holder can be granted the claim. */
   readonly margin?: number;
-  /** Gives it back. Rejects with `ERR_LEASE_LOST` when it had ended before. */
+  /** Releases it. Rejects with `ERR_LEASE_LOST` if it had ended before. */
   release(): Promise<void>;
 }

@@ -3,11 +3,13 @@ import type { RunningChild } from '../child/child-command.js';
 import type { Claim } from './claim.js';
 
 /**
- * Ends the command when its claim is lost: SIGTERM to it and its descendants at once, SIGKILL after two thirds of the
- * margin, so that they have ended before somebody else can hold the lease. Returns what to call when the command has
- * ended: it stops watching, and after a loss waits for the descendants, which may outlive the command.
+ * Ends the command when its claim is lost: sends SIGTERM to the command and its descendants at once, and SIGKILL after
+ * two thirds of the margin, so that they have ended before another holder can be granted the lease. Returns a function
+ * to call when the command has ended: it stops watching, and after a loss waits for the descendants, which may outlive
+ * the command.
  *
- * A descendant that has left its parent, or a machine that stands still, is beyond this; the fencing token is not.
+ * This cannot reach a descendant that has left its parent, and cannot act while the machine is paused. The fencing
+ * token covers these cases.
  */
 export function endWhenLost({ lost, margin = 0 }: Claim, child: RunningChild): () => Promise<void> {
   if (lost === undefined) return async () => {};

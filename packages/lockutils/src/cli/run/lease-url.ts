@@ -6,7 +6,7 @@ import type { LeaseDriver } from '../../drivers/lease-driver.js';
 import { lockfileLeaseDriver } from '../../drivers.js';
 import { UsageError } from '../failure.js';
 
-/** A lease driver, and how to end what it keeps open. */
+/** A lease driver, and a function that closes its connections. */
 export interface OpenLeaseDriver {
   readonly driver: LeaseDriver;
   close(): Promise<void>;
@@ -14,7 +14,7 @@ export interface OpenLeaseDriver {
 
 const etcdPackage = '@oslo-concurrency/lockutils-etcd';
 
-/** What is used of the package of the etcd driver, which this one does not depend on. */
+/** The functions used from the package of the etcd driver. This package does not depend on it. */
 interface EtcdPackage {
   parseEtcdUrl(url: string): { readonly endpoints: string | readonly string[]; readonly prefix?: string };
   etcdLeaseDriver(options: object): LeaseDriver & { close(): Promise<void> };
@@ -22,7 +22,8 @@ interface EtcdPackage {
 
 /**
  * The driver that `--lease` asks for: `etcd://host:2379[,host:2379...][/prefix]`, `etcds://` with TLS, or
- * `file:///shared/directory`. @throws UsageError for any other, and when the package of etcd is not installed.
+ * `file:///shared/directory`. @throws UsageError for any other URL, and if the package of the etcd driver is not
+ * installed.
  */
 export async function openLeaseDriver(url: string): Promise<OpenLeaseDriver> {
   const [scheme] = url.split(':', 1);
@@ -47,7 +48,8 @@ function directoryIn(url: string): string {
   }
 }
 
-// Beside this package, as when both are installed globally; else in the project of the working directory.
+// First looked up next to this package, as when both are installed globally; then in the project of the working
+// directory.
 async function importEtcd(): Promise<EtcdPackage> {
   for (const locate of [() => etcdPackage, locateInProject]) {
     try {
@@ -64,14 +66,15 @@ function locateInProject(): string {
   return pathToFileURL(require.resolve(etcdPackage)).href;
 }
 
-// Of this package itself; that something it needs is missing is another trouble. A directory that was removed has no project.
+// Whether the package itself is missing. If it is there and one of its own dependencies is missing, that is another
+// problem. A working directory that was removed has no project.
 function isMissing(error: unknown): boolean {
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (syscall === 'uv_cwd') return true;
   return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && message.includes(etcdPackage);
 }
 
-/** User and certificates as etcdctl takes them from the environment: a command line can be read by everybody. */
+/** User and certificates come from the environment, as for etcdctl, because every user can read a command line. */
 function etcdAccess(env: NodeJS.ProcessEnv): object {
   const { ETCDCTL_USER: user, ETCDCTL_CACERT: ca, ETCDCTL_CERT: cert, ETCDCTL_KEY: key } = env;
   const [username = '', ...rest] = (user ?? '').split(':');

@@ -32,7 +32,8 @@ export async function runUnderLock(name: string, command: readonly string[], opt
     const end = await runHolding(claim, command, launcher, relay);
     const lost = await giveBack(claim);
     if (end.problem !== undefined) complain(end.problem);
-    // As if we had not been there: a shell stops its loop when a Ctrl-C ended the command, not when it exits with 130.
+    // Behaves as the command itself would: a shell stops its loop when a Ctrl-C ended the command, but not when the
+    // command exits with 130.
     if (await relay.gotInterruptToo(end.signal)) endBySignal(relay, 'SIGINT');
     return lost ? exitStatus.leaseLost : end.status;
   } catch (error) {
@@ -71,7 +72,7 @@ async function runHolding(
   launcher: readonly string[],
   relay: SignalRelay,
 ): Promise<ChildEnd> {
-  // Of a lockutils around us; those words were about its lock.
+  // These variables come from an outer lockutils and are about its lock.
   const { OSLO_PREVIOUS_OWNER_DIED: _, OSLO_FENCING_TOKEN: __, ...inherited } = process.env;
   const env = { ...inherited, ...claim.env };
   const child = startChild({ file, args, env, launcher, descriptors: claim.descriptors });
@@ -84,7 +85,10 @@ async function runHolding(
   }
 }
 
-/** Whether it had been lost before. What could not be given back otherwise ends with us, or by its ttl. */
+/**
+ * Resolves to whether the claim had been lost before. A claim that could not be released otherwise ends with this
+ * process, or by its ttl.
+ */
 async function giveBack(claim: Claim): Promise<boolean> {
   try {
     await claim.release();
@@ -95,16 +99,16 @@ async function giveBack(claim: Claim): Promise<boolean> {
   }
 }
 
-/** What the command is started through. @throws UsageError when it was asked for and cannot be had. */
+/** The launcher of the command. @throws UsageError if `--if-killed kill` was given and no launcher is available. */
 function launcherFor({ ifKilled }: RunOptions): readonly string[] {
   if (ifKilled === 'hold' || ifKilled === 'leave') return [];
   const launcher = deathWatch();
   if (launcher !== undefined) return launcher;
-  if (ifKilled === 'kill') throw new UsageError('--if-killed kill needs setpriv of util-linux, which is not here');
+  if (ifKilled === 'kill') throw new UsageError('--if-killed kill needs setpriv of util-linux, which is not installed');
   return [];
 }
 
-// As in the owner record: the program and its script, and no other argument, which may be a secret.
+// As in the owner record: the program and its script, without other arguments, which may be secrets.
 function labelOf([file = '', first]: readonly string[]): string {
   const script = first !== undefined && !first.startsWith('-') && existsSync(first) ? ` ${first}` : '';
   return `${basename(file)}${script}`;

@@ -1,6 +1,9 @@
 import type { Holder } from '../../owner/holder.js';
 
-/** `pid 4242 (node deploy.js) on web1`; of several the first, and how many more. The label stands for the command. */
+/**
+ * `pid 4242 (node deploy.js) on web1`. For several holders: the first one, and the number of the others. If the holder
+ * has a label, it replaces the command.
+ */
 export function describeHolder(holders: readonly Holder[]): string {
   const [first, ...more] = holders;
   if (first === undefined) return 'unknown';
@@ -13,7 +16,7 @@ export function describeHolder(holders: readonly Holder[]): string {
   ].join(' ');
 }
 
-/** The text without the characters by which it could steer a terminal. */
+/** Removes the characters that could control a terminal. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }

@@ -9,10 +9,10 @@ const units = new Map([
   ['w', 604_800_000],
 ]);
 
-/** What {@link parseDuration} takes, for messages and help. */
+/** The form that {@link parseDuration} accepts, for messages and help. */
 export const durationForm = 'a number of seconds, or with a unit: 500ms, 10s, 5m, 2h, 7d, 1w';
 
-/** Milliseconds from `1.5`, `500ms`, `7d`; `undefined` when it is none. */
+/** Milliseconds from `1.5`, `500ms`, `7d`; `undefined` if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
   const factor = units.get((unit ?? '').toLowerCase());

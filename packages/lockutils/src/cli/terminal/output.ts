@@ -1,4 +1,7 @@
-/** Prints to standard output, after {@link ignoreClosedOutput}. A reader that has seen enough, such as `head`, is no failure; a full disk rejects. */
+/**
+ * Prints to standard output; call {@link ignoreClosedOutput} first. A reader that stops reading, such as `head`, is not
+ * a failure. A full disk rejects.
+ */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => {
@@ -9,9 +12,9 @@ export function print(text: string): Promise<void> {
 }
 
 /**
- * Lets nothing that cannot be said end this process. Who waits for a lock, or for a command that holds one, has more
- * to do than to talk, and the default for a stream that fails is to throw from the event loop: a wait would end with the
- * status of a lock that was not free, and a temporary directory would stay.
+ * Keeps failed output from ending this process. The default for a stream that fails is to throw from the event loop.
+ * Then a wait would end with the status of a lock that was not free, and a temporary directory would stay. But waiting
+ * for a lock, or for a command that holds one, is more important than the output.
  */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -8,12 +8,12 @@ import { formatDuration } from './duration.js';
 export interface NoticeOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** Whether somebody else has the terminal now, who types where the notice would be. */
+  /** Whether another process has the terminal now: the user may be typing where the notice would appear. */
   inBackground?(): boolean;
   write(text: string): unknown;
 }
 
-/** Standard error. A terminal that cannot clear a line is told as a log is. */
+/** Standard error. A terminal that cannot clear a line is treated as a log. */
 export const standardError: NoticeOutput = {
   get isTTY() {
     return process.stderr.isTTY === true && process.env.TERM !== 'dumb';
@@ -31,7 +31,7 @@ export interface NoticePeriod {
   readonly every: number;
 }
 
-/** A terminal is told at once and kept up to date; a log gets a line now and then, and none for a short wait. */
+/** A terminal shows the notice soon and updates it. A log gets a line now and then, and none for a short wait. */
 export const noticePeriods: { readonly terminal: NoticePeriod; readonly log: NoticePeriod } = {
   terminal: { first: 200, every: 1000 },
   log: { first: 1000, every: 30_000 },
@@ -40,8 +40,8 @@ export const noticePeriods: { readonly terminal: NoticePeriod; readonly log: Not
 const clearLine = '\r\u001b[2K';
 
 /**
- * Tells a person for whom a command waits: on a terminal one line that is kept up to date and cleared at the end,
- * elsewhere a line from time to time. Returns how to end it; afterwards nothing is written any more.
+ * Shows which lock a command waits for: on a terminal, one line that is updated and cleared at the end; elsewhere, a
+ * line from time to time. Returns a function that ends the notice; after that nothing is written any more.
  */
 export function showWait(
   name: string,
@@ -60,7 +60,7 @@ export function showWait(
     const text = waitText(name, await holders().catch(() => []), realTime.date());
     if (ended) return;
     if (!hidden()) {
-      // A line that wraps could not be cleared again. A terminal nobody has sized says 0.
+      // A line that wraps could not be cleared. A terminal without a known size reports 0 columns.
       output.write(live ? clearLine + cut(text, (output.columns || 80) - 1) : `lockutils: ${text}\n`);
       shown = true;
     } else shown = false;
@@ -88,14 +88,15 @@ function cut(text: string, width: number): string {
     left -= columnsOf(character);
     kept.push(character);
     if (left >= 0) continue;
-    // The last column is the ellipsis's.
+    // The last column is for the ellipsis.
     while (left < 1 && kept.length > 0) left += columnsOf(kept.pop() ?? '');
     return `${kept.join('')}…`;
   }
   return text;
 }
 
-// From there on are the scripts whose letters take two columns. What is counted too wide is cut a little sooner.
+// From this code point on, scripts have letters that take two columns. Some narrow characters count as wide, which only
+// cuts the text slightly too early.
 function columnsOf(character: string): number {
   return (character.codePointAt(0) ?? 0) < 0x1100 ? 1 : 2;
 }

@@ -7,7 +7,7 @@ import { defaultKernelSystem, type KernelSystem } from './system.js';
 /** A driver whose locks another process can inherit. */
 export interface InheritableDriver {
   readonly driver: LockDriver;
-  /** The descriptors that make the lock on this file. From now on they are closed at release, and not unlocked. */
+  /** The descriptors that make the lock on this file. From now on the release closes them and does not unlock them. */
   handOver(lockFile: string): readonly number[];
 }
 
@@ -31,7 +31,7 @@ export function inheritableKernelDriver(): InheritableDriver {
       handedOver.delete(fd);
       defaultKernelSystem.closeSync(fd);
     },
-    // Unlocking would end the lock for all who have the description.
+    // Unlocking would end the lock for every process that shares the open file description.
     unlock(fd, offset, length) {
       if (!handedOver.has(fd)) defaultKernelSystem.unlock(fd, offset, length);
     },

@@ -1,25 +1,26 @@
 import type { Body } from '../../local/wait-graph.js';
 
-// More awaits than this one inside the other are not followed: the walk costs 0.1 us for each.
+// Longer chains of nested awaits are not followed: the walk costs 0.1 us for each.
 const deepest = 2000;
 
-// Nobody else has a function of such a name.
+// No other function has such a name.
 const prefix = `body ${Math.random().toString(36).slice(2)} `;
 let last = 0;
 
 /**
- * Which of `inside` and the bodies around it await the running call. Only those: a body that was merely the place where
- * a timer, a server, a pool or a loop was started, which then made the call, is not among them.
+ * Finds the bodies, `inside` and the ones around it, that await the running call. A body that only started the timer,
+ * server, pool or loop that later made the call is not among them.
  *
- * V8 knows it. The stack trace of code that goes on after an `await` names, beyond the running functions, those that
- * await them, by following each promise to the one that listens to it. So this must be called by a procedure that has
- * just gone on after an `await` of its own, and whose promise is the call's. A body is recognized by its `settling`
- * function, which gets a name of its own here, when somebody looks, as that costs more than a lock.
+ * V8 has this information. The stack trace of code that continues after an `await` names, beyond the running functions,
+ * the functions that await them: V8 follows each promise to the one function that listens to it. So this must be called
+ * by a procedure that has just continued after an `await` of its own, and whose promise is the promise of the call. A
+ * body is recognized by its `settling` function. That function receives a unique name only here, during a search,
+ * because naming it costs more than a lock.
  *
- * A body in the answer awaits the call for certain, but for `Promise.race`, and other promises that something else may
- * settle too. One that is not in the answer may await it nevertheless: V8 does not follow a promise with two listeners,
- * an `await` of a thenable that is no promise, nor code that was compiled to something else than `await`. A call that is
- * one of a `Promise.any` is not counted as awaited.
+ * A body in the result certainly awaits the call, except for `Promise.race` and other promises that something else may
+ * settle too. A body that is not in the result may still await the call: V8 does not follow a promise with two
+ * listeners, an `await` of a thenable that is not a promise, or code that was compiled to something other than `await`.
+ * A call that is one of a `Promise.any` does not count as awaited.
  */
 export function bodiesThatAwait(inside: Body): Body[] {
   const found: Body[] = [];
@@ -45,7 +46,7 @@ function nameOf(settling: () => unknown): string {
   return settling.name;
 }
 
-/** The names of the functions that run or await what runs, up to a `Promise.any`. */
+/** The names of the functions that run or await a running function, up to a `Promise.any`. */
 function callers(): readonly string[] {
   const before = Object.getOwnPropertyDescriptors(Error);
   try {
@@ -54,7 +55,7 @@ function callers(): readonly string[] {
     const names: unknown = new Error('who awaits').stack;
     return Array.isArray(names) ? names : [];
   } catch {
-    // Where Error is frozen nothing is seen.
+    // If Error is frozen, the stack trace cannot be read.
     return [];
   } finally {
     restore('stackTraceLimit', before.stackTraceLimit);

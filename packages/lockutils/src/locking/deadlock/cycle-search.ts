@@ -11,7 +11,7 @@ import {
 } from '../../local/wait-graph.js';
 import { bodiesThatAwait } from './bodies-that-await.js';
 
-/** What is said of the wait of one call for a turn of this process. */
+/** Facts about the wait of one call for a turn of this process. */
 export interface WaitFacts {
   readonly name: string;
   readonly queue: TurnQueue;
@@ -26,10 +26,11 @@ const longest = 250;
 /**
  * Looks for a cycle within this process while one call waits for its turn, inside a body.
  *
- * By where calls were begun a cycle is only suspected: a body may have started what makes the call and not await it. So
- * the call that closes a suspected cycle asks all waits on it which bodies await them, first when the code that made
- * the call has come to its awaits, then, as a body may await later what it started before, at growing intervals as long
- * as the suspicion lasts. A cycle of waits that are awaited ends the wait that closed it.
+ * Where the calls began only raises a suspicion: a body may have started the code that makes the call without awaiting
+ * it. So the call that closes a suspected cycle asks all waits on it which bodies await them. It asks first when the
+ * code that made the call has reached its awaits. A body may also await later what it started before, so it asks again
+ * at growing intervals as long as the suspicion lasts. If all waits of a cycle are awaited, the wait that closed the
+ * cycle is ended.
  */
 export class CycleSearch implements PendingWait {
   readonly name: string;
@@ -44,7 +45,7 @@ export class CycleSearch implements PendingWait {
   #interval = shortest;
   #searching = false;
 
-  /** `wake` makes the procedure that waits go on and call {@link look}. */
+  /** `wake` makes the waiting procedure continue and call {@link look}. */
   constructor({ name, queue, turn, path }: WaitFacts, inside: Body, wake: () => void) {
     this.name = name;
     this.queue = queue;
@@ -54,7 +55,7 @@ export class CycleSearch implements PendingWait {
     this.#wake = wake;
     this.#forget = notePending(this, inside);
     if (findCycle(this, false) === undefined) return;
-    // Holds the process awake: where nothing else does, this is what ends the wait.
+    // Keeps the process alive: if nothing else does, this search is what ends the wait.
     const first = realTime.setImmediate(() => this.#ask());
     this.#cancel = () => realTime.clearImmediate(first);
   }
@@ -63,7 +64,7 @@ export class CycleSearch implements PendingWait {
     this.#wake();
   }
 
-  /** To be called by the procedure that waits, when it was woken. @throws DeadlockError */
+  /** The waiting procedure calls this when it was woken. @throws DeadlockError */
   look(): void {
     for (const body of bodiesThatAwait(this.#inside)) this.awaitedBy.add(body);
     if (!this.#searching) return;
@@ -81,7 +82,7 @@ export class CycleSearch implements PendingWait {
     this.#forget();
   }
 
-  // This wait last, so that it looks when the others have looked.
+  // This wait is asked last, so that it looks after the others have looked.
   #ask(): void {
     const suspects = stuckWaits(this, false);
     if (!suspects.has(this)) return;
