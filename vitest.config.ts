@@ -6,10 +6,11 @@ import { LongestFirst } from './vitest.sequence.js';
 // that one too, and a lease of a second or less might not be renewed in time. And the random plans, which fill the machine.
 const measuring = [
   'test/properties/*.test.ts',
-  'test/promises/strict-drivers.test.ts',
+  'test/promises/{import,strict-drivers}.test.ts',
   'test/verify-lease-driver.test.ts',
   'test/verify/leases/*.test.ts',
-  'test/{takeover,ending-while-waiting,idle-waiters,import,import-footprint,lifecycle,terminate-tree}.test.ts',
+  'test/{takeover,ending-while-waiting,idle-waiters,import,import-footprint,lifecycle}.test.ts',
+  'test/terminate/terminate-tree.test.ts',
 ];
 
 export default defineConfig({

@@ -26,7 +26,7 @@ const entries = Object.values(manifest.exports)
 const programs = new Map(
   {
     lockutils: ['cli/lockutils', 'cli/lockutils-wrapper'],
-    processutils: ['watcher-program'],
+    processutils: ['run/watcher-program'],
     fixture: [
       'contenders/host/contender-main',
       'contenders/host/guard-main',

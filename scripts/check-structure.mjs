@@ -20,8 +20,8 @@ const mayImport = {
 const knownCycles = {
   processutils: [
     ['errors.ts', 'process-limits.ts'],
-    ['command.ts', 'log-policy.ts'],
-    ['check-ssh-command.ts', 'remote-run.ts', 'ssh-execute.ts', 'ssh-execution.ts'],
+    ['command/command.ts', 'log-policy.ts'],
+    ['ssh/check-ssh-command.ts', 'ssh/remote-run.ts', 'ssh-execute.ts', 'ssh-execution.ts'],
     ['execute.ts', 'execution.ts'],
   ],
 };

@@ -1,7 +1,7 @@
 import { ConcurrencyError, InvalidOptionError, unknownOptionText } from '@oslo-concurrency/core';
+import { shortRepr } from './masking/python-repr.js';
 import type { LimitName } from './process-limits.js';
-import { shortRepr } from './python-repr.js';
-import type { SurvivingProcess } from './tree-hunt.js';
+import type { SurvivingProcess } from './terminate/tree-hunt.js';
 
 /** What a command wrote: text, or bytes when `binary` was asked for. */
 export type Output = string | Uint8Array;

@@ -1,4 +1,4 @@
-import type { CommandArgument, ExecuteOptions } from './command.js';
+import type { CommandArgument, ExecuteOptions } from './command/command.js';
 import type { Output } from './errors.js';
 import { runExecute } from './execution.js';
 

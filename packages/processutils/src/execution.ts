@@ -1,8 +1,7 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { repeatAttempts } from './attempts.js';
-import { checkCommand } from './check-command.js';
-import type { Command, CommandArgument, ExecuteOptions } from './command.js';
-import { observeRun } from './command-events.js';
+import { checkCommand } from './command/check-command.js';
+import type { Command, CommandArgument, ExecuteOptions } from './command/command.js';
+import { letGoOfInput } from './command/feed-input.js';
 import {
   type EndedCommandFacts,
   type Output,
@@ -11,12 +10,13 @@ import {
   ProcessTimeoutError,
 } from './errors.js';
 import type { ExecuteResult } from './execute.js';
-import { letGoOfInput } from './feed-input.js';
-import { probablyHit } from './hit-limit.js';
-import type { LineOrder } from './line-order.js';
+import { probablyHit } from './limits/hit-limit.js';
 import { logEnd, logStart } from './log-policy.js';
-import type { OutputCapture } from './output-capture.js';
-import { type Outcome, runCommand } from './run-command.js';
+import type { LineOrder } from './output/line-order.js';
+import type { OutputCapture } from './output/output-capture.js';
+import { repeatAttempts } from './run/attempts.js';
+import { observeRun } from './run/command-events.js';
+import { type Outcome, runCommand } from './run/run-command.js';
 
 /** What `execute` does, once it is loaded. */
 export async function runExecute(

@@ -1,8 +1,6 @@
-export type { CgroupQuota } from './cgroup-quota.js';
-export type { PipelineCommand, PipelineCommandOptions, PipelineOptions } from './check-pipeline.js';
-export type { SshExecuteOptions } from './check-ssh-command.js';
-export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command.js';
-export type { InputSource } from './command-stdin.js';
+export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command/command.js';
+export type { InputSource } from './command/command-stdin.js';
+export type { ExtraDescriptor } from './command/extra-descriptors.js';
 export {
   type EndedCommandFacts,
   InvalidArgumentError,
@@ -18,7 +16,7 @@ export {
 } from './errors.js';
 export { type ExecuteResult, execute, type InterleavedResult } from './execute.js';
 export { type ExecuteLinesOptions, executeLines } from './execute-lines.js';
-export type { ExtraDescriptor } from './extra-descriptors.js';
+export type { CgroupQuota } from './limits/cgroup-quota.js';
 export { LogErrors } from './log-policy.js';
 export { maskPassword } from './mask-password.js';
 export { executePipeline, PipelineError, type PipelineResult, type StageOutcome } from './pipeline.js';
@@ -28,7 +26,9 @@ export {
   ProcessLimitsUnavailableError,
   type ProcessLimitValues,
 } from './process-limits.js';
+export type { PipelineCommand, PipelineCommandOptions, PipelineOptions } from './run/check-pipeline.js';
 export { isSecretArgument, type SecretArgument, secret } from './secrets.js';
+export type { SshExecuteOptions } from './ssh/check-ssh-command.js';
 export {
   type SshChannel,
   type SshClient,
@@ -36,6 +36,6 @@ export {
   SshOutcomeUnknownError,
   sshExecute,
 } from './ssh-execute.js';
-export type { SurvivingProcess } from './tree-hunt.js';
+export type { SurvivingProcess } from './terminate/tree-hunt.js';
 export { type TrycmdOptions, type TrycmdResult, trycmd } from './trycmd.js';
 export { getWorkerCount, type WorkerCountExplanation } from './worker-count.js';

@@ -1,7 +1,7 @@
 import { checkLogLevel, getLogger, type LogLevel } from '@oslo-concurrency/core';
-import type { Command } from './command.js';
+import type { Command } from './command/command.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
-import { pythonRepr } from './python-repr.js';
+import { pythonRepr } from './masking/python-repr.js';
 
 /**
  * Which failed attempts of a command are logged with exit code and output; oslo's enumeration of the same name.

@@ -1,5 +1,5 @@
-import { type PasswordShape, passwordShapes, type Span } from './password-shapes.js';
-import { foldCase } from './text-scanning.js';
+import { type PasswordShape, passwordShapes, type Span } from './masking/password-shapes.js';
+import { foldCase } from './masking/text-scanning.js';
 
 /** The keys of oslo.utils 10.1.1, in its order, which matters: each key's shapes are masked before the next key is looked for. */
 export const sanitizedKeys: readonly string[] = [

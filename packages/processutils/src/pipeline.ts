@@ -1,12 +1,12 @@
 import { constants } from 'node:os';
 import { ConcurrencyError } from '@oslo-concurrency/core';
-import { checkPipeline, type PipelineCommand, type PipelineOptions } from './check-pipeline.js';
-import type { Command } from './command.js';
-import { CommandPipe } from './command-pipe.js';
+import type { Command } from './command/command.js';
 import type { Output } from './errors.js';
 import type { ExecuteResult } from './execute.js';
 import { runChecked } from './execution.js';
-import { followAbort } from './follow-abort.js';
+import { CommandPipe } from './output/command-pipe.js';
+import { checkPipeline, type PipelineCommand, type PipelineOptions } from './run/check-pipeline.js';
+import { followAbort } from './system/follow-abort.js';
 
 /** What {@link executePipeline} resolves to. */
 export interface PipelineResult<Written extends Output = string> {

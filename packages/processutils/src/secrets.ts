@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { processState } from '@oslo-concurrency/core';
 import { maskKeys, maskPassword, sanitizedKeys } from './mask-password.js';
-import { maskPieces, type PieceMasker } from './mask-pieces.js';
-import { openValue } from './open-value.js';
-import { lineShapes, passwordShapes, type Span } from './password-shapes.js';
-import { hideUserInfo } from './url-user-info.js';
+import { maskPieces, type PieceMasker } from './masking/mask-pieces.js';
+import { openValue } from './masking/open-value.js';
+import { lineShapes, passwordShapes, type Span } from './masking/password-shapes.js';
+import { hideUserInfo } from './masking/url-user-info.js';
 
 const mask = '***';
 // Shared by all installed copies of this package: a secret made by one is one for the others.

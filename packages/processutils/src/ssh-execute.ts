@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { ConcurrencyError } from '@oslo-concurrency/core';
-import type { SshExecuteOptions } from './check-ssh-command.js';
 import type { EndedCommandFacts, Output } from './errors.js';
-import { shortRepr } from './python-repr.js';
+import { shortRepr } from './masking/python-repr.js';
+import type { SshExecuteOptions } from './ssh/check-ssh-command.js';
 import { runSshExecute } from './ssh-execution.js';
 
 /** What is needed of a channel of the `ssh2` package. */

@@ -1,5 +1,4 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
-import { checkSshCommand, type SshCommand, type SshExecuteOptions } from './check-ssh-command.js';
 import {
   type EndedCommandFacts,
   type Output,
@@ -7,11 +6,12 @@ import {
   ProcessExecutionError,
   ProcessTimeoutError,
 } from './errors.js';
-import { RemoteRun } from './remote-run.js';
+import { encodeText } from './output/text-decoding.js';
+import { type StopReason, StopRequest } from './run/stop-request.js';
 import type { Masker } from './secrets.js';
+import { checkSshCommand, type SshCommand, type SshExecuteOptions } from './ssh/check-ssh-command.js';
+import { RemoteRun } from './ssh/remote-run.js';
 import { type SshClient, type SshExecuteResult, SshOutcomeUnknownError } from './ssh-execute.js';
-import { type StopReason, StopRequest } from './stop-request.js';
-import { encodeText } from './text-decoding.js';
 
 /** What `sshExecute` does, once it is loaded. */
 export async function runSshExecute(

@@ -1,9 +1,9 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import type { CommandArgument, ExecuteOptions } from './command.js';
+import type { CommandArgument, ExecuteOptions } from './command/command.js';
+import { hidden } from './command/hidden-value.js';
+import { checkOptions } from './command/masked-misuse.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { execute } from './execute.js';
-import { hidden } from './hidden-value.js';
-import { checkOptions } from './masked-misuse.js';
 
 /** Options of {@link trycmd}: those of `execute`, text only, and one more. */
 export interface TrycmdOptions extends Omit<ExecuteOptions, 'binary'> {

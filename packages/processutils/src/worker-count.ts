@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { type CgroupQuota, cgroupQuotas, tightestOf } from './cgroup-quota.js';
+import { type CgroupQuota, cgroupQuotas, tightestOf } from './limits/cgroup-quota.js';
 
 /** Where the figure of {@link getWorkerCount} comes from. */
 export interface WorkerCountExplanation {

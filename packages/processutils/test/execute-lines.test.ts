@@ -14,8 +14,8 @@ import {
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { asPlainUser, plainUserIsPossible } from './plain-user.js';
-import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
+import { asPlainUser, plainUserIsPossible } from './support/plain-user.js';
+import { fixture, killAll, processesWith, uniqueSleep, until } from './support/processes.js';
 
 let token = '';
 afterEach(() => {

@@ -14,7 +14,7 @@ import {
   secret,
 } from '@oslo-concurrency/processutils';
 import { afterAll, afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { fixture, killAll, processesWith, uniqueSleep, until } from './processes.js';
+import { fixture, killAll, processesWith, uniqueSleep, until } from './support/processes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'pipeline-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -10,7 +10,7 @@ import {
   type ProcessLimitValues,
 } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
-import { fixture } from './processes.js';
+import { fixture } from './support/processes.js';
 
 /** The ten limits, with a value each and the name that the kernel gives them. */
 const limits: readonly [keyof ProcessLimitValues, number, string][] = [

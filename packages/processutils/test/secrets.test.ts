@@ -15,9 +15,9 @@ import {
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkCommand } from '../src/check-command.js';
+import { checkCommand } from '../src/command/check-command.js';
 import { revealed } from '../src/secrets.js';
-import { fixture } from './processes.js';
+import { fixture } from './support/processes.js';
 
 /** Everything that got out while a command ran, other than its result. */
 let leaks: string[] = [];

@@ -12,8 +12,8 @@ import {
 } from '@oslo-concurrency/processutils';
 import { Client, Server, utils } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './processes.js';
-import { connect, type SshServer, sshd, startSshServer } from './ssh-server.js';
+import { killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './support/processes.js';
+import { connect, type SshServer, sshd, startSshServer } from './support/ssh-server.js';
 
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(

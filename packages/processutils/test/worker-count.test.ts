@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getWorkerCount, type WorkerCountExplanation } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
-import { cgroupQuotas, tightestOf } from '../src/cgroup-quota.js';
+import { cgroupQuotas, tightestOf } from '../src/limits/cgroup-quota.js';
 
 const program =
   "import('@oslo-concurrency/processutils').then((p) => console.log(JSON.stringify(p.getWorkerCount({ explain: true }))))";

@@ -1,0 +1,108 @@
+import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
+import { describe, expect, it } from 'vitest';
+import { openValue, withoutOpenStart } from '../../src/masking/open-value.js';
+import { captureOutput } from '../../src/output/output-capture.js';
+import { masker } from '../../src/secrets.js';
+
+const failure = (promise: Promise<unknown>): Promise<ProcessExecutionError> =>
+  promise.then(
+    () => expect.fail('it was to fail'),
+    (error) => error as ProcessExecutionError,
+  );
+
+// Each begins a value of a key and gives the characters that end it.
+const openings: readonly (readonly [string, string])[] = [
+  ['password = "', '"'],
+  ["password='", "'"],
+  ['password "', '"'],
+  ['{"token": "', '"}'],
+  ["{'my_token' : u'", "'}"],
+  ["['--password', '--flag', '", "']"],
+  ['<adminPass>', '</adminPass>'],
+  ['chapsecret1="', '"'],
+];
+
+describe('a value of a key', () => {
+  it.each(openings)('that begins with %s and has no end yet is known as open', (opening, closing) => {
+    expect(openValue(`text 'x' "y"\n${opening}`)).toEqual({ from: 13 + opening.length, closedBy: closing.charAt(0) });
+    expect(openValue(`${opening}several\nlines`)?.from).toBe(opening.length);
+    expect(openValue(`${opening}closed${closing}`)).toBeUndefined();
+    expect(openValue(`${opening}${closing}`)).toBeUndefined();
+  });
+
+  it('with a quote of the other kind in it is open nevertheless', () => {
+    expect(openValue('password="it\'s not over')).toEqual({ from: 10, closedBy: '"' });
+    expect(openValue('password=\'so "called')).toEqual({ from: 10, closedBy: "'" });
+  });
+
+  it('whose closing tag was cut is open', () => {
+    expect(openValue('<password>hunter2</passw')).toEqual({ from: 10, closedBy: '<' });
+  });
+
+  it.each(['', '"', "it's", '"password"', 'user = "bob', '<b>x', 'password', 'password = ', '<passwor', 'a < b > c'])(
+    'is not what %s holds',
+    (text) => expect(openValue(text)).toBeUndefined(),
+  );
+});
+
+describe('what follows a cut', () => {
+  it.each([
+    ['line 9"} done', undefined, '"} done'],
+    ["line 9' done", undefined, "' done"],
+    ['line 9" "x" done', undefined, '" "x" done'],
+    ['line 9\n"\n', undefined, '"\n'],
+    ['line 9</password> done', undefined, '</password> done'],
+    ['line 9"', undefined, '"'],
+    ['a "quoted word" and another', undefined, 'a "quoted word" and another'],
+    ["can't say it's done", undefined, "can't say it's done"],
+    ['x = "y"\n', undefined, 'x = "y"\n'],
+    ['<b>bold</b>', undefined, '<b>bold</b>'],
+    ['no quote at all', undefined, 'no quote at all'],
+    ['no quote at all', '"', ''],
+    ['it\'s 9" done', '"', '" done'],
+    ['a <b> c', '<', '<b> c'],
+  ] as const)('is shown of %j, after an open value closed by %j, as %j', (text, closedBy, expected) => {
+    expect(withoutOpenStart(text, closedBy && { from: 0, closedBy })).toBe(expected);
+  });
+});
+
+describe('output that is cut', () => {
+  it.each(openings)('by a timeout within a value that began with %s does not show it', async (opening) => {
+    const script = 'printf "begun %s" "$0"; exec sleep 60';
+    const error = await failure(
+      execute('sh', ['-c', script, `${opening}Zq7 first\nZq7 second`], { timeout: 200, killGrace: 50 }),
+    );
+    expect(error).toBeInstanceOf(ProcessTimeoutError);
+    expect(error.stdout).toBe(`begun ${opening}***`);
+    expect(error.message).not.toContain('Zq7');
+  });
+
+  it('by a timeout within a secret does not show its beginning', async () => {
+    const options = { timeout: 200, killGrace: 50, secrets: ['Zq7hunter2', 'other'] };
+    const error = await failure(execute('sh', ['-c', 'printf "begun %s%s" Zq7 hun; exec sleep 60'], options));
+    expect(error.stdout).toBe('begun ***');
+  });
+
+  it.each(openings)('by maxBuffer within a value that began with %s shows nothing of it', (opening, closing) => {
+    const lines = Array.from({ length: 60 }, (_unused, index) => `Zq7 ${index}`).join('\n');
+    const text = `first\n${opening}${lines}${closing}\nlast\n`;
+    for (const binary of [false, true]) {
+      for (let limit = 0; limit < text.length; limit += 7) {
+        const capture = captureOutput(limit, binary);
+        capture.add(Buffer.from(text));
+        const shown = capture.shown(masker([]));
+        expect(shown).toContain(`[truncated: ${text.length - limit} bytes left out]`);
+        expect(shown).not.toContain('Zq7');
+      }
+    }
+  });
+
+  it('by maxBuffer still shows lines with quotes that were cut nowhere', () => {
+    const capture = captureOutput(120, false);
+    const line = `it's "quoted" and (said 'so')\n`;
+    capture.add(Buffer.from(line.repeat(50)));
+    expect(capture.shown(masker([]))).toBe(
+      `${line.repeat(2)}\n[truncated: ${50 * line.length - 120} bytes left out]\n\n${line}`,
+    );
+  });
+});

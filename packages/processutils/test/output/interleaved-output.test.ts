@@ -1,0 +1,162 @@
+import {
+  type ExecuteResult,
+  execute,
+  type InterleavedResult,
+  type ProcessExecutionError,
+  type SshClient,
+  sshExecute,
+  type TrycmdResult,
+  trycmd,
+} from '@oslo-concurrency/processutils';
+import * as fc from 'fast-check';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { LineOrder } from '../../src/output/line-order.js';
+import { connect, sshd, startSshServer } from '../support/ssh-server.js';
+
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  );
+
+// What one process writes to two pipes arrives in that order when the reader has had its turn in between.
+const script =
+  'echo one; sleep 0.1; echo two >&2; sleep 0.1; printf begun; sleep 0.1; echo three >&2; sleep 0.1; echo " ended"';
+const woven = 'one\ntwo\nthree\nbegun ended\n';
+
+describe('all: true', () => {
+  it('gives stdout and stderr in one text, line by line, and each by itself', async () => {
+    const result = await execute('sh', ['-c', script], { all: true });
+    expect(result).toMatchObject({ all: woven, stdout: 'one\nbegun ended\n', stderr: 'two\nthree\n' });
+  });
+
+  it('gives bytes with binary, and what the streams are given with stream, tee and line callback', async () => {
+    const bytes = await execute('sh', ['-c', "printf '\\377\\n'; sleep 0.1; printf '\\376' >&2"], {
+      all: true,
+      binary: true,
+    });
+    expect(bytes.all).toEqual(Buffer.from([255, 10, 254]));
+    const lines: string[] = [];
+    const { all } = await execute('sh', ['-c', script], { all: true, onStdoutLine: (line) => lines.push(line) });
+    expect([all, lines]).toEqual([woven, ['one', 'begun ended']]);
+  });
+
+  it('is not there when it was not asked for', async () => {
+    expect(await execute('true')).not.toHaveProperty('all');
+    expect(await execute('true', [], { all: false })).not.toHaveProperty('all');
+    expect(await trycmd('true')).toEqual({ stdout: '', stderr: '' });
+  });
+
+  it('gives stdout and then stderr when maxBuffer has left something out', async () => {
+    const options = { all: true, maxBuffer: 8 } as const;
+    const { all, stdout, stderr } = await execute('sh', ['-c', 'seq 1 9 >&2; seq 1 9; seq 1 9 >&2'], options);
+    expect(all).toBe(stdout + stderr);
+    expect(all).toMatch(/bytes left out[\s\S]*bytes left out/);
+  });
+
+  it('G24 is in the error of a command that failed or was ended, masked', async () => {
+    const leaky = `${script}; echo s3cr3t; exit 3`;
+    const failed = await rejection(execute('sh', ['-c', leaky], { all: true, secrets: ['s3cr3t'] }));
+    expect(failed).toMatchObject({ exitCode: 3, all: `${woven}***\n`, attempts: 1 });
+    expect(JSON.parse(JSON.stringify(failed))).toMatchObject({ all: `${woven}***\n` });
+    const ended = await rejection(execute('sh', ['-c', `${script}; exec sleep 60`], { all: true, timeout: 900 }));
+    expect(ended).toMatchObject({ code: 'ERR_PROCESS_TIMEOUT', all: woven });
+  });
+
+  it('G24 shows no secret of several lines that the other stream has torn apart', async () => {
+    const torn = 'echo "first of key"; sleep 0.1; echo between >&2; sleep 0.1; echo "last of key"; exit 1';
+    const secrets = ['first of key\nlast of key'];
+    const error = (await rejection(execute('sh', ['-c', torn], { all: true, secrets }))) as ProcessExecutionError;
+    expect(error.all).toBe('***\nbetween\n');
+  });
+
+  it('of trycmd is the message of a failure, and stdout alone with discardWarnings', async () => {
+    expect((await trycmd('sh', ['-c', script], { all: true })).all).toBe(woven);
+    const quiet = await trycmd('sh', ['-c', script], { all: true, discardWarnings: true });
+    expect(quiet).toEqual({ stdout: 'one\nbegun ended\n', stderr: '', all: 'one\nbegun ended\n' });
+    const failed = await trycmd('sh', ['-c', 'echo x; exit 1'], { all: true });
+    expect(failed.all).toBe(failed.stderr);
+  });
+
+  it.each([
+    { all: 'yes' },
+    { all: true, stdout: 'inherit' },
+    { all: true, stderr: 'inherit' },
+    { all: true, stdout: 'ignore' },
+    { all: true, stderr: 'ignore' },
+  ])('is refused before anything is started where it cannot be: %j', async (wrong) => {
+    const options = { ...wrong, onExecute: () => expect.fail('it was started') } as never;
+    for (const run of [execute('true', [], options), trycmd('true', [], options)]) {
+      expect(await rejection(run)).toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'all' });
+    }
+  });
+
+  it('has a text for a type, or bytes', () => {
+    void (() => {
+      expectTypeOf(execute('true', [], { all: true })).resolves.toEqualTypeOf<InterleavedResult>();
+      expectTypeOf(execute('true', [], { all: true, binary: true })).resolves.toEqualTypeOf<
+        InterleavedResult<Buffer>
+      >();
+      expectTypeOf(execute('true', [], { timeout: 1 })).resolves.toEqualTypeOf<ExecuteResult>();
+      expectTypeOf(execute('true', [], { binary: true })).resolves.toEqualTypeOf<ExecuteResult<Buffer>>();
+      expectTypeOf<TrycmdResult['all']>().toEqualTypeOf<string | undefined>();
+    });
+  });
+});
+
+describe.skipIf(sshd === undefined)('all: true over SSH (needs the Debian package openssh-server)', () => {
+  it('gives both in one text, masked', async () => {
+    const server = await startSshServer();
+    const client = await connect(server);
+    try {
+      expect((await sshExecute(client as SshClient, script, { all: true })).all).toBe(woven);
+      const error = await rejection(sshExecute(client, `${script}; echo password=x; exit 1`, { all: true }));
+      expect(error).toMatchObject({ all: `${woven}password=***\n` });
+      const bytes = await sshExecute(client, script, { all: true, binary: true, sanitizeStdout: false });
+      expect(bytes.all).toEqual(Buffer.from(woven));
+      expect(await sshExecute(client, 'true')).not.toHaveProperty('all');
+    } finally {
+      client.end();
+      await server.stop();
+    }
+  });
+});
+
+describe('the order of lines', () => {
+  const pieces = fc.array(
+    fc.tuple(fc.constantFrom(0 as const, 1 as const), fc.constantFrom('a', '\n', 'b\nc', 'd\n\n', '')),
+  );
+
+  it('is that in which they were completed, however the pieces are cut', () => {
+    void fc.assert(
+      fc.property(pieces, (given) => {
+        const order = new LineOrder();
+        const begun = ['', ''];
+        let expected = '';
+        for (const [from, text] of given) {
+          order.add(from, Buffer.from(text), 0);
+          const lines = (begun[from] + text).split('\n');
+          begun[from] = lines.pop() ?? '';
+          expected += lines.map((line) => `${line}\n`).join('');
+        }
+        const whole = ([0, 1] as const).map((of) => given.map(([from, text]) => (from === of ? text : '')).join(''));
+        expect(order.weave(whole[0] ?? '', whole[1] ?? '')).toBe(expected + begun.join(''));
+      }),
+    );
+  });
+
+  it('is given up for texts with other lines than those that came, and when bytes were left out', () => {
+    const order = new LineOrder();
+    order.add(1, Buffer.from('x\ny\n'), 0);
+    order.add(0, Buffer.from('a\n'), 0);
+    expect(order.weave('a\n', 'x\ny\n')).toBe('x\ny\na\n');
+    expect(order.weave('a\n', '***')).toBe('a\n***');
+    expect(order.weave('***', 'x\ny\n')).toBe('***x\ny\n');
+    expect(order.weave('a\nb\n', 'x\ny\n')).toBe('a\nb\nx\ny\n');
+    order.add(0, Buffer.from('b\n'), 1);
+    order.add(1, Buffer.from('z\n'), 0);
+    expect(order.weave('a', 'x')).toBe('ax');
+    expect(order.weave('a\nb\n', 'x\ny\nz\n')).toBe('a\nb\nx\ny\nz\n');
+    expect(order.weave('a\n', 'x\n')).toBe('a\nx\n');
+  });
+});

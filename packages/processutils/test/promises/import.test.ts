@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as processutils from '@oslo-concurrency/processutils';
+import { describe, expect, it } from 'vitest';
+import { importCost, isYardstickNode } from '../../../../import-cost.js';
+import { fixture } from '../support/processes.js';
+
+interface Effects {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly resources: readonly string[];
+}
+
+const importOnce = (): Effects =>
+  JSON.parse(execFileSync(process.execPath, [fixture('import-effects.mjs')], { encoding: 'utf8' })) as Effects;
+
+describe('importing the package', () => {
+  it('G22 adds no listener, patches nothing and leaves nothing open', () => {
+    expect(importOnce()).toMatchObject({ added: [], changed: [], resources: [] });
+  });
+
+  it.runIf(isYardstickNode)('G22 takes at most 10 ms after core', () => {
+    const after = [import.meta.resolve('@oslo-concurrency/core')];
+    expect(importCost(import.meta.resolve('@oslo-concurrency/processutils'), { after })).toBeLessThanOrEqual(10);
+  });
+
+  it('gives these names and no others', () => {
+    expect(Object.keys(processutils).sort()).toEqual([
+      'InvalidArgumentError',
+      'LineTooLongError',
+      'LogErrors',
+      'NoRootWrapSpecifiedError',
+      'PipelineError',
+      'ProcessAbortedError',
+      'ProcessExecutionError',
+      'ProcessLimits',
+      'ProcessLimitsUnavailableError',
+      'ProcessTimeoutError',
+      'SshOutcomeUnknownError',
+      'UnknownArgumentError',
+      'execute',
+      'executeLines',
+      'executePipeline',
+      'getWorkerCount',
+      'isSecretArgument',
+      'maskPassword',
+      'secret',
+      'sshExecute',
+      'trycmd',
+    ]);
+  });
+
+  it('does not need ssh2, which is an optional peer', () => {
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      peerDependenciesMeta: unknown;
+      dependencies: Readonly<Record<string, string>>;
+    };
+    expect(manifest.peerDependenciesMeta).toEqual({ ssh2: { optional: true } });
+    expect(Object.keys(manifest.dependencies).sort()).toEqual(['@oslo-concurrency/core', 'execa', 'shlex']);
+  });
+});

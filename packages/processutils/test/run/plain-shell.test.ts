@@ -1,0 +1,75 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type CommandEvent, commandChannels } from '@oslo-concurrency/core';
+import { execute } from '@oslo-concurrency/processutils';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
+
+// Of bsdutils, which no Debian is without: gives a program a terminal.
+const script = '/usr/bin/script';
+
+let token = '';
+afterEach(() => {
+  killAll(token || undefined);
+  token = '';
+});
+
+describe('a command finds what a plain shell would give it', () => {
+  it('the soft limit on open files that Node has raised is put back', () => {
+    const hard = Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }));
+    const limited = `ulimit -Sn 512; "$0" "$1"; true`;
+    const args = ['-c', limited, process.execPath, fixture('reports-soft-limit.mjs')];
+    const { command, own } = JSON.parse(execFileSync('sh', args, { encoding: 'utf8' })) as Record<string, number[]>;
+    expect(own).toEqual([hard, hard]);
+    expect(command).toEqual([512, hard]);
+  });
+
+  it('Ctrl-C at a terminal reaches it, also when it could be ended by a timeout', async () => {
+    token = uniqueSleep();
+    const command = `${process.execPath} ${fixture('runs-at-terminal.mjs')} ${token}`;
+    const terminal = spawn(script, ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    terminal.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk;
+      if (String(chunk).includes('ready')) terminal.stdin.write('\x03');
+    });
+    await once(terminal, 'exit');
+    expect(shown).toContain('ended by SIGINT');
+    expect(processesWith(token)).toEqual([]);
+  });
+
+  it('G23 at a terminal, too, the tree is ended at the timeout', async () => {
+    token = uniqueSleep();
+    const program = `
+      import { execute } from '@oslo-concurrency/processutils';
+      const error = await execute('${fixture('double-forks.sh')}', ['${token}'], { timeout: 500, killGrace: 300 }).catch((e) => e);
+      console.log(error.name + ' ' + error.remaining.length);`;
+    const inner = `${process.execPath} --input-type=module -e "${program.replaceAll('\n', ' ')}"`;
+    const { stdout } = await execute(script, ['-qec', inner, '/dev/null'], { cwd: fixture('.') });
+    expect(stdout).toContain('ProcessTimeoutError 0');
+    await until(() => processesWith(`sleep\0${token}`).length === 0, 5000);
+  });
+});
+
+describe('the diagnostics channels', () => {
+  it('tell of the start and the end of each attempt, with the masked command', async () => {
+    const events: [string, CommandEvent][] = [];
+    const onStart = (event: unknown): void => void events.push(['start', event as CommandEvent]);
+    const onEnd = (event: unknown): void => void events.push(['end', event as CommandEvent]);
+    commandChannels.start.subscribe(onStart);
+    commandChannels.end.subscribe(onEnd);
+    try {
+      await execute('sh', ['-c', 'exit 4', '--token', 'x'], { checkExitCode: 4 });
+      await execute('sh', ['-c', 'kill -9 $$'], { checkExitCode: false });
+    } finally {
+      commandChannels.start.unsubscribe(onStart);
+      commandChannels.end.unsubscribe(onEnd);
+    }
+    const first = { command: 'sh -c exit 4 --token ***', attempt: 1, id: events[0]?.[1].id };
+    expect(events[0]).toEqual(['start', { ...first, pid: expect.any(Number) }]);
+    const ended = { ...first, pid: events[0]?.[1].pid, durationMs: expect.any(Number) };
+    expect(events[1]).toEqual(['end', { ...ended, exitCode: 4 }]);
+    expect(events[3]?.[1]).toMatchObject({ signal: 'SIGKILL', id: (first.id ?? 0) + 1 });
+    expect(events[3]?.[1]).not.toHaveProperty('exitCode');
+  });
+});

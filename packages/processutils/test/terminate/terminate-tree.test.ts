@@ -1,0 +1,258 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
+import { afterEach, describe, expect, it } from 'vitest';
+import { asPlainUser, plainUserIsPossible } from '../support/plain-user.js';
+import { fixture, killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from '../support/processes.js';
+
+const grace = 250;
+// G23's word.
+const settling = 200;
+
+let token = '';
+afterEach(() => {
+  killAll(token || undefined);
+  token = '';
+});
+
+/** Runs a fixture, aborts it when it says that it is ready, and gives the error and how long ending it took. */
+async function endWhenReady(name: string, args: readonly string[] = [], options: ExecuteOptions = {}) {
+  token = uniqueSleep();
+  const abort = new AbortController();
+  let aborted = 0;
+  let aliveBefore = 0;
+  const error = await execute(fixture(name), [token, ...args], {
+    signal: abort.signal,
+    killGrace: grace,
+    onStdoutLine: (line) => {
+      if (line !== 'ready' || aborted > 0) return;
+      aliveBefore = processesWith(token).length;
+      aborted = unloadedNow();
+      abort.abort(new Error('enough'));
+    },
+    ...options,
+  }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ProcessAbortedError);
+  const took = unloadedNow() - aborted;
+  return { error: error as ProcessAbortedError, took, aliveBefore };
+}
+
+/** Killed processes are cleared away when the machine gets to it; one that was not killed would stay for an hour. */
+async function nothingIsLeft(): Promise<void> {
+  await until(() => processesWith(token).length === 0, 5000);
+}
+
+describe('ending a command', () => {
+  it.each([
+    ['ignores SIGTERM', 'ignores-term.sh', 'SIGKILL'],
+    ['starts its child again whenever it ends', 'respawns.sh', 'SIGKILL'],
+    ['left a child in a session of its own', 'double-forks.sh', 'SIGTERM'],
+    ['left a child in a session of its own, without environment and pipe', 'clears-environment.sh', 'SIGTERM'],
+    ['has closed its stdio', 'closes-stdio.sh', 'SIGTERM'],
+    ['is stopped', 'stops-itself.sh', 'SIGTERM'],
+  ] as const)('G23 leaves no descendant of a program that %s', async (_what, name, endedBy) => {
+    const { error, took, aliveBefore } = await endWhenReady(name);
+    expect(aliveBefore).toBeGreaterThan(0);
+    expect(error.remaining).toEqual([]);
+    await nothingIsLeft();
+    expect(error.endedBy).toBe(endedBy);
+    expect(took).toBeLessThan(grace + settling);
+  });
+
+  it('G23 leaves nothing of a program that forks as fast as it can, in many processes', async () => {
+    const { error, aliveBefore } = await endWhenReady('fork-bomb.py', ['6']);
+    expect(aliveBefore).toBeGreaterThan(0);
+    expect(error.remaining).toEqual([]);
+    await nothingIsLeft();
+  });
+
+  it('G29 says that nothing is left of a program that goes on in new sessions only when nothing is', async () => {
+    for (let run = 0; run < 8; run += 1) {
+      const { error } = await endWhenReady('hops.py', ['20', '50']);
+      const unknown = error.remaining.some(({ name }) => name === 'unknown');
+      for (let look = 0; look < 5 && !unknown; look += 1) {
+        expect(processesWith(`hops.py\0${token}`)).toEqual([]);
+        await turn();
+      }
+      await nothingIsLeft();
+    }
+  });
+
+  it('G23 settles by timeout + grace + 200 ms and carries the partial output', async () => {
+    token = uniqueSleep();
+    let start = 0;
+    const error = await execute(fixture('ignores-term.sh'), [token], {
+      timeout: 300,
+      killGrace: grace,
+      onExecute: () => {
+        start = unloadedNow();
+      },
+    }).catch((reason: unknown) => reason);
+    expect(unloadedNow() - start).toBeLessThan(300 + grace + settling);
+    expect(error).toBeInstanceOf(ProcessTimeoutError);
+    expect(error).toMatchObject({ timeout: 300, stdout: 'ready\n', endedBy: 'SIGKILL', remaining: [] });
+    expect((error as Error).message).toMatch(/^The command did not end within 300 ms and was ended by SIGKILL\./);
+    await nothingIsLeft();
+  });
+
+  it('G23 does not touch processes of other commands, nor of this one, that started later', async () => {
+    const other = uniqueSleep();
+    const sibling = new AbortController();
+    let bystander: ChildProcess | undefined;
+    let running: Promise<unknown> | undefined;
+    const abort = new AbortController();
+    token = uniqueSleep();
+    const ended = execute(fixture('double-forks.sh'), [token], {
+      signal: abort.signal,
+      onStdoutLine: () => {
+        bystander = spawn('sleep', [other]);
+        running = execute('sleep', [`${other}9`], { signal: sibling.signal }).catch((error: unknown) => error);
+      },
+    }).catch((error: unknown) => error);
+    await until(() => processesWith(other).length === 2, 5000);
+    abort.abort();
+    expect(await ended).toBeInstanceOf(ProcessAbortedError);
+    await nothingIsLeft();
+    expect(processesWith(other)).toHaveLength(2);
+    sibling.abort();
+    expect(await running).toBeInstanceOf(ProcessAbortedError);
+    expect(processesWith(other)).toEqual([bystander?.pid]);
+    bystander?.kill();
+  });
+
+  it('gives the reason of the abort as cause', async () => {
+    const { error } = await endWhenReady('closes-stdio.sh');
+    expect(error.cause).toEqual(new Error('enough'));
+    expect(error.code).toBe('ERR_PROCESS_ABORTED');
+  });
+
+  it('starts nothing when the signal is aborted before', async () => {
+    const error = await execute('true', [], { signal: AbortSignal.abort() }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ProcessAbortedError);
+    expect(error).toMatchObject({ pid: undefined, endedBy: undefined });
+  });
+
+  it('leaves no listener on the signal', async () => {
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners += 1;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners -= 1;
+      remove(...args);
+    };
+    await execute('true', [], { signal });
+    expect(listeners).toBeLessThanOrEqual(0);
+  });
+
+  it('does not end the daemon of a command that ended by itself', async () => {
+    token = uniqueSleep();
+    const { stdout } = await execute(fixture('holds-pipe.sh'), [token], { timeout: 60_000, drainTimeout: 0 });
+    expect(stdout).toBe('written before the end\n');
+    expect(processesWith(token)).toHaveLength(1);
+  });
+
+  it('gives a command the signal handling and mask of a plain shell', async () => {
+    const { stdout } = await execute('grep', ['-E', '^Sig(Ign|Blk)', '/proc/self/status'], { timeout: 10_000 });
+    expect(stdout).toBe('SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n');
+  });
+});
+
+describe('killOnParentExit', () => {
+  async function startParent(commands: number): Promise<ChildProcess> {
+    token = uniqueSleep();
+    const parent = spawn(process.execPath, [fixture('kills-on-exit.mjs'), token, String(commands)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await once(parent.stdout, 'data');
+    await until(() => processesWith(token).length > commands, 10_000);
+    return parent;
+  }
+
+  const commandsOf = (): number[] => processesWith(token).filter((pid) => pid !== parentPid);
+  let parentPid = 0;
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'G23 ends the trees within a second of the end of this process by %s',
+    async (signal) => {
+      const parent = await startParent(3);
+      parentPid = parent.pid ?? 0;
+      parent.kill(signal);
+      await once(parent, 'exit');
+      expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+    },
+  );
+
+  it('G23 ends them too when this process ends by itself', async () => {
+    const parent = await startParent(1);
+    parentPid = parent.pid ?? 0;
+    parent.stdin?.end();
+    await once(parent, 'exit');
+    expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+  });
+
+  it('G23 holds though the watching process was killed first, and one watches for all commands', async () => {
+    const parent = await startParent(3);
+    parentPid = parent.pid ?? 0;
+    const [watcher, ...more] = watchersOf(parentPid);
+    if (watcher === undefined) throw new Error('nobody watches');
+    expect(more).toEqual([]);
+    process.kill(watcher, 'SIGKILL');
+    await until(() => watchersOf(parentPid).length === 1 && watchersOf(parentPid)[0] !== watcher, 5000);
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+    expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+  });
+
+  it('G23 holds though this process is killed in the moment after the command was started', async () => {
+    for (let run = 0; run < 3; run += 1) {
+      token = uniqueSleep();
+      spawnSync(process.execPath, [fixture('dies-at-start.mjs'), token]);
+      await nothingIsLeft();
+    }
+  });
+
+  it('starts nothing where nobody can watch, and says so', () => {
+    // As in a bundle: the program that watches is not where its package had it.
+    const home = fileURLToPath(new URL('../..', import.meta.url));
+    const bundle = mkdtempSync(join(home, 'build', 'bundle-'));
+    try {
+      cpSync(join(home, 'dist', 'index.js'), join(bundle, 'index.mjs'));
+      const program = `import { execute } from './index.mjs';
+        const error = await execute('touch', ['${bundle}/ran'], { killOnParentExit: true }).catch((e) => e);
+        console.log(error.code, error.description);`;
+      const options = { cwd: bundle, input: program, encoding: 'utf8' } as const;
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-'], options);
+      expect(stdout).toMatch(/^ERR_PROCESS_EXECUTION The process that ends the command when this one is killed/);
+      expect(existsSync(join(bundle, 'ran'))).toBe(false);
+    } finally {
+      rmSync(bundle, { recursive: true });
+    }
+  });
+
+  it.skipIf(!plainUserIsPossible)(
+    'G23 ends what a root helper runs (needs root, and the Debian package sudo)',
+    async () => {
+      token = uniqueSleep();
+      const [file = '', ...args] = asPlainUser('kills-on-exit.mjs', token, '1', 'sudo -n');
+      const parent = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      await until(() => processesWith(`sleep\0${token}`).length > 1, 10_000);
+      parent.kill('SIGKILL');
+      await once(parent, 'exit');
+      await nothingIsLeft();
+    },
+  );
+
+  function watchersOf(pid: number): number[] {
+    // 0 is what parentOf says of who has just ended.
+    return processesWith('watcher-program.js').filter((watcher) => pid > 1 && parentOf(watcher) === pid);
+  }
+});
