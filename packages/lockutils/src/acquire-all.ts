@@ -8,11 +8,11 @@ import { acquireWatched, holdAround, watchOver } from './locking/hold.js';
 import { checkBody, optionsOfCall } from './options/call-arguments.js';
 import { checkLockOptions, checkScope, type LockOptions } from './options/lock-options.js';
 
-/** All the locks that one {@link acquireAll} took, held together. Release them with `release()` or `await using`. */
+/** All locks that one {@link acquireAll} acquired, held together. Release them with `release()` or `await using`. */
 export class HeldLocks implements AsyncDisposable, Disposable {
-  /** The lock names, each once, in the order they were taken. */
+  /** The lock names, each once, in the order in which they were acquired. */
   readonly names: readonly string[];
-  /** How long the call waited, ms. */
+  /** How long the call waited, in ms. */
   readonly waitedMs: number;
   readonly #granted: readonly GrantedLock[];
 
@@ -23,24 +23,24 @@ export class HeldLocks implements AsyncDisposable, Disposable {
     this.waitedMs = waitedMs;
   }
 
-  /** The lock files of external locks, each once, in the order they were taken. */
+  /** The lock files of external locks, each once, in the order in which they were acquired. */
   get lockFiles(): readonly string[] {
     return this.#granted.flatMap(({ lockFile }) => lockFile ?? []);
   }
 
-  /** The last holder of at least one of them ended without releasing. */
+  /** Whether the last holder of at least one of them ended without releasing. */
   get previousOwnerDied(): boolean {
     return this.#granted.some((lock) => lock.previousOwnerDied);
   }
 
-  /** Whether all were released. */
+  /** Whether all locks were released. */
   get released(): boolean {
     return this.#granted.every((lock) => lock.released);
   }
 
   /**
-   * Gives all back, the last one first; calling it again does nothing. When the system fails at some, the others are
-   * given back, and it rejects with the first failure; it may be called again.
+   * Releases all locks, the last one first. Another call does nothing. If the system fails to release some, the others
+   * are released, and the call rejects with the first failure; it may then be called again.
    */
   async release(): Promise<void> {
     await releaseEach(this.#granted, (lock) => lock.release());
@@ -50,13 +50,13 @@ export class HeldLocks implements AsyncDisposable, Disposable {
     await this.release();
   }
 
-  // As with one lock: what a driver can do at once is done when this returns.
+  // As with one lock: everything that the driver can do synchronously is done when this returns.
   [Symbol.dispose](): void {
     this.release().catch((error: Error) => getLogger().error(error.message));
   }
 }
 
-/** What runs under the locks of {@link acquireAll}; it gets the handle. */
+/** The function that runs under the locks of {@link acquireAll}. It receives the handle. */
 export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
 
 /**
@@ -99,7 +99,10 @@ export async function acquireAll<T>(
   return value;
 }
 
-/** Makes each call one inside the one before, as nested `lock(name, fn)` would be: the deadlock checks see what is held. */
+/**
+ * Places each call inside the one before, as nested `lock(name, fn)` calls would be, so that the deadlock checks see
+ * which locks are held.
+ */
 function nestIn(outer: Body | undefined): (call: LockCall) => LockCall {
   let inside = outer;
   return (call) => {
@@ -111,15 +114,18 @@ function nestIn(outer: Body | undefined): (call: LockCall) => LockCall {
 }
 
 /**
- * The calls in the order that keeps them from deadlock: first the turns of all names in this process, by name, then
- * all lock files, by path.
+ * The calls in an order that prevents deadlocks: first the turns of all names in this process, by name, then all lock
+ * files, by path.
  *
- * Why that never deadlocks: put all that can be waited for in one row, names before files, each in alphabetical order.
- * A single `lock()` takes its name, then its file; this takes names upwards, then files upwards. So each caller waits
- * for something further on than all it holds. In a circle each one waits for what the next one holds, or stands behind
- * the next one in the same line: going round, what is waited for never moves back, so it must stay where it is; then
- * all of them stand in one line, and a line is no circle.
- * Files in name order would not do: under two prefixes, two names can stand in one order and their files in the other.
+ * Why that never deadlocks: put everything that a caller can wait for in one order, names before files, each in
+ * alphabetical order. A single `lock()` acquires its name, then its file; this acquires names in ascending order, then
+ * files in ascending order. So each caller waits for something later in the order than everything it holds. In a cycle,
+ * each caller waits for something that the next caller holds, or stands behind the next caller in the same queue. Along
+ * the cycle, the position of what is waited for never decreases, so it must stay the same. Then all callers of the
+ * cycle stand in one queue, and a queue has no cycle.
+ *
+ * Ordering the files by lock name would not work: with two prefixes, two names can have one order and their files the
+ * opposite one.
  */
 function planAll(names: readonly string[], options: LockOptions): LockCall[] {
   if (!Array.isArray(names)) throw new InvalidOptionError('names', 'an array of lock names', names);
@@ -155,7 +161,7 @@ async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Pro
     }
   } catch (error) {
     for (const { body } of calls) if (body !== undefined) body.running = false;
-    // The caller never sees them, so the death of a holder is reported to the next one (G19).
+    // The caller never sees these locks, so the death of an earlier holder is reported to the next holder (G19).
     await releaseEach(granted, (lock) => lock.releaseUnseen()).catch((failure: Error) =>
       getLogger().error(failure.message),
     );
@@ -165,7 +171,7 @@ async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Pro
   return new HeldLocks(names, granted, granted.at(-1)?.waitedMs ?? 0);
 }
 
-/** Releases in reverse; rejects with the first failure after all were tried, and logs the others. */
+/** Releases in reverse order. After all were tried, rejects with the first failure and logs the others. */
 async function releaseEach(
   granted: readonly GrantedLock[],
   release: (lock: GrantedLock) => Promise<void>,

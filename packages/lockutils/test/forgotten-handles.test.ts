@@ -23,7 +23,7 @@ describe('a handle that is garbage collected while it holds its lock', () => {
     ['a release of lockSync'],
   ])('is a warning in the log when %s was forgotten, and the lock stays held', (way) => {
     const text =
-      'The lock x is held, but the handle was garbage collected unreleased, so only the end of this process releases it: await the call, and keep its handle until release()';
+      'The lock x is held, but the handle was garbage collected before release(), so only the end of this process releases it: await the call, and keep its handle until release()';
     expect(forgetting(way)).toEqual([JSON.stringify([text]), 'ERR_LOCK_NOT_ACQUIRED']);
   });
 

@@ -1,7 +1,7 @@
 import type { Turn, TurnQueue } from './turn-queue.js';
 import type { TurnRegistry } from './turn-registry.js';
 
-/** A turn in one of this process's queues, and where it stands. */
+/** A turn in one of this process's queues, with the queue it belongs to. */
 export interface HeldTurn {
   readonly registry: TurnRegistry;
   readonly key: string;
@@ -9,7 +9,7 @@ export interface HeldTurn {
   readonly turn: Turn;
 }
 
-/** Leaves a queue of this process and forgets it when it has become idle. */
+/** Leaves a queue of this process, and forgets the queue if it is now idle. */
 export function leaveTurn({ registry, key, queue, turn }: HeldTurn): void {
   queue.leave(turn);
   registry.settle(key, queue);

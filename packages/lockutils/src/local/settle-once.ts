@@ -53,10 +53,10 @@ export function answeredWithin<T>(
 const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `action` when `signal` aborts; returns how to stop.
+ * Calls `action` when `signal` aborts. Returns a function that stops this.
  *
- * However many wait with one signal, there is one listener on it: a service that gives its shutdown signal to every call
- * would else be warned of a leak at the eleventh.
+ * However many calls wait with one signal, there is only one listener on it. Otherwise a service that passes its
+ * shutdown signal to every call would get a leak warning at the eleventh call.
  */
 export function onAbort(signal: AbortSignal, action: () => void): () => void {
   const actions = actionsOf.get(signal) ?? listen(signal);
@@ -68,7 +68,8 @@ function listen(signal: AbortSignal): Set<() => void> {
   const actions = new Set<() => void>();
   actionsOf.set(signal, actions);
   const abort = (): void => {
-    // One action may end what another waits for: who has stopped meanwhile is not called, as with listeners.
+    // One action may end the wait of another one: as with listeners, an action that was removed in the meantime is not
+    // called.
     for (const action of [...actions]) if (actions.has(action)) action();
   };
   signal.addEventListener('abort', abort, { once: true });

@@ -1,16 +1,16 @@
-/** How a turn wants the lock. `permits: n` admits it beside fewer than n others that count permits. */
+/** How a turn asks for the lock. `permits: n` admits it together with fewer than n other turns that count permits. */
 export interface TurnMode {
   readonly shared: boolean;
   readonly permits: number | undefined;
 }
 
-/** A turn that was granted or waits; also the node of the list of those held, or of the line. */
+/** A turn that was granted or waits. It is also the node of the list of held turns, or of the queue. */
 export interface Turn {
   shared: boolean;
   readonly permits: number | undefined;
-  /** Whose call this is, for diagnosis only. */
+  /** The call that the turn belongs to, for diagnosis only. */
   readonly owner: object | undefined;
-  /** Called once at the grant, when the turn had to wait. */
+  /** Called once at the grant, if the turn had to wait. */
   readonly granted: () => void;
   state: 'waiting' | 'held' | 'gone';
   next: Turn | undefined;
@@ -20,14 +20,14 @@ export interface Turn {
 const nothing = (): void => {};
 
 /**
- * First come, first served in this process: exclusive, shared and counted turns of one key.
+ * First come, first served within this process: exclusive, shared and counted turns of one key.
  *
- * A newcomer is granted at once only when nobody waits, so a stream of readers cannot pass a waiting writer. All
- * steps are O(1) (a grant of k readers O(k)) and synchronous: between two steps at most one exclusive turn is held,
- * and never beside another. With `preferWriters`, a waiting writer stands before all waiting readers.
+ * A newcomer is granted at once only if no turn waits, so a stream of readers cannot pass a waiting writer. All steps
+ * are O(1) (a grant of k readers is O(k)) and synchronous: between two steps at most one exclusive turn is held, and
+ * never together with another turn. With `preferWriters`, a waiting writer comes before all waiting readers.
  */
 export class TurnQueue {
-  // Those held are a list, not a set: to make and fill a set costs as much as all the rest of a grant.
+  // The held turns are a list, not a set: creating and filling a set costs as much as the rest of a grant.
   #firstHeld: Turn | undefined;
   #lastHeld: Turn | undefined;
   #holders = 0;
@@ -43,17 +43,17 @@ export class TurnQueue {
     this.#preferWriters = preferWriters;
   }
 
-  /** How many turns wait. */
+  /** The number of waiting turns. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Whether nothing is held and nobody waits. */
+  /** Whether no turn is held or waits. */
   get idle(): boolean {
     return this.#holders === 0 && this.#first === undefined;
   }
 
-  /** The turns held now, then those that wait, in order. */
+  /** The held turns, then the waiting turns in order. */
   *turns(): IterableIterator<Turn> {
     for (let turn = this.#firstHeld; turn !== undefined; turn = turn.next) yield turn;
     for (let turn = this.#first; turn !== undefined; turn = turn.next) yield turn;
@@ -64,12 +64,12 @@ export class TurnQueue {
     return this.#first === undefined && this.#fits(mode);
   }
 
-  /** Takes a turn if it is granted at once. */
+  /** Adds a turn if it is granted at once. */
   take(mode: TurnMode, owner: object | undefined): Turn | undefined {
     return this.admits(mode) ? this.join(mode, owner, nothing) : undefined;
   }
 
-  /** Takes the turn at once when it is admitted, else joins the line; `state` tells which. */
+  /** Adds a turn: it is granted at once if it is admitted, otherwise it joins the queue. `state` shows which. */
   join(mode: TurnMode, owner: object | undefined, granted: () => void): Turn {
     const { shared, permits } = mode;
     const turn: Turn = { shared, permits, owner, granted, state: 'waiting', next: undefined, previous: undefined };
@@ -78,7 +78,7 @@ export class TurnQueue {
     return turn;
   }
 
-  /** Gives a turn back, held or waiting; harmless when it is gone already. */
+  /** Removes a turn, held or waiting. Does nothing if it has already left. */
   leave(turn: Turn): void {
     if (turn.state === 'gone') return;
     if (turn.state === 'waiting') {
@@ -92,11 +92,11 @@ export class TurnQueue {
     if (this.#upgrader?.turn === turn) this.#upgrader = undefined;
     const { granted } = this.#upgrader ?? {};
     if (granted !== undefined && this.#finishUpgrade()) granted();
-    // Also after a waiter left: those behind it may fit beside the holders although it did not.
+    // Also after a waiter left: the turns behind it may be compatible with the holders although it was not.
     this.#grantNext();
   }
 
-  /** Turns the exclusive `turn` into a shared one in place, and lets waiting readers in. */
+  /** Turns the exclusive `turn` into a shared one in place, and admits waiting readers. */
   downgrade(turn: Turn): void {
     if (turn.state !== 'held' || turn.shared || turn.permits !== undefined) return;
     this.#exclusive -= 1;
@@ -105,9 +105,9 @@ export class TurnQueue {
   }
 
   /**
-   * Turns the shared `turn` into the exclusive one, at once or, calling `granted`, when it is the last one held. Those
-   * who wait are passed and nobody is let in meanwhile. `conflict`: another one waits to upgrade, and each would wait
-   * for the other.
+   * Turns the shared `turn` into the exclusive one: at once if it is the only one held, otherwise when it becomes the
+   * only one; then it calls `granted`. It passes all waiters, and no turn is admitted in the meantime. `conflict`:
+   * another turn already waits to upgrade, and each would wait for the other.
    */
   upgrade(turn: Turn, granted: () => void): 'now' | 'later' | 'conflict' {
     if (this.#upgrader !== undefined) return 'conflict';
@@ -115,7 +115,7 @@ export class TurnQueue {
     return this.#finishUpgrade() ? 'now' : 'later';
   }
 
-  /** Gives up waiting to upgrade; the turn stays shared. */
+  /** Stops waiting to upgrade. The turn stays shared. */
   cancelUpgrade(turn: Turn): void {
     if (this.#upgrader?.turn !== turn) return;
     this.#upgrader = undefined;

@@ -2,12 +2,13 @@ import { processState } from '@oslo-concurrency/core';
 import { TurnQueue } from './turn-queue.js';
 
 /**
- * The queues in use of one collection, by key. A queue that nobody holds or waits in is not kept (G25), but for one:
- * the `#latest`, so that who takes one lock again and again pays for no map and no new queue.
+ * The queues in use of one collection, by key. A queue without holders and waiters is not kept (G25), with one
+ * exception: the `#latest`. It spares a caller that locks the same name repeatedly a map entry and a new queue each
+ * time.
  *
- * A key is the latest or in the map, never both: it becomes the latest only when it was not found in the map, and goes
- * to the map only when it is not the latest. The latest gives way to another only while it is idle, and then nobody has
- * its queue in hand, as between `open` and joining the queue nothing else runs.
+ * A key is either the latest or in the map, never both: it becomes the latest only if it is not in the map, and it
+ * enters the map only if it is not the latest. Another key replaces the latest only while its queue is idle. At that
+ * moment no caller is using that queue, because nothing else runs between `open` and joining the queue.
  */
 export class TurnRegistry {
   readonly #queues = new Map<string, TurnQueue>();
@@ -19,12 +20,12 @@ export class TurnRegistry {
     this.#preferWriters = preferWriters;
   }
 
-  /** How many keys are held or waited for. */
+  /** The number of keys that have a holder or a waiter. */
   get size(): number {
     return this.#queues.size + (this.#latest === undefined || this.#latest.idle ? 0 : 1);
   }
 
-  /** The queue of `key`, made when there is none. Hand it to {@link settle} after a turn in it has left. */
+  /** The queue of `key`, created if there is none. After a turn has left it, pass it to {@link settle}. */
   open(key: string): TurnQueue {
     const known = this.peek(key);
     if (known !== undefined) return known;
@@ -43,10 +44,10 @@ export class TurnRegistry {
     return key === this.#latestKey ? this.#latest : this.#queues.get(key);
   }
 
-  /** Forgets the queue of `key` when it has become idle. */
+  /** Forgets the queue of `key` if it is idle. */
   settle(key: string, queue: TurnQueue): void {
     if (queue === this.#latest || !queue.idle) return;
-    // Another queue may stand under the key already, opened after an earlier settle.
+    // Another queue may already be stored under the key, opened after an earlier settle.
     if (this.#queues.get(key) === queue) this.#queues.delete(key);
   }
 }
@@ -59,8 +60,8 @@ export interface QueueCollection {
   readonly registry: TurnRegistry;
 }
 
-/** The default collection: one a process, whatever number of copies of this package are installed. */
+/** The default collection: one per process, however many copies of this package are installed. */
 export const defaultRegistry = processState('lockutils/names', 1, () => new TurnRegistry());
 
-/** The queues of lock files by absolute path: two names that share a file, or two collections, meet here. */
+/** The queues of lock files by absolute path. Two names that share a file, or two collections, meet here. */
 export const pathRegistry = processState('lockutils/paths', 1, () => new TurnRegistry());

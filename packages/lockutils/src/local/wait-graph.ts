@@ -3,21 +3,26 @@ import { processState } from '@oslo-concurrency/core';
 import type { Turn, TurnQueue } from './turn-queue.js';
 
 /**
- * One body that runs under a lock, as `lock(name, fn)` runs it. A call made inside it belongs to it, by async
- * context. For diagnosis only: no grant depends on it.
+ * One body that runs under a lock, as `lock(name, fn)` runs it. A call made inside it belongs to it, by async context.
+ * For diagnosis only: no grant depends on it.
  */
 export interface Body {
   readonly name: string;
   readonly parent: Body | undefined;
-  /** The waits that were begun inside this body, at any depth; made at the first, as most bodies have none. */
+  /** The waits that began inside this body, at any depth. Created at the first wait, because most bodies have none. */
   pending: Set<PendingWait> | undefined;
-  /** Cleared when the lock of the body is released; what the body started may live on, and is no danger any more. */
+  /**
+   * Cleared when the lock of the body is released. Code that the body started may live on, but it blocks no other
+   * caller any more.
+   */
   running: boolean;
-  /** The lock file it holds, when its lock is external and not one with permits. */
+  /** The lock file that the body holds, if its lock is external and not one with permits. */
   holds: { readonly path: string; readonly shared: boolean } | undefined;
-  /** The function of this one body that awaits what the user's function returned. */
+  /** The function, unique to this body, that awaits the promise which the user's function returned. */
   settling: (() => Promise<unknown>) | undefined;
-  /** It holds one lock of an `acquireAll` that waits for a further one, which is the only call made inside it. */
+  /**
+   * The body holds one lock of an `acquireAll` that waits for another one. That wait is the only call made inside it.
+   */
   acquiring: boolean;
 }
 
@@ -26,17 +31,17 @@ export interface PendingWait {
   readonly name: string;
   readonly queue: TurnQueue;
   readonly turn: Turn;
-  /** The bodies that were seen to await this call. None of them goes on before the wait has ended. */
+  /** The bodies that were seen to await this call. None of them continues before the wait has ended. */
   readonly awaitedBy: ReadonlySet<Body>;
-  /** Asks the call to look once more which bodies await it; it has done so some microtasks later. */
+  /** Asks the call to check again which bodies await it. It has done so some microtasks later. */
   ask(): void;
 }
 
 const bodies = processState('lockutils/bodies', 2, () => new AsyncLocalStorage<Body>());
 
 /**
- * The innermost body by whose code this call was begun and whose lock is still held. It need not await the call: it may
- * have started a timer, a server or a loop that made it. `bodiesThatAwait` finds that out.
+ * The innermost body whose code began this call and whose lock is still held. That body need not await the call: it may
+ * have started a timer, a server or a loop that made it. `bodiesThatAwait` decides that.
  */
 export function currentBody(): Body | undefined {
   let body = bodies.getStore();
@@ -44,7 +49,7 @@ export function currentBody(): Body | undefined {
   return body;
 }
 
-/** Runs `fn` as the body `body`. */
+/** Runs `fn` inside the body `body`. */
 export function runBody<T, Held>(body: Body, fn: (held: Held) => T, held: Held): T {
   return bodies.run(body, fn, held);
 }
@@ -54,14 +59,14 @@ export function newBody(name: string, parent: Body | undefined, acquiring = fals
   return { name, parent, pending: undefined, running: true, holds: undefined, settling: undefined, acquiring };
 }
 
-/** One wait of a cycle: for the lock `name`, which `holder` keeps it from. */
+/** One wait of a cycle: a wait for the lock `name`, which `holder` prevents. */
 export interface CycleLink {
   readonly name: string;
   readonly holder: Turn;
 }
 
 /**
- * The waits of a cycle that `wait` is part of, beginning with it; `undefined` when there is none. `awaited` as with
+ * The waits of a cycle that `wait` is part of, beginning with it; `undefined` if there is none. `awaited` as with
  * {@link stuckWaits}.
  */
 export function findCycle(wait: PendingWait, awaited: boolean): readonly CycleLink[] | undefined {
@@ -86,13 +91,13 @@ export function findCycle(wait: PendingWait, awaited: boolean): readonly CycleLi
 }
 
 /**
- * `wait`, and the waits it may depend on, as far as they are stuck. With `awaited`, a body counts as waiting for the
- * calls that it was seen to await; without, for all that were begun inside it.
+ * The stuck waits among `wait` and the waits it may depend on. With `awaited`, a body counts as waiting for the calls
+ * that it was seen to await; without, for all calls that began inside it.
  *
- * A wait is stuck when it could not be granted although all who are not stuck had left its queue; a holder is stuck when
- * its body waits for a stuck wait. All are taken for stuck first, then those are struck out that could be granted, until
- * none is left to strike out: what remains, only one of the rest could set free. With permits, several holders have to
- * be stuck to keep one out. A bare handle is never stuck: anybody may release it.
+ * A wait is stuck if it could not be granted even after every turn that is not stuck had left its queue. A holder is
+ * stuck if its body waits for a stuck wait. The search first assumes that all are stuck. Then it removes those that
+ * could be granted, until none can be removed. Each remaining wait could be freed only by another remaining one. With
+ * permits, several holders have to be stuck to keep a turn out. A bare handle is never stuck: any code may release it.
  */
 export function stuckWaits(wait: PendingWait, awaited: boolean): ReadonlySet<PendingWait> {
   const stuck = reachable(wait, awaited);
@@ -110,10 +115,10 @@ function waitsOf({ owner }: Turn, awaited: boolean): readonly PendingWait[] {
   return awaited ? [...body.pending].filter(({ awaitedBy }) => awaitedBy.has(body)) : [...body.pending];
 }
 
-/** The waits on which `wait` may depend, itself included. */
+/** The waits on which `wait` may depend, including itself. */
 function reachable(wait: PendingWait, awaited: boolean): Set<PendingWait> {
   const found = new Set([wait]);
-  // A set hands out what is added while it is gone through.
+  // Iterating over a set also visits the entries that are added during the iteration.
   for (const { queue } of found) {
     for (const turn of queue.turns()) for (const next of waitsOf(turn, awaited)) found.add(next);
   }
@@ -121,8 +126,8 @@ function reachable(wait: PendingWait, awaited: boolean): Set<PendingWait> {
 }
 
 /**
- * The stuck holders that keep `turn` from being granted; none when it could be granted after all others have left. A
- * waiter ahead that is kept out keeps all behind it out too.
+ * The stuck holders that keep `turn` from being granted; none if it could be granted after all others have left. A
+ * waiter ahead that cannot be granted also keeps out every turn behind it.
  */
 function stuckHolders(queue: TurnQueue, turn: Turn, isStuck: (turn: Turn) => boolean): readonly Turn[] {
   const stuck: Turn[] = [];
@@ -138,7 +143,7 @@ function stuckHolders(queue: TurnQueue, turn: Turn, isStuck: (turn: Turn) => boo
   return [];
 }
 
-/** Those of `holders` beside whom `turn` cannot hold; none when it can hold beside them all. */
+/** The ones of `holders` that `turn` cannot hold together with; none if it is compatible with all of them. */
 function excluding({ shared, permits }: Turn, holders: readonly Turn[]): readonly Turn[] {
   if (!shared && permits === undefined) return holders;
   const exclusive = holders.filter((holder) => !holder.shared && holder.permits === undefined);
@@ -147,7 +152,7 @@ function excluding({ shared, permits }: Turn, holders: readonly Turn[]): readonl
   return counted.length >= permits ? counted : [];
 }
 
-/** Notes that `wait` was begun inside `body` and all that enclose it; the returned function takes that back. */
+/** Records that `wait` began inside `body` and the bodies around it. The returned function removes the record. */
 export function notePending(wait: PendingWait, body: Body): () => void {
   for (let b: Body | undefined = body; b !== undefined; b = b.parent) {
     b.pending ??= new Set();

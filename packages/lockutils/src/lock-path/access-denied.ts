@@ -3,14 +3,14 @@ import { dirname, join, relative, sep } from 'node:path';
 import { type AccessFacts, LockFileAccessError } from '../errors.js';
 import { modeIn, type Rights } from './rights.js';
 
-/** Whether this user may look into a directory, and make and remove entries of its own. */
+/** Whether this user may enter a directory, and create and remove entries in it. */
 export function mayChange(directory: string): boolean {
   return !isBlocked(directory);
 }
 
 /**
- * The error for `path` in `lockPath`, or for what the system's error names there, which this user may not use: with what
- * is in the way, and how to mend it.
+ * The error for `path` in `lockPath`, or for the file named by the system's error there, if this user may not use it.
+ * The error names what denies access and the remedy.
  */
 export function accessDenied(lockPath: string, path: string, cause: NodeJS.ErrnoException): LockFileAccessError {
   if (cause.code === 'EROFS') return new LockFileAccessError(path, cause);
@@ -18,7 +18,7 @@ export function accessDenied(lockPath: string, path: string, cause: NodeJS.Errno
   try {
     return new LockFileAccessError(path, cause, factsOf(lockPath, named));
   } catch {
-    // What is in the way is gone, or cannot be looked at either.
+    // The file that denies access is gone, or it cannot be examined either.
     return new LockFileAccessError(path, cause);
   }
 }
@@ -37,7 +37,7 @@ function factsOf(lockPath: string, path: string): AccessFacts | undefined {
   };
 }
 
-// The lock path first, then each folder on the way, and the file at last.
+// The lock path first, then each folder on the path, and finally the file.
 function pathsBetween(lockPath: string, path: string): string[] {
   const paths = [lockPath];
   let reached = lockPath;
@@ -67,12 +67,12 @@ function remedyFor(path: string, found: Stats, lockPath: string, directory: Stat
   return toJoin(lockPath, directory);
 }
 
-// What makes it like the lock path.
+// The commands that give it the rights of the lock path.
 function commandsFor(path: string, found: Stats, directory: Stats): string[] {
   const mode = modeIn(directory, found.isDirectory() ? 'folder' : 'file');
   const commands: string[] = [];
   const sameGroup = found.gid === directory.gid;
-  // Where the group may do what everybody may, it does not matter which it is.
+  // If the group has the same rights as everybody, it does not matter which group it is.
   const groupMatters = ((directory.mode >> 3) & 7) !== (directory.mode & 7);
   const forOwnerOnly = (directory.mode & 0o020) === 0 && found.uid !== directory.uid;
   if (forOwnerOnly || isOwnerOutside(directory, found))
@@ -82,7 +82,7 @@ function commandsFor(path: string, found: Stats, directory: Stats): string[] {
   return commands;
 }
 
-// The owner of the lock path need not be in its group.
+// The owner of the lock path need not be a member of its group.
 function isOwnerOutside(directory: Rights, found: Rights): boolean {
   const user = process.geteuid?.();
   if (user !== directory.uid || found.uid === user) return false;
@@ -110,7 +110,7 @@ function quoted(path: string): string {
   return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-// By the number where it has no name, as `ls -l` does.
+// If the id has no name, the number is used, as `ls -l` does.
 function nameOf(id: number, table: string): string {
   try {
     for (const line of readFileSync(table, 'utf8').split('\n')) {
@@ -118,7 +118,7 @@ function nameOf(id: number, table: string): string {
       if (name !== undefined && name !== '' && number === String(id)) return name;
     }
   } catch {
-    // There is no such table.
+    // This system has no such table.
   }
   return String(id);
 }

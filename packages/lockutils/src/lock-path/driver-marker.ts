@@ -25,13 +25,14 @@ Two drivers do not see each other's locks, so @oslo-concurrency/lockutils refuse
 const safeFolders = new Set<string>();
 
 /**
- * Marks `directory` as a lock path of this driver, or throws when it is another one's. Costs one look (1.5 us) later on.
+ * Marks `directory` as a lock path of this driver, or throws if it is marked with another one. Later calls cost one
+ * file check (1.5 us).
  *
- * The marker is the folder `.oslo-concurrency/driver` with one file in it, named after the driver. It is made complete
- * under another name and then renamed: a rename onto a folder that is not empty fails, so of two drivers that come at
- * the same time one wins and the other sees who did, and a crash at any point leaves either no marker or a whole one.
+ * The marker is the folder `.oslo-concurrency/driver` with one file in it, named after the driver. It is completed
+ * under another name and then renamed. A rename onto a folder that is not empty fails. So if two drivers arrive at the
+ * same time, one wins and the other sees which. A crash at any point leaves either no marker or a complete one.
  *
- * @throws LockDriverMismatchError, or the system's error when there is no marker and none can be made.
+ * @throws LockDriverMismatchError, or the system's error if there is no marker and none can be created.
  */
 export function claimLockPath(directory: string, driverName: string): void {
   const marker = join(directory, hiddenFolder, 'driver');
@@ -49,8 +50,9 @@ export function claimLockPath(directory: string, driverName: string): void {
 }
 
 /**
- * Keeps the marker from being removed as an old file while locks are held: gone, another driver could be let in. Only its
- * owner may set its times; others read it, which changes the time of the last access, on most mounts once a day.
+ * Keeps cleaners of old files from removing the marker while locks are held: without the marker, another driver could
+ * use the lock path. Only the marker's owner may set its times. Other users read it instead, which changes the time of
+ * the last access, on most mounts once a day.
  */
 export function keepMarkerYoung(directory: string): void {
   const marker = join(directory, hiddenFolder, 'driver');
@@ -64,11 +66,11 @@ export function keepMarkerYoung(directory: string): void {
       readFileSync(join(marker, file));
     }
   } catch {
-    // Not there, or not ours to read: claimLockPath says so to whoever locks next.
+    // The marker is missing or not readable for us: claimLockPath reports that to the next caller that locks.
   }
 }
 
-/** The driver a lock path is marked with, or `undefined` when it is not marked. */
+/** The driver that a lock path is marked with, or `undefined` if it is not marked. */
 export function markedDriver(directory: string): string | undefined {
   const file = readMarker(join(directory, hiddenFolder, 'driver'));
   return file === undefined ? undefined : decodeURIComponent(file);
@@ -88,13 +90,14 @@ function createMarker(directory: string, marker: string, file: string): void {
   const rights = rightsOf(directory);
   try {
     mkdirSync(prepared, modeIn(rights, 'marker'));
-    // While it is empty: of one that is not, root could not be sure that it made it.
+    // The folder gets its rights while it is empty: for a folder that is not empty, root could not be sure that this
+    // process created it.
     const real = giveFolderRights(prepared, rights, 'marker');
     writeNew(join(prepared, file), rights);
     placeBeside(real, marker, (placed) => renameSync(prepared, placed));
   } catch (error) {
     rmSync(prepared, { recursive: true, force: true });
-    // Not empty: somebody else's marker came first, and is read next. Windows says EPERM.
+    // The folder is not empty: another process's marker came first, and is read next. Windows reports EPERM.
     if (readMarker(marker) === undefined) throw error;
   }
 }

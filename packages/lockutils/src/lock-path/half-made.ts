@@ -4,10 +4,10 @@ import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from './hidden-folder.js';
 import { namesIn } from './names-in.js';
 
-/** The name of a hidden folder that is being made. */
+/** The name of a hidden folder that is not complete yet. */
 export const halfMadeHiddenFolder = /^\.oslo-concurrency\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Removes the half-made markers, folders and files that crashes left behind more than an hour ago. */
+/** Removes the incomplete markers, folders and files that crashes left behind more than an hour ago. */
 export function removeHalfMade(directory: string): void {
   const hidden = join(directory, hiddenFolder);
   removeOld(hidden, /^(driver|new)\.[0-9a-f-]{36}$/);
@@ -22,7 +22,7 @@ function removeOld(folder: string, halfMade: RegExp): void {
     try {
       rmSync(join(folder, name), { recursive: true, force: true });
     } catch {
-      // Another user's, in a sticky directory.
+      // It belongs to another user, in a sticky directory.
     }
   }
 }

@@ -7,10 +7,10 @@ import { giveFolderRights, type Made, modeIn, placeBeside, rightsOf } from './ri
 export { hiddenFolder };
 
 /**
- * Makes `<directory>/.oslo-concurrency/<names...>` where it is missing, each level with the rights of `directory`: whoever
- * may make lock files there can take part, whatever our umask is. Returns its path.
+ * Creates `<directory>/.oslo-concurrency/<names...>` if it is missing, each level with the rights of `directory`: every
+ * user who may create lock files there can take part, whatever our umask is. Returns its path.
  *
- * Follows no symbolic link inside `directory`. @throws the system's error; `ENOTDIR` for whatever else lies in the way.
+ * Follows no symbolic link inside `directory`. @throws the system's error; `ENOTDIR` if something else is in the way.
  */
 export function makeHiddenFolder(directory: string, ...names: readonly string[]): string {
   let path = directory;
@@ -23,7 +23,10 @@ export function makeHiddenFolder(directory: string, ...names: readonly string[])
   return path;
 }
 
-/** Makes `<directory>/.oslo-concurrency/<area>/<name>` alike, as a folder in which users remove what others left. */
+/**
+ * Creates `<directory>/.oslo-concurrency/<area>/<name>` in the same way, as a folder in which users remove files that
+ * other users left.
+ */
 export function makeMeetingPlace(directory: string, area: string, name: string): string {
   const path = join(makeHiddenFolder(directory, area), name);
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -32,9 +35,9 @@ export function makeMeetingPlace(directory: string, area: string, name: string):
   return path;
 }
 
-// Made under a name of its own and renamed when it is complete, so nobody finds it closed to others; ended between the two,
-// we leave an empty folder that `cleanLocks` removes. The rename puts it over one that somebody else has made meanwhile only
-// while that is empty, and then it is as good.
+// The folder is created under a name of its own and renamed when it is complete, so no process finds it without its
+// rights. If we end between the two, we leave an empty folder that `cleanLocks` removes. If another process has created
+// the folder in the meantime, the rename replaces it only while that one is empty, and then ours is equivalent.
 function makeFolder(directory: string, path: string, kind: Made): void {
   const hidden = join(directory, hiddenFolder);
   const made = path === hidden ? `${hidden}.${randomUUID()}` : join(hidden, `new.${randomUUID()}`);
@@ -55,7 +58,7 @@ function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // It was never made, or `cleanLocks` removes it.
+    // It was never created, or `cleanLocks` removes it.
   }
 }
 

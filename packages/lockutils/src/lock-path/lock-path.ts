@@ -4,14 +4,15 @@ import { basename, isAbsolute, join, resolve } from 'node:path';
 import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
 import { InvalidLockNameError, LockPathError, type LockPathProblem, LockPathRequiredError } from '../errors.js';
 
-/** The folder inside a lock path for everything that is not a lock file; no lock can have its name. */
+/** The folder inside a lock path for everything that is not a lock file. No lock can have its name. */
 export const hiddenFolder = '.oslo-concurrency';
 
 /**
- * The name of the lock file: `/` becomes `_`, and the prefix is joined by one `-`, exactly as oslo does, so that both
- * languages mean the same file.
+ * The name of the lock file: `/` becomes `_`, and the prefix is joined with one `-`, exactly as in oslo, so that both
+ * languages use the same file.
  *
- * @throws InvalidLockNameError when that cannot be a file name, InvalidOptionError for a prefix with a directory in it.
+ * @throws InvalidLockNameError if the result is not a valid file name, InvalidOptionError for a prefix that contains a
+ * directory.
  */
 export function lockFileName(name: string, prefix: string | undefined): string {
   const plain = name.replaceAll('/', '_');
@@ -21,14 +22,17 @@ export function lockFileName(name: string, prefix: string | undefined): string {
   if (fileName === '.' || fileName === '..') throw new InvalidLockNameError(name, 'dots');
   if (fileName.includes('\0')) throw new InvalidLockNameError(name, 'nul');
   if (!isWellFormed(fileName)) throw new InvalidLockNameError(name, 'not-well-formed');
-  // A prefix may hold a directory in oslo by accident; here it would escape the checks of the lock path.
+  // In oslo, a prefix may contain a directory by accident; here it would escape the checks of the lock path.
   if (fileName.includes('/')) throw new InvalidOptionError('lockFilePrefix', 'a string without "/"', prefix);
   if (fileName.length > 63 && Buffer.byteLength(fileName) > 255) throw new InvalidLockNameError(name, 'too-long');
   if (fileName === hiddenFolder) throw new InvalidLockNameError(name, 'reserved');
   return fileName;
 }
 
-/** Whether `text` has no lone surrogate. UTF-8 has none: each becomes U+FFFD, so that several names mean one file. */
+/**
+ * Whether `text` contains no lone surrogate. UTF-8 cannot encode one: each becomes U+FFFD, so that several names would
+ * mean one file.
+ */
 export function isWellFormed(text: string): boolean {
   return !loneSurrogate.test(text);
 }
@@ -36,9 +40,9 @@ export function isWellFormed(text: string): boolean {
 const loneSurrogate = /\p{Surrogate}/u;
 
 /**
- * The absolute path of a lock file, in `lockPath` or the configured one.
+ * The absolute path of a lock file, in `lockPath` or the configured lock path.
  *
- * @throws LockPathRequiredError when there is none. @throws InvalidLockNameError
+ * @throws LockPathRequiredError if there is no lock path. @throws InvalidLockNameError
  */
 export function lockFilePath(name: string, prefix: string | undefined, lockPath: string | undefined): string {
   if (last !== undefined && name === last.name && prefix === last.prefix && lockPath === last.lockPath)
@@ -47,18 +51,18 @@ export function lockFilePath(name: string, prefix: string | undefined, lockPath:
   const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
   if (directory === undefined) throw new LockPathRequiredError();
   const path = join(directory, fileName);
-  // Not a relative one, nor the configured one: what those lead to may change between two calls.
+  // Not for a relative lock path, nor for the configured one: their meaning may change between two calls.
   if (lockPath !== undefined && isAbsolute(lockPath)) last = { name, prefix, lockPath, path };
   return path;
 }
 
-// Who locks again and again mostly locks the same.
+// A program that locks repeatedly mostly locks the same name.
 let last:
   | { readonly name: string; readonly prefix: string | undefined; readonly lockPath: string; readonly path: string }
   | undefined;
 
 /**
- * The absolute path of a lock file that was given as a path. Its last part must be what a lock file can be called.
+ * The absolute path of a lock file that was given as a path. Its last part must be a valid name of a lock file.
  *
  * @throws InvalidOptionError, InvalidLockNameError
  */
@@ -71,12 +75,13 @@ export function lockFileAt(path: string): string {
   return absolute;
 }
 
-// What was found good stays good for this process: the check is advice to people, exclusion does not rest on it.
+// A directory that passed the check is not checked again in this process: the check is advice to people, and exclusion
+// does not depend on it.
 const checked = new Set<string>();
 
 /**
- * Throws unless `directory` can hold lock files. Looks once per directory and process; call {@link forgetLockPath}
- * after the system said otherwise.
+ * Throws unless `directory` can contain lock files. Checks once per directory and process; call {@link forgetLockPath}
+ * after the system reported otherwise.
  *
  * @throws LockPathError
  */
@@ -96,7 +101,7 @@ export function checkLockPath(directory: string): void {
   checked.add(directory);
 }
 
-/** What the system's error at a lock path, or at a plain file in it, says of the lock path; `undefined`: nothing. */
+/** The problem of the lock path that the system's error at it, or at a plain file in it, shows; `undefined` if none. */
 export function lockPathProblem(error: unknown): LockPathProblem | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
@@ -110,7 +115,7 @@ export function lockPathProblem(error: unknown): LockPathProblem | undefined {
   }
 }
 
-/** Makes {@link checkLockPath} look again. */
+/** Makes {@link checkLockPath} check again. */
 export function forgetLockPath(directory: string): void {
   checked.delete(directory);
 }

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 
-/** What is in a folder; nothing when there is no such folder. */
+/** The names in a folder; none if there is no such folder. */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

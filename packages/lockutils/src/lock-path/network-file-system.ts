@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { NetworkFileSystemError } from '../errors.js';
 
 // f_type of statfs(2), from linux/magic.h and the list of GNU stat. FUSE is sshfs, virtiofs (folders of the host in a
-// virtual machine), mergerfs and many more: what is behind it cannot be told from here.
+// virtual machine), mergerfs and many more; the file system behind it is not visible from here.
 const networkFileSystems: ReadonlyMap<number, string> = new Map([
   [0x6969, 'nfs'],
   [0xff534d42, 'cifs'],
@@ -32,28 +32,31 @@ const networkFileSystems: ReadonlyMap<number, string> = new Map([
 
 const local = new Set<string>();
 
-/** The name of the network file system `directory` is on, or `undefined`. Known on Linux, and for UNC paths on Windows. */
+/**
+ * The name of the network file system that contains `directory`, or `undefined`. Known on Linux, and for UNC paths on
+ * Windows.
+ */
 export function networkFileSystemOf(directory: string): string | undefined {
   if (process.platform === 'win32') return /^[\\/]{2}[^.?\\/]/.test(directory) ? 'network share' : undefined;
   if (process.platform !== 'linux') return undefined;
   return networkFileSystemOfType(statfsSync(directory).type);
 }
 
-/** The name of the network file system with this number, as statfs(2) gives it on Linux, or `undefined`. */
+/** The name of the network file system with this number, as statfs(2) reports it on Linux, or `undefined`. */
 export function networkFileSystemOfType(type: number): string | undefined {
-  // Some have the sign bit set, and come as a negative number where f_type has 32 bits.
+  // Some numbers have the sign bit set and arrive as negative numbers where f_type has 32 bits.
   return networkFileSystems.get(type >>> 0);
 }
 
-/** Has {@link refuseNetworkFileSystem} look again: something else may be mounted on `directory` by now. */
+/** Makes {@link refuseNetworkFileSystem} check again: something else may be mounted on `directory` by now. */
 export function forgetFileSystem(directory: string): void {
   local.delete(directory);
 }
 
 /**
- * Throws when `directory` is on a network file system, unless `allow`. Looks once per directory and process.
+ * Throws if `directory` is on a network file system, unless `allow` is given. Checks once per directory and process.
  *
- * @throws NetworkFileSystemError, or the system's error when it cannot tell.
+ * @throws NetworkFileSystemError, or the system's error if the file system cannot be determined.
  */
 export function refuseNetworkFileSystem(directory: string, allow: boolean): void {
   if (allow || local.has(directory)) return;

@@ -23,12 +23,12 @@ const createNew = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EX
 /**
  * Creates the empty file `path` in `lockPath` or its hidden folder, with the rights of the lock path.
  *
- * It is made under a name of its own in the hidden folder and then linked to its name, which fails where there is one: so
- * nobody ever finds it without its rights, and a crash leaves a file that nobody looks at and `cleanLocks` removes. Where
- * that cannot be done (no hard links, no /proc, nothing may be made in the hidden folder, a link leads elsewhere), it is
- * created in its place and given the rights of that place at once.
+ * The file is created under a name of its own in the hidden folder and then linked to its final name, which fails if
+ * that name exists. So no process ever finds it without its rights, and a crash leaves a file that no process uses and
+ * `cleanLocks` removes. If that is not possible (no hard links, no /proc, no permission in the hidden folder, a link
+ * that leads elsewhere), the file is created at its final name and given the rights of that place at once.
  *
- * @throws the system's error: `EEXIST` when there is one.
+ * @throws the system's error: `EEXIST` if the file exists.
  */
 export function createFile(lockPath: string, path: string, calls: OpenAndClose = fs): void {
   const rights = rightsOf(lockPath);
@@ -45,12 +45,12 @@ export function createFile(lockPath: string, path: string, calls: OpenAndClose =
   if (!linked) create(path, rights, calls);
 }
 
-// Where it lies, as far as the kernel tells; without that it is created in its place.
+// The path of the file, as far as the kernel reports it. Without that, the file is created at its final name.
 function created(path: string, rights: Rights, calls: OpenAndClose): string | undefined {
   try {
     return process.platform === 'linux' ? create(path, rights, calls) : undefined;
   } catch {
-    // It fails once more in its place, where the error is of use.
+    // The call fails again at the final name, where the error is useful.
     return undefined;
   }
 }
@@ -65,7 +65,7 @@ function create(path: string, rights: Rights, calls: OpenAndClose): string | und
   }
 }
 
-/** Gives a file that this process created, and has open, the rights of its lock path. */
+/** Gives a file that this process created and has open the rights of its lock path. */
 export function giveFileRights(fd: number, path: string, lockPath: Rights, made: Made = 'file'): void {
   if (isLike(fs.fstatSync(fd), lockPath, made)) return;
   runSync(giveRights(synchronousRights, fd, path, made));

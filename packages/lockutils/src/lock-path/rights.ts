@@ -5,14 +5,15 @@ import { promisify } from 'node:util';
 import { runSync, type Steps, step } from '../steps.js';
 import { hiddenFolder } from './lock-path.js';
 
-/** Who owns a lock path, and its mode without the file type: what everything in it is to be like. */
+/** The owner and group of a lock path, and its mode without the file type. Everything created in it follows these. */
 export type Rights = Pick<Stats, 'uid' | 'gid' | 'mode'>;
 
-/** What was made in a lock path. */
+/** What was created in a lock path. */
 export type Made = 'file' | 'folder' | 'meeting folder' | 'marker' | 'file of the marker';
 
-// What each may have of the mode of the lock path. In a meeting folder users remove and rename what others left, the dead
-// above all, which a sticky bit would forbid them. The marker of the driver is for all to read, and its owner's to change.
+// The most that each may have of the lock path's mode. In a meeting folder, users remove and rename files that others
+// left, especially the dead; a sticky bit would forbid that. Every user may read the marker of the driver, and only its
+// owner may change it.
 const atMost: Record<Made, number> = {
   file: 0o666,
   folder: 0o7777,
@@ -26,12 +27,12 @@ export function rightsOf(directory: string): Rights {
   return fs.statSync(directory);
 }
 
-/** The mode with which a file or folder is created: what the lock path grants, before the umask takes from it. */
+/** The mode with which a file or folder is created: the mode of the lock path, before the umask is applied. */
 export function modeIn({ mode }: Rights, made: Made): number {
   return mode & atMost[made];
 }
 
-/** Whether nothing has to be done for a new file or folder to be like its lock path. */
+/** Whether a new file or folder already has the rights of its lock path. */
 export function isLike(found: Rights, lockPath: Rights, made: Made): boolean {
   if (process.platform === 'win32') return true;
   const ofGroup = found.gid === lockPath.gid;
@@ -51,7 +52,7 @@ export interface RightsCalls {
   stat(path: string): Stats | Promise<Stats>;
 }
 
-/** Those that return when they are done. */
+/** The synchronous calls. */
 export const synchronousRights: RightsCalls = {
   fstat: (fd) => fs.fstatSync(fd),
   fchmod: fs.fchmodSync,
@@ -63,7 +64,7 @@ export const synchronousRights: RightsCalls = {
   stat: (path) => fs.statSync(path),
 };
 
-/** Those with promises. */
+/** The calls with promises. */
 export const promisedRights: RightsCalls = {
   fstat: promisify(fs.fstat) as (fd: number) => Promise<Stats>,
   fchmod: promisify(fs.fchmod),
@@ -76,17 +77,20 @@ export const promisedRights: RightsCalls = {
 };
 
 /**
- * Gives a file or folder that this process has just created, and has open as `fd`, the group and the access of its lock
- * path, and when this process is root, its owner. Whatever the umask is, whoever may use the lock path may use it then, and
- * nobody else. Never throws: what could not be set is left narrower, and is named to whoever cannot open it.
+ * Gives a file or folder that this process has just created, and has open as `fd`, the group and the access rights of
+ * its lock path; if this process is root, also its owner. Then every user who may use the lock path may use the file,
+ * whatever the umask is, and no other user. Never throws: rights that could not be set stay narrower, and the error
+ * names them to a user who cannot open the file.
  *
- * Why nobody gains by it what the directory does not grant:
- * - By the descriptor, so the file that was created is changed, not one that was put under its name meanwhile. A folder has
- *   to be opened by its name, so it is changed only while it is ours, and by root only while it is empty.
- * - The rights are those of the directory that the file really lies in. Whoever owns the lock path could have replaced
- *   one of its folders by a link to elsewhere; what is created there follows the owner and mode of elsewhere.
- * - Where the group cannot be set, the file's group is a stranger to the lock path, and gets what all others get.
- * - First the group, then the mode, then the owner: at each step, a crash there included, no one has more than at the end.
+ * Why this grants no user more than the directory does:
+ * - The calls use the descriptor, so they change the file that was created, not one that replaced it in the meantime. A
+ *   folder has to be opened by its name, so it is changed only if it is ours, and by root only while it is empty.
+ * - The rights are those of the directory in which the file really lies. The owner of the lock path could have replaced
+ *   one of its folders by a link to another place; a file created there follows the owner and mode of that place.
+ * - If the group cannot be set, the file's group is not the group of the lock path. It gets the rights that all other
+ *   users get.
+ * - The order is group, mode, owner. After each step, and after a crash at that step, no user has more rights than at
+ *   the end.
  */
 export function* giveRights(calls: RightsCalls, fd: number, path: string, made: Made): Steps<void> {
   try {
@@ -99,16 +103,16 @@ export function* giveRights(calls: RightsCalls, fd: number, path: string, made: 
     if (ownerToo && stats.isDirectory() && (yield* step(calls.readdir(linkTo(fd)))).length > 0) return;
     const ofGroup = gid === lockPath.gid || (yield* succeeds(() => calls.fchown(fd, unchanged, lockPath.gid)));
     const mode = modeFor(lockPath, made, ofGroup);
-    // Under node --permission no descriptor may be changed; the kernel's name of the file leads through no link.
+    // Under node --permission, no descriptor may be changed. The kernel's name of the file contains no link.
     const changed = yield* succeeds(() => calls.fchmod(fd, mode));
     if (!changed && real.certain) yield* succeeds(() => calls.chmod(real.path, mode));
     if (ownerToo && real.certain) yield* succeeds(() => calls.fchown(fd, lockPath.uid, unchanged));
   } catch {
-    // Removed or replaced meanwhile, or a place that this user may not look at.
+    // The file was removed or replaced in the meantime, or this user may not examine the place.
   }
 }
 
-/** Gives a folder that was just made the rights of its lock path. Returns where the kernel says that it lies. */
+/** Gives a folder that was just created the rights of its lock path. Returns its path as the kernel reports it. */
 export function giveFolderRights(path: string, lockPath: Rights, made: Made = 'folder'): string | undefined {
   if (process.platform === 'win32') return undefined;
   const fd = fs.openSync(path, openFolder);
@@ -120,7 +124,7 @@ export function giveFolderRights(path: string, lockPath: Rights, made: Made = 'f
   }
 }
 
-/** The path under which the kernel knows an open file, without links; `undefined` where it does not tell. */
+/** The path under which the kernel knows an open file, without links; `undefined` if the kernel does not report it. */
 export function realPathOfOpen(fd: number): string | undefined {
   try {
     return fs.readlinkSync(linkTo(fd));
@@ -130,12 +134,13 @@ export function realPathOfOpen(fd: number): string | undefined {
 }
 
 /**
- * Gives something new its name: calls `name` with the path where it shall lie. `false` when that would be outside of the lock
- * path that `real`, where it lies now, is in. Somebody could have laid a link there, so that what has the rights of this
- * lock path would come to lie elsewhere. The path leads through the open folder that was looked at, not through its name.
+ * Gives a new file its final name: calls `name` with the path that it should have. Returns `false` if that path would
+ * lie outside of the lock path in which `real`, its current path, lies. Another user could have placed a link there,
+ * which would move a file with the rights of this lock path to another place. The path leads through the folder that
+ * was opened and checked, not through its name.
  */
 export function placeBeside(real: string | undefined, path: string, name: (path: string) => void): boolean {
-  // Under node --permission the kernel's names of open files are out of bounds.
+  // Under node --permission, the kernel's names of open files are not accessible.
   if (real === undefined || process.permission !== undefined) {
     name(path);
     return true;
@@ -151,16 +156,16 @@ export function placeBeside(real: string | undefined, path: string, name: (path:
   }
 }
 
-/** How a folder is opened that must not be a link. */
+/** The flags for opening a folder that must not be a link. */
 export const openFolder = fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
 
-/** The lock path that a lock file, or something in the hidden folder, lies in. */
+/** The lock path that contains a lock file, or a file in the hidden folder. */
 export function lockPathOf(path: string): string {
   const hidden = path.lastIndexOf(`${sep}${hiddenFolder}${sep}`);
   return hidden < 0 ? dirname(path) : path.slice(0, hidden) || sep;
 }
 
-// For fchown(2): as it is.
+// For fchown(2): leave unchanged.
 const unchanged = -1;
 
 function modeFor(lockPath: Rights, made: Made, ofGroup: boolean): number {
@@ -180,7 +185,7 @@ function linkTo(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
-// The kernel knows where an open file lies; without its word a name may have been changed between two looks at it.
+// The kernel knows the path of an open file. Without it, a name may have changed between two checks.
 function* realPathOf(calls: RightsCalls, fd: number, path: string): Steps<{ path: string; certain: boolean }> {
   try {
     return { path: yield* step(calls.readlink(linkTo(fd))), certain: true };

@@ -14,10 +14,11 @@ let last: { readonly name: string; readonly path: string } | undefined;
 /**
  * The absolute path of the file of a lock between the threads of this process; see `LockOptions.threads`.
  *
- * All threads compute one path, whatever their environments are. No other process computes it: the directory carries
- * the identity of this one. Any name can be a lock here, so the file is called by its digest.
+ * All threads compute the same path, whatever their environments are. No other process computes it: the directory name
+ * carries the identity of this process. Any name is allowed here, so the file is named after the digest of the lock
+ * name.
  *
- * @throws LockPathError when the directory cannot be made, or somebody else made it
+ * @throws LockPathError if the directory cannot be created, or another user created it
  */
 export function threadLockFile(name: string): string {
   if (last?.name === name) return last.path;
@@ -33,19 +34,19 @@ function makeDirectory(): string {
   const path = join(parent, `${prefix}${identityName(process_, 'threads')}`);
   try {
     mkdirSync(path, { mode: 0o700 });
-    // Only the thread that makes it: the others of this process have nothing to add.
+    // Only the thread that creates the directory does this: the other threads of this process need not repeat it.
     removeDead(parent);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new LockPathError(path, 'not-writable', error);
   }
-  // Anybody may write to the parent, so a stranger may have been there first.
+  // Every user may write to the parent, so another user may have created the directory first.
   if (process.geteuid !== undefined && !isOurs(path)) throw new LockPathError(path, 'not-writable');
-  // A worker ends before its process does, and others of it may hold locks then.
+  // A worker ends before its process does, and other threads of the process may hold locks then.
   if (thread === undefined) process.once('exit', () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-// By no variable of the environment where that can be: each worker may have an environment of its own.
+// Avoids environment variables if possible: each worker may have its own environment.
 function temporaryDirectory(): string {
   if (process.platform === 'win32') return tmpdir();
   const shared = process.platform === 'linux' ? statSync('/dev/shm', { throwIfNoEntry: false }) : undefined;
@@ -62,12 +63,12 @@ function removeDead(parent: string): void {
     try {
       rmSync(path, { recursive: true, force: true });
     } catch {
-      // It only takes room; the next process of this user tries again.
+      // It only takes up space. The next process of this user tries again.
     }
   }
 }
 
-// Of another user's directory, that user could replace a part by a link while we remove what is in it.
+// Another user could replace a part of their own directory by a link while we remove its contents.
 function isOurs(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === process.geteuid?.();

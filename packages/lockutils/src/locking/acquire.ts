@@ -11,27 +11,32 @@ import { type Obtained, obtain } from './obtain.js';
 import { announce, notFree, timedOut } from './report.js';
 import { mustWait, timeUp, type Wait } from './wait.js';
 
-/** Acquires; at once when nothing is in the way, so that an uncontended lock costs no timer, promise or listener. */
+/**
+ * Acquires the lock. If it is free, this happens at once, so an uncontended lock costs no timer, promise or listener.
+ */
 export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
   announce(call);
   call.options.signal?.throwIfAborted();
-  // Spares an internal lock two thirds of its cost.
+  // This fast path saves two thirds of the cost of an internal lock.
   if (call.request === undefined && passAtOnce(call, call.gates[0] as Gate)) return granted(call, undefined);
   const wait = new CallWait(call);
   return perform(acquiring(call, wait), wait.race);
 }
 
-/** The same for this thread, which stops meanwhile. */
+/** The same, but stops this thread while it waits. */
 export function acquireSync(call: LockCall): GrantedLock {
   announce(call);
-  const text = `The driver ${call.driver?.name} cannot answer lockSync at once; use lock()`;
+  const text = `The driver ${call.driver?.name} returns promises, so lockSync cannot use it; use lock()`;
   return runSync(
     acquiring(call, new BlockingWait(call)),
     () => new LockUnsupportedError(call.request?.path ?? '', text),
   );
 }
 
-/** The queues of this process, one after the other, then the driver. What was passed is left again when it fails. */
+/**
+ * Passes the queues of this process one after the other, then the driver. If a step fails, the call leaves the queues
+ * it has passed.
+ */
 function* acquiring(call: LockCall, wait: Wait): Steps<GrantedLock> {
   const { driver, request, options } = call;
   try {
@@ -57,7 +62,7 @@ function passAtOnce(call: LockCall, { registry, key, mode }: Gate): boolean {
   const turn = queue.take(mode, call.body);
   if (turn === undefined) return false;
   const held = { registry, key, queue, turn };
-  // The first push to an empty array makes room for 17.
+  // The first push to an empty array allocates room for 17 elements.
   if (call.turns.length === 0) call.turns = [held];
   else call.turns.push(held);
   return true;
@@ -96,7 +101,7 @@ function* turnIn(queue: TurnQueue, mode: Gate['mode'], { name, request, inside, 
     }
     return turn;
   } catch (error) {
-    // Also when it was granted in the moment in which the wait ended.
+    // Also if the turn was granted at the moment when the wait ended.
     queue.leave(turn);
     throw error;
   } finally {

@@ -4,11 +4,11 @@ import { type LockCall, startOf } from './call.js';
 import { tellWait } from './report.js';
 import { mustWait, timeUp, type Wait } from './wait.js';
 
-// Short at first, as most locks are held for a moment; then 200 looks a second, some microseconds each.
+// Short at first, because most locks are held for a moment; then 200 checks a second of a few microseconds each.
 const pauses = [1, 2, 4];
 const longPause = 5;
 
-/** The wait of one call of `lockSync()`: stops the thread. */
+/** The wait of one call of `lockSync()`. Stops the thread. */
 export class BlockingWait implements Wait {
   readonly isOver = false;
   readonly #call: LockCall;
@@ -22,7 +22,7 @@ export class BlockingWait implements Wait {
   begin(what: 'turn' | 'driver'): void {
     const { options, name } = this.#call;
     if (options.blocking === false) throw mustWait;
-    // Shared or counted, this thread holds the file already: whoever is before us may be waiting for that.
+    // This thread already holds the file, shared or with a permit: the waiter before us may be waiting for that.
     if (what === 'turn' || this.#sharesWithThisThread()) throw new HeldByThisThreadError(name);
     if (this.#begun) return;
     this.#begun = true;
@@ -53,7 +53,7 @@ export class BlockingWait implements Wait {
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** Stops this thread, its event loop included, for so many milliseconds. Costs no processor time. */
+/** Stops this thread, including its event loop, for this many milliseconds. Uses no processor time. */
 function blockThread(milliseconds: number): void {
   Atomics.wait(never, 0, 0, milliseconds);
 }

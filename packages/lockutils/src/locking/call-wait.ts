@@ -7,7 +7,7 @@ import { mustWait, type Wait } from './wait.js';
 
 const defaultGuard = 50;
 
-/** The wait of one call of `lock()`: nothing is made before there is something to wait for. */
+/** The wait of one call of `lock()`. Creates nothing before there is something to wait for. */
 export class CallWait implements Wait {
   readonly #call: LockCall;
   #wait: PatientWait | undefined;
@@ -57,13 +57,13 @@ export class CallWait implements Wait {
     return this.#wait;
   }
 
-  // A wait with an end of its own needs no other.
+  // A wait that ends by itself needs no other end.
   #watchForDeadlock(): DeadlockWatch | undefined {
     const { name, inside, request, clock, options } = this.#call;
     const endless =
       (options.timeout ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY && options.signal === undefined;
     if (!endless || inside === undefined || !holdsFile(inside)) return undefined;
-    // A permit says nothing about who is in the way.
+    // A lock with permits does not show which holder is in the way.
     if (request === undefined || request.permits !== undefined) return undefined;
     const wants = { path: request.path, shared: request.shared };
     const patient = this.#patient;

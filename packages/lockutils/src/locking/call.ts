@@ -23,17 +23,20 @@ export interface LockCall {
   readonly name: string;
   readonly options: LockOptions;
   readonly mode: TurnMode;
-  /** In this order: the name; of an external lock the file; of a file that several may hold the door, until the grant. */
+  /**
+   * The gates, in this order: the name; the file of an external lock; and, if several holders may share the file, the
+   * door, which is held only until the grant.
+   */
   readonly gates: readonly Gate[];
-  /** Of an external lock. */
+  /** Only for an external lock. */
   readonly driver: LockDriver | undefined;
   readonly request: LockRequest | undefined;
   readonly clock: Clock;
-  /** When the call began to wait; who is granted at once has no need of the time. */
+  /** When the call began to wait. A call that is granted at once needs no time. */
   start: number | undefined;
   readonly inside: Body | undefined;
   body: Body | undefined;
-  /** `false` where a reader must not become a writer. */
+  /** `false` if a reader must not become a writer. */
   readonly upgradable: boolean;
   turns: HeldTurn[];
 }
@@ -42,7 +45,10 @@ const ids = processState('lockutils/ids', 1, () => ({ last: 0 }));
 const exclusive: TurnMode = { shared: false, permits: undefined };
 const together: TurnMode = { shared: true, permits: undefined };
 
-/** Checks name and options, before any side effect. @throws what {@link checkLockOptions} and the lock path throw */
+/**
+ * Checks the name and options before any side effect. @throws the errors of {@link checkLockOptions} and of the lock
+ * path
+ */
 export function plan(name: string, options: LockOptions, atOnce = false): LockCall {
   checkLockOptions(name, options);
   checkScope(options);
@@ -50,7 +56,7 @@ export function plan(name: string, options: LockOptions, atOnce = false): LockCa
   return callOf(name, options, options.semaphores?.registry ?? defaultRegistry, path, atOnce);
 }
 
-/** The lock file that a call needs; `undefined` for a lock of this thread only. @throws what the lock path throws */
+/** The lock file that a call needs; `undefined` for a lock of this thread only. @throws the errors of the lock path */
 export function lockFileOf(name: string, options: LockOptions): string | undefined {
   if (options.external === true) {
     if (!getOption('disableProcessLocking')) return lockFilePath(name, options.lockFilePrefix, options.lockPath);
@@ -61,17 +67,21 @@ export function lockFileOf(name: string, options: LockOptions): string | undefin
 
 let warned = false;
 
-// oslo's locks hold between threads also when they are not external, so disable_process_locking takes nothing there.
+// In oslo, locks that are not external hold between threads too, so disable_process_locking has no effect on threads
+// there.
 function warnOfThreads(): void {
   if (warned || ownIdentity().thread === undefined) return;
   warned = true;
   getLogger().warn(
-    'disable_process_locking is on: external locks of this worker thread hold within this thread only. ' +
-      'Locks that other threads of this process take too need threads: true',
+    'disable_process_locking is on: the external locks of this worker thread hold within this thread only. ' +
+      'Locks that other threads of this process also acquire need threads: true',
   );
 }
 
-/** A call whose turn of the name is in `registry`, and then for the lock file at `path`; without `path` in this process only. */
+/**
+ * A call that takes its turn of the name in `registry`, and then the lock file at `path`. Without `path`, the lock
+ * holds within this process only.
+ */
 export function planIn(registry: TurnRegistry, name: string, path: string | undefined, options: LockOptions): LockCall {
   checkLockOptions(name, options);
   return callOf(name, options, registry, path);
@@ -107,7 +117,7 @@ function gatesOf(registry: TurnRegistry, name: string, path: string | undefined,
   const ofName: Gate = { registry, key: name, mode };
   if (path === undefined) return [ofName];
   const ofFile: Gate = { registry: pathRegistry, key: path, mode };
-  // Holders who share go to the driver one by one, so that one waiter per file and process is all there is.
+  // Holders that share go to the driver one at a time, so that there is at most one waiter per file and process.
   if (mode === exclusive) return [ofName, ofFile];
   return [ofName, ofFile, { registry: pathRegistry, key: `${path}\0door`, mode: exclusive }];
 }
@@ -117,13 +127,13 @@ function modeOf({ shared, permits }: LockOptions): TurnMode {
   return shared === true ? together : exclusive;
 }
 
-/** When the call began to wait: now, if nothing has asked before. */
+/** When the call began to wait: now, unless an earlier call of this function has already set it. */
 export function startOf(call: LockCall): number {
   call.start ??= call.clock.now();
   return call.start;
 }
 
-/** Leaves the door, so that the next one of this process may go to the driver. */
+/** Leaves the door, so that the next call of this process may go to the driver. */
 export function leaveDoor({ gates, turns }: LockCall): void {
   if (gates.length !== 3) return;
   const door = turns.pop();
@@ -135,7 +145,7 @@ export function leaveTurns(call: LockCall): void {
   for (let i = call.turns.length - 1; i >= 0; i -= 1) leaveTurn(call.turns[i] as HeldTurn);
 }
 
-/** What all events of one call carry. */
+/** The fields that all events of one call carry. */
 export function eventOf({ id, name, request }: LockCall): {
   id: number;
   name: string;

@@ -9,20 +9,26 @@ import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 import type { Obtained } from './obtain.js';
 import type { PatientWait } from './patient-wait.js';
 
-/** What `release()` answers when all was done before it returned: one promise for all, as there is nothing to tell apart. */
+/**
+ * The result of a `release()` that completed synchronously: one promise for all, because they need not be
+ * distinguished.
+ */
 export const releasedAtOnce: Promise<void> = Promise.resolve();
 
-/** The {@link LockHandle} of a granted call. Released in reverse: the driver, then the turns of this process. */
+/**
+ * The {@link LockHandle} of a granted call. Its release goes in reverse order: the driver, then the turns of this
+ * process.
+ */
 export class GrantedLock implements LockHandle {
   readonly waitedMs: number;
   readonly #call: LockCall;
   readonly #obtained: Obtained | undefined;
-  // Only for who listens: reading the clock costs as much as an internal lock.
+  // Only for subscribers: reading the clock costs as much as an internal lock.
   readonly #since: number | undefined;
   #state: 'held' | 'releasing' | 'released' = 'held';
   #release: Promise<void> | undefined;
   readonly #hold: Hold | undefined;
-  /** The upgrade that is waited for. */
+  /** The upgrade that is under way. */
   #upgrading: PatientWait | undefined;
 
   constructor(call: LockCall, obtained: Obtained | undefined, waitedMs: number) {
@@ -62,23 +68,27 @@ export class GrantedLock implements LockHandle {
     return this.#releaseOnce(false);
   }
 
-  /** Releases a lock that no caller ever saw: what it would have told of a dead holder is left for the next holder. */
+  /**
+   * Releases a lock that no caller ever saw. If it would have reported a dead holder, that report is left for the next
+   * holder.
+   */
   releaseUnseen(): Promise<void> {
     return this.#releaseOnce(true);
   }
 
-  // Not async: what can be done now is done when release() returns, so that `using` and exit handlers work.
+  // Not async: everything that can be done synchronously is done when release() returns, so that `using` and exit
+  // handlers work.
   #releaseOnce(unused: boolean): Promise<void> {
     if (this.#release !== undefined) return this.#release;
     const done = this.#obtained === undefined ? this.#releaseHere() : answered(this.#releasing(unused));
-    // A release that failed at once may be tried again.
+    // If the release failed synchronously, it may be tried again.
     if (this.#state !== 'held') this.#release = done;
     return done;
   }
 
-  /** `release()` for drivers that work synchronously: throws what that rejects with. */
+  /** `release()` for synchronous drivers: throws the error that `release()` rejects with. */
   releaseSync(): void {
-    // Released without an answer that is kept: it was lost, which was said then.
+    // The lock was lost; the earlier call already reported that, so there is nothing left to do.
     if (this.#release !== undefined || this.#state === 'released') return;
     runSync(this.#releasing(false));
     this.#release = releasedAtOnce;
@@ -88,7 +98,8 @@ export class GrantedLock implements LockHandle {
     return this.release();
   }
 
-  // A driver that works synchronously has released when this returns; another one goes on by itself.
+  // With a synchronous driver, the lock is released when this returns. With another driver, the release goes on by
+  // itself.
   [Symbol.dispose](): void {
     this.release().catch((error: Error) => getLogger().error(error.message));
   }
@@ -109,21 +120,21 @@ export class GrantedLock implements LockHandle {
     const grant = this.#grant();
     this.#endUpgrade('downgraded');
     yield* downgrade(this.#call, grant);
-    // Kept for an exclusive holder only: readers behind it in line may now come in.
+    // Only an exclusive holder keeps its place in the queue: the readers behind it may now be admitted.
     yield* step(this.#obtained?.place?.leave());
   }
 
-  // At once: one more try of it would lock a descriptor that is perhaps somebody else's by then.
+  // Ended at once: another try would lock a descriptor that may belong to another file by then.
   #endUpgrade(how: string): void {
     this.#upgrading?.end(new TypeError(`The lock ${this.name} was ${how} while it waited to be upgraded`));
   }
 
   #grant(): Grant | undefined {
-    if (this.#state !== 'held') throw new TypeError(`The lock ${this.name} was released already`);
+    if (this.#state !== 'held') throw new TypeError(`The lock ${this.name} was already released`);
     return this.#obtained?.grant;
   }
 
-  // Of an internal lock, which costs less than the procedure.
+  // For an internal lock, this costs less than the procedure.
   #releaseHere(): Promise<void> {
     if (this.#upgrading !== undefined) this.#endUpgrade('released');
     this.#state = 'released';
@@ -134,19 +145,19 @@ export class GrantedLock implements LockHandle {
   *#releasing(unused: boolean): Steps<void> {
     const { grant, place } = this.#obtained ?? {};
     const { removeOnRelease, threads, external } = this.#call.options;
-    // Nobody cleans the directory of thread locks while the process lives, and a process may use any number of names.
+    // The directory of thread locks is not cleaned while the process lives, and a process may use any number of names.
     const remove = removeOnRelease ?? (threads === true && external !== true);
     let failure: LockReleaseError | undefined;
     this.#endUpgrade('released');
     this.#state = 'releasing';
     try {
-      // With our own ticket still locked the queue would not look empty to the removal.
+      // While our own ticket is still locked, the removal would not see the queue as empty.
       if (remove && !unused) void place?.leave();
       yield* step(grant?.release({ remove: remove && !unused, unused }));
     } catch (error) {
       failure = new LockReleaseError(this.name, error);
-      // What was lost is no longer held. What could not be released counts as held: the turns stay, nobody here is let
-      // in, and release() may be tried again.
+      // A lost lock is no longer held. A lock that could not be released counts as held: the turns stay, no other call
+      // of this process is admitted, and release() may be tried again.
       if (!isConcurrencyError(error, 'ERR_LOCK_LOST')) {
         this.#state = 'held';
         this.#release = undefined;
@@ -156,7 +167,7 @@ export class GrantedLock implements LockHandle {
     }
     this.#state = 'released';
     if (this.#hold !== undefined) endHold(this.#hold);
-    // While our ticket is still in the line, the next caller here would not be first.
+    // While our ticket is still in the queue, the next call of this process would not be first.
     yield* step(place?.leave());
     this.#letOthersIn();
     if (failure !== undefined) throw failure;
@@ -182,7 +193,7 @@ function answered(steps: Steps<void>): Promise<void> {
   }
 }
 
-/** The same for who stops the thread to wait. */
+/** The same for a caller that stops its thread to wait. */
 export class SyncGrantedLock implements SyncHeldLock {
   readonly #granted: GrantedLock;
 

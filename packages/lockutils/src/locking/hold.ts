@@ -9,9 +9,13 @@ import { handOver } from './forgotten-handles.js';
 import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from './handles.js';
 import { type GrantedLock, releasedAtOnce, SyncGrantedLock } from './held-lock.js';
 
-/** Acquires, then holds it around `fn` and passes its value on; without `fn`, resolves to the handle. */
+/**
+ * Acquires the lock. With `fn`, holds it while `fn` runs and resolves to the value of `fn`; without, resolves to the
+ * handle.
+ */
 export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T | HeldLock> {
-  // Not async: on Node 20 the deadlock check makes each promise three times as dear, and a grant at once needs one only.
+  // Not async: on Node 20 the deadlock check makes each promise three times as expensive, and an immediate grant needs
+  // only one.
   try {
     if (fn === undefined) return handleOf(call);
     checkBody(fn);
@@ -35,7 +39,7 @@ function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): 
   return holdAround(held, call.body, warned ? () => watchOver(call, 'holding', () => fn(held)) : fn);
 }
 
-/** The same without promises, by stopping the thread; `fn` must be through when it returns. */
+/** The same without promises, by stopping the thread. `fn` must have finished when it returns. */
 export function holdSync<T>(call: LockCall, fn: LockSyncBody<T> | undefined): T | SyncHeldLock {
   if (fn !== undefined) checkBody(fn);
   const held = new SyncGrantedLock(acquireSync(call));
@@ -47,17 +51,17 @@ export function holdSync<T>(call: LockCall, fn: LockSyncBody<T> | undefined): T 
     try {
       held.release();
     } catch (failure) {
-      // The body's error is what the caller must see (G14).
+      // The caller must see the body's error (G14).
       getLogger().error((failure as Error).message);
     }
     throw error;
   }
   held.release();
   if (!isThenable(value)) return value;
-  throw new InvalidOptionError('fn', 'synchronous: what it goes on with runs without the lock; use lock()', value);
+  throw new InvalidOptionError('fn', 'synchronous: the rest of it would run without the lock; use lock()', value);
 }
 
-/** Acquires, and warns of a wait that lasts longer than `warnAfter`. */
+/** Acquires the lock, and warns if the wait lasts longer than `warnAfter`. */
 export function acquireWatched(call: LockCall): GrantedLock | Promise<GrantedLock> {
   if (call.options.warnAfter === undefined) return acquire(call);
   return watchOver(call, 'waiting for', () => acquire(call));
@@ -80,8 +84,8 @@ export function watchOver<T>(
 }
 
 /**
- * What the lock objects' methods `(options?, fn?)` do: plans the call and holds it; `onGrant` is told of the handle
- * before anybody else.
+ * Implements the methods `(options?, fn?)` of the lock objects: plans the call and holds the lock. `onGrant` receives
+ * the handle before the caller does.
  */
 export async function holdPlanned<T>(
   plan: (options: WaitOptions) => LockCall,
@@ -104,7 +108,7 @@ export async function holdPlanned<T>(
   return held;
 }
 
-/** Runs `fn` as `body` and releases, whatever comes of it. */
+/** Runs `fn` as `body`, then releases, whether `fn` succeeded or failed. */
 export function holdAround<T, Held extends { release(): Promise<void> }>(
   held: Held,
   body: Body | undefined,
@@ -122,7 +126,7 @@ export function holdAround<T, Held extends { release(): Promise<void> }>(
 }
 
 function holdUntil<T>(held: { release(): Promise<void> }, body: Body | undefined, pending: PromiseLike<T>): Promise<T> {
-  // One function for each body: by it `bodiesThatAwait` recognizes the body.
+  // One function for each body: `bodiesThatAwait` recognizes the body by it.
   const settling = async (): Promise<T> => {
     let value: T;
     try {
@@ -138,7 +142,7 @@ function holdUntil<T>(held: { release(): Promise<void> }, body: Body | undefined
   return settling();
 }
 
-// The body's error is what the caller must see (G14); that the release failed too is said in the log.
+// The caller must see the body's error (G14). The log reports that the release failed too.
 function releaseAndThrow(held: { release(): Promise<void> }, error: unknown): Promise<never> {
   const fail = (): never => {
     throw error;

@@ -3,14 +3,14 @@ import type { Grant } from '../drivers/driver.js';
 import { LockLostError } from '../errors.js';
 import { eventOf, type LockCall } from './call.js';
 
-/** A lock that is held, as far as it is looked after. It keeps the handle of its user from no garbage collection. */
+/** A held lock that is checked regularly. This object does not keep the user's handle from being garbage collected. */
 export interface Hold {
   readonly call: LockCall;
   readonly grant: Grant;
   looks: number;
-  /** Whether an answer of the driver is waited for. */
+  /** Whether an answer of the driver is pending. */
   looking: boolean;
-  /** Whether its loss was reported. */
+  /** Whether the loss of the lock was reported. */
   lost: boolean;
 }
 
@@ -19,16 +19,16 @@ let timer: NodeJS.Timeout | undefined;
 let beginning = false;
 
 /**
- * Looks after a lock from the grant on, until {@link endHold}: every few seconds whether it is still there, and about
- * once an hour its files are kept young. A lock that was lost is reported once, to the log and to those who listen; its
- * release rejects. One timer serves all locks of a thread, and keeps no process alive. A thread that is blocked all the
- * time, as by a synchronous program, is not served: its release tells.
+ * Checks a lock from its grant until {@link endHold}: every few seconds whether it still exists. About once an hour it
+ * also sets the times of the lock's files, so that they stay young. The loss of a lock is reported once, to the log and
+ * to subscribers; its release rejects. One timer serves all locks of a thread and keeps no process alive. A thread that
+ * is blocked all the time, as by a synchronous program, cannot run the checks: there, the release reports the loss.
  */
 export function beginHold(call: LockCall, grant: Grant): Hold | undefined {
   if (grant.refresh === undefined) return undefined;
   const hold: Hold = { call, grant, looks: 0, looking: false, lost: false };
   holds.add(hold);
-  // Later: most locks are released at once, and a timer costs more than all of this.
+  // Deferred: most locks are released at once, and a timer costs more than all of this.
   if (timer === undefined && !beginning) {
     beginning = true;
     void later.then(beginLooking);
@@ -40,7 +40,7 @@ export function endHold(hold: Hold): void {
   holds.delete(hold);
 }
 
-/** Reports the loss of a lock to those who listen, once; whether this was the first time. */
+/** Reports the loss of a lock to subscribers, once. Returns whether this was the first time. */
 export function tellLost(hold: Hold, error: Error): boolean {
   if (hold.lost) return false;
   hold.lost = true;
@@ -66,13 +66,13 @@ async function look(hold: Hold): Promise<void> {
   hold.looks += 1;
   try {
     const there = await hold.grant.refresh?.(hold.looks % looksAnHour === 0);
-    // Released meanwhile, it is not there for a good reason.
+    // If it was released in the meantime, its absence is expected.
     if (there === false && holds.has(hold)) {
       const error = new LockLostError(hold.call.request?.path ?? hold.call.name);
       if (tellLost(hold, error)) getLogger().error(error.message);
     }
   } catch {
-    // Nothing was seen.
+    // The driver could not determine it.
   } finally {
     hold.looking = false;
   }

@@ -19,8 +19,8 @@ export interface UpgradeOptions {
 const upgradeOptions: ReadonlySet<string> = new Set<keyof UpgradeOptions>(['timeout', 'signal']);
 
 /**
- * Exclusive to shared, in one step at each level: first the driver's lock, then the turns of this process, so that
- * nobody here is let in before the file can be shared.
+ * Exclusive to shared, in one step at each level: first the driver's lock, then the turns of this process, so that no
+ * other call of this process is admitted before the file can be shared.
  */
 export function* downgrade(call: LockCall, grant: Grant | undefined): Steps<void> {
   if (call.mode.permits !== undefined) throw unsupported(call, 'A lock with permits');
@@ -33,13 +33,13 @@ export function* downgrade(call: LockCall, grant: Grant | undefined): Steps<void
   noteMode(call, true);
 }
 
-// Readers that leave tell nobody, so the guard poll is what sees it.
+// Readers that leave send no notification, so the polling notices it.
 const upgradeGuard = 10;
 
 /**
- * Shared to exclusive: the turns of this process first, the driver's lock last. The shared lock is held throughout, so
- * no writer comes between. When it is abandoned at any level, all levels are shared again. `begun` is told of the wait,
- * which may be ended, and of its end.
+ * Shared to exclusive: the turns of this process first, the driver's lock last. The caller holds the shared lock
+ * throughout, so no writer comes between. If the upgrade is abandoned at any level, all levels become shared again.
+ * `begun` is called with the wait, so that it can be ended, and again when the wait is over.
  */
 export async function upgrade(
   call: LockCall,
@@ -110,17 +110,17 @@ function* upgradeGrant(call: LockCall, grant: Grant, wait: PatientWait): Steps<v
     }
   } finally {
     yield* step(driverUpgrade.end());
-    // An attempt that was under way may have come true when nobody waited for it any more.
+    // An attempt that was under way may have succeeded after the wait had ended.
     if (!done) yield* step(grant.downgrade?.());
   }
 }
 
-// What is said to others who look for deadlocks.
+// Records the mode for other processes' search for deadlocks.
 function noteMode({ body }: LockCall, shared: boolean): void {
   if (body?.holds !== undefined) body.holds = { ...body.holds, shared };
 }
 
-// The record of one of these is our own: we share the lock while we wait.
+// One of these records is our own: we share the lock while we wait.
 function* otherHolders(call: LockCall): Steps<readonly Holder[]> {
   const holders = [...(yield* whoHolds(call))];
   const own = holders.findIndex(({ pid }) => pid === process.pid);

@@ -2,23 +2,24 @@ import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js
 import { nothing, type Steps, step } from '../steps.js';
 import type { Wait } from './wait.js';
 
-/** A grant, and the place in line that is kept with it until release. */
+/** A grant, and the place in the queue that is kept with it until the release. */
 export interface Obtained {
   readonly grant: Grant;
   readonly place: Place | undefined;
 }
 
-// Drawing a ticket takes microseconds, so what is in the way will be gone in a moment.
+// Drawing a ticket takes microseconds, so another process that draws one finishes in a moment.
 const drawInterval = 2;
-// Unless it is a process that was stopped in the middle of it. By then that has lasted for 20 ms and more.
+// The exception is a process that was stopped while drawing. By then, that has lasted for 20 ms or more.
 const drawsWithoutOrder = 10;
 
 /**
- * Waits for the lock of a driver: one try that may pass others unless order was asked for, then a place in line, then
- * until it is first, then until the lock is free. Whatever ends the wait, the place is given up.
+ * Waits for the lock of a driver. Unless the caller asked for order, the first try may pass other waiters. Then the
+ * call joins the queue, waits until it is first, and then until the lock is free. However the wait ends, the place is
+ * given up.
  */
 export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean, wait: Wait): Steps<Obtained> {
-  // Readers and permit holders always queue: a reader that barges starves a waiting writer.
+  // Readers and permit holders always queue: a reader that passes the queue would starve a waiting writer.
   const ordered = fair || request.shared || request.permits !== undefined;
   if (!ordered) {
     const grant = yield* attempt(driver, request);
@@ -43,7 +44,7 @@ function attempt(driver: LockDriver, request: LockRequest): Steps<Grant | undefi
 function* untilFirst(place: Place, wait: Wait): Steps<void> {
   if (yield* step(place.isFirst(), nothing)) return;
   wait.begin('driver');
-  // Looked again after listening: what happened between the two would go unheard.
+  // Checked again after subscribing: a change between the two would go unnoticed.
   wait.listen((wake) => place.onTurn(wake));
   while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait);
 }
@@ -69,13 +70,15 @@ function* pause(wait: Wait, atMost?: number): Steps<void> {
 
 function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, wait: Wait): Steps<Place | undefined> {
   if (driver.joinQueue === undefined) return undefined;
-  // Whoever asked for no order goes without a place then: the lock itself may be free, or become free any moment.
+  // A caller that did not ask for order goes on without a place then: the lock may be free, or become free at any
+  // moment.
   for (let draws = 0; ordered || draws < drawsWithoutOrder; draws += 1) {
     try {
       const place = yield* step(driver.joinQueue(request), (late) => late?.leave());
       if (place !== undefined) return place;
     } catch (error) {
-      // No room for a queue file, or another user's: who was promised no order waits without a place.
+      // There is no room for a queue file, or it belongs to another user: a caller that was not promised an order waits
+      // without a place.
       if (ordered || wait.isOver) throw error;
       return undefined;
     }
@@ -86,9 +89,9 @@ function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, w
 }
 
 /**
- * An exclusive holder keeps its place until release, so that a release wakes only the next. A reader or permit holder
- * gives it up at the grant: those behind may be let in beside it, and a writer among them stops all readers after it
- * (G11).
+ * An exclusive holder keeps its place until the release, so that a release wakes only the next waiter. A reader or
+ * permit holder gives its place up at the grant: those behind it may be admitted together with it, and a writer among
+ * them holds back all readers after it (G11).
  */
 function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
   if (!request.shared && request.permits === undefined) return { grant, place };
@@ -96,11 +99,11 @@ function settled(request: LockRequest, grant: Grant, place: Place | undefined): 
   return { grant, place: undefined };
 }
 
-/** Gives back a grant that came too late for anybody to learn of it. */
+/** Releases a grant that came too late to be delivered. */
 async function returnGrant(grant: Grant | undefined): Promise<void> {
   try {
     await grant?.release({ unused: true });
   } catch {
-    // It still counts as held; the kernel or the liveness check frees it when this process ends.
+    // It still counts as held. The kernel or the liveness check frees it when this process ends.
   }
 }

@@ -3,21 +3,21 @@ import { onAbort, settleOnce } from '../local/settle-once.js';
 import { type Cuttable, nothing } from '../steps.js';
 import { timeUp } from './wait.js';
 
-// After a hint the lock is about to become free: its last holder touches the file just before it closes it.
+// After a hint, the lock is about to become free: its last holder touches the file just before closing it.
 const burst = [0, 1, 2, 4, 8];
 const longestTimer = 2 ** 31 - 1;
 
-/** When and why waiting has to end, and how it goes on until then. */
+/** When and why a wait has to end, and how often it polls until then. */
 export interface WaitLimits {
   readonly clock: Clock;
-  /** The moment to give up, or `Infinity`. */
+  /** The time at which the call gives up, or `Infinity`. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
-  /** The interval of the poll that sees what no hint tells: a killed holder, a Python peer. */
+  /** Polling interval for events that send no notification: a killed holder, a Python peer. */
   readonly guard: number;
 }
 
-/** Waits without stopping the thread; ends at a deadline, by a signal, or by {@link end}. */
+/** Waits without stopping the thread. Ends at a deadline, by a signal, or by {@link end}. */
 export class PatientWait {
   readonly #limits: WaitLimits;
   readonly #forget: (() => void)[] = [];
@@ -38,7 +38,8 @@ export class PatientWait {
     }
     if (signal?.aborted) this.end(signal.reason);
     else if (signal !== undefined) {
-      // The timer of AbortSignal.timeout() keeps no process awake: it would end in silence before the wait could.
+      // The timer of AbortSignal.timeout() does not keep the process alive: the process would end silently before the
+      // wait could.
       const awake = realTime.setInterval(nothing, longestTimer);
       this.#forget.push(
         onAbort(signal, () => this.end(signal.reason)),
@@ -47,7 +48,7 @@ export class PatientWait {
     }
   }
 
-  /** Ends the wait: the step that is waited for rejects, and what it brings later is given back. */
+  /** Ends the wait: the current step rejects, and its late answer is released. */
   end(error: unknown): void {
     this.#reason ??= { error };
     this.#abandon?.();
@@ -57,7 +58,7 @@ export class PatientWait {
     return this.#reason !== undefined;
   }
 
-  /** For `perform`. Once it has said that the wait is over, it lets what is still to be tidied up take its time. */
+  /** For `perform`. After it has reported that the wait is over, the remaining cleanup steps may take their time. */
   readonly race = ({ value: step, giveBack }: Cuttable): PromiseLike<unknown> => {
     const answer = step as PromiseLike<unknown>;
     if (this.#told) return answer;
@@ -97,7 +98,7 @@ export class PatientWait {
     });
   }
 
-  /** Ends the {@link pause} that goes on, if there is one. */
+  /** Ends the current {@link pause}, if there is one. */
   wake(): void {
     this.#resume?.();
   }

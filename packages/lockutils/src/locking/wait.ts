@@ -1,21 +1,24 @@
-/** Thrown into a wait whose time is up. */
+/** Thrown into a wait whose timeout has expired. */
 export const timeUp = Symbol('time up');
 
-/** Thrown where a call that is not to wait would have to. */
+/** Thrown if a call that must not wait would have to. */
 export const mustWait = Symbol('must wait');
 
 /** How one call waits: with promises, or by stopping the thread. */
 export interface Wait {
-  /** Called before each wait; tells of the first. Throws where there must be none: for a turn here, or for the driver. */
+  /**
+   * Called before each wait; reports the first one. Throws if the call must not wait: for a turn of this process, or
+   * for the driver.
+   */
   begin(what: 'turn' | 'driver'): void;
-  /** Hears hints from here on, in place of those heard before. */
+  /** Subscribes to hints from here on, in place of the previous subscription. */
   listen(subscribe: (wake: () => void) => () => void): void;
-  /** Until the next try may be worth it: a hint, or the interval of the poll. @throws timeUp */
+  /** Waits until another try may succeed: until a hint, or for the polling interval. @throws timeUp */
   pause(atMost?: number): void | Promise<void>;
-  /** To be called right after each {@link pause}, by the procedure that waits. */
+  /** The waiting procedure calls this right after each {@link pause}. */
   look(): void;
-  /** Whether it was ended: by its time, or by a signal. */
+  /** Whether the wait was ended: by its timeout, or by a signal. */
   readonly isOver: boolean;
-  /** Ends it: no timer, watcher or listener is left. */
+  /** Ends the wait: no timer, watcher or listener is left. */
   close(): void;
 }

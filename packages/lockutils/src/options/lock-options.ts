@@ -24,11 +24,11 @@ registerOption<string>({
   accepts: (value) => driverNames.includes(value as DriverName),
 });
 
-/** Gives the holders to `onWait` and to events. */
+/** Passed to `onWait` and to events; gives access to the holders. */
 export interface WaitInfo {
   readonly name: string;
   readonly lockFile: string | undefined;
-  /** Who holds an external lock now, as far as it can be known; asking costs a few system calls. */
+  /** The holders of an external lock now, as far as they are known. The call costs a few system calls. */
   holders(): Promise<readonly Holder[]>;
 }
 

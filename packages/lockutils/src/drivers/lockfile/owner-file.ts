@@ -106,7 +106,7 @@ export function* discardOwnerFile(fs: LockfileFs, folder: string, own: string): 
   yield* quietly(() => fs.rmdir(folder));
 }
 
-/** What is in a folder; nothing when there is no such folder. */
+/** The names in a folder; none if there is no such folder. */
 export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
   try {
     return yield* step(fs.readdir(folder));

@@ -5,7 +5,7 @@ import { bodiesThatAwait } from './bodies-that-await.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';
 import { type LockUse, newWait, publishWait, type WaitRecord, withdrawWait } from './wait-record.js';
 
-// Most waits are over before the first look, and cost nothing.
+// Most waits end before the first check and cost nothing.
 const interval = 250;
 
 /** The wait that is watched. */
@@ -16,21 +16,21 @@ export interface WatchedWait {
   readonly clock: Clock;
 }
 
-/** What {@link DeadlockWatch} does to the wait. */
+/** The effects that {@link DeadlockWatch} can have on the wait. */
 export interface WatchActions {
-  /** Lets the procedure that waits go on, so that it calls {@link DeadlockWatch.look}. */
+  /** Makes the waiting procedure continue, so that it calls {@link DeadlockWatch.look}. */
   wake(): void;
-  /** Ends the wait, which is the one of its cycle to give way. */
+  /** Ends the wait, which is the victim of its cycle. */
   found(error: DeadlockError): void;
 }
 
 /**
- * Looks for a cycle of waits between processes while one call waits for the driver. Within a second of the wait that
- * closed the cycle, one of its waits has been ended.
+ * Looks for a cycle of waits between processes while one call waits for the driver. Within a second after a wait closed
+ * the cycle, one of the waits of the cycle has been ended.
  *
- * A wait says of those bodies only what they hold that were seen to await it: such a body releases nothing before the
- * wait has ended. A cycle counts when two looks in a row see the same waits, so that a record read while it was
- * withdrawn raises no alarm. Whatever fails here is said in the log only: detection must never end a wait that could
+ * A wait publishes only the locks of bodies that were seen to await it: such a body releases nothing before the wait
+ * has ended. A cycle counts only if two consecutive checks see the same waits, so that a record that was read while
+ * being withdrawn raises no alarm. Failures here are only logged: the detection must never end a wait that could
  * succeed.
  */
 export class DeadlockWatch {
@@ -48,7 +48,7 @@ export class DeadlockWatch {
     this.#cancel = this.#schedule();
   }
 
-  /** To be called by the procedure that waits, right after its pauses. */
+  /** The waiting procedure calls this right after its pauses. */
   look(): void {
     if (!this.#due) return;
     this.#due = false;
@@ -62,7 +62,7 @@ export class DeadlockWatch {
     }
   }
 
-  /** Ends the search, and withdraws what was published. */
+  /** Ends the search, and withdraws the published record. */
   close(): void {
     this.#cancel();
     if (this.#published !== undefined) withdrawWait(this.#published.record);
@@ -92,7 +92,10 @@ interface Published {
   readonly at: number;
 }
 
-/** Another record, with another id, when something was released meanwhile: the old one would accuse us of holding it. */
+/**
+ * Publishes a new record with a new id if something was released in the meantime: the old record would claim that we
+ * still hold it.
+ */
 function publishAnew(old: WaitRecord | undefined, wait: Omit<WaitRecord, 'id' | 'owner'>): Published {
   const same = JSON.stringify(old?.holds) === JSON.stringify(wait.holds);
   if (old !== undefined && !same) withdrawWait(old);
@@ -100,7 +103,7 @@ function publishAnew(old: WaitRecord | undefined, wait: Omit<WaitRecord, 'id' | 
   return { record, at: publishWait(record) };
 }
 
-/** Whether `inside`, or a body around it, has a lock file that another process may wait for. */
+/** Whether `inside`, or a body around it, holds a lock file that another process may wait for. */
 export function holdsFile(inside: Body): boolean {
   for (let body: Body | undefined = inside; body !== undefined; body = body.parent) {
     if (body.running && body.holds !== undefined) return true;

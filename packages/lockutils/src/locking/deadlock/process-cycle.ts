@@ -2,11 +2,11 @@ import { dirname } from 'node:path';
 import { readWaits, type WaitRecord } from './wait-record.js';
 
 /**
- * The waits round a cycle through `own`, from it back to it; `undefined` when there is none.
+ * The waits along a cycle through `own`, from it back to it; `undefined` if there is none.
  *
- * Only waits without timeout and signal are published, each with what its body cannot release before the wait is over.
- * So who is on such a cycle waits for ever, unless a body does not await what it started (then `deadlock: 'off'`).
- * `now` is the time by {@link readWaits}.
+ * Only waits without timeout and signal are published, each with the locks that its body cannot release before the wait
+ * is over. So every wait on such a cycle lasts forever, unless a body does not await a call that it started (then use
+ * `deadlock: 'off'`). `now` is the time for {@link readWaits}.
  */
 export function findProcessCycle(own: WaitRecord, now: number): WaitRecord[] | undefined {
   const seen = new Set<string>();
@@ -28,7 +28,7 @@ function blocks(holder: WaitRecord, waiter: WaitRecord): boolean {
   return holder.holds.some((held) => held.path === waiter.wants.path && !(held.shared && waiter.wants.shared));
 }
 
-/** The one of a cycle that gives way: the one that began to wait last. All who look at the cycle agree on it. */
+/** The victim of a cycle: the wait that began last. All processes that see the cycle choose the same one. */
 export function victimOf(cycle: readonly WaitRecord[]): WaitRecord {
   return cycle.reduce((last, wait) =>
     wait.since > last.since || (wait.since === last.since && wait.id > last.id) ? wait : last,

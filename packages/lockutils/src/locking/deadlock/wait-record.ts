@@ -17,41 +17,41 @@ import { rightsOf } from '../../lock-path/rights.js';
 import { liveness } from '../../owner/liveness.js';
 import { ownIdentity, type ProcessIdentity } from '../../owner/process-identity.js';
 
-/** A lock as one body holds it or waits for it. */
+/** A lock that one body holds or waits for. */
 export interface LockUse {
   readonly path: string;
   readonly shared: boolean;
 }
 
-/** What a process says of one wait without end: what its enclosing bodies hold meanwhile. */
+/** What a process publishes about one endless wait: the locks that its enclosing bodies hold in the meantime. */
 export interface WaitRecord {
   readonly id: string;
   readonly owner: ProcessIdentity;
   readonly name: string;
   readonly wants: LockUse;
   readonly holds: readonly LockUse[];
-  /** Milliseconds since 1970, by the wall clock of the waiter; it only decides who of a cycle gives way. */
+  /** Milliseconds since 1970, by the waiter's wall clock. It only decides which wait of a cycle is the victim. */
   readonly since: number;
 }
 
 const folder = 'waits';
-// Milliseconds. A waiter writes its record anew four times a second.
+// Milliseconds. A waiter rewrites its record four times a second.
 const freshFor = 2000;
 const keptFor = 3_600_000;
 
-// Not truncated: written again it is the same text, and nobody reads half of it.
+// Not truncated: a rewrite writes the same text, and no reader sees half of it.
 const write = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
-// Somebody may have laid a FIFO there, at which a reader would wait for ever.
+// Another user may have placed a FIFO there, which would block a reader forever.
 const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** A wait of this process, not published yet. */
+/** A wait of this process that is not published yet. */
 export function newWait(wait: Omit<WaitRecord, 'id' | 'owner'>): WaitRecord {
   return { ...wait, id: randomUUID(), owner: ownIdentity() };
 }
 
 /**
- * Publishes a wait in the lock paths of all it holds, or says again that it goes on. Returns the time of it by the clock
- * of the file system, milliseconds since 1970.
+ * Publishes a wait in the lock paths of all locks that it holds, or confirms that it goes on. Returns the time of that
+ * by the clock of the file system, in milliseconds since 1970.
  */
 export function publishWait(record: WaitRecord): number {
   const text = JSON.stringify(record);
@@ -59,7 +59,7 @@ export function publishWait(record: WaitRecord): number {
   for (const directory of directoriesOf(record)) {
     const path = join(makeHiddenFolder(directory, folder), record.id);
     now = withFile(path, write, (fd) => {
-      // Others find the deadlock by reading it, whatever our umask is.
+      // Other processes find the deadlock by reading the record, whatever our umask is.
       giveFileRights(fd, path, rightsOf(directory));
       writeSync(fd, text, 0);
       return fstatSync(fd).mtimeMs;
@@ -68,7 +68,7 @@ export function publishWait(record: WaitRecord): number {
   return now;
 }
 
-/** Takes a published wait back. */
+/** Withdraws a published wait. */
 export function withdrawWait(record: WaitRecord): void {
   for (const directory of directoriesOf(record)) remove(join(directory, hiddenFolder, folder, record.id));
 }
@@ -78,9 +78,9 @@ function directoriesOf({ holds }: WaitRecord): ReadonlySet<string> {
 }
 
 /**
- * The waits published in `directory` that go on at the time `now`, as {@link publishWait} tells it; what dead ones left
- * is removed. Of whom it cannot be seen from here whether it lives, in another container, the record must be fresh:
- * killed there, it would be taken for waiting here for ever.
+ * The waits published in `directory` that are current at the time `now`, which {@link publishWait} returns. Removes the
+ * records of dead processes. If this process cannot see whether the owner lives, for example in another container, the
+ * record must be fresh: otherwise a process that was killed there would appear to wait forever.
  */
 export function readWaits(directory: string, now: number): WaitRecord[] {
   const waits = join(directory, hiddenFolder, folder);
@@ -118,7 +118,7 @@ function list(path: string): string[] {
   }
 }
 
-// Half written, withdrawn in this moment, or not ours: no record.
+// Half written, being withdrawn, or not ours: not a record.
 function read(path: string): WaitRecord | undefined {
   try {
     const record = JSON.parse(withFile(path, readOnly, (fd) => readFileSync(fd, 'utf8'))) as WaitRecord;
@@ -133,6 +133,6 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Somebody else removed it, or may and will.
+    // Another process has removed it, or can and will.
   }
 }
