@@ -1,6 +1,6 @@
 import { ConcurrencyError, InvalidOptionError, unknownOptionText } from '@oslo-concurrency/core';
+import type { LimitName } from './limits/resource-limits.js';
 import { shortRepr } from './masking/python-repr.js';
-import type { LimitName } from './process-limits.js';
 import type { SurvivingProcess } from './terminate/tree-hunt.js';
 
 /** What a command wrote: text, or bytes when `binary` was asked for. */

@@ -1,11 +1,11 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command/command.js';
-import { hidden } from './command/hidden-value.js';
+import { hidden } from './command/masked-misuse.js';
 import { checkSignal } from './command/option-values.js';
 import { InvalidArgumentError, type ProcessAbortedError } from './errors.js';
 import { type ExecuteResult, execute } from './execute.js';
 import { LineQueue } from './output/line-queue.js';
-import { followAbort } from './system/follow-abort.js';
+import { followAbort } from './system/shared-listener.js';
 
 type NotOfLines = 'binary' | 'attempts' | 'delayOnRetry' | 'onStdoutLine' | 'onStderrLine';
 

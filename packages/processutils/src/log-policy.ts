@@ -1,5 +1,4 @@
 import { checkLogLevel, getLogger, type LogLevel } from '@oslo-concurrency/core';
-import type { Command } from './command/command.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { pythonRepr } from './masking/python-repr.js';
 
@@ -11,6 +10,14 @@ import { pythonRepr } from './masking/python-repr.js';
 export const LogErrors = { DEFAULT: 0, ALL: 1, FINAL: 2 } as const;
 /** One of the values of {@link LogErrors}. */
 export type LogErrors = (typeof LogErrors)[keyof typeof LogErrors];
+
+/** What is logged about a command, and how: the part of a checked command that this file reads. */
+export interface LoggedCommand {
+  /** The command line as it may be shown. */
+  readonly shown: string;
+  readonly logLevel: LogLevel;
+  readonly logErrors: LogErrors;
+}
 
 /** The level from the option `logLevel`. */
 export function checkLogging(value: unknown = 'debug'): LogLevel {
@@ -29,17 +36,17 @@ export function checkLogErrors(value: unknown = LogErrors.DEFAULT): LogErrors {
 }
 
 /** Logs that a command is being started. */
-export function logStart({ logLevel, shown }: Command): void {
+export function logStart({ logLevel, shown }: LoggedCommand): void {
   getLogger()[logLevel](`Running cmd (subprocess): ${shown}`);
 }
 
 /** Logs how a command ended: `returned: 0`, `reached timeout`, `was aborted`. */
-export function logEnd({ logLevel, shown }: Command, how: string, durationMs: number): void {
+export function logEnd({ logLevel, shown }: LoggedCommand, how: string, durationMs: number): void {
   getLogger()[logLevel](`CMD "${shown}" ${how} in ${(durationMs / 1000).toFixed(3)}s`);
 }
 
 /** Logs a failed attempt as the command's `logErrors` says, and whether there will be another. */
-export function logFailure(command: Command, error: ProcessExecutionError, attemptsLeft: number): void {
+export function logFailure(command: LoggedCommand, error: ProcessExecutionError, attemptsLeft: number): void {
   const { logErrors, logLevel, shown } = command;
   const logger = getLogger();
   if (logErrors === LogErrors.ALL || (logErrors === LogErrors.FINAL && attemptsLeft === 0)) {

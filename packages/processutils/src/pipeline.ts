@@ -2,11 +2,10 @@ import { constants } from 'node:os';
 import { ConcurrencyError } from '@oslo-concurrency/core';
 import type { Command } from './command/command.js';
 import type { Output } from './errors.js';
-import type { ExecuteResult } from './execute.js';
-import { runChecked } from './execution.js';
+import { type ExecuteResult, runChecked } from './execute.js';
 import { CommandPipe } from './output/command-pipe.js';
 import { checkPipeline, type PipelineCommand, type PipelineOptions } from './run/check-pipeline.js';
-import { followAbort } from './system/follow-abort.js';
+import { followAbort } from './system/shared-listener.js';
 
 /** What {@link executePipeline} resolves to. */
 export interface PipelineResult<Written extends Output = string> {

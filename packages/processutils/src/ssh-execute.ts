@@ -1,21 +1,18 @@
-import type { Readable } from 'node:stream';
-import { ConcurrencyError } from '@oslo-concurrency/core';
-import type { EndedCommandFacts, Output } from './errors.js';
+import { ConcurrencyError, getLogger, realTime } from '@oslo-concurrency/core';
+import {
+  type EndedCommandFacts,
+  type Output,
+  ProcessAbortedError,
+  ProcessExecutionError,
+  ProcessTimeoutError,
+} from './errors.js';
+import type { Masker } from './masking/masker.js';
 import { shortRepr } from './masking/python-repr.js';
-import type { SshExecuteOptions } from './ssh/check-ssh-command.js';
-import { runSshExecute } from './ssh-execution.js';
-
-/** What is needed of a channel of the `ssh2` package. */
-export interface SshChannel extends Readable {
-  readonly stderr: Readable;
-  end(): unknown;
-  close(): unknown;
-}
-
-/** What is needed of a connected client of the `ssh2` package, which is one. */
-export interface SshClient {
-  exec(command: string, callback: (error: Error | undefined, channel: SshChannel) => void): unknown;
-}
+import { encodeText } from './output/text-decoding.js';
+import { type StopReason, StopRequest } from './run/stop-request.js';
+import { checkSshCommand, type SshCommand, type SshExecuteOptions } from './ssh/check-ssh-command.js';
+import { RemoteRun } from './ssh/remote-run.js';
+import type { SshClient } from './ssh/ssh-client.js';
 
 /** What {@link sshExecute} resolves to. */
 export interface SshExecuteResult<Written extends Output = string> {
@@ -92,4 +89,90 @@ export async function sshExecute(
   options: SshExecuteOptions = {},
 ): Promise<SshExecuteResult<Output>> {
   return runSshExecute(client, command, options);
+}
+
+/** What `sshExecute` does, once it is loaded. */
+export async function runSshExecute(
+  client: SshClient,
+  command: string,
+  options: SshExecuteOptions,
+): Promise<SshExecuteResult<Output>> {
+  const checked = checkSshCommand(client, command, options);
+  const { shown, mask, signal } = checked;
+  if (signal?.aborted) {
+    const facts = { cmd: shown, stdout: '', stderr: '', pid: undefined, endedBy: undefined, remaining: [] };
+    throw new ProcessAbortedError({ ...facts, durationMs: 0 }, signal.reason);
+  }
+  getLogger().debug(`Running cmd (SSH): ${shown}`);
+  const start = realTime.now();
+  const stop = new StopRequest(checked.timeout, signal);
+  const run = new RemoteRun(client, checked, (error) => stop.request({ why: 'failure', error }));
+  try {
+    const first = await Promise.race([run.ended, stop.requested]);
+    if ('why' in first)
+      throw stoppedError(first, checked, await run.stop(checked.killSignal, checked.killGrace), run, start);
+    const durationMs = realTime.now() - start;
+    const written = () => shownOutput(run, mask);
+    if (first.failure !== undefined) {
+      const description = `The command could not be started over SSH: ${mask(first.failure.message)}`;
+      throw new ProcessExecutionError(
+        { cmd: shown, description, durationMs },
+        { cause: maskedCopy(first.failure, mask) },
+      );
+    }
+    const { exitCode, signal: endSignal } = first;
+    if (exitCode === undefined && endSignal !== undefined) {
+      const which = endSignal === 'unknown' ? 'a signal, and the server did not say which' : `the signal ${endSignal}`;
+      const description = `The command was ended by ${which}.`;
+      throw new ProcessExecutionError({ ...written(), cmd: shown, description, signal: endSignal, durationMs });
+    }
+    if (exitCode === undefined) throw new SshOutcomeUnknownError({ cmd: shown, ...written(), durationMs });
+    getLogger().debug(`Result was ${exitCode}`);
+    if (!checked.accepts(exitCode)) {
+      throw new ProcessExecutionError({ ...written(), exitCode, cmd: shown, signal: endSignal, durationMs });
+    }
+    const stdout = checked.sanitizeStdout ? run.stdout.sanitized(mask) : run.stdout.text();
+    const stderr = run.stderr.sanitized(mask);
+    const all = run.order?.weave(checked.sanitizeStdout ? stdout : mask.data(stdout), stderr);
+    return {
+      stdout: output(stdout, checked.binary),
+      stderr: output(stderr, checked.binary),
+      ...(all === undefined ? {} : { all: output(all, checked.binary) }),
+      exitCode,
+      durationMs,
+      command: shown,
+    };
+  } finally {
+    stop.dispose();
+    run.close();
+  }
+}
+
+function shownOutput({ stdout, stderr, order }: RemoteRun, mask: Masker) {
+  const written = { stdout: stdout.shown(mask), stderr: stderr.shown(mask) };
+  return { ...written, all: order?.weave(written.stdout, written.stderr) };
+}
+
+function stoppedError(
+  reason: StopReason,
+  { shown, mask, timeout }: SshCommand,
+  how: Pick<EndedCommandFacts, 'endedBy' | 'remaining'>,
+  run: RemoteRun,
+  start: number,
+): unknown {
+  if (reason.why === 'failure') return reason.error;
+  const written = shownOutput(run, mask);
+  const facts = { cmd: shown, ...written, pid: undefined, ...how, durationMs: realTime.now() - start };
+  if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
+  return new ProcessTimeoutError({ ...facts, timeout });
+}
+
+function maskedCopy(error: Error, mask: (text: string) => string): Error {
+  const copy = new Error(mask(error.message));
+  copy.stack = `${error.name}: ${copy.message}`;
+  return copy;
+}
+
+function output(text: string, binary: boolean): Output {
+  return binary ? Buffer.from(encodeText(text)) : text;
 }

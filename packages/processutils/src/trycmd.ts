@@ -1,7 +1,6 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { CommandArgument, ExecuteOptions } from './command/command.js';
-import { hidden } from './command/hidden-value.js';
-import { checkOptions } from './command/masked-misuse.js';
+import { checkOptions, hidden } from './command/masked-misuse.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { execute } from './execute.js';
 

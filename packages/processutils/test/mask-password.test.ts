@@ -1,7 +1,7 @@
 import { maskPassword } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sanitizedKeys } from '../src/mask-password.js';
+import { sanitizedKeys } from '../src/masking/mask-keys.js';
 import { type MaskOracle, oracleIsInstalled, startMaskOracle } from './support/mask-oracle.js';
 
 // From oslo.utils 10.1.1, the version that maskPassword follows.

@@ -1,24 +1,22 @@
 import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
 import { checkLogErrors, checkLogging } from '../log-policy.js';
+import { type Masker, masker } from '../masking/masker.js';
 import { checkLimits } from '../process-limits.js';
-import { checkDelay } from '../run/attempts.js';
-import { type Masker, masker } from '../secrets.js';
 import type { Command, ExecuteOptions } from './command.js';
-import { checkEnvironment } from './command-environment.js';
+import { checkEnvironment, withLocalPrograms } from './command-environment.js';
 import { checkStdin } from './command-stdin.js';
-import { checkWords } from './command-words.js';
-import { checkExitCodes } from './exit-codes.js';
+import { checkWords, shownCommand } from './command-words.js';
 import { checkExtraDescriptors } from './extra-descriptors.js';
 import { checkInput } from './feed-input.js';
-import { hidden } from './hidden-value.js';
-import { checkKillSignal } from './kill-signal.js';
-import { withLocalPrograms } from './local-programs.js';
-import { checkMasked } from './masked-misuse.js';
+import { checkMasked, hidden } from './masked-misuse.js';
 import {
+  checkDelay,
   checkDuration,
+  checkExitCodes,
   checkFlag,
   checkFunction,
   checkId,
+  checkKillSignal,
   checkNumber,
   checkPath,
   checkSignal,
@@ -28,7 +26,6 @@ import {
 } from './option-values.js';
 import { isRead, outputPlan } from './output-plan.js';
 import { neededRootHelper } from './root-helper.js';
-import { shownCommand } from './shown-command.js';
 
 // A record, not a list, so that the compiler tells when one is missing.
 const optionNames: Readonly<Record<OptionName, true>> = {

@@ -1,7 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { InvalidArgumentError } from '../errors.js';
 import { listenShared } from '../system/shared-listener.js';
-import { hasTerminal } from './controlling-terminal.js';
 
 /** What a command without `processInput` reads on stdin: nothing, or what this process would read. */
 export type InputSource = 'ignore' | 'inherit';
@@ -39,4 +39,14 @@ export function leaveInterruptsTo(stdin: InputSource): () => void {
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Whether this process has a terminal, whose Ctrl-C its group gets. */
+export function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { LogLevel } from '@oslo-concurrency/core';
+import type { ProcessLimitValues } from '../limits/resource-limits.js';
 import type { LogErrors } from '../log-policy.js';
-import type { ProcessLimits, ProcessLimitValues } from '../process-limits.js';
-import type { Masker, SecretArgument } from '../secrets.js';
+import type { Masker } from '../masking/masker.js';
+import type { ProcessLimits } from '../process-limits.js';
+import type { SecretArgument } from '../secrets.js';
 import type { InputSource } from './command-stdin.js';
 import type { ExtraDescriptor } from './extra-descriptors.js';
 import type { RootHelper } from './root-helper.js';

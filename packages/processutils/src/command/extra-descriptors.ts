@@ -5,7 +5,7 @@ import { InvalidArgumentError } from '../errors.js';
 import { captureOutput, type OutputCapture } from '../output/output-capture.js';
 import { OutputReader } from '../output/output-reader.js';
 import { encodeText } from '../output/text-decoding.js';
-import { hidden } from './hidden-value.js';
+import { hidden } from './masked-misuse.js';
 
 /**
  * What a command has at a descriptor from 3 on: the number of a descriptor of this process, which stays open here; what it

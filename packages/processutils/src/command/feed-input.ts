@@ -3,7 +3,7 @@ import { ReadableStream } from 'node:stream/web';
 import { InvalidArgumentError } from '../errors.js';
 import { encodeText } from '../output/text-decoding.js';
 import type { Command, ProcessInput } from './command.js';
-import { hidden } from './hidden-value.js';
+import { hidden } from './masked-misuse.js';
 
 /** Whether the whole input is there from the beginning, and can be given again. */
 export function isWhole(input: ProcessInput | undefined): input is string | Uint8Array | undefined {

@@ -1,6 +1,11 @@
 import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
-import { type Masker, masker } from '../secrets.js';
-import { hidden } from './hidden-value.js';
+import { type Masker, masker } from '../masking/masker.js';
+
+/** Names the kind of a value that may hold a secret. */
+export function hidden(value: unknown): string {
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+  return `[${kind}, not shown]`;
+}
 
 /** The secrets that the options name, as far as they can be read: what is wrong about them is said elsewhere. */
 export function secretsIn(options: unknown): string[] {

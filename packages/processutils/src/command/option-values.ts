@@ -1,6 +1,7 @@
+import { constants } from 'node:os';
 import { InvalidArgumentError } from '../errors.js';
 import type { ExecuteOptions } from './command.js';
-import { hidden } from './hidden-value.js';
+import { hidden } from './masked-misuse.js';
 
 /** The name of an option of `execute`. */
 export type OptionName = keyof ExecuteOptions;
@@ -71,4 +72,49 @@ export function checkId(name: 'uid' | 'gid', value: unknown): number | undefined
 export function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined || value instanceof AbortSignal) return value;
   throw new InvalidArgumentError('signal', 'an AbortSignal', value);
+}
+
+/** Which exit codes are a success, from the option `checkExitCode`. */
+export function checkExitCodes(codes: unknown = 0): (exitCode: number) => boolean {
+  if (typeof codes === 'boolean') return codes ? (exitCode) => exitCode === 0 : () => true;
+  const list: readonly unknown[] = Array.isArray(codes) ? codes : [codes];
+  if (list.some((code) => !Number.isInteger(code))) {
+    throw new InvalidArgumentError('checkExitCode', 'a boolean, an integer or an array of integers', codes);
+  }
+  return (exitCode) => list.includes(exitCode);
+}
+
+// Nobody can act on SIGSTOP, and SIGCONT asks for the opposite; the process would only wait for its SIGKILL.
+const endNobody: readonly unknown[] = ['SIGSTOP', 'SIGCONT'];
+
+// RFC 4254 has these names and no others.
+const overSsh: readonly unknown[] = [
+  ...['SIGABRT', 'SIGALRM', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGKILL'],
+  ...['SIGPIPE', 'SIGQUIT', 'SIGSEGV', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'],
+];
+
+/** The signal that asks a command to end, from the option `killSignal`. */
+export function checkKillSignal(value: unknown = 'SIGTERM'): NodeJS.Signals {
+  const isSignal = typeof value === 'string' && Object.hasOwn(constants.signals, value);
+  if (isSignal && !endNobody.includes(value)) return value as NodeJS.Signals;
+  throw new InvalidArgumentError('killSignal', "the name of a signal that a program can act on, 'SIGINT' say", value);
+}
+
+/** The same for a command on a server, where fewer signals have a name. */
+export function checkRemoteKillSignal(value: NodeJS.Signals): NodeJS.Signals {
+  if (overSsh.includes(value)) return value;
+  throw new InvalidArgumentError('killSignal', `one that SSH can send: ${overSsh.join(', ')}`, value);
+}
+
+/** oslo's delay between attempts: 200 to 2000 ms in steps of 10, so that many who fail together do not come together. */
+export function randomDelay(): number {
+  return 200 + 10 * Math.floor(Math.random() * 181);
+}
+
+/** The delay between attempts from the option `delayOnRetry`. */
+export function checkDelay(value: unknown): () => number {
+  if (value === undefined || value === true) return randomDelay;
+  if (value === false) return () => 0;
+  if (typeof value === 'function') return value as () => number;
+  throw new InvalidArgumentError('delayOnRetry', 'a boolean or a function giving milliseconds', value);
 }

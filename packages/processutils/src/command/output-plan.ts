@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { InvalidArgumentError } from '../errors.js';
 import type { OutputPlan, OutputTarget } from './command.js';
-import { hidden } from './hidden-value.js';
+import { hidden } from './masked-misuse.js';
 import { checkFunction, checkNumber } from './option-values.js';
 
 // Of output that was handed on, an error needs the beginning and the end, not all.

@@ -3,7 +3,7 @@ import { split } from 'shlex';
 import { InvalidArgumentError, NoRootWrapSpecifiedError } from '../errors.js';
 import { trustedPath } from '../system/program-search.js';
 import type { PrivilegedSignal } from '../terminate/tree-hunt.js';
-import { hidden } from './hidden-value.js';
+import { hidden } from './masked-misuse.js';
 
 /** What goes in front of a command that needs root: as written, for a shell, and split into words. */
 export interface RootHelper {

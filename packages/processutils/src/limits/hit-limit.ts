@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { LimitName, ProcessLimits } from '../process-limits.js';
+import type { LimitName, ProcessLimitValues } from './resource-limits.js';
 
 /** What is known of a command that failed under limits. */
 export interface LimitedFailure {
@@ -11,7 +11,7 @@ export interface LimitedFailure {
 const { SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ } = constants.signals;
 
 /** The limit that a failed command has probably hit, judged by its signal and by the system's words in its stderr. */
-export function probablyHit(limits: ProcessLimits, failure: LimitedFailure): LimitName | undefined {
+export function probablyHit(limits: ProcessLimitValues, failure: LimitedFailure): LimitName | undefined {
   const { exitCode, stderr, durationMs } = failure;
   // A shell passes on a child's death by signal as 128 + n.
   const signal = exitCode < 0 ? -exitCode : exitCode > 128 ? exitCode - 128 : 0;

@@ -1,4 +1,4 @@
-import { mentionsKey } from '../mask-password.js';
+import { mentionsKey } from './mask-keys.js';
 import { type OpenValue, openValue } from './open-value.js';
 
 /** How pieces of a text are masked: the last one, and one that others follow. */

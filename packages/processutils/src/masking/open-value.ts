@@ -1,4 +1,4 @@
-import { sanitizedKeys } from '../mask-password.js';
+import { sanitizedKeys } from './mask-keys.js';
 import { lineShapes } from './password-shapes.js';
 import { foldCase, isOneOf } from './text-scanning.js';
 

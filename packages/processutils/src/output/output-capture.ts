@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
+import type { Masker } from '../masking/masker.js';
 import { openValue, withoutOpenStart } from '../masking/open-value.js';
-import type { Masker } from '../secrets.js';
 import { decodeText, encodeText, incompleteTail } from './text-decoding.js';
 
 /** Collects what a stream brings. One of `bytes`, `text` and `shown` may be called, once, at the end. */

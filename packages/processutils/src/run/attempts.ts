@@ -1,6 +1,6 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { Command } from '../command/command.js';
-import { InvalidArgumentError, type ProcessExecutionError } from '../errors.js';
+import type { ProcessExecutionError } from '../errors.js';
 import { logFailure } from '../log-policy.js';
 import { patience } from '../system/patience.js';
 
@@ -23,17 +23,4 @@ export async function repeatAttempts<T>(command: Command, run: (attempt: number)
       if (delay > 0) await patience(delay, command.signal);
     }
   }
-}
-
-/** oslo's delay between attempts: 200 to 2000 ms in steps of 10, so that many who fail together do not come together. */
-export function randomDelay(): number {
-  return 200 + 10 * Math.floor(Math.random() * 181);
-}
-
-/** The delay between attempts from the option `delayOnRetry`. */
-export function checkDelay(value: unknown): () => number {
-  if (value === undefined || value === true) return randomDelay;
-  if (value === false) return () => 0;
-  if (typeof value === 'function') return value as () => number;
-  throw new InvalidArgumentError('delayOnRetry', 'a boolean or a function giving milliseconds', value);
 }

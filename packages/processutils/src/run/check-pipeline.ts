@@ -1,6 +1,6 @@
 import { checkCommand } from '../command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from '../command/command.js';
-import { hidden } from '../command/hidden-value.js';
+import { hidden } from '../command/masked-misuse.js';
 import { checkSignal, checkStrings } from '../command/option-values.js';
 import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
 import type { CommandPipe } from '../output/command-pipe.js';

@@ -5,7 +5,12 @@ import type { Command } from '../command/command.js';
 import type { RootHelper } from '../command/root-helper.js';
 import { ProcessExecutionError } from '../errors.js';
 import { originalOpenFilesLimit } from '../limits/open-files-limit.js';
-import { limitsAbove, ProcessLimitsUnavailableError, prlimitOptions, ulimitCommands } from '../process-limits.js';
+import {
+  limitsAbove,
+  ProcessLimitsUnavailableError,
+  prlimitOptions,
+  ulimitCommands,
+} from '../limits/resource-limits.js';
 import { findProgram, type ProgramProblem, trustedPath } from '../system/program-search.js';
 import type { CommandMark } from '../terminate/command-mark.js';
 import type { Front } from './front-failure.js';

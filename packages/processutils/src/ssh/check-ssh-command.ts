@@ -1,11 +1,10 @@
 import { checkCommand } from '../command/check-command.js';
 import type { ExecuteOptions } from '../command/command.js';
-import { hidden } from '../command/hidden-value.js';
-import { checkRemoteKillSignal } from '../command/kill-signal.js';
-import { checkOptions } from '../command/masked-misuse.js';
+import { checkOptions, hidden } from '../command/masked-misuse.js';
+import { checkRemoteKillSignal } from '../command/option-values.js';
 import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
-import type { Masker } from '../secrets.js';
-import type { SshClient } from '../ssh-execute.js';
+import type { Masker } from '../masking/masker.js';
+import type { SshClient } from './ssh-client.js';
 
 /** Options of `sshExecute`; those that `execute` has mean the same. Times are milliseconds. */
 export interface SshExecuteOptions

@@ -3,9 +3,9 @@ import { realTime } from '@oslo-concurrency/core';
 import type { EndedCommandFacts } from '../errors.js';
 import { LineOrder } from '../output/line-order.js';
 import { captureOutput, type OutputCapture } from '../output/output-capture.js';
-import type { SshChannel, SshClient } from '../ssh-execute.js';
 import { within } from '../system/patience.js';
 import type { SshCommand } from './check-ssh-command.js';
+import { isGone, killRemote, type SshChannel, type SshClient, signalRemote } from './ssh-client.js';
 
 interface RemoteEnd {
   /** The exit status, or `-n` for signal n; `undefined` when the server never said how the command ended, or named a signal without a number here. */
@@ -125,47 +125,3 @@ function signalEnd(name: string | undefined): RemoteEnd {
 }
 
 const remains = (reason: string): EndedCommandFacts['remaining'] => [{ pid: 0, name: 'remote command', reason }];
-
-// ssh2 signals only while the input is open, though the protocol allows it until the channel is closed, and the input
-// has been closed at once, lest a command wait for it. So its own sender is asked; a version without one does nothing.
-interface SshInternals {
-  readonly _sock?: { readonly destroyed?: boolean };
-  readonly outgoing?: { readonly id?: number };
-  readonly _client?: { readonly _protocol?: { signal?(channel: number, name: string): void } };
-}
-
-// To ssh2, a server that refuses to run a command and one that is lost before it answers are one error.
-function isGone(client: SshClient): boolean {
-  return (client as SshInternals)._sock?.destroyed === true;
-}
-
-function signalRemote(channel: SshChannel, name: string): void {
-  const { outgoing, _client: client } = channel as SshInternals;
-  try {
-    if (outgoing?.id !== undefined) client?._protocol?.signal?.(outgoing.id, name);
-  } catch {
-    // The connection is gone: there is nobody to signal.
-  }
-}
-
-/**
- * SIGKILL until the server tells of the end, for a second at most.
- *
- * Again and again, since OpenSSH says that it runs a command before that is the leader of its process group, and drops
- * a signal to a group that is not there.
- */
-function killRemote(channel: SshChannel): void {
-  let left = 20;
-  const timer = realTime.setInterval(() => {
-    signalRemote(channel, 'KILL');
-    left -= 1;
-    if (left === 0) end();
-  }, 50);
-  const end = (): void => {
-    realTime.clearInterval(timer);
-    channel.close();
-  };
-  channel.on('error', () => {});
-  channel.once('exit', end);
-  channel.once('close', end);
-}

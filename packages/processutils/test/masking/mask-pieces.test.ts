@@ -1,9 +1,9 @@
 import { execute } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maskKeys } from '../../src/mask-password.js';
+import { maskKeys } from '../../src/masking/mask-keys.js';
+import { masker } from '../../src/masking/masker.js';
 import { lineShapes } from '../../src/masking/password-shapes.js';
-import { masker } from '../../src/secrets.js';
 import { fixture } from '../support/processes.js';
 
 const megabyte = 1024 * 1024;

@@ -1,8 +1,8 @@
 import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
+import { masker } from '../../src/masking/masker.js';
 import { openValue, withoutOpenStart } from '../../src/masking/open-value.js';
 import { captureOutput } from '../../src/output/output-capture.js';
-import { masker } from '../../src/secrets.js';
 
 const failure = (promise: Promise<unknown>): Promise<ProcessExecutionError> =>
   promise.then(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setLogger } from '@oslo-concurrency/core';
 import { execute, LogErrors, ProcessAbortedError, ProcessExecutionError } from '@oslo-concurrency/processutils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { randomDelay } from '../../src/run/attempts.js';
+import { randomDelay } from '../../src/command/option-values.js';
 
 let messages: string[] = [];
 let path = '';

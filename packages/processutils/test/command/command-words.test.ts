@@ -2,7 +2,7 @@ import { type CommandArgument, type ExecuteOptions, execute, secret, trycmd } fr
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkCommand } from '../../src/command/check-command.js';
-import { sanitizedKeys } from '../../src/mask-password.js';
+import { sanitizedKeys } from '../../src/masking/mask-keys.js';
 
 const shown = (args: readonly CommandArgument[], options: ExecuteOptions = {}, file = 'program'): string =>
   checkCommand(file, args, options).shown;
