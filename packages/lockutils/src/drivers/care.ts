@@ -1,44 +1,50 @@
 import type { LockStatus } from './lock-status.js';
 
 /**
- * Why something was left in place. `held`, `waited-for`: somebody uses it · `recent`: used since `olderThan` ·
- * `abandoned`: its last holder died, which the next one is to be told · `foreign`: not certainly a lock file of ours, or
- * no plain file at all · `failed`: the system refused.
+ * Why a lock was left in place. `held`, `waited-for`: it is in use · `recent`: it was used since `olderThan` ·
+ * `abandoned`: its last holder died, and the next holder must learn of that · `foreign`: it is not certainly one of our
+ * lock files, or not a plain file · `failed`: the system refused.
  */
 export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
 
-/** What a cleaning goes by, whatever the driver. */
+/** The rule of a cleaning, whatever the driver. */
 export interface CleaningRule {
-  /** Only what was last changed before this moment, ms since 1970. */
+  /** Only files that were last changed before this moment, in ms since 1970. */
   readonly before: number;
   readonly dryRun: boolean;
-  /** Whether to remove what tells the next holder that the last one died. */
+  /** Whether to also remove the marks that report the last holder's death to the next holder. */
   readonly abandonedToo: boolean;
 }
 
-/** What `cleanLocks` did. Names are those of the lock files. */
+/** The result of `cleanLocks`. Names are the names of the lock files. */
 export interface CleanLocksResult {
-  /** The locks whose files or folders were removed, or would have been. */
+  /** The locks whose files or folders were removed, or would have been removed with `dryRun`. */
   readonly removed: readonly string[];
   /**
-   * Everything else in the directory (with the lockfile driver: all other locks), and why it is still there; `error` is
-   * the system's, where it refused.
+   * Everything else in the directory (with the lockfile driver: all other locks), and why it is still there. `error` is
+   * the system's error if the system refused.
    */
   readonly kept: readonly { readonly name: string; readonly reason: KeepReason; readonly error?: unknown }[];
 }
 
 /**
- * How the locks of one driver in a lock path are listed and cleaned. `cleanup/` sees a driver as this, as `locking/` sees
- * it as a `LockDriver`: only the driver itself knows what it writes to disk.
+ * Lists and cleans the locks of one driver in a lock path. `cleanup/` sees a driver only through this interface, as
+ * `locking/` sees it only as a `LockDriver`: only the driver itself knows the files that it writes.
  */
 export interface DriverCare {
-  /** The locks, in any order. `names` are those of all entries of the lock path but the hidden folder. Tries no lock. */
+  /**
+   * The locks, in any order. `names` are the names of all entries of the lock path except the hidden folder. Tries no
+   * lock.
+   */
   list(directory: string, names: readonly string[]): LockStatus[] | Promise<LockStatus[]>;
-  /** Removes what the rule lets go, while others go on locking, and notes each lock in the report. Waits for no holder. */
+  /**
+   * Removes the locks that the rule allows to remove, while other processes go on locking, and records each lock in the
+   * report. Never waits for a holder.
+   */
   clean(directory: string, names: readonly string[], rule: CleaningRule, report: CleaningReport): Promise<void>;
 }
 
-/** What a cleaning comes to, lock by lock. */
+/** The result of a cleaning, lock by lock. */
 export class CleaningReport {
   readonly removed: string[] = [];
   readonly kept: CleanLocksResult['kept'][number][] = [];
@@ -49,7 +55,10 @@ export class CleaningReport {
     this.#explained = explained;
   }
 
-  /** Cleans one lock; `undefined`: there was nothing of it. An error of the system ends the cleaning of this lock only. */
+  /**
+   * Cleans one lock. `undefined` means that nothing of it was there. An error of the system ends only the cleaning of
+   * this lock.
+   */
   note(name: string, clean: () => 'removed' | KeepReason | undefined): void {
     try {
       const verdict = clean();

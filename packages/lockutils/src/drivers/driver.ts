@@ -1,19 +1,19 @@
 import type { Holder } from '../owner/holder.js';
 
-/** The drivers that are built in, by name. */
+/** The names of the built-in drivers. */
 export type DriverName = 'kernel' | 'lockfile';
 
-/** What a driver is asked to lock. Two requests with the same `path` are for the same lock. */
+/** A request to a lock driver. Two requests with the same `path` are for the same lock. */
 export interface LockRequest {
-  /** The lock name as the user said it, for messages. */
+  /** The lock name as the user gave it, for messages. */
   readonly name: string;
-  /** The lock file, absolute. Its directory is the lock path. */
+  /** The absolute path of the lock file. Its directory is the lock path. */
   readonly path: string;
-  /** Whether other shared holders are welcome; `false` asks for the lock alone. */
+  /** Whether other shared holders are admitted; `false` asks for the lock exclusively. */
   readonly shared: boolean;
   /**
-   * At most so many holders that count permits at one time; `undefined` is a plain lock. Readers are not counted: these
-   * two kinds may hold together, and who asks for the lock alone excludes both.
+   * At most this many holders that count permits at a time; `undefined` is a plain lock. Readers are not counted:
+   * readers and permit holders may hold the lock together. An exclusive holder excludes both.
    */
   readonly permits: number | undefined;
   /** Text about this holder that others may read. */
@@ -21,81 +21,86 @@ export interface LockRequest {
 }
 
 /**
- * A lock that was obtained; it lasts until `release` or the end of this process. Once released, or lost, none of its methods
- * changes anything, whenever it is called.
+ * A lock that was granted. It lasts until `release` or the end of this process. Once it is released or lost, none of
+ * its methods changes anything, whenever it is called.
  */
 export interface Grant {
   /**
-   * The holder before this one ended without releasing. Said once: of one that had the lock alone, to the first who comes
-   * after it; of a permit holder, to who next takes its place among the permits; of a reader, which changes nothing, to
-   * nobody.
+   * Whether an earlier holder ended without releasing. Reported once: for an exclusive holder, to the next holder; for
+   * a permit holder, to the next holder of that permit. A reader's death is not reported, because readers change
+   * nothing.
    */
   readonly previousOwnerDied: boolean;
   /**
-   * Gives the lock back. When it throws or rejects, the lock may still be held, and it may be called again. `remove`
-   * asks to delete the lock's files too, while still holding. `unused`: the grant came too late and nobody learned of
-   * it, so a `previousOwnerDied` must be said to the next one instead.
+   * Releases the lock. If it throws or rejects, the lock may still be held, and it may be called again. `remove` asks
+   * to delete the lock's files too, while the lock is still held. `unused`: the grant came too late to be delivered, so
+   * a `previousOwnerDied` must be reported to the next holder instead.
    */
   release(options?: { readonly remove?: boolean; readonly unused?: boolean }): void | Promise<void>;
   /**
-   * Exclusive to shared in one step, so that no other writer comes between; does nothing to what is shared. Absent where
-   * that cannot be had.
+   * Changes from exclusive to shared in one step, so that no other writer comes between. Does nothing if the lock is
+   * already shared. Absent if the driver does not support it.
    */
   downgrade?(): void | Promise<void>;
   /**
-   * Begins to turn shared into exclusive, keeping others from joining; `undefined` when another holder has begun to.
-   * Absent where that cannot be had.
+   * Begins to change from shared to exclusive and keeps new holders out; `undefined` if another holder has already
+   * begun. Absent if the driver does not support it.
    */
   upgrade?(): Upgrade | undefined | Promise<Upgrade | undefined>;
   /**
-   * Whether what makes the lock is still there; `false` when somebody removed or replaced it, so that another one may
-   * hold the lock too. Called every few seconds while it is held, with `keepYoung` about once an hour: then it also
-   * sets the times of the files, so that nothing that removes old files takes them. Absent where nothing can be removed.
+   * Whether the files that make the lock still exist; `false` if somebody removed or replaced them, so that another
+   * process may hold the lock too. Called every few seconds while the lock is held. About once an hour it is called
+   * with `keepYoung`: then it also sets the times of the files, so that a cleaner of old files does not remove them.
+   * Absent if there is nothing to remove.
    */
   refresh?(keepYoung: boolean): boolean | Promise<boolean>;
 }
 
-/** One holder's way from shared to exclusive; the shared lock is held throughout. */
+/** The change of one holder from shared to exclusive. The shared lock is held throughout. */
 export interface Upgrade {
-  /** `true` once it is exclusive; `false` while other shared holders are in. */
+  /** Resolves to `true` once the lock is exclusive, and to `false` while there are other shared holders. */
   attempt(): boolean | Promise<boolean>;
-  /** Gives up, or ends after success; lets others join again. */
+  /** Abandons the change, or finishes it after success. New holders are admitted again. */
   end(): void | Promise<void>;
 }
 
-/** A place in the line for one lock, kept until `leave` or the end of this process. */
+/** A place in the queue of one lock, kept until `leave` or the end of this process. */
 export interface Place {
-  /** The number in the line, growing from one drawer to the next; for histories and messages. */
+  /** The number in the queue, which grows from one ticket to the next; for histories and messages. */
   readonly ticket?: number;
-  /** Whether everybody who came before has gone. */
+  /** Whether every earlier waiter has gone. */
   isFirst(): boolean | Promise<boolean>;
   /**
-   * Calls `wake` when it may be worth asking again; hints may be missed or false. Returns how to stop, which whoever was
-   * granted waits for: what takes time, such as closing a watcher, it puts off.
+   * Calls `wake` when it may be worth asking again. Hints may be missed or false. Returns a function that stops the
+   * hints. The caller waits for that function right after its grant, so slow work, such as closing a watcher, is
+   * deferred.
    */
   onTurn(wake: () => void): () => void;
-  /** Gives the place up and tells the next. Harmless when called twice; never throws or rejects. */
+  /** Gives up the place and notifies the next waiter. Has no effect when called again; never throws or rejects. */
   leave(): void | Promise<void>;
 }
 
 /**
- * The mechanism behind external locks: it knows *try* and *release*. Who waits, how long, and in what order among this
- * process's own callers, is decided above it.
+ * The mechanism behind external locks. It implements *try* and *release*. The layers above it decide which call waits,
+ * how long, and in what order among the calls of this process.
  *
  * What every driver must do (the fixture's `verifyLockDriver` checks it):
- * - `tryAcquire` never waits for another holder: it grants, or answers `undefined`, or throws when it cannot know.
- * - A strict driver never takes a lock from a live holder, however old, paused or slow.
- * - When a holder's process ends, in whatever way, the lock can be granted again.
+ * - `tryAcquire` never waits for another holder: it grants the lock, returns `undefined`, or throws if it cannot know.
+ * - A strict driver never takes a lock from a live holder, however old, paused or slow that holder is.
+ * - When a holder's process ends in any way, the lock can be granted again.
  */
 export interface LockDriver {
-  /** What the lock path is marked with, so that two mechanisms never guard one directory. */
+  /** The name that the lock path is marked with, so that two mechanisms never guard one directory. */
   readonly name: string;
   /** One attempt. */
   tryAcquire(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
-  /** Joins the line for the lock: first come, first served across processes. Absent: no order is kept. */
+  /** Joins the queue of the lock: first come, first served across processes. If absent, no order is kept. */
   joinQueue?(request: LockRequest): Place | undefined | Promise<Place | undefined>;
-  /** Calls `wake` when the lock may have become free; hints may be missed or false. Returns how to stop, as `onTurn` does. */
+  /**
+   * Calls `wake` when the lock may have become free. Hints may be missed or false. Returns a function that stops the
+   * hints, as `onTurn` does.
+   */
   onRelease?(request: LockRequest, wake: () => void): () => void;
-  /** Who holds the lock now, as far as can be known. For messages only. */
+  /** The holders of the lock now, as far as they are known. For messages only. */
   holders(request: LockRequest): readonly Holder[] | Promise<readonly Holder[]>;
 }

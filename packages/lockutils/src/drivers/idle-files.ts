@@ -1,18 +1,19 @@
 import { sep } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 
-/** What {@link IdleFiles} keeps. */
+/** A file that {@link IdleFiles} keeps. */
 export interface Idle {
   readonly path: string;
   close(): void;
 }
 
 /**
- * Keeps a few released files open for a moment, by path: who takes a lock again and again saves half of its cost.
+ * Keeps a few released files open for a moment, by path. This saves half the cost for a caller that locks the same file
+ * repeatedly.
  *
- * They are never the reason why something fails: when this thread finds no descriptor left, they are closed and the call
- * is made again ({@link withSpareDescriptors}); and a file system that is to be unmounted is let go by
- * {@link closeIdleFiles}. Those of other threads of the process are closed by their own timers, within half a second.
+ * The kept files never cause a failure. If this thread has no descriptor left, they are closed and the call is repeated
+ * ({@link withSpareDescriptors}). {@link closeIdleFiles} closes them when a file system is to be unmounted. Other
+ * threads of the process close their files by their own timers, within half a second.
  */
 export class IdleFiles<File extends Idle> {
   readonly #files = new Map<string, File>();
@@ -20,7 +21,7 @@ export class IdleFiles<File extends Idle> {
   #beginning = false;
   #used = false;
 
-  /** The file kept for `path`, which is the caller's from now on. */
+  /** Removes the file kept for `path` and returns it. The caller owns it from now on. */
   take(path: string): File | undefined {
     const file = this.#files.get(path);
     if (file !== undefined) this.#files.delete(path);
@@ -36,19 +37,20 @@ export class IdleFiles<File extends Idle> {
     this.#files.set(file.path, file);
     this.#used = true;
     pools.add(this);
-    // Later: after a quiet time making a timer takes longer than the rest of a release, and the next in line still sleeps.
+    // Deferred: after a quiet period, creating a timer takes longer than the rest of a release, and the next waiter is
+    // still asleep.
     if (this.#sweeper === undefined && !this.#beginning) {
       this.#beginning = true;
       void later.then(() => this.#beginSweeping());
     }
   }
 
-  /** Puts the next sweep off. Otherwise the sweeper would wake a polling waiter too, four times a second. */
+  /** Postpones the next sweep. Otherwise the sweeper would also wake every polling waiter, four times a second. */
   putOff(): void {
     this.#sweeper?.refresh();
   }
 
-  /** Closes them, those below one directory or all; whether there were any. */
+  /** Closes the kept files, all or those below one directory. Returns whether there were any. */
   close(directory?: string): boolean {
     let any = false;
     for (const [path, file] of this.#files) {
@@ -66,7 +68,7 @@ export class IdleFiles<File extends Idle> {
     this.#sweeper ??= realTime.setInterval(() => this.#sweep(), sweepInterval).unref();
   }
 
-  // Closes all after one quiet interval. Those in use come back to the map at each release.
+  // Closes all files after one quiet interval. A file in use returns to the map at each release.
   #sweep(): void {
     if (this.#used) {
       this.#used = false;
@@ -78,17 +80,17 @@ export class IdleFiles<File extends Idle> {
   }
 }
 
-// Those that may keep something.
+// The pools that may keep a file.
 const pools = new Set<IdleFiles<Idle>>();
 
-/** Closes the idle files of this thread, those below one directory or all; whether there were any. */
+/** Closes the idle files of this thread, all or those below one directory. Returns whether there were any. */
 export function closeIdleFiles(directory?: string): boolean {
   let any = false;
   for (const pool of [...pools]) any = pool.close(directory) || any;
   return any;
 }
 
-/** Makes `call`, which opens something. When it finds no descriptor left, closes the idle files and makes it once more. */
+/** Makes `call`, which opens something. If no descriptor is left, closes the idle files and repeats the call. */
 export function withSpareDescriptors<T>(call: () => T): T {
   try {
     return call();
@@ -100,7 +102,7 @@ export function withSpareDescriptors<T>(call: () => T): T {
 }
 
 const later = Promise.resolve();
-// Elsewhere an open file cannot be removed.
+// On other systems, an open file cannot be removed.
 const keepsDescriptors = process.platform === 'linux';
 const maxIdle = 16;
 const sweepInterval = 250;

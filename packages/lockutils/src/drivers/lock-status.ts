@@ -1,7 +1,7 @@
 import { realTime } from '@oslo-concurrency/core';
 import type { Holder } from '../owner/holder.js';
 
-/** What holders say of a lock; whoever lists it need not look further. */
+/** The part of a lock's status that follows from its holders. */
 export function heldBy(holders: readonly Holder[]): Pick<LockStatus, 'holders' | 'permits' | 'ageMs'> {
   const since = holders.flatMap((holder) => holder.since?.getTime() ?? []);
   return {
@@ -14,25 +14,31 @@ export function heldBy(holders: readonly Holder[]): Pick<LockStatus, 'holders' |
 
 /** One lock of a lock path, as `listLocks` finds it. Times are milliseconds. */
 export interface LockStatus {
-  /** The name of the lock file: the prefix is part of it, and `/` in the lock name reads `_`. */
+  /** The name of the lock file: it includes the prefix, and `/` in the lock name appears as `_`. */
   readonly name: string;
   readonly lockFile: string;
-  /** `held`: by one alone · `shared`: by readers, or by holders of permits · `unknown`: it cannot be seen from here. */
+  /**
+   * `held`: by one exclusive holder · `shared`: by readers or permit holders · `unknown`: the state cannot be seen from
+   * here.
+   */
   readonly state: 'free' | 'held' | 'shared' | 'unknown';
-  /** One entry a holder; what is not known of it is absent, if need be everything. */
+  /** One entry per holder. Unknown fields of a holder are absent; possibly all of them. */
   readonly holders: readonly Holder[];
-  /** How many holders are admitted, when it is held by permits. */
+  /** The number of holders that are admitted, if the lock is held with permits. */
   readonly permits: number | undefined;
-  /** How many processes wait in line. Who polls without a place in it, such as Python's oslo, is not seen. */
+  /**
+   * The number of processes in the queue. A process that polls without a place in the queue, such as Python's oslo, is
+   * not counted.
+   */
   readonly waiters: number | undefined;
-  /** For how long it has been held, by the wall clock of its longest holder. */
+  /** How long the lock has been held, by the wall clock of its longest holder. */
   readonly ageMs: number | undefined;
   /**
-   * When a lock file was last changed, which every exclusive grant and release by this library does; of the lockfile
-   * driver, when anything that is there of the lock was made. A lock that is held is used: about once an hour its holder
-   * says so.
+   * When the lock was last used. Kernel driver: when the lock file was last changed; every exclusive grant and release
+   * by this library changes it. Lockfile driver: when any existing part of the lock was created. The holder of a lock
+   * updates these times about once an hour.
    */
   readonly lastUsed: Date;
-  /** The last holder of a free lock, if it ended without releasing; the next holder is told. */
+  /** The last holder of a free lock, if it ended without releasing. The next holder will learn of that. */
   readonly abandonedBy: Holder | undefined;
 }

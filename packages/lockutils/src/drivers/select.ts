@@ -12,12 +12,14 @@ import { lockfileDriver } from './lockfile/driver.js';
 const makers = {
   kernel: () => kernelDriver(),
   lockfile: () => lockfileDriver(),
-  // For `lockSync`: answers without promises.
+  // For `lockSync`: a driver that never returns promises.
   'lockfile at once': () => lockfileDriver({ synchronous: true }),
 };
 const made = new Map<keyof typeof makers, LockDriver>();
 
-/** The driver a call asked for by name or object, or the configured one. `atOnce`: it must answer without promises. */
+/**
+ * The driver that the call gave by name or as an object, or the configured one. `atOnce`: it must not return promises.
+ */
 export function selectDriver(asked: DriverName | LockDriver | undefined, atOnce = false): LockDriver {
   if (typeof asked === 'object') return asked;
   const name = asked ?? getOption('lockDriver');

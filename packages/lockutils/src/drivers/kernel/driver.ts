@@ -27,15 +27,16 @@ export interface KernelDriverOptions {
 }
 
 /**
- * The strict driver that rests on the kernel: `fcntl(F_OFD_SETLK)` on the whole lock file (Linux), which excludes
- * every other open file description and the POSIX locks of Python's oslo.concurrency, and which the kernel drops when
- * the process ends, however it ends. A paused holder keeps it.
+ * The strict driver that relies on the kernel: `fcntl(F_OFD_SETLK)` on the whole lock file (Linux). That lock excludes
+ * every other open file description and the POSIX locks of Python's oslo.concurrency. The kernel drops it when the
+ * process ends, in any way. A paused holder keeps it.
  *
- * Why a grant is exclusive although lock files may be removed: a file is unlinked only by somebody who holds its lock
- * and is done. After each lock on a descriptor, {@link LockFiles} compares what it locked with what the name leads to.
- * Equal: nobody can unlink it before we release, and all who open the name meet our lock. Different: we locked a file
- * that is no longer the lock; close it and look again. Removal by strangers (`rm`) while held is outside
- * this: then another one may hold it too, of which the holder learns (see `Grant.refresh`, and the release).
+ * Why a grant is exclusive although lock files may be removed: only a process that holds a file's lock, and is done
+ * with it, unlinks the file. After each lock on a descriptor, {@link LockFiles} compares the locked file with the file
+ * that the name leads to. If they are the same, no other process can unlink the file before we release, and every
+ * process that opens the name meets our lock. If they differ, we locked a file that is no longer the lock; it is
+ * closed, and the search starts again. Removal by other programs (`rm`) while the lock is held is not covered: then
+ * another process may hold the lock too. The holder learns of that (see `Grant.refresh`, and the release).
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
@@ -45,7 +46,7 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   return {
     name: 'kernel',
     tryAcquire: (request) => tryAcquire(system, files, request),
-    // Byte ranges of one file are Linux's; elsewhere the lock file alone is locked, without order.
+    // Only Linux supports byte ranges of a file; elsewhere only the lock file itself is locked, without order.
     ...(ordered
       ? { joinQueue: (request: LockRequest) => joinQueue(system, watchers, request, allowNetworkFileSystem) }
       : {}),

@@ -15,9 +15,9 @@ import { type Seat, takeSeat } from './seats.js';
 import type { KernelSystem } from './system.js';
 
 /**
- * What a locked descriptor becomes: the record is written, and of a reader or permit holder the seat is taken.
+ * Turns a locked descriptor into a grant: writes the record, and takes the seat of a reader or permit holder.
  *
- * @returns `undefined` when no seat is left; the caller gives the file back then, and closes it when this throws.
+ * @returns `undefined` if no seat is left. The caller then releases the file, and closes it if this throws.
  */
 export function kernelGrant(
   system: KernelSystem,
@@ -36,7 +36,7 @@ export function kernelGrant(
   const writerDied = found === 'left' && learnOfWriter(system, request, file);
   const grant = new KernelGrant(system, files, request, locked, { alone: false, marked: false, writerDied, seat });
   if (request.permits === undefined) return grant;
-  // A permit stays one: it becomes neither a lock alone nor a reader's.
+  // A lock with permits cannot become exclusive or a reader's.
   return {
     previousOwnerDied: grant.previousOwnerDied,
     release: (options) => grant.release(options),
@@ -44,7 +44,7 @@ export function kernelGrant(
   };
 }
 
-/** What a {@link KernelGrant} begins with. */
+/** The initial state of a {@link KernelGrant}. */
 interface FirstState {
   readonly alone: boolean;
   readonly marked: boolean;
@@ -53,9 +53,9 @@ interface FirstState {
 }
 
 /**
- * A lock that is held on one open file, which is this object's until it is released. Then the file is closed for it, and
- * each method does nothing any more: one that comes late, such as the downgrade at the end of an upgrade that was
- * waited for, must not touch what is somebody else's by then.
+ * A lock that is held on one open file. This object owns the file until the release, which closes it for this object.
+ * After that, no method does anything: a late call, such as the downgrade at the end of an upgrade that was under way,
+ * must not touch a file that another owner has by then.
  */
 class KernelGrant implements Grant {
   readonly previousOwnerDied: boolean;
@@ -63,14 +63,17 @@ class KernelGrant implements Grant {
   readonly #files: LockFiles;
   readonly #request: LockRequest;
   readonly #locked: OpenLockFile;
-  // The news that our record or the cleared mark stands for.
+  // The death that our record or the cleared mark stands for.
   readonly #writerDied: boolean;
   /** Whether the file is locked exclusively. */
   #alone: boolean;
-  /** Whether the record in the lock file is to be cleared: our own, or a dead owner's whose news were told. */
+  /**
+   * Whether the record in the lock file has to be cleared: our own, or the record of a dead owner whose death was
+   * reported.
+   */
   #marked: boolean;
   #seat: Seat | undefined;
-  /** The queue file with the upgrade byte, while an upgrade is waited for. */
+  /** The queue file with the upgrade byte, while an upgrade is under way. */
   #upgrading: OpenFile | undefined;
 
   constructor(
@@ -97,12 +100,13 @@ class KernelGrant implements Grant {
     const lost = !this.#isThere();
     try {
       this.#upgrading?.close();
-      // What we leave says to the next holder what the dead one's record would have said.
+      // The mark that we leave reports the same death to the next holder that the dead owner's record would have
+      // reported.
       if (unused && this.#writerDied) restoreMark(file, 0);
       else if (this.#marked) clearMark(file, 0);
       this.#seat?.leave(unused);
-      // Only alone: who shares the file would hold a lock on one that is no longer the lock. Of a lost one nothing is
-      // removed: see `removeLockFiles`.
+      // Only if we hold it exclusively: a shared holder would otherwise hold a lock on a file that is no longer the
+      // lock. If the lock was lost, nothing is removed: see `removeLockFiles`.
       if (remove && this.#alone) this.#remove();
     } finally {
       this.#files.release(this.#locked);
@@ -113,19 +117,20 @@ class KernelGrant implements Grant {
   downgrade(): void {
     const { file } = this.#locked;
     if (file.closed || !this.#alone) return;
-    // While alone: a mark that stays would tell each reader that comes in of a holder that died.
+    // Cleared while we hold it exclusively: otherwise the mark would report a dead holder to each reader that is
+    // admitted.
     if (this.#marked) clearMark(file, 0);
     this.#marked = false;
-    // One fcntl on a range this description holds: there is no moment at which it holds nothing.
+    // One fcntl on a range that this description holds: there is no moment at which it holds nothing.
     this.#lock(true);
     this.#alone = false;
     this.#seat ??= seatForReader(this.#system, { ...this.#request, shared: true });
   }
 
   /**
-   * Two readers that both wait for the other to leave would wait for ever, so only one may begin: the one who locks the
-   * upgrade byte. While it is locked the line lets no reader in, so the rest only get fewer. When its process ends, the
-   * byte and its shared lock go together.
+   * Two readers that each wait for the other to leave would wait forever. So only one may begin: the reader that locks
+   * the upgrade byte. While the byte is locked, the queue admits no reader, so the number of other readers only
+   * decreases. When the process ends, the byte and its shared lock are freed together.
    */
   upgrade(): Upgrade | undefined {
     if (this.#locked.file.closed) return undefined;
@@ -143,7 +148,7 @@ class KernelGrant implements Grant {
     }
     this.#upgrading = queue;
     return {
-      // Closed by its end, and by the release of the grant.
+      // It is closed by its end, and by the release of the grant.
       attempt: () => !queue.closed && this.#attemptUpgrade(),
       end: () => queue.close(),
     };
@@ -173,7 +178,7 @@ class KernelGrant implements Grant {
     }
   }
 
-  // It is exclusive already, with a record or without.
+  // The lock is already exclusive, with or without a record.
   #markAnew(): boolean {
     const { file } = this.#locked;
     try {
@@ -183,8 +188,8 @@ class KernelGrant implements Grant {
     }
   }
 
-  // The permits rest on the bytes of the seats, so their file is part of the lock. That of the readers is not, nor is the
-  // queue: who removes these takes nothing from a holder.
+  // The permits rely on the bytes of the seats, so the file of the seats is part of the lock. The file of the readers
+  // and the queue are not: removing them takes nothing from a holder.
   #isThere(): boolean {
     if (!this.#files.isTheLock(this.#locked)) return false;
     try {
@@ -202,12 +207,12 @@ class KernelGrant implements Grant {
     keepMarkerYoung(dirname(path));
   }
 
-  // The lock is released whether its file can be removed or not, so a failure is no failure of the release.
+  // The lock is released even if its file cannot be removed, so a failure here does not fail the release.
   #remove(): void {
     const { path } = this.#request;
     try {
       if (readMark(this.#locked.file, 0).state === 'foreign') {
-        getLogger().warn(`Not removed: ${path} holds what is not of a lock`);
+        getLogger().warn(`Not removed: ${path} contains data that is not of a lock`);
       } else removeLockFiles(this.#system, path, this.#locked.file);
     } catch (error) {
       getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
@@ -215,8 +220,8 @@ class KernelGrant implements Grant {
   }
 }
 
-// Only the owner of a file may set its times. Whoever holds it alone may write what is there already, which changes the
-// one time; reading changes the other, on most mounts once a day.
+// Only the owner of a file may set its times. An exclusive holder may instead rewrite the same content, which changes
+// one of the times. Reading changes the other, on most mounts once a day.
 function touch(file: OpenFile, marked: boolean): void {
   try {
     file.touch();
@@ -226,16 +231,16 @@ function touch(file: OpenFile, marked: boolean): void {
   }
 }
 
-// A file that cannot be kept young may be removed; then its holder is told.
+// A file that cannot be kept young may be removed. Then its holder learns of that.
 function quietly(call: () => unknown): void {
   try {
     call();
   } catch {
-    // Said above.
+    // Explained above.
   }
 }
 
-// A reader needs its seat for its record only: it holds without one too.
+// A reader needs a seat only for its record: it holds the lock without one too.
 function seatForReader(system: KernelSystem, request: LockRequest): Seat | undefined {
   try {
     return takeSeat(system, request);

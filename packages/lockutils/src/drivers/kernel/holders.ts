@@ -9,7 +9,7 @@ import { ownIdentity } from '../../owner/process-identity.js';
 import { readLockTable, type TableLock } from './lock-table.js';
 import type { KernelSystem } from './system.js';
 
-/** Names the processes that hold all of the file, as far as the kernel tells. */
+/** The processes that hold the whole file, as far as the kernel reports them. */
 export function kernelHolders(system: KernelSystem, path: string): Holder[] {
   const inode = system.lstatSync(path)?.ino;
   const table = inode === undefined ? undefined : readLockTable(system, dirname(path));
@@ -19,19 +19,19 @@ export function kernelHolders(system: KernelSystem, path: string): Holder[] {
   return [...new Set(pids)].slice(0, locks.length).map(processHolder);
 }
 
-/** Whether a lock reaches over all of a file, as those on lock files do. */
+/** Whether a lock covers the whole file, as the locks on lock files do. */
 export function isWholeFile(lock: TableLock): boolean {
   return lock.start === 0 && lock.end === Number.POSITIVE_INFINITY;
 }
 
-/** What can be said of a holder of which only the process is known. */
+/** The holder entry for a holder of which only the process is known. */
 export function processHolder(pid: number): Holder {
   return { pid, ...commandOf(pid), host: hostname() };
 }
 
 /**
- * The holder of one lock, of which the kernel names the processes and a record claims an owner. The kernel is believed:
- * a record only adds what it does not know, when it is by one of these processes, or when there are none to be seen.
+ * The holder of one lock. The kernel names its processes, and a record claims an owner. The kernel's answer decides: a
+ * record only adds details, and only if it was written by one of these processes, or if none of them can be seen.
  */
 export function holderBehind(pids: readonly number[], record: OwnerRecord | undefined): Holder {
   const [first] = pids;
@@ -42,7 +42,7 @@ export function holderBehind(pids: readonly number[], record: OwnerRecord | unde
   return first === undefined ? {} : processHolder(first);
 }
 
-// The process that is `pid` here may have another one in its own pid namespace, which is what the record says.
+// The process that is `pid` here may have another pid in its own pid namespace, which is the pid in the record.
 function isBy(record: OwnerRecord, pid: number): boolean {
   if (record.bootId !== ownIdentity().bootId) return false;
   try {

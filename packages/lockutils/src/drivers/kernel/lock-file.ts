@@ -10,17 +10,19 @@ import { withSpareDescriptors } from '../idle-files.js';
 import { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
 
-// Never O_TRUNC: the file may be somebody's. O_NOFOLLOW: a link laid there by another user would make us open, and
-// write to, a file of ours. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC (G17).
+// Never O_TRUNC: the file may have other content. O_NOFOLLOW: a link placed there by another user would make us open
+// and write to one of our own files. O_NONBLOCK: opening a FIFO must fail or return, not hang. Node adds O_CLOEXEC
+// (G17).
 const openExisting =
   constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK);
-// Only the owner of a file may ask that reading it leaves no access time, which costs a write of its inode.
+// Only the owner of a file may use this flag: reading then leaves no access time, which would cost a write of the
+// inode.
 const noAccessTime = constants.O_NOATIME ?? 0;
 
 /**
- * Opens a lock file, creating it when there is none, and makes sure that it is a plain file.
+ * Opens a lock file, creates it if it does not exist, and makes sure that it is a plain file.
  *
- * Two steps instead of O_CREAT alone: in a sticky directory the kernel refuses O_CREAT on another user's file
+ * Two steps instead of O_CREAT alone: in a sticky directory, the kernel refuses O_CREAT on another user's file
  * (`fs.protected_regular`) although the file itself may be opened.
  */
 export function openLockFile(system: KernelSystem, path: string): OpenFile {
@@ -34,7 +36,7 @@ export function openLockFile(system: KernelSystem, path: string): OpenFile {
       withSpareDescriptors(() => createFile(dirname(path), path, system));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // Somebody was quicker, or it was removed between the two calls: look again.
+      // Another process created it first, or it was removed between the two calls: try again.
       if (code !== 'EEXIST' || round >= 100) throw explained(system, path, 'create', error);
     }
   }
@@ -49,7 +51,7 @@ function openOwnedOrNot(system: KernelSystem, path: string): OpenFile {
   }
 }
 
-/** Throws unless what was opened is a plain file. */
+/** Throws unless the opened file is a plain file. */
 export function checkPlainFile(path: string, stats: Stats): void {
   if (!stats.isFile()) throw new LockFileTypeError(path, kindOf(stats));
 }
@@ -91,7 +93,7 @@ export function explained(system: KernelSystem, path: string, operation: string,
   }
 }
 
-// A directory that this user may not enter does not even tell.
+// A directory that this user may not enter does not even reveal that.
 function isThere(system: KernelSystem, path: string): boolean {
   try {
     return system.lstatSync(path) !== undefined;

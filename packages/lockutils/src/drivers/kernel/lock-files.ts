@@ -12,7 +12,7 @@ export interface OpenLockFile {
   readonly file: OpenFile;
   readonly dev: number;
   readonly ino: number;
-  /** Until then a refused try does not look whether the name still leads here. */
+  /** Until this time, a failed try does not check whether the name still leads to this file. */
   lookAgain: number;
   close(): void;
 }
@@ -20,21 +20,22 @@ export interface OpenLockFile {
 /**
  * Locks lock files, and keeps a few of them open for a moment after release, unlocked (see {@link IdleFiles}).
  *
- * An idle descriptor is no risk for exclusion: after each lock the name must lead to the very file that was locked, as
- * for one just opened. It reaches no child (O_CLOEXEC). It has an owner of its own: whoever released it cannot use it.
+ * An idle descriptor does not endanger exclusion: after each lock, the name must lead to the file that was locked, as
+ * with a file that was just opened. No child inherits it (O_CLOEXEC). It has its own owner: the grant that released it
+ * cannot use it any more.
  */
 export class LockFiles {
   readonly #system: KernelSystem;
   readonly #prepare: (path: string) => void;
   readonly #idle = new IdleFiles<OpenLockFile>();
 
-  /** `prepare` checks the directory; it is called before a lock file is opened. */
+  /** `prepare` checks the directory. It is called before a lock file is opened. */
   constructor(system: KernelSystem, prepare: (path: string) => void) {
     this.#system = system;
     this.#prepare = prepare;
   }
 
-  /** Locks the file that `path` leads to now; `undefined` when somebody else's lock is in the way. */
+  /** Locks the file that `path` leads to now; `undefined` if another lock is in the way. */
   tryLock(path: string, shared: boolean): OpenLockFile | undefined {
     const system = this.#system;
     for (let round = 0; round < maxRounds; round += 1) {
@@ -43,7 +44,8 @@ export class LockFiles {
       let named: Stats | undefined;
       try {
         granted = opened.file.tryLock(0, 0, shared);
-        // A refusal by a file that is no longer the lock is seen a moment later; a grant by one, never let through.
+        // If a file that is no longer the lock refuses, this is noticed a moment later. A grant by such a file is never
+        // accepted.
         if (!granted && realTime.now() < opened.lookAgain) {
           this.#keepForNextTry(opened);
           return undefined;
@@ -59,15 +61,16 @@ export class LockFiles {
         this.#keepForNextTry(opened);
         return undefined;
       }
-      // Removed or replaced meanwhile. What is locked here is nobody's lock any more, free or not: look again.
+      // It was removed or replaced in the meantime. This file is no longer the lock, whether it is locked or not: try
+      // again.
       opened.close();
     }
-    throw new LockUnsupportedError(path, 'The file system gives this file another identity each time it is looked at');
+    throw new LockUnsupportedError(path, 'The file system reports another identity for this file at each look');
   }
 
   /**
-   * Whether a locked file is still the lock: the name leads to it. When the system does not tell, or tells another
-   * identity of the open file itself now, nothing was seen, and the answer is yes.
+   * Whether a locked file is still the lock: the name leads to it. If the system reports an error, or reports another
+   * identity for the open file itself now, nothing is known, and the answer is yes.
    */
   isTheLock({ path, file, dev, ino }: OpenLockFile): boolean {
     try {
@@ -80,7 +83,7 @@ export class LockFiles {
     }
   }
 
-  /** Unlocks and keeps the file for the next time, or closes it. The caller's is closed from now on. */
+  /** Unlocks the file and keeps it for the next time, or closes it. For the caller, it is closed from now on. */
   release(released: OpenLockFile): void {
     try {
       released.file.unlock(0, 0);
@@ -121,5 +124,5 @@ function lockFileOf(file: OpenFile, dev: number, ino: number, lookAgain: number)
 }
 
 const lookInterval = 200;
-// A file that is removed again and again between open and lock; far above what 50 cleaners do.
+// A file that is removed repeatedly between open and lock. This is far above what 50 cleaners cause.
 const maxRounds = 10_000;

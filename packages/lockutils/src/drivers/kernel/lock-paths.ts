@@ -8,24 +8,27 @@ import { explained } from './lock-file.js';
 import { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
 
-/** Of which kinds a lock has a file of its own: its line, and where its permit holders and its readers sit. */
+/** The kinds of files that each lock has for itself: its queue, and the seats of its permit holders and its readers. */
 export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
 
-/** What the kernel driver keeps beside the lock files, one folder each inside the hidden one. */
+/**
+ * The files that the kernel driver keeps in addition to the lock files; one folder for each kind, inside the hidden
+ * folder.
+ */
 export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
 
 const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** Where the hidden file of this kind lies for a lock file. */
+/** The path of the hidden file of this kind for a lock file. */
 export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
   return join(dirname(lockFile), hiddenFolder, kind, name);
 }
 
-// Folders that were seen to be folders, not links laid there to have us make files elsewhere. Who can change one later
-// owns the lock path, or was the first to use it where everybody may write.
+// Folders that were found to be folders, not links that would make us create files elsewhere. A user who can change one
+// later owns the lock path, or was the first to use it where everybody may write.
 const seen = new Set<string>();
 
-/** Opens a hidden file for reading and writing, and makes its folder and itself when there are none. */
+/** Opens a hidden file for reading and writing. Creates its folder and the file if they do not exist. */
 export function openHidden(system: KernelSystem, path: string): OpenFile {
   const folder = dirname(path);
   try {
@@ -43,7 +46,8 @@ export function openHidden(system: KernelSystem, path: string): OpenFile {
   }
 }
 
-// As with lock files, never O_CREAT on what is there: in a sticky folder the kernel would refuse another user's file.
+// As with lock files, never O_CREAT on an existing file: in a sticky folder the kernel would refuse another user's
+// file.
 function openOrCreate(system: KernelSystem, path: string): OpenFile {
   for (let round = 0; ; round += 1) {
     try {
@@ -54,7 +58,7 @@ function openOrCreate(system: KernelSystem, path: string): OpenFile {
     try {
       withSpareDescriptors(() => createFile(lockPathOf(path), path, system));
     } catch (error) {
-      // Made or removed between the two calls: look again.
+      // It was created or removed between the two calls: try again.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;
     }
   }

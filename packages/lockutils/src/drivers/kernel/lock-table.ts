@@ -6,23 +6,23 @@ import { withSpareDescriptors } from '../idle-files.js';
 import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
 import type { KernelSystem } from './system.js';
 
-/** One lock as `/proc/locks` lists it; bytes `start` to `end`, which is `Infinity` for "to the end of the file". */
+/** One lock as `/proc/locks` lists it: bytes `start` to `end`. `Infinity` means "to the end of the file". */
 export interface TableLock {
   readonly shared: boolean;
   readonly start: number;
   readonly end: number;
-  /** Only of POSIX locks, such as Python's; a lock of an open file description belongs to no process. */
+  /** Only for POSIX locks, such as Python's. A lock of an open file description belongs to no process. */
   readonly pid: number | undefined;
 }
 
 /**
- * Who holds what on one file system, read from the kernel without trying any lock: a try, however short, can make
- * somebody else's `blocking: false` fail. Only of this machine.
+ * The locks on one file system, read from the kernel without trying any lock: a try, however short, can make another
+ * process's `blocking: false` fail. Covers this machine only.
  *
- * In a container the POSIX locks of processes outside are missing from it; our own kind of locks are not.
+ * Inside a container, the POSIX locks of processes outside are missing; our own kind of locks are not.
  */
 export class LockTable {
-  /** Whether it is the state of one moment; if not, shared locks may count for too many. */
+  /** Whether the table is the state of one moment. If not, shared locks may be counted too often. */
   readonly exact: boolean;
   readonly #device: string;
   readonly #lines: ReadonlyMap<number, readonly string[]>;
@@ -43,7 +43,9 @@ export class LockTable {
     this.#lines = lines;
   }
 
-  /** Whether POSIX locks, such as Python's, are all in it; seen from a container those of other containers are not. */
+  /**
+   * Whether it contains all POSIX locks, such as Python's. Inside a container, those of other containers are missing.
+   */
   readonly complete = ownIdentity().pidNamespace === firstPidNamespace;
 
   /** The locks that are held on the file with this inode number. */
@@ -51,14 +53,14 @@ export class LockTable {
     return (this.#lines.get(inode) ?? []).flatMap((line) => parseLock(line) ?? []);
   }
 
-  /** How many wait inside the kernel for a lock on the file. Our own waiters never do. */
+  /** The number of waiters inside the kernel for a lock on the file. Our own waiters never wait there. */
   blocked(inode: number): number {
     return (this.#lines.get(inode) ?? []).filter((line) => line.startsWith('->')).length;
   }
 
   /**
-   * The processes that have the description open which such a lock belongs to: one for each lock like it, more when a
-   * description was inherited, fewer when they are other users'. Looks through all of `/proc` at the first call.
+   * The processes that have the description of such a lock open: one for each lock like it, more if a description was
+   * inherited, fewer if they belong to other users. The first call searches all of `/proc`.
    */
   pids(inode: number, lock: TableLock): readonly number[] {
     if (lock.pid !== undefined) return [lock.pid];
@@ -68,8 +70,8 @@ export class LockTable {
 }
 
 /**
- * Reads the lock table of the file system that `directory` is on; `undefined` where it cannot be had, or would not show
- * every holder: no Linux, no `/proc`, a network file system.
+ * Reads the lock table of the file system that contains `directory`. `undefined` if the table is not available, or
+ * would not show every holder: not Linux, no `/proc`, a network file system.
  */
 export function readLockTable(system: KernelSystem, directory: string): LockTable | undefined {
   try {
@@ -82,24 +84,24 @@ export function readLockTable(system: KernelSystem, directory: string): LockTabl
 }
 
 /**
- * The device number as the kernel's lock table writes it. `st_dev` will not do: on btrfs and overlayfs it is another one,
- * and a held lock would look free. So the directory itself is locked, shared, which nobody minds as nobody can lock a
- * directory exclusively, and the line about it is read back.
+ * The device number as the kernel's lock table writes it. `st_dev` does not work: on btrfs and overlayfs it is a
+ * different number, and a held lock would look free. So the directory itself is locked, shared, and the line about this
+ * lock is read back. That disturbs no other process, because a directory cannot be locked exclusively.
  */
 function deviceOf(system: KernelSystem, directory: string): string | undefined {
-  // With the number in hand, as the kernel's own account of it is asked for.
+  // The raw descriptor number is needed here, because the kernel's own information about it is read.
   const fd = withSpareDescriptors(() => system.openSync(directory, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)));
   try {
     if (!system.tryLock(fd, 0, 0, true)) return undefined;
     const [, device, inode] = /^lock:.* ([0-9a-f]+:[0-9a-f]+):(\d+) /m.exec(fdInfo('self', fd)) ?? [];
-    // Where the table does not count inodes as stat(2) does, nothing can be looked up in it.
+    // If the table does not use the inode numbers of stat(2), nothing can be looked up in it.
     return Number(inode) === system.fstatSync(fd).ino ? device : undefined;
   } finally {
     system.closeSync(fd);
   }
 }
 
-// `OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`; a `->` before it is a waiter, not a holder.
+// `OFDLCK ADVISORY  WRITE -1 fe:00:1234 0 EOF`. A `->` before it marks a waiter, not a holder.
 function parseLock(line: string): TableLock | undefined {
   const [type, , mode, pid, , start, end] = line.trim().split(/\s+/);
   if (type !== 'OFDLCK' && type !== 'POSIX') return undefined;
@@ -125,7 +127,7 @@ function scanDescriptors(device: string): Map<string, number[]> {
         if (info.includes(device)) for (const line of info.split('\n')) note(found, line, Number(pid));
       }
     } catch {
-      // Ended meanwhile, or another user's.
+      // It has ended in the meantime, or belongs to another user.
     }
   }
   return found;
@@ -145,7 +147,7 @@ function fdInfo(pid: string, fd: number | string): string {
   try {
     return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
   } catch (error) {
-    // Closed since it was listed.
+    // It was closed since it was listed.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }

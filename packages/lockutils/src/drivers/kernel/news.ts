@@ -6,11 +6,12 @@ import { newsByte } from './queue.js';
 import type { KernelSystem } from './system.js';
 
 /**
- * Whether we are the one of those who share the file that is told of its dead writer (G19).
+ * Decides whether this holder, of those that share the file, receives the report of its dead writer (G19).
  *
- * Being first in line is not enough: one that is stopped between reading the mark and clearing it is passed by others,
- * who would find the mark too. So both are done with a byte locked. Whoever cannot lock it leaves the news to who has it;
- * when that one dies before it has cleared the mark, the byte goes with it and the mark stays for the next.
+ * Being first in the queue is not enough: a holder that is stopped between reading the mark and clearing it is passed
+ * by others, which would find the mark too. So both happen while a byte is locked. A holder that cannot lock the byte
+ * leaves the report to the one that has it. If that one dies before it has cleared the mark, the byte is freed and the
+ * mark stays for the next holder.
  */
 export function learnOfWriter(system: KernelSystem, request: LockRequest, file: OpenFile): boolean {
   const path = hiddenPath(request.path, 'queue');
@@ -18,7 +19,7 @@ export function learnOfWriter(system: KernelSystem, request: LockRequest, file: 
   try {
     queue = openHidden(system, path);
   } catch {
-    // Left for the next one.
+    // Left for the next holder.
     return false;
   }
   try {

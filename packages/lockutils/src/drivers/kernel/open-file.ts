@@ -4,9 +4,9 @@ import { withSpareDescriptors } from '../idle-files.js';
 import { closeQuietly, type KernelSystem } from './system.js';
 
 /**
- * One open descriptor and its one owner. Nobody else has the number, so it cannot be used after it was given back: by then
- * it may be another file's, and a lock or a write would change that one. After {@link close} or {@link passOn} every call
- * throws `EBADF`, as if the number were free, and touches nothing; a second `close` does nothing.
+ * One open descriptor and its only owner. No other code has the number, so it cannot be used after it was closed: by
+ * then it may belong to another file, which a lock or a write would affect. After {@link close} or {@link passOn},
+ * every call throws `EBADF`, as if the number were free, and touches nothing; another `close` does nothing.
  */
 export class OpenFile {
   readonly path: string;
@@ -19,7 +19,7 @@ export class OpenFile {
     this.#fd = fd;
   }
 
-  /** Opens `path`, and closes what is kept open without need when there are no descriptors left. @throws the system's error */
+  /** Opens `path`. If no descriptors are left, closes the idle files first. @throws the system's error */
   static open(system: KernelSystem, path: string, flags: number, mode?: number): OpenFile {
     return new OpenFile(
       system,
@@ -28,7 +28,7 @@ export class OpenFile {
     );
   }
 
-  /** Opens `path` for reading, following no link and waiting for nobody. @throws the system's error */
+  /** Opens `path` for reading. Follows no link and never blocks. @throws the system's error */
   static openToRead(system: KernelSystem, path: string): OpenFile {
     return OpenFile.open(system, path, readOnly);
   }
@@ -63,21 +63,21 @@ export class OpenFile {
     this.#system.futimesSync(this.#fd ?? refused(this.path), now, now);
   }
 
-  /** Whether the name still leads to this file; `named` is what it leads to. */
+  /** Whether the name still leads to this file. `named` is the file that it leads to. */
   isNamed(named = this.#system.lstatSync(this.path)): boolean {
     if (named === undefined) return false;
     const { dev, ino } = this.stat();
     return named.ino === ino && named.dev === dev;
   }
 
-  /** Hands the descriptor to a new owner, with its locks; this one is closed from now on. */
+  /** Passes the descriptor, with its locks, to a new owner. This object is closed from now on. */
   passOn(): OpenFile {
     const next = new OpenFile(this.#system, this.path, this.#fd ?? refused(this.path));
     this.#fd = undefined;
     return next;
   }
 
-  /** Closes it, which drops its locks. Never throws: what close(2) reports does not keep a descriptor open. */
+  /** Closes it, which drops its locks. Never throws: the descriptor is closed whatever close(2) reports. */
   close(): void {
     const fd = this.#fd;
     this.#fd = undefined;
@@ -85,9 +85,9 @@ export class OpenFile {
   }
 }
 
-// Not blocking: at a FIFO that somebody laid there, the open would wait for ever.
+// Nonblocking: opening a FIFO that another user placed there would wait forever.
 const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 function refused(path: string): never {
-  throw Object.assign(new Error(`EBADF: the descriptor of ${path} was given back already`), { code: 'EBADF', path });
+  throw Object.assign(new Error(`EBADF: the descriptor of ${path} is already closed`), { code: 'EBADF', path });
 }

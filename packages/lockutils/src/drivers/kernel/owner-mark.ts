@@ -11,10 +11,10 @@ import type { LockRequest } from '../driver.js';
 import type { OpenFile } from './open-file.js';
 
 /**
- * The owner record at a place in a file, and whether it was released: its first byte becomes `-` at release. Whoever
- * finds the `o` still there after being granted that place knows that the owner ended without releasing.
+ * The owner record at a place in a file. Its first byte becomes `-` at the release. A holder that finds the `o` still
+ * there after it was granted that place knows that the owner ended without releasing.
  *
- * `foreign`: the place holds something we did not write, so we never write there; the lock works without a record.
+ * `foreign`: the place contains data that we did not write, so we never write there. The lock works without a record.
  */
 export type Mark =
   | { readonly state: 'none' | 'released' | 'foreign' }
@@ -28,7 +28,7 @@ const none = { state: 'none' } as const;
 const clean = { state: 'released' } as const;
 const foreign = { state: 'foreign' } as const;
 
-/** Reads the mark at `position`. The caller holds the lock of that place, or only wants to tell people. */
+/** Reads the mark at `position`. The caller holds the lock of that place, or only reports to people. */
 export function readMark(file: OpenFile, position: number): Mark {
   const read = file.read(buffer, maxOwnerRecordBytes, position);
   // A hole of a sparse file reads as zeros.
@@ -41,10 +41,10 @@ export function readMark(file: OpenFile, position: number): Mark {
 }
 
 /**
- * Writes this process's record over what `found` says of the place; `true` when it is to be cleared at release. Without
- * room on the disk there is none, and no error: the lock is granted by the kernel, not by what is written; only its name
- * in messages is lost. A dead owner's record that could not be written over is ours to clear all the same: its news has
- * been told (G19).
+ * Writes this process's record over the mark that `found` describes. Returns `true` if it has to be cleared at the
+ * release. If the disk is full, there is no record, and no error: the kernel grants the lock, not the record; only the
+ * name in messages is missing. If a dead owner's record could not be overwritten, it still has to be cleared by us: its
+ * death has been reported (G19).
  */
 export function writeMark(
   file: OpenFile,
@@ -65,7 +65,8 @@ let own: Buffer | undefined;
 let ownLabel: string | undefined;
 let ownPermits: number | undefined;
 
-// Written at once, so one buffer serves every grant, and mostly only its time is new: who locks again and again is quick.
+// The record is written immediately, so one buffer serves every grant. Mostly only its time is new, which makes
+// repeated locking fast.
 function ownRecord(label: string | undefined, permits: number | undefined): Buffer {
   const now = realTime.date();
   if (own === undefined || label !== ownLabel || permits !== ownPermits || !restampOwnerRecord(own, now)) {
@@ -76,20 +77,20 @@ function ownRecord(label: string | undefined, permits: number | undefined): Buff
   return own;
 }
 
-/** Marks the record as released. Done while still holding: afterwards the place is somebody else's. */
+/** Marks the record as released. Done while still holding the lock: afterwards the place belongs to another holder. */
 export function clearMark(file: OpenFile, position: number): void {
   try {
     file.write(releasedByte, 1, position);
   } catch {
-    // The next holder is told of an owner that died: an alarm too many, not one too few.
+    // The next holder is wrongly told that an owner died: a false alarm is better than a missing one.
   }
 }
 
-/** Takes {@link clearMark} back: a dead owner's record says again what nobody has learned of. */
+/** Undoes {@link clearMark}: a dead owner's record again reports the death, because no caller has learned of it. */
 export function restoreMark(file: OpenFile, position: number): void {
   try {
     file.write(magic, 1, position);
   } catch {
-    // The news is lost with the disk.
+    // The report is lost with the disk.
   }
 }

@@ -16,37 +16,40 @@ import {
 } from './ticket-owner.js';
 import { giveHint, listen, wakeFolderOf } from './wake-files.js';
 
-// FIFO across processes. The queue file of a lock holds a counter (8 bytes). Byte locks on it, far beyond its end and
-// meaning nothing to its content, are the line:
+// FIFO across processes. The queue file of a lock contains a counter (8 bytes). Byte locks on the file, far beyond its
+// end and without meaning for its content, form the queue:
 //
-// - the byte `guardByte` is held while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run;
-// - byte n is ticket n, locked by its owner's own description until it leaves;
-// - a ticket is first when a shared try on [0, n) succeeds, for then no earlier ticket is held by anybody. Who finds it
-//   so keeps these bytes: no number before its own can be drawn any more, also when somebody sets the counter back.
+// - The byte `guardByte` is locked while a ticket is drawn: read n, write n+1, lock byte n, all in one synchronous run.
+// - Byte n is ticket n. Its owner's own description locks it until the owner leaves.
+// - A ticket is first if a shared try on [0, n) succeeds, because then no earlier ticket is held. The owner keeps these
+//   bytes locked: no lower number can be drawn any more, even if somebody sets the counter back.
 //
-// The line is about order only; exclusion rests on the lock file. A crash at each step:
-// - holding the guard: the kernel frees it. n+1 written or not, the next drawer gets a number nobody holds;
-// - after the draw, waiting or holding: byte n is freed, those behind see it at their guard poll. No byte is left over,
-//   as it lives in the description and the description in the process.
-// - stopped while holding the guard (some 6 us): others cannot draw until it goes on; whoever needs no order does
-//   without a ticket after some tries (see `obtain`).
-// - stopped (SIGSTOP) while waiting: those behind pass it after `stoppedPatience` ms, since it cannot take the
-//   lock it is offered. When it goes on it competes with whoever passed it; the lock file decides.
-// A queue file is only ever unlinked by somebody who holds the guard and finds no ticket locked, and a drawer looks at
-// `nlink` under the guard: so all tickets held at one time are locks on one inode.
+// The queue only determines the order; exclusion relies on the lock file. A crash at each step:
+// - While holding the guard: the kernel frees it. Whether or not n+1 was written, the next process draws a number that
+//   is not held.
+// - After the draw, while waiting or holding: byte n is freed, and the waiters behind see that at their next poll. No
+//   byte is left over, because it belongs to the description and the description to the process.
+// - Stopped while holding the guard (some 6 us): no other process can draw until it continues. A caller that needs no
+//   order goes on without a ticket after some tries (see `obtain`).
+// - Stopped (SIGSTOP) while waiting: the waiters behind pass it after `stoppedPatience` ms, because it cannot acquire
+//   the lock when its turn comes. When it continues, it competes with the waiters that passed it; the lock file
+//   decides.
+//
+// A queue file is only unlinked by a process that holds the guard and finds no ticket locked, and a process that draws
+// checks `nlink` under the guard. So all tickets that are held at one time are locks on one inode.
 
-/** Held by the one reader who waits to become writer; newcomers who would share with it wait meanwhile. */
+/** Locked by the one reader that waits to become a writer. Newcomers that would share with it wait in the meantime. */
 export const upgradeByte = guardByte + 1;
 
-/** Held by the one of several who come in together while it learns of a dead writer. */
+/** Locked by one of several holders that are admitted together, while it learns of a dead writer. */
 export const newsByte = guardByte + 2;
 
 const spins = 64;
 
 /**
- * Draws a ticket; `undefined` when the guard is not to be had just now.
+ * Draws a ticket; `undefined` if the guard is not available at the moment.
  *
- * @throws LockFileSystemError, LockFileAccessError ... when the queue file cannot be written; no place is taken then.
+ * @throws LockFileSystemError, LockFileAccessError ... if the queue file cannot be written; no place is taken then.
  */
 export function drawTicket(system: KernelSystem, watchers: SharedWatchers, request: LockRequest): Place | undefined {
   const path = hiddenPath(request.path, 'queue');
@@ -75,7 +78,7 @@ function spinFor(queue: OpenFile): boolean {
 
 function drawUnderGuard(queue: OpenFile): number {
   let ticket = nextTicket(queue);
-  // Only after somebody damaged the file is the byte taken; behind all who stand in line one is free.
+  // The byte is locked only if somebody damaged the file. Behind all tickets in the queue, a byte is free.
   while (!queue.tryLock(ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(queue));
   writeTicketOwner(queue, ticket);
   writeCounter(queue, ticket + 1);
@@ -94,8 +97,8 @@ function placeOf(
   let nextLook = realTime.now() + stoppedPatience;
   const isFirst = (): boolean => {
     if (queue.closed) return false;
-    // Kept until we leave, in nobody's way: others ask for these bytes shared, and to a cleaner the line is not empty while
-    // our ticket is in it.
+    // The bytes stay locked until we leave. They block no waiter, because other waiters ask for them shared. A cleaner
+    // does not see the queue as empty while our ticket is in it.
     if (!first && queue.tryLock(0, ticket, true)) first = true;
     if (!first && realTime.now() > nextLook) {
       first = onlyStoppedBefore(queue, ticket);
@@ -119,11 +122,13 @@ function placeOf(
     leave() {
       try {
         if (!first) eraseTicketOwner(queue, ticket);
-        // First free, then look who has come: who draws after this look finds us gone at the first try.
+        // First free the ticket, then look for the next one: a process that draws after this look finds us gone at its
+        // first try.
         queue.unlock(0, ticket + 1);
         hintNext(system, wakeFolder, queue, ticket);
       } catch {
-        // Left already. Or closing frees the ticket all the same; without a hint the guard poll of the next one sees it.
+        // We have already left. Otherwise closing frees the ticket anyway; without a hint, the next waiter sees that at
+        // its next poll.
       } finally {
         queue.close();
       }
@@ -131,17 +136,18 @@ function placeOf(
   };
 }
 
-// Waiters that abandoned their wait have erased their entry, and a hint to one that was killed is lost: its follower
-// sees the gap at its guard poll.
+// Waiters that abandoned their wait have erased their entry. A hint to a waiter that was killed is lost: its successor
+// sees the gap at its next poll.
 function hintNext(system: KernelSystem, wakeFolder: string, queue: OpenFile, ticket: number): void {
-  // Mostly somebody stands right behind: found without asking how long the line is, which they would wait for.
+  // Usually the next waiter is right behind us. It is found without determining the length of the queue, which would
+  // delay it.
   const file = wakeFileOf(queue, ticket + 1) ?? firstWakeFileFrom(queue, ticket + 2);
   if (file !== undefined) giveHint(system, wakeFolder, file);
 }
 
 function firstWakeFileFrom(queue: OpenFile, ticket: number): number | undefined {
   const end = readCounter(queue);
-  // Not further back than entries go: a counter that somebody damaged would keep us here for ever.
+  // Not further than the ring has entries: with a damaged counter this loop would run forever.
   for (let next = Math.max(ticket, oldestKnown(end)); next < end; next += 1) {
     const file = wakeFileOf(queue, next);
     if (file !== undefined) return file;

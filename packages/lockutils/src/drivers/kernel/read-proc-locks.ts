@@ -1,32 +1,33 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** What {@link readProcLocks} found. */
+/** The result of {@link readProcLocks}. */
 export interface ProcLocks {
-  /** Lines as the kernel writes them, without their numbers. */
+  /** The lines as the kernel writes them, without their numbers. */
   readonly lines: readonly string[];
   /**
-   * Whether it is the state of one moment. If not, no exclusive lock is there twice, and hardly ever is one missing that
-   * was held all the time; but some may have been released while it was read, and shared ones may count for too many.
+   * Whether the lines are the state of one moment. If not, no exclusive lock appears twice, and a lock that was held
+   * throughout is hardly ever missing. But some locks may have been released during the reading, and shared locks may
+   * be counted too often.
    */
   readonly exact: boolean;
 }
 
-// The kernel gives one page at a time, in whole records: a lock with those who wait for it.
+// The kernel returns one page at a time, in whole records: a lock with its waiters.
 const page = 4096;
 const chunk = Buffer.alloc(4 * page);
 const mostReadings = 12;
 
 /**
- * Reads `/proc/locks`, which no program can read in one moment when it is longer than a page.
+ * Reads `/proc/locks`. If it is longer than a page, no program can read it as of one moment.
  *
- * Each read(2) is one moment, but continues at the *number* of the line where the one before it ended. Locks that were
- * taken meanwhile shift the lines, so that some come twice, even at the end of a short table, where the read that should
- * find nothing finds the last lines again; locks that were given back make it skip some. With locks coming and going all
- * the time nine of ten readings of 40 lines had lines twice, and a hundred lines were seldom complete.
+ * Each read(2) is one moment, but continues at the *number* of the line where the previous one ended. Locks acquired in
+ * the meantime shift the lines, so that some appear twice, even at the end of a short table, where the read that should
+ * find nothing finds the last lines again. Locks released in the meantime make it skip some. With constant changes,
+ * nine of ten readings of 40 lines contained lines twice, and a hundred lines were seldom complete.
  *
- * So a table that fits into half a page, which leaves room for any record that is no crowd by itself, is what the first
- * read gave. A longer one is read again and again, until three readings in turn bring no line that was not known.
+ * So if a table fits into half a page, which leaves room for any record without an unusual number of waiters, the first
+ * read is the result. A longer table is read repeatedly, until three consecutive readings bring no unknown line.
  */
 export function readProcLocks(): ProcLocks {
   const known = new Map<string, number>();
@@ -57,11 +58,14 @@ function linesOf(text: string): string[] {
   return text.split('\n').flatMap((line) => (line === '' ? [] : line.replace(/^\d+:\s*/, '')));
 }
 
-/** Adds the lines of one reading, each as often as in the reading that had it most; says whether that was news. */
+/**
+ * Adds the lines of one reading, each as often as in the reading that contained it most often. Returns whether it added
+ * anything.
+ */
 function learn(known: Map<string, number>, text: string): boolean {
   const times = new Map<string, number>();
   for (const line of linesOf(text)) {
-    // Of one kind and place an exclusive lock is one.
+    // An exclusive lock of one kind and place exists only once.
     times.set(line, line.startsWith('->') || / READ /.test(line) ? (times.get(line) ?? 0) + 1 : 1);
   }
   let news = false;

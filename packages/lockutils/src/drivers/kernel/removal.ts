@@ -5,17 +5,19 @@ import type { KernelSystem } from './system.js';
 import { guardByte } from './ticket-counter.js';
 
 /**
- * Removes a lock file, its seats and its queue, while the caller holds the lock file alone; true when it is gone.
+ * Removes a lock file, its seats and its queue, while the caller holds the lock file exclusively. Returns true if it is
+ * gone.
  *
- * Order and crash points: the queue first, under its guard and with all its tickets locked by us, so nobody waits in
- * it or can draw from it again; then the files of the seats, which only holders of the lock file use; the lock file
- * last. Whoever draws, waits or is granted meanwhile does so on new files, and cannot be granted before we close the old
- * lock file or while the name still leads to it. Ended between the steps, what is left is an ordinary, complete lock.
+ * Order and crash points: the queue first, under its guard and with all its tickets locked by us, so that no process
+ * waits in it or can draw from it again; then the files of the seats, which only holders of the lock file use; the lock
+ * file last. A process that draws, waits or is granted the lock in the meantime uses new files. It cannot be granted
+ * the lock before we close the old lock file, or while the name still leads to the old file. If we end between the
+ * steps, the rest is an ordinary, complete lock.
  *
- * When somebody waits, everything stays: it would be made again at once.
+ * If a process waits, everything stays: the files would be created again at once.
  */
 export function removeLockFiles(system: KernelSystem, path: string, file: OpenFile): boolean {
-  // A stranger put another file there. That one we do not hold, and whoever does may sit in the seats.
+  // Somebody put another file there. We do not hold that one, and its holders may use the seats.
   if (!file.isNamed()) return false;
   const queue = hiddenPath(path, 'queue');
   if (system.lstatSync(queue) !== undefined && !removeQueue(system, queue)) return false;
@@ -27,7 +29,7 @@ export function removeLockFiles(system: KernelSystem, path: string, file: OpenFi
 function removeQueue(system: KernelSystem, path: string): boolean {
   const queue = openHidden(system, path);
   try {
-    // Tickets, guard and upgrade byte at once: nobody is in the line, nobody is joining it.
+    // Tickets, guard and upgrade byte at once: no process is in the queue or joining it.
     if (!queue.tryLock(0, 2 * guardByte, false)) return false;
     if (queue.stat().nlink === 0) return false;
     system.unlinkSync(path);

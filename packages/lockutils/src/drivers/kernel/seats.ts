@@ -6,40 +6,40 @@ import type { OpenFile } from './open-file.js';
 import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
 import type { KernelSystem } from './system.js';
 
-/** More readers than this hold without a record of theirs. */
+/** Readers beyond this number hold the lock without a record. */
 export const maxSharedSeats = 256;
 
 /**
- * Where permit holders sit, and where readers do.
+ * The files of the seats: one for permit holders, one for readers.
  *
- * Not in one file: the two may hold a lock together, and a reader in a permit holder's seat would leave fewer than n for
- * the permits, and write over the mark of a dead permit holder whom nobody was told of (G19). Each file is used by
- * those of one kind alone, so a seat and what it says are passed on among them.
+ * They are separate files because both kinds may hold a lock together. A reader in a permit holder's seat would leave
+ * fewer than n seats for the permits. It would also overwrite the mark of a dead permit holder before the death was
+ * reported (G19). Each file is used by one kind only, so a seat and its mark pass from one holder to the next of that
+ * kind.
  *
- * Readers of a copy from before the first release sit in `seats`. Where such a one shares the lock path, both of that can
- * still happen; more than n, or a writer beside anybody, cannot, as exclusion rests on the lock file and on the bytes
- * that permit holders lock, and these are the same in both.
+ * Readers of a copy from before the first release use `seats`. If such a copy shares the lock path, both problems can
+ * still occur. More than n permit holders, or a writer together with another holder, cannot occur: exclusion relies on
+ * the lock file and on the bytes that permit holders lock, and these are the same in both.
  */
 export const seatKinds = ['seats', 'readers'] as const;
 
-/** A place of one of several holders, kept until `leave` or the end of this process. */
+/** The place of one of several holders, kept until `leave` or the end of this process. */
 export interface Seat {
   readonly previousOwnerDied: boolean;
-  /** Whether the name of its file still leads to the file it is in. */
+  /** Whether the name of its file still leads to the file that contains it. */
   isNamed(): boolean;
-  /** Harmless when called again. `unused`: nobody learned of a `previousOwnerDied`, so the next one must. */
+  /** Has no effect when called again. `unused`: no caller learned of a `previousOwnerDied`, so the next holder must. */
   leave(unused?: boolean): void;
 }
 
 /**
- * Takes one of the seats of a lock that several may hold: byte k of the file of its kind is locked, record k lies at
- * k KiB.
+ * Takes one of the seats of a lock that several may hold: locks byte k of the file of its kind. Record k lies at k KiB.
  *
- * For `permits: n` the seats are the bound: n bytes, each locked by at most one description, freed by the kernel when
- * its process ends. For readers they are only where the record lies. Seats are taken and left while the lock file is
- * locked, so that whoever holds that alone may remove both files.
+ * For `permits: n`, the seats are the limit: n bytes, each locked by at most one description and freed by the kernel
+ * when its process ends. For readers, a seat is only the place of the record. Seats are taken and left while the lock
+ * file is locked, so that an exclusive holder of the lock file may remove both files.
  *
- * @returns `undefined` when all `permits` seats are taken.
+ * @returns `undefined` if all `permits` seats are taken.
  */
 export function takeSeat(system: KernelSystem, request: LockRequest): Seat | undefined {
   const path = hiddenPath(request.path, request.permits === undefined ? 'readers' : 'seats');
@@ -60,13 +60,14 @@ export function takeSeat(system: KernelSystem, request: LockRequest): Seat | und
 function occupy(request: LockRequest, file: OpenFile, position: number): Seat {
   const mark = readMark(file, position);
   const marked = writeMark(file, position, request, mark.state);
-  // A reader changes nothing, so its death is no news.
+  // A reader changes nothing, so its death is not reported.
   const previousOwnerDied = request.permits !== undefined && mark.state === 'left';
   return {
     previousOwnerDied,
     isNamed: () => file.isNamed(),
     leave(unused = false) {
-      // Left as it is, our record says to the next what the dead holder's would have said.
+      // If it is not cleared, our record reports the same death to the next holder that the dead holder's record would
+      // have reported.
       if (marked && !(unused && previousOwnerDied)) clearMark(file, position);
       file.close();
     },

@@ -6,16 +6,18 @@ import type { KernelSystem } from './system.js';
 interface Watched {
   readonly watcher: FSWatcher;
   readonly wakes: Set<() => void>;
-  /** Whether somebody has stopped waiting since the last sweep. */
+  /** Whether a waiter has stopped waiting since the last sweep. */
   used: boolean;
 }
 
 /**
- * Watches files for all waits of this thread: one watcher a file, kept for one to two seconds after its last wait,
- * since making and closing one costs more than the rest of a hand-over. Swept up, since even a timer for it would.
+ * Watches files for all waits of this thread: one watcher per file, kept for one to two seconds after its last wait,
+ * because creating and closing a watcher costs more than the rest of a hand-over. One sweeper closes them, because even
+ * one timer per watcher would cost too much.
  *
- * Hints only, and never in the way: a watcher does not keep the process alive (the guard poll of the wait does), and
- * where there is none to be had (128 inotify instances a user) no hint comes and the guard poll serves alone.
+ * The watchers only give hints and never cause a failure. A watcher does not keep the process alive (the polling of the
+ * wait does). If no watcher is available (128 inotify instances per user), there are no hints, and polling alone serves
+ * the wait.
  */
 export class SharedWatchers {
   readonly #system: KernelSystem;
@@ -26,7 +28,10 @@ export class SharedWatchers {
     this.#system = system;
   }
 
-  /** Calls `wake` at each change of `path`, which `prepare` makes when it must be watched anew. Returns how to stop. */
+  /**
+   * Calls `wake` at each change of `path`. `prepare` creates the file if it must be watched anew. Returns a function
+   * that stops this.
+   */
   subscribe(path: string, wake: () => void, prepare?: (path: string) => void): () => void {
     let watched = this.#watched.get(path);
     if (watched === undefined) {
@@ -49,7 +54,7 @@ export class SharedWatchers {
     const wakes = new Set<() => void>();
     const watcher = withSpareDescriptors(() =>
       this.#system.watch(path, (event) => {
-        // It was removed or replaced, and this watcher hears of no later file under the name.
+        // The file was removed or replaced, and this watcher does not see a later file of the same name.
         if (event === 'rename') this.#close(path, watched);
         for (const wake of [...wakes]) wake();
       }),

@@ -3,8 +3,8 @@ import { checkDescriptors, getLogger, loadPackage } from '@oslo-concurrency/core
 import { AddOnUnavailableError } from '../../errors.js';
 
 /**
- * Every system call the kernel driver makes. It is the extension point for fault injection: give `kernelDriver` an
- * object made from {@link defaultKernelSystem} with some calls replaced by slow or failing ones.
+ * Every system call of the kernel driver. This is the extension point for fault injection: give `kernelDriver` an
+ * object made from {@link defaultKernelSystem}, with some calls replaced by slow or failing ones.
  */
 export interface KernelSystem {
   readonly openSync: typeof fs.openSync;
@@ -17,7 +17,9 @@ export interface KernelSystem {
   readonly lutimesSync: typeof fs.lutimesSync;
   readonly futimesSync: typeof fs.futimesSync;
   readonly watch: (path: string, listener: (event: 'change' | 'rename') => void) => fs.FSWatcher;
-  /** Locks bytes of the file `fd` is open on for its open file description; `false` when another one is in the way. */
+  /**
+   * Locks bytes of the file that `fd` is open on, for its open file description; `false` if another lock is in the way.
+   */
   readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
   readonly unlock: (fd: number, offset: number, length: number) => void;
 }
@@ -32,7 +34,7 @@ const exclusiveMode = { shared: false };
 
 let addOn: AddOn | undefined;
 
-// At the first lock, not at import: who never takes an external lock needs no add-on.
+// Loaded at the first lock, not at import: a program that never acquires an external lock does not need the add-on.
 function loadAddOn(): AddOn {
   checkDescriptors();
   try {
@@ -43,7 +45,7 @@ function loadAddOn(): AddOn {
   }
 }
 
-// The add-on answers a refusal by an error, and most of its cost is the stack that nobody reads.
+// The add-on reports a refusal as an error. Most of its cost is the stack trace, which is never read.
 function tryLock(fd: number, offset: number, length: number, shared: boolean): boolean {
   const locks = addOn ?? loadAddOn();
   const limit = Error.stackTraceLimit;
@@ -56,7 +58,7 @@ function tryLock(fd: number, offset: number, length: number, shared: boolean): b
   }
 }
 
-// Not where the built-ins are frozen.
+// False if the built-in objects are frozen.
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 const orUndefined = { throwIfNoEntry: false } as const;
@@ -78,8 +80,9 @@ export const defaultKernelSystem: KernelSystem = {
 };
 
 /**
- * Closes a descriptor of `path`, and never throws: whatever close(2) reports, the descriptor is gone and its locks with
- * it, so a second one would hit somebody else's, and who gave his place back must not learn that he still has it.
+ * Closes a descriptor of `path`, and never throws: whatever close(2) reports, the descriptor is closed and its locks
+ * are gone. A second close would hit another file's descriptor, and a caller that released its place must not see an
+ * error that says it is still held.
  */
 export function closeQuietly(system: KernelSystem, fd: number, path: string): void {
   try {

@@ -1,15 +1,15 @@
 import { Buffer } from 'node:buffer';
 import type { OpenFile } from './open-file.js';
 
-/** Held while a ticket is drawn. Tickets are the bytes before it. */
+/** Locked while a ticket is drawn. Tickets are the bytes before it. */
 export const guardByte = 2 ** 40;
 
 const counter = Buffer.alloc(8);
 
 /**
- * The number the next ticket gets, under the guard. Where the file does not say, because it is new or was emptied or
- * damaged, the one after the highest ticket that is held: counting from 0 again would put each newcomer before those who
- * stand in line.
+ * The number of the next ticket, read under the guard. If the file does not contain one, because it is new or was
+ * emptied or damaged, the number follows the highest ticket that is held: counting from 0 again would put each newcomer
+ * before the waiters in the queue.
  */
 export function nextTicket(queue: OpenFile): number {
   return readCounter(queue) || firstFree(queue);
@@ -32,14 +32,14 @@ function nobodyFrom(queue: OpenFile, ticket: number): boolean {
   return true;
 }
 
-/** What the file says the next ticket gets; 0 as well when it does not say. */
+/** The number of the next ticket in the file; also 0 if the file does not contain one. */
 export function readCounter(queue: OpenFile): number {
   const read = queue.read(counter, 8, 0);
   const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
   return value < guardByte / 2 ? value : 0;
 }
 
-/** Has the next ticket get the number `next`, under the guard. */
+/** Sets the number of the next ticket to `next`, under the guard. */
 export function writeCounter(queue: OpenFile, next: number): void {
   counter.writeBigUInt64LE(BigInt(next));
   queue.write(counter, 8, 0);

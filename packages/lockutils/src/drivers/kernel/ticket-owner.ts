@@ -4,16 +4,16 @@ import { ownIdentity } from '../../owner/process-identity.js';
 import type { OpenFile } from './open-file.js';
 import { ownWakeFile } from './wake-files.js';
 
-/** Milliseconds until a waiter asks whether those before it can act at all. */
+/** Milliseconds until a waiter checks whether the waiters before it can act at all. */
 export const stoppedPatience = 200;
 
-// A ring behind the counter: whose the latest tickets are. Older ones are taken for running.
+// A ring after the counter: the owners of the latest tickets. Owners of older tickets count as running.
 const ringStart = 64;
 const ringSize = 1024;
 const entryBytes = 32;
 const entry = Buffer.alloc(entryBytes);
 
-/** Notes who drew `ticket`. Called under the guard. */
+/** Records the owner of `ticket`. Called under the guard. */
 export function writeTicketOwner(queue: OpenFile, ticket: number): void {
   const { pid, startTime = 0, pidNamespace = 0 } = ownIdentity();
   entry.writeUInt32LE(pid, 0);
@@ -24,27 +24,27 @@ export function writeTicketOwner(queue: OpenFile, ticket: number): void {
   queue.write(entry, entryBytes, positionOf(ticket));
 }
 
-/** Notes that the owner of `ticket` has left, so that hints go to the one behind it. */
+/** Records that the owner of `ticket` has left, so that hints go to the next waiter. */
 export function eraseTicketOwner(queue: OpenFile, ticket: number): void {
-  // A later ticket may have taken the place in the ring.
+  // A later ticket may have taken this entry of the ring.
   if (!readEntry(queue, ticket)) return;
   entry.fill(0);
   queue.write(entry, entryBytes, positionOf(ticket));
 }
 
-/** The lowest ticket of which the owner can still be known when `next` is the next to be drawn. */
+/** The lowest ticket whose owner can still be known if `next` is the next ticket to be drawn. */
 export function oldestKnown(next: number): number {
   return Math.max(0, next - ringSize);
 }
 
-/** The wake file the owner of `ticket` listens to; `undefined` when it is not known any more. */
+/** The wake file that the owner of `ticket` listens to; `undefined` if it is no longer known. */
 export function wakeFileOf(queue: OpenFile, ticket: number): number | undefined {
   return readEntry(queue, ticket) ? entry.readUInt32LE(24) : undefined;
 }
 
 /**
- * Whether every earlier ticket that is still held belongs to a process that is stopped. One that runs, or that cannot
- * be seen from here, keeps its turn. Ends at the first that does, so it costs little while the line moves.
+ * Whether every earlier ticket that is still held belongs to a stopped process. A process that runs, or that cannot be
+ * seen from here, keeps its turn. Ends at the first such ticket, so it costs little while the queue moves.
  */
 export function onlyStoppedBefore(queue: OpenFile, ticket: number): boolean {
   for (let earlier = Math.max(0, ticket - ringSize); earlier < ticket; earlier += 1) {
@@ -65,14 +65,14 @@ function isStopped(queue: OpenFile, ticket: number): boolean {
     const { state, startTime } = readProcStat(`/proc/${entry.readUInt32LE(0)}/stat`);
     return state === 'T' && BigInt(startTime) === entry.readBigUInt64LE(8);
   } catch {
-    // Ended in this moment: its byte is free at the next look.
+    // It has just ended: its byte is free at the next check.
     return false;
   }
 }
 
 function readEntry(queue: OpenFile, ticket: number): boolean {
   const read = queue.read(entry, entryBytes, positionOf(ticket));
-  // No BigInt: this stands between a release and its hint. Tickets are below 2^41.
+  // No BigInt: this runs between a release and its hint. Tickets are below 2^41.
   return read === entryBytes && entry.readUInt32LE(16) + entry.readUInt32LE(20) * 2 ** 32 === ticket;
 }
 

@@ -5,37 +5,41 @@ import { hiddenPath, openHidden } from './lock-paths.js';
 import type { SharedWatchers } from './shared-watchers.js';
 import type { KernelSystem } from './system.js';
 
-// Enough that a release seldom wakes anybody but the next, few enough to be forgotten about in a directory.
+// Large enough that a release seldom wakes a waiter other than the next, small enough not to matter in a directory.
 const wakeFiles = 64;
 
-/** The number of the one wake file this thread listens to in every lock path; its tickets carry it. */
+/** The number of the one wake file that this thread listens to in every lock path. Its tickets carry the number. */
 export const ownWakeFile = (process.pid + threadId * 7) % wakeFiles;
 
 let stamp = 0;
 
-/** Where the wake files for this lock file are. */
+/** The folder of the wake files for this lock file. */
 export function wakeFolderOf(lockFile: string): string {
   return dirname(hiddenPath(lockFile, 'wake'));
 }
 
-/** Calls `wake` when somebody gives this thread a hint in the lock path of `lockFile`. Returns how to stop. */
+/**
+ * Calls `wake` when another process gives this thread a hint in the lock path of `lockFile`. Returns a function that
+ * stops this.
+ */
 export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile: string, wake: () => void): () => void {
   const create = (path: string): void => openHidden(system, path).close();
   return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile)), wake, create);
 }
 
 /**
- * Gives a hint to whoever listens to wake file `number`. When it cannot be given, the guard poll of the waiter sees the
- * release.
+ * Gives a hint to the threads that listen to wake file `number`. If this fails, the waiter sees the release at its next
+ * poll.
  */
 export function giveHint(system: KernelSystem, wakeFolder: string, number: number): void {
   const path = `${wakeFolder}${sep}${number % wakeFiles}`;
   stamp = (stamp + 1) % 1_000_000;
   try {
-    // Not through a link, which somebody may have laid there to have us set the times of a file of ours.
+    // Not through a link: another user may have placed one there to make us set the times of one of our files.
     system.lutimesSync(path, stamp, stamp);
   } catch (error) {
-    // Not there: nobody watches it. Another user's: only its owner may set times, but we may write to it.
+    // If the file does not exist, no thread watches it. If it belongs to another user, we may not set its times, but we
+    // may write to it.
     if ((error as NodeJS.ErrnoException).code === 'EPERM') write(system, path);
   }
 }
@@ -49,6 +53,6 @@ function write(system: KernelSystem, path: string): void {
       file.close();
     }
   } catch {
-    // The guard poll sees it.
+    // The waiter sees the release at its next poll.
   }
 }

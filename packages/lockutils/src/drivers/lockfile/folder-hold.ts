@@ -178,7 +178,7 @@ export class FolderHold {
         yield* this.#sitAgain();
       }
     } catch {
-      // Said above.
+      // Explained above.
     }
   }
 

@@ -121,7 +121,7 @@ export function* quietly(call: () => Answer<void> | undefined): Steps<void> {
   try {
     yield* step(call());
   } catch {
-    // Said above.
+    // Explained above.
   }
 }
 

@@ -6,9 +6,9 @@ import { type Mark, readMark } from '../owner-mark.js';
 import type { KernelSystem } from '../system.js';
 
 /**
- * The holder of a lock that nobody holds, if it ended without releasing: the next holder is to be told (G19), so what
- * says so must not be removed as if it were nothing. `mark` is that of the lock file. A dead reader is no news, so the
- * readers' seats are not looked at.
+ * The last holder of a free lock, if it ended without releasing. The next holder must learn of that (G19), so the mark
+ * that reports it must not be removed like any other file. `mark` is the mark of the lock file. A dead reader is not
+ * reported, so the readers' seats are not examined.
  */
 export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
   if (mark?.state === 'left') return mark.record === undefined ? {} : holderOf(mark.record);

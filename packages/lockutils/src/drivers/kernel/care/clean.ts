@@ -11,7 +11,7 @@ import { abandonedBy } from './abandoned.js';
 import { leftoverNames, removeLeftover } from './remove-leftovers.js';
 import { removeUnusedLock } from './remove-unused.js';
 
-/** Removes the unused ones among the lock files `names`, and what is left of others. @throws NetworkFileSystemError */
+/** Removes the unused lock files among `names`, and the leftovers of others. @throws NetworkFileSystemError */
 export async function cleanLockFiles(
   directory: string,
   names: readonly string[],
@@ -23,7 +23,7 @@ export async function cleanLockFiles(
   const emptyToo = system.lstatSync(join(directory, hiddenFolder))?.isDirectory() === true;
 
   for (const batch of batchesOf(names)) {
-    // Read again for each batch: what it says is out of date in a moment.
+    // Read again for each batch: the table is soon out of date.
     const table = readLockTable(system, directory);
     for (const name of batch)
       report.note(name, () => removeUnusedLock(system, join(directory, name), { ...rule, table, emptyToo }));

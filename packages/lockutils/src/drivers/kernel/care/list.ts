@@ -14,7 +14,7 @@ export function listLockFiles(directory: string, names: readonly string[]): Lock
     const entry = readEntry(system, join(directory, name));
     if (entry === undefined || !entry.stats.isFile()) continue;
     const status = kernelLockStatus(system, table, entry);
-    // A file of somebody's own making is a lock all the same while it is locked.
+    // A file that a user created for another purpose still counts as a lock while it is locked.
     if (isLockFile(entry) || status.state === 'held' || status.state === 'shared') {
       found.push({ name: basename(entry.path), lockFile: entry.path, ...status });
     }

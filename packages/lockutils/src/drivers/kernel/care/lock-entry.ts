@@ -4,15 +4,15 @@ import { OpenFile } from '../open-file.js';
 import { type Mark, readMark } from '../owner-mark.js';
 import type { KernelSystem } from '../system.js';
 
-/** Something found in a lock path. */
+/** An entry of a lock path. */
 export interface LockEntry {
   readonly path: string;
   readonly stats: Stats;
-  /** What its beginning says; `undefined` when it is no plain file or may not be read. */
+  /** The mark at the beginning of the file; `undefined` if it is not a plain file or not readable. */
   readonly mark: Mark | undefined;
 }
 
-/** Looks at one entry, following and changing nothing; `undefined` when it is gone. */
+/** Reads one entry. Follows and changes nothing; `undefined` if it is gone. */
 export function readEntry(system: KernelSystem, path: string): LockEntry | undefined {
   const stats = system.lstatSync(path);
   if (stats === undefined) return undefined;
@@ -35,8 +35,8 @@ function readMarkOf(system: KernelSystem, path: string): { stats: Stats; mark: M
 }
 
 /**
- * Whether it is certainly a lock file: it begins with our record, or is empty, as Python's are. An empty file with a
- * leading dot is not: a `.gitkeep` is likelier than a lock of that name.
+ * Whether it is certainly a lock file: it begins with our record, or it is empty, as Python's lock files are. An empty
+ * file with a leading dot does not count: a `.gitkeep` is more likely than a lock of that name.
  */
 export function isLockFile({ path, stats, mark }: LockEntry): boolean {
   if (!stats.isFile() || mark === undefined) return false;

@@ -13,10 +13,10 @@ import { guardByte } from '../ticket-counter.js';
 import { abandonedBy } from './abandoned.js';
 import type { LockEntry } from './lock-entry.js';
 
-/** What {@link kernelLockStatus} tells of a lock file. */
+/** The result of {@link kernelLockStatus} for one lock file. */
 export type KernelLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
 
-/** Reads one lock of the kernel driver out of the lock table; without a table, what its record claims. */
+/** The status of one lock of the kernel driver, from the lock table. Without a table: from the lock's record. */
 export function kernelLockStatus(
   system: KernelSystem,
   table: LockTable | undefined,
@@ -49,7 +49,7 @@ export function kernelLockStatus(
   });
 }
 
-// A file this library never used is one that Python locks, perhaps outside of this container.
+// If this library has never used the file, Python locks it, perhaps outside of this container.
 function isOurs(system: KernelSystem, { path, mark }: LockEntry): boolean {
   if (mark?.state === 'left' || mark?.state === 'released') return true;
   return kindsOfLock.some((kind) => system.lstatSync(hiddenPath(path, kind)) !== undefined);
@@ -61,7 +61,7 @@ interface HeldTicket {
   readonly lock: TableLock;
 }
 
-/** The tickets that are held in the line for a lock file, lowest first. */
+/** The tickets that are held in the queue of a lock file, lowest first. */
 export function ticketsOf(system: KernelSystem, table: LockTable, path: string): HeldTicket[] {
   const inode = system.lstatSync(hiddenPath(path, 'queue'))?.ino;
   return inode === undefined ? [] : oneByteLocks(table, inode).map((lock) => ({ inode, lock }));
@@ -76,8 +76,9 @@ function status(
 }
 
 /**
- * Who is granted a lock alone keeps its ticket until release, and only stopped waiters that it passed have lower ones;
- * who barged in has none. So the first ticket that belongs to the holder is not a waiter's, and all others are.
+ * The number of waiters. An exclusive holder that queued keeps its ticket until the release, and only stopped waiters
+ * that it passed have lower tickets. A holder that passed the queue has no ticket. So the first ticket that belongs to
+ * the holder is not a waiter's, and all others are.
  */
 function waitersBehind(
   table: LockTable,
@@ -104,7 +105,7 @@ function sharedHolders(
   const seated = seatKinds.flatMap((kind) => seatsIn(system, table, hiddenPath(entry.path, kind)));
   const pids = new Set(whole.flatMap((lock) => table.pids(entry.stats.ino, lock)));
   for (const seat of seated) for (const pid of seat.pids) pids.delete(pid);
-  // Without a seat hold Python's readers, and the 257th of ours.
+  // Python's readers, and our readers from the 257th on, hold the lock without a seat.
   const rest = [...pids].map(processHolder);
   const holders = [...seated.map(({ pids: own, record }) => holderBehind(own, record)), ...rest];
   if (!table.exact) return holders;

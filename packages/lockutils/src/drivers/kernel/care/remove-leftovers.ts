@@ -11,7 +11,9 @@ import type { KernelSystem } from '../system.js';
 
 const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
 
-/** The lock names that have a queue or seats, but no lock file: it was deleted by hand, or by Python's oslo. */
+/**
+ * The lock names that have a queue or seats but no lock file: the lock file was deleted by hand, or by Python's oslo.
+ */
 export function leftoverNames(system: KernelSystem, directory: string): string[] {
   const names = new Set<string>();
   for (const kind of kindsOfLock) {
@@ -23,10 +25,11 @@ export function leftoverNames(system: KernelSystem, directory: string): string[]
 }
 
 /**
- * Removes the queue and the seats of a name without lock file; `false` when they are in use.
+ * Removes the queue and the seats of a name without a lock file; `false` if they are in use.
  *
- * The lock file is made anew and locked, so that this is the removal of an ordinary lock. Only seats need a look of
- * their own: those who hold them do so by the lock file that was deleted, and our lock on the new one says nothing of it.
+ * The lock file is created anew and locked, so that this becomes the removal of an ordinary lock. Only the seats need a
+ * separate check: their holders hold the lock by the deleted lock file, so our lock on the new file does not exclude
+ * them.
  */
 export function removeLeftover(system: KernelSystem, path: string): boolean {
   let file: OpenFile;
@@ -34,12 +37,12 @@ export function removeLeftover(system: KernelSystem, path: string): boolean {
     createFile(dirname(path), path, system);
     file = OpenFile.open(system, path, readWrite);
   } catch (error) {
-    // Somebody else has made it, or removed it again.
+    // Another process has created it, or removed it again.
     if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   }
   try {
-    // Whoever opened it since may have been quicker.
+    // A process that has opened it since may have locked it first.
     if (!file.tryLock(0, 0, false)) return false;
     const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, file);
     if (!queueGone && file.isNamed()) system.unlinkSync(path);

@@ -11,7 +11,7 @@ import { abandonedBy } from './abandoned.js';
 import { isLockFile, readEntry } from './lock-entry.js';
 import { ticketsOf } from './lock-status.js';
 
-/** What {@link removeUnusedLock} goes by. */
+/** The rule of {@link removeUnusedLock}. */
 export interface RemovalRule extends CleaningRule {
   readonly table: LockTable | undefined;
   /** Whether an empty file counts as a lock file here. */
@@ -21,11 +21,12 @@ export interface RemovalRule extends CleaningRule {
 const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Removes the files of one lock unless somebody holds it or waits for it; never waits. `undefined`: it is gone already.
+ * Removes the files of one lock unless it is held or waited for; never waits. `undefined`: it is already gone.
  *
- * Why it is safe on a live system: the file is opened, locked alone without waiting, and looked at again under that lock.
- * From there on {@link removeLockFiles} argues. Whoever opened the file before it was unlinked and locks it afterwards
- * sees that the name no longer leads to it, and starts over. Python's oslo does not look; see the docs.
+ * Why it is safe on a live system: the file is opened, locked exclusively without waiting, and checked again under that
+ * lock. {@link removeLockFiles} explains the rest. A process that opened the file before it was unlinked, and locks it
+ * afterwards, sees that the name no longer leads to it, and starts over. Python's oslo does not check that; see the
+ * docs.
  */
 export function removeUnusedLock(
   system: KernelSystem,
@@ -37,7 +38,7 @@ export function removeUnusedLock(
   if (!isLockFile(entry) || (entry.stats.size === 0 && !rule.emptyToo)) return 'foreign';
   if (lastUse(system, path, entry.stats.mtimeMs) >= rule.before) return 'recent';
   if (rule.table !== undefined) {
-    // Read before any try: the lock of a try, short as it is, makes somebody's `blocking: false` fail.
+    // Read before any try: a try locks the file for a moment, which makes another process's `blocking: false` fail.
     if (rule.table.held(entry.stats.ino).some(isWholeFile)) return 'held';
     if (ticketsOf(system, rule.table, path).length > 0) return 'waited-for';
     if (rule.dryRun) return isKeptForNext(system, path, entry.mark, rule) ? 'abandoned' : 'removed';
@@ -57,7 +58,7 @@ function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): '
     if (!file.stat().isFile()) return 'foreign';
     if (!file.tryLock(0, 0, false)) return 'held';
     const stats = file.stat();
-    // Somebody used it, or removed it, between the look and the lock.
+    // Another process used it, or removed it, between the check and the lock.
     if (stats.nlink === 0) return undefined;
     if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
     const mark = readMark(file, 0);
@@ -73,7 +74,7 @@ function isKeptForNext(system: KernelSystem, path: string, mark: Mark | undefine
   return !rule.abandonedToo && abandonedBy(system, path, mark) !== undefined;
 }
 
-// Readers and permit holders leave their traces in the seats, those who waited in the queue.
+// Readers and permit holders change the files of the seats, waiters change the queue.
 function lastUse(system: KernelSystem, path: string, changed: number): number {
   const traces = kindsOfLock.map((kind) => system.lstatSync(hiddenPath(path, kind))?.mtimeMs ?? 0);
   return Math.max(changed, ...traces);
