@@ -22,7 +22,7 @@ start over: if it takes part, use --older-than with a time longer than any wait,
 
 Not removed: links, folders, files that contain anything but our record, empty files whose names start with a dot or that
 lie where this library never locked, and locks whose last holder died while holding them, because the next holder must
-learn of that; learn of that; learn of that; --abandoned removes these too.
+learn of that; learn of that; learn of that; learn of that; --abandoned removes these too.
 
 The lockfile driver leaves no lock files. There, clean removes the files that dead holders and waiters of this machine left.
 

@@ -23,21 +23,24 @@ export interface LockfileDriverOptions {
   /** The file system calls that take part in locking; those of `node:fs/promises` by default. */
   readonly fs?: LockfileFs;
   /**
-   * `true` makes each attempt and release in one go, without promises, as `lockSync` needs it: quicker on a
-   * local disk, but a slow disk or server stops the whole process. With `fs` given, that must answer at once.
+   * `true` runs each attempt and release synchronously, without promises, as `lockSync` needs it: faster on a local
+   * disk, but a slow disk or server stops the whole process. If `fs` is given too, its calls must return their results
+   * and not promises.
    */
   readonly synchronous?: boolean;
 }
 
 /**
- * The strict driver for where the add-on of the kernel driver cannot be had: plain folders and files, by proper-lockfile.
+ * The strict driver for systems where the native add-on of the kernel driver is not available. It uses plain folders
+ * and files, by proper-lockfile.
  *
- * Promises: at most one holder, never taken from a live one, however old, paused or slow; taken at once from one that
- * ended on this machine. Does not promise: taking over from a process on another machine or in another container, whose
- * end cannot be seen (`holders` names it; remove its file by hand).
+ * Promises: at most one holder; the lock is never taken from a live holder, however old, paused or slow; if the holder
+ * ended on this machine, the next caller acquires the lock at once. Does not promise to replace a holder on another
+ * machine or in another container, because its end cannot be seen (`holders` names it; remove its file by hand).
  *
- * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself. Who has it alone
- * gets it by `LockFolder`, readers and holders of permits by `Seats`; one may become the other by `FolderHold`.
+ * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself. An exclusive
+ * holder acquires the lock by `LockFolder`, readers and permit holders by `Seats`; `FolderHold` changes one mode into
+ * the other.
  */
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
   const { synchronous = false, fs = synchronous ? synchronousFs : promisedFs } = options;
@@ -63,7 +66,7 @@ function listen({ path, permits }: LockRequest, wake: () => void): () => void {
     if (name === undefined || name === own) wake();
   });
   if (permits === undefined) return stop;
-  // One of several leaves, which changes nothing further up.
+  // If one of several holders leaves, nothing changes in the parent folder.
   const stopSeats = onEntryChange(seatPathsOf(path).seats, wake);
   return () => {
     stop();
@@ -118,12 +121,12 @@ function prepare(fs: LockfileFs, path: string, label: string | undefined) {
     take: () => lock.take(),
     judge: () => lock.judge(),
     breakDead: () => lock.breakDead(),
-    // By then it may be held together with others.
+    // By then other holders may share it.
     release: () => hold.release(),
   };
   const grant = (unlock: () => void | Promise<void>, synchronous: boolean): Grant => {
     hold.previousOwnerDied = lock.previousOwnerDied;
-    // proper-lockfile forgets a lock before it gives it back, so a second call after a failure goes past it.
+    // proper-lockfile forgets a lock before it releases it, so a second call after a failure must bypass it.
     let known = true;
     const giveBack = function* (): Steps<void> {
       if (!known) return yield* hold.release();

@@ -15,7 +15,7 @@ export function explained(
     forgetLockPath(dirname(lockFile));
     return new LockPathError(dirname(lockFile), 'forbidden', cause);
   }
-  // Ours, or a mistake in the program.
+  // One of our errors, or a mistake in the program.
   if (cause?.code === undefined || cause.code.startsWith('ERR_')) return error;
   const directory = dirname(lockFile);
   const path = cause.path ?? lockFile;
@@ -26,7 +26,7 @@ export function explained(
       return new LockPathError(directory, 'missing', cause);
     case 'ENOTDIR':
     case 'ELOOP':
-      return new LockFileTypeError(path, 'not a folder, as the lockfile driver has it', cause);
+      return new LockFileTypeError(path, 'not a folder, as the lockfile driver expects', cause);
     case 'EROFS':
       return new LockPathError(directory, 'read-only', cause);
     case 'EACCES':

@@ -7,7 +7,7 @@ import { lockPathsOf } from './lock-paths.js';
 import { TicketFolder } from './queue.js';
 import type { LockfileFs } from './system.js';
 
-/** Joins the line for a lock, with one folder per ticket. */
+/** Joins the queue of a lock, with one folder per ticket. */
 export function joinLine(fs: LockfileFs, request: LockRequest, synchronous: boolean): Place | Promise<Place> {
   const { path, label } = request;
   const ticket = new TicketFolder(fs, path);
@@ -41,11 +41,11 @@ function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Plac
   };
 }
 
-// A ticket that stays keeps all behind it waiting as long as this process lives, so a failure is not the end of it.
+// A ticket that stays blocks all waiters behind it for as long as this process lives, so a failure is retried.
 const retryEvery = 100;
 const maxRetries = 600;
 
-// Done when the ticket is gone, or when it must be tried again, which nobody waits for.
+// Settles when the ticket is gone, or when it must be retried; no caller waits for the retries.
 async function leave(ticket: TicketFolder): Promise<void> {
   try {
     await run(ticket.leave());
@@ -75,7 +75,7 @@ function leaveSync(ticket: TicketFolder): void {
           runSync(ticket.leave());
           realTime.clearInterval(again);
         } catch {
-          // At the next turn.
+          // Retried the next time.
         }
       }, retryEvery)
       .unref();

@@ -18,52 +18,56 @@ import {
 } from './owner-file.js';
 import { isNumber, type Seats } from './seats.js';
 
-/** What is asked for by {@link FolderHold.take}. */
+/** The request of {@link FolderHold.take}. */
 export interface HoldFacts {
   readonly label: string | undefined;
   readonly permits?: number | undefined;
 }
 
-// Each means that others opened, cleared or left between two of our calls.
+// Each round means that others opened, cleared or left between two of our calls.
 const maxRounds = 100;
 
 /**
- * What one holder has of a lock, from the grant to the release: a seat (see {@link Seats}), or the lock alone.
+ * What one holder holds of a lock, from the grant to the release: a seat (see {@link Seats}), or the lock exclusively.
  *
- * *Downgrade*: a folder with an owner file of ours in a seat is renamed to `held/NAME/seats`, where there was none: one
- * call after which others can sit down. The owner file in `held/NAME` is removed only then, so at no moment is
- * `held/NAME` empty for a writer. When the answer is lost and cannot be found out, we hold together with others: what is
- * still there keeps writers out, and whoever trusts in less is not wrong.
+ * *Downgrade*: a folder with an owner file of ours in a seat is renamed to `held/NAME/seats`, which did not exist:
+ * after this one call, others can take seats. Only then is the owner file in `held/NAME` removed, so `held/NAME` is
+ * never empty for a writer. If the answer is lost and cannot be found out, we hold the lock shared: the owner file that
+ * is still there keeps writers out, and a holder that assumes less than it has is safe.
  *
- * *Upgrade*: our seat is renamed to `held/NAME/upgrade`. Of two who want to, one does, and in all that follows a file of
- * ours is in `held/NAME`, so no writer comes. Once the last other one has left, `seats` can be removed; and that it could be
- * says that nobody is in it, and nobody can sit down or open it again: we are alone. The owner file is then moved up
- * to where a writer's lies. Given up, the folder goes back to be a seat.
+ * *Upgrade*: our seat is renamed to `held/NAME/upgrade`. If two holders try, one succeeds. During everything that
+ * follows, a file of ours is in `held/NAME`, so no writer comes. Once the last other holder has left, `seats` can be
+ * removed. That it could be removed shows that no holder is in it; and no caller can take a seat or open it again: we
+ * hold the lock exclusively. Then the owner file is moved up to the place of a writer's file. If the upgrade is
+ * abandoned, the folder becomes a seat again.
  *
- * A crash leaves: in a downgrade a dead writer's file beside a dead reader's, each put out as such; in an upgrade a dead
- * reader in `upgrade`, which is nobody's news, or after the last step a dead writer.
+ * A crash leaves: during a downgrade, a dead writer's file beside a dead reader's, and each is removed as such; during
+ * an upgrade, a dead reader in `upgrade`, which is not reported, or after the last step a dead writer.
  */
 export class FolderHold {
-  /** Whether a holder before ended without releasing. */
+  /** Whether an earlier holder ended without releasing. */
   previousOwnerDied = false;
-  /** Whether nobody has learned of the hold, so that {@link release} must leave the news of a death to the next. */
+  /**
+   * Whether no caller has learned of the hold. Then {@link release} must leave the report of a death to the next
+   * holder.
+   */
   unused = false;
   readonly #seats: Seats;
   readonly #facts: HoldFacts;
   readonly #paths: LockPaths;
   readonly #seatPaths: SeatPaths;
-  // The lock as it was granted, while it is held alone since.
+  // The lock as it was granted, if it has been held exclusively since.
   #folder: LockFolder | undefined;
   #own: string;
-  // The folder of the owner file: a seat, `upgrade`, or that of the lock itself.
+  // The folder of the owner file: a seat, `upgrade`, or the folder of the lock itself.
   #place: string;
-  // An owner file that should be gone since a downgrade.
+  // An owner file that should have been removed by a downgrade.
   #leftBehind: string | undefined;
-  // What told of a death: `died/NAME`, or the number of a seat.
+  // The source of a death report: `died/NAME`, or the number of a seat.
   #news: 'lock' | { readonly seat: string } | undefined;
   #mayBeReleased = false;
 
-  /** `folder`: the lock, when it was granted alone. */
+  /** `folder`: the lock, if it was granted exclusively. */
   constructor(seats: Seats, facts: HoldFacts, folder?: LockFolder) {
     this.#seats = seats;
     this.#facts = facts;
@@ -74,7 +78,7 @@ export class FolderHold {
     this.#place = this.#paths.held;
   }
 
-  /** Takes a seat, if there is one to be had; else nothing of ours is left. */
+  /** Takes a seat if one is available. Otherwise nothing of ours is left. */
   *take(): Steps<boolean> {
     const { permits } = this.#facts;
     const prepared = join(this.#paths.prepared, this.#own);
@@ -99,7 +103,7 @@ export class FolderHold {
     return false;
   }
 
-  /** From alone to together with others, in one step. */
+  /** Changes from exclusive to shared, in one step. */
   *downgrade(): Steps<void> {
     if (this.#place !== this.#paths.held) return;
     const { fs } = this.#seats;
@@ -124,17 +128,17 @@ export class FolderHold {
     try {
       yield* this.#removeLeftBehind();
     } catch {
-      // If not now, then at release.
+      // If this fails now, it is done at the release.
     }
   }
 
-  /** Begins to want to be alone; `false` when another one does. */
+  /** Begins to change to exclusive; `false` if another holder has already begun. */
   *beginUpgrade(): Steps<boolean> {
     const { fs } = this.#seats;
     const { upgrade } = this.#seatPaths;
     if (this.#place === this.#paths.held || this.#place === upgrade) return true;
     yield* this.#removeLeftBehind();
-    // One who died on the way is in nobody's way.
+    // A holder that died during its upgrade blocks no other.
     yield* this.#seats.tidy([upgradeName]);
     try {
       if (!(yield* moveIn(fs, this.#place, upgrade, this.#own))) return false;
@@ -145,7 +149,7 @@ export class FolderHold {
     return true;
   }
 
-  /** Whether we are alone now. */
+  /** Whether we now hold the lock exclusively. */
   *attemptUpgrade(): Steps<boolean> {
     const { fs } = this.#seats;
     if (this.#place === this.#paths.held) return true;
@@ -163,12 +167,14 @@ export class FolderHold {
     return true;
   }
 
-  /** Takes a seat again, unless we are alone. When the system fails, newcomers stay out until release. */
+  /**
+   * Takes a seat again, unless we hold the lock exclusively. If the system fails, newcomers stay out until the release.
+   */
   *endUpgrade(): Steps<void> {
     const { fs } = this.#seats;
     if (this.#place !== this.#seatPaths.upgrade) return;
     try {
-      // It had come true, only the answer was lost.
+      // The change had succeeded, only its answer was lost.
       if ((yield* namesIn(fs, this.#paths.held)).includes(this.#own)) {
         this.#place = this.#paths.held;
         yield* this.downgrade();
@@ -182,14 +188,14 @@ export class FolderHold {
     }
   }
 
-  /** Gives it back. @throws LockLostError when our owner file is gone; then nothing is removed. */
+  /** Releases the lock. @throws LockLostError if our owner file is gone; then nothing is removed. */
   *release(): Steps<void> {
     const { fs } = this.#seats;
     if (this.#folder !== undefined) {
       this.#folder.unused = this.unused;
       return yield* this.#folder.release();
     }
-    // First, so that we hold at least together with others while it is there.
+    // First, so that we hold the lock at least shared while this file exists.
     yield* this.#removeLeftBehind();
     const file = join(this.#place, this.#own);
     try {
@@ -199,15 +205,15 @@ export class FolderHold {
       const gone = isCode(error, 'ENOENT');
       this.#mayBeReleased ||= !gone;
       if (!gone) throw error;
-      // After a call that failed, what is gone now was given back by that one: only its answer was lost.
+      // After a call that failed, a missing file was removed by that call: only its answer was lost.
       if (!this.#mayBeReleased) throw this.#lost(error);
     }
     yield* this.#removeEmpty();
   }
 
   /**
-   * Whether our owner file is there. When the system does not tell, nothing was seen, and the answer is yes. `keepYoung`
-   * also sets its times, and those of the driver marker, so that no cleaner takes them for left behind.
+   * Whether our owner file exists. If the system reports an error, nothing is known, and the answer is yes. `keepYoung`
+   * also sets the times of the file and of the driver marker, so that no cleaner takes them for leftovers.
    */
   *refresh(keepYoung: boolean): Steps<boolean> {
     const { fs, lockFile } = this.#seats;
@@ -230,8 +236,8 @@ export class FolderHold {
 
   *#learn(seat: string): Steps<void> {
     const { fs } = this.#seats;
-    // Of all who sit down after a dead writer, one removes this. What the seat tells stays then for who takes it next: of
-    // two we could pass on only one, should we give up.
+    // Of all holders that take seats after a dead writer, one removes this file. The report of the seat then stays for
+    // the next holder of that seat: if we gave up, we could pass on only one of the two.
     if (yield* removed(fs, this.#paths.died)) this.#news = 'lock';
     else if (isNumber(seat) && (yield* removed(fs, join(this.#seatPaths.died, seat)))) {
       this.#news = { seat };
@@ -240,12 +246,12 @@ export class FolderHold {
     this.previousOwnerDied = this.#news !== undefined;
   }
 
-  // As if we had died like the one before us: the next holder is told of it.
+  // As if we had died like the holder before us: the next holder learns of that.
   *#passOn(file: string, news: 'lock' | { readonly seat: string }): Steps<void> {
     const { fs } = this.#seats;
     if (news === 'lock') return yield* step(fs.rename(file, this.#paths.died));
     yield* this.#seats.tellOfSeat(file, news.seat);
-    // A folder for it could not be made: better no news than a seat that is never left.
+    // The folder for the report could not be created: a lost report is better than a seat that is never freed.
     yield* removed(fs, file);
   }
 
@@ -258,7 +264,8 @@ export class FolderHold {
     } catch (error) {
       if (!isCode(error, 'ENOENT', 'ESTALE')) throw error;
     }
-    // All others have left and `seats` is cleared away: we are alone, and nobody else can make it.
+    // All others have left and `seats` was removed: we hold the lock exclusively, and no other process can create
+    // `seats`.
     const made = yield* prepareFolder(fs, this.#seats.lockFile, this.#seats.newName());
     try {
       yield* step(fs.rename(made, this.#seatPaths.seats));
@@ -290,7 +297,7 @@ export class FolderHold {
     }
   }
 
-  // Leaves nothing of ours behind: every file here is ours alone.
+  // Leaves nothing of ours behind: every file here belongs only to us.
   *#discard(prepared: string): Steps<void> {
     const { fs } = this.#seats;
     yield* discardOwnerFile(fs, prepared, this.#own);

@@ -1,7 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 
-/** Hears the name of an entry that came, went or changed; `undefined` when the system does not tell which. */
+/**
+ * Receives the name of an entry that appeared, disappeared or changed; `undefined` if the system does not report the
+ * name.
+ */
 export type EntryListener = (name: string | undefined) => void;
 
 interface WatchedFolder {
@@ -12,14 +15,15 @@ interface WatchedFolder {
 const folders = new Map<string, WatchedFolder>();
 
 /**
- * Calls `listener` when an entry of `folder` changes; one watch per folder serves all. Returns how to stop.
+ * Calls `listener` when an entry of `folder` changes. One watch per folder serves all listeners. Returns a function
+ * that stops this.
  *
- * A hint only: where watches have run out or are not to be had there are none. Keeps no process alive.
+ * Only a hint: if watches are used up or not supported, there are none. Keeps no process alive.
  */
 export function onEntryChange(folder: string, listener: EntryListener): () => void {
   const watched = folders.get(folder) ?? startWatch(folder);
   if (watched === undefined) return () => {};
-  // A wrapper of its own, so that the same function given twice is stopped once for each.
+  // A separate wrapper, so that a function that is given twice is stopped once for each.
   const own: EntryListener = (name) => listener(name);
   watched.listeners.add(own);
   return () => {
@@ -28,7 +32,7 @@ export function onEntryChange(folder: string, listener: EntryListener): () => vo
   };
 }
 
-// Closing takes longer than all the rest of a hand-over; who has waited goes on first.
+// Closing takes longer than the rest of a hand-over, so the waiter continues first.
 function stopIfUnused(folder: string, watched: WatchedFolder): void {
   if (watched.listeners.size === 0) stopWatch(folder, watched);
 }
@@ -39,7 +43,7 @@ function startWatch(folder: string): WatchedFolder | undefined {
     watched.watcher.on('change', (_event, name) => {
       for (const listener of [...watched.listeners]) listener(typeof name === 'string' ? name : undefined);
     });
-    // The folder was removed, or the system gave up: the next one who waits tries anew.
+    // The folder was removed, or the watch failed: the next waiter starts a new one.
     watched.watcher.on('error', () => stopWatch(folder, watched));
     folders.set(folder, watched);
     return watched;

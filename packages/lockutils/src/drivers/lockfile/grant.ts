@@ -4,10 +4,10 @@ import type { Grant, Upgrade } from '../driver.js';
 import { explained } from './explained.js';
 import type { FolderHold } from './folder-hold.js';
 
-/** Runs steps at once, or resolves when they are done. */
+/** Runs the steps synchronously, or returns a promise that settles when they are done. */
 export type Perform = <T>(steps: Steps<T>) => T | Promise<T>;
 
-/** One after the other: a release waits for the downgrade that was begun before it. */
+/** Runs procedures one after the other: a release waits for a downgrade that began before it. */
 export function performer(synchronous: boolean): Perform {
   if (synchronous) return runSync;
   let last: Promise<unknown> = Promise.resolve();
@@ -19,12 +19,12 @@ export function performer(synchronous: boolean): Perform {
 }
 
 /**
- * The grant of what `hold` has. `giveBack` releases it, when that takes more than `hold.release`.
+ * The grant of the lock that `hold` holds. `giveBack` releases it, if that needs more than `hold.release`.
  *
- * A release may come while an upgrade is waited for: it then stands before the rest of that upgrade in the row of
- * steps. Once it is done, or has found that the lock was lost, nothing here is ours any more, and `upgrade` may be
- * another one's folder, the lock a writer's; so what comes after it does nothing. A release that the system refused left
- * the lock held, and may be called again.
+ * A release may be called while an upgrade is under way: it is then queued before the remaining steps of that upgrade.
+ * Once the release is done, or has found that the lock was lost, nothing here is ours any more: `upgrade` may be
+ * another holder's folder, the lock a writer's. So later calls do nothing. If the system refused the release, the lock
+ * is still held, and the release may be called again.
  */
 export function lockfileGrant(
   path: string,
@@ -67,14 +67,14 @@ export function lockfileGrant(
   };
 }
 
-/** What {@link lockfileGrant} goes by. */
+/** The facts that {@link lockfileGrant} needs. */
 export interface GrantFacts {
   readonly permits: number | undefined;
   readonly perform: Perform;
   readonly giveBack?: () => Steps<void>;
 }
 
-/** Lets what `steps` throw be ours. */
+/** Turns the errors that `steps` throws into ours. */
 export function* explaining<T>(path: string, operation: Parameters<typeof explained>[1], steps: Steps<T>): Steps<T> {
   try {
     return yield* steps;

@@ -8,15 +8,18 @@ import { isOfDead } from './owner-file.js';
 import { isNumber } from './seats.js';
 import type { Answer, LockfileFs } from './system.js';
 
-/** An owner file in the folder of a lock, of somebody who lives or not. */
+/** An owner file in the folder of a lock, of a live or dead owner. */
 export interface OwnerEntry {
   readonly path: string;
   readonly name: string;
-  /** What its owner has, or had. */
+  /** The mode in which its owner holds the lock, or held it. */
   readonly as: 'alone' | 'permit' | 'reader';
 }
 
-/** Who has the lock: the one who has it alone, or all who have a seat, those of permits by the number of their seats. */
+/**
+ * The holders of the lock: the exclusive holder, or all holders of seats, those with permits by the number of their
+ * seats.
+ */
 export function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {
   const holders: Holder[] = [];
   for (const { path, name } of yield* ownersOf(fs, lockFile)) {
@@ -48,7 +51,7 @@ export function* ownersOf(fs: LockfileFs, lockFile: string): Steps<OwnerEntry[]>
   return owners;
 }
 
-/** What an owner file, or its name when it cannot be read, tells of its owner. */
+/** The owner as its owner file describes it, or as its name does if the file cannot be read. */
 export function* holderBehind(fs: LockfileFs, path: string, name: string): Steps<Holder> {
   const record = decodeOwnerRecord(Uint8Array.from(yield* orNothing(() => fs.readFile(path))));
   if (record !== undefined) return holderOf(record);
@@ -57,7 +60,7 @@ export function* holderBehind(fs: LockfileFs, path: string, name: string): Steps
   return { label: `not an owner file of this library: ${path}` };
 }
 
-// Released meanwhile, or not readable for us.
+// It was released in the meantime, or is not readable for us.
 function* orNothing<T>(call: () => Answer<Iterable<T>>): Steps<Iterable<T>> {
   try {
     return yield* step(call());

@@ -4,7 +4,7 @@ import { lockPathsOf } from './lock-paths.js';
 import { folderRemoved, isOfDead, namesIn, quietly, removed } from './owner-file.js';
 import type { LockfileFs } from './system.js';
 
-/** The owner files of those who wait in the line of a lock and may be alive. */
+/** The owner files of the processes that wait in the queue of a lock and may be alive. */
 export function* waitersOf(fs: LockfileFs, lockFile: string, isDead = isOfDead): Steps<string[]> {
   const { extra: line } = lockPathsOf(lockFile);
   const waiters: string[] = [];
@@ -15,13 +15,13 @@ export function* waitersOf(fs: LockfileFs, lockFile: string, isDead = isOfDead):
 }
 
 /**
- * Removes from the line of a lock the tickets of the dead and what is empty, and the line itself if nobody is left in
- * it; whether there is none now.
+ * Removes from the queue of a lock the tickets of dead owners and empty folders, and the queue itself if it is empty.
+ * Returns whether there is no queue now.
  *
- * It may be done by anybody at any time, as `TicketFolder` does it to those before it. A ticket of somebody alive is
- * never empty until it is given up: it is moved in with the owner file in it, and only its owner removes that or moves it
- * out again. A file is removed by its name, which never comes again, so the judgement may be old. That numbers go makes the
- * next one smaller at most, and still greater than those of all who are there.
+ * Any process may do this at any time, as `TicketFolder` does it to the tickets before its own. The ticket of a live
+ * owner is never empty until it is given up: it is moved in together with its owner file, and only its owner removes
+ * that file or moves it out again. A file is removed by its name, which is never used again, so an old judgement does
+ * no harm. Removing numbers can only make the next number smaller, and it is still greater than all existing ones.
  */
 export function* clearLine(fs: LockfileFs, lockFile: string, isDead = isOfDead): Steps<boolean> {
   const { extra: line } = lockPathsOf(lockFile);

@@ -3,7 +3,7 @@ import { type LockArea, lockPathsOf } from './lock-paths.js';
 import { type OwnedFolder, ownedFs } from './owned-fs.js';
 import type { ProperLockfileOptions } from './proper-lockfile.js';
 
-/** The arguments with which proper-lockfile is asked for the lock at `lockFile`. */
+/** The arguments for proper-lockfile to lock `lockFile`. */
 export function lockCall(
   lockFile: string,
   folder: OwnedFolder & { readonly own: string },
@@ -14,13 +14,13 @@ export function lockCall(
     lockfilePath: held,
     fs: ownedFs(folder),
     realpath: false,
-    // Nothing goes stale by the age of the folder (owned-fs.ts), so the heartbeat has nothing to do: the longest a timer
-    // can be set to.
+    // Locks do not become stale by the age of the folder (owned-fs.ts), so the heartbeat has nothing to do: the longest
+    // time that a timer can be set to.
     stale: 2 ** 31 - 1,
     update: 2 ** 30 - 1,
     onCompromised: () => {},
   };
-  // proper-lockfile keeps its locks by this name. One of its own for each attempt: a holder that was robbed by hand, or
-  // whose lease ran out, must not be mistaken for its successor in the same process.
+  // proper-lockfile identifies its locks by this name. Each attempt uses a name of its own: a holder whose lock was
+  // removed by hand, or whose lease ran out, must not be mistaken for its successor in the same process.
   return [join(held, folder.own), options];
 }

@@ -12,41 +12,47 @@ import type { LockfileFs } from './system.js';
 export interface LockFolderOptions {
   readonly area?: LockArea;
   readonly label?: string | undefined;
-  /** The name of the owner file; never used before. */
+  /** The name of the owner file. It must never have been used before. */
   readonly own?: string;
-  /** Whether the owner of that name is to be put out; by default when its process is certainly dead. */
+  /** Whether the owner with that name is to be removed; by default if its process is certainly dead. */
   readonly isOver?: (name: string) => Steps<boolean>;
-  /** Whether an owner file that was listed is really there; by default the listing is believed. */
+  /** Whether a listed owner file really exists; by default the listing is trusted. */
   readonly isThere?: (name: string) => Steps<boolean>;
   /**
-   * Clears what else may lie in the folder of the lock, as far as nobody alive has it; whether it found anything. By
-   * default nothing else may lie there.
+   * Clears other contents of the lock's folder, as far as no live process holds them. Returns whether it found any. By
+   * default there is no other content.
    */
   readonly tidy?: (names: readonly string[]) => Steps<boolean>;
 }
 
 /**
- * One attempt at a lock, and the lock when it succeeds.
+ * One attempt at a lock, and the lock if the attempt succeeds.
  *
- * The lock is the folder `held/NAME`. It is free when there is none or an empty one, and held while an owner file is in
- * it, whose name is unique and says which process made it. Four rules, and what they give:
+ * The lock is the folder `held/NAME`. It is free if the folder is missing or empty, and held while an owner file is in
+ * it. The name of that file is unique and identifies the process that made it. Four rules, and their effect:
  *
- * 1. *take*: the owner file is put into a folder of one's own, `new/OWNER`, which is then renamed to `held/NAME`. rename(2)
- *    does that only if nothing or an empty folder is there, in one step. So there is at most one owner file at any
- *    time, and never a folder that somebody "is about to fill": an empty one is always free, whoever left it.
- * 2. *break*: only a file whose owner was judged dead is moved away, by its own name. A name never comes again, so
- *    however long ago the judgement was, nobody else can be hit by it; of many who break, one moves it.
- * 3. *release*: only our own file is removed, by its name; then the folder, if it is still empty.
- * 4. The file of the dead goes to `died/NAME`. Who takes the lock next removes it there while holding, hence alone, and
- *    was the first to come after.
+ * 1. *Acquire*: the owner file is put into a folder of its own, `new/OWNER`, which is then renamed to `held/NAME`.
+ *   rename(2) succeeds only if that is missing or an empty folder, in one step. So there is at most one owner file at
+ *   any time, and never a folder that some process "is about to fill": an empty one is always free, whichever process
+ *   left it.
+ * 2. *Break*: only a file whose owner was judged dead is moved away, by its own name. A name is never used again, so
+ *   however old the judgement is, it cannot affect another owner. If several processes break the lock, one of them
+ *   moves the file.
+ * 3. *Release*: only our own file is removed, by its name; then the folder, if it is still empty.
+ * 4. The file of a dead owner goes to `died/NAME`. The next holder of the lock removes it there while it holds the lock
+ *   exclusively, and so was the first holder after the death.
  *
- * A crash leaves, at each point: before the rename a folder in `new/` that no one looks at (swept later); from the rename
- * on a held lock with a dead owner, which rule 2 ends; after 2 or after half of 3 an empty folder, which is free.
+ * A crash leaves, at each point: before the rename, a folder in `new/` that no process uses (removed later); from the
+ * rename on, a held lock with a dead owner, which rule 2 ends; after rule 2, or after half of rule 3, an empty folder,
+ * which is free.
  */
 export class LockFolder implements OwnedFolder {
-  /** Whether the holder before ended without releasing. Known after {@link take}. */
+  /** Whether the previous holder ended without releasing. Known after {@link take}. */
   previousOwnerDied = false;
-  /** Whether nobody has learned of the lock, so that {@link release} must leave the news of a death to the next. */
+  /**
+   * Whether no caller has learned of the lock. Then {@link release} must leave the report of a death to the next
+   * holder.
+   */
   unused = false;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
@@ -77,9 +83,9 @@ export class LockFolder implements OwnedFolder {
     this.#prepared = join(this.#paths.prepared, this.own);
   }
 
-  /** Takes the lock if it is free. */
+  /** Acquires the lock if it is free. */
   *take(): Steps<boolean> {
-    // Only to spare the work below while somebody is in; what decides is the rename.
+    // Only to avoid the work below while the lock is held. The rename is what decides.
     for (const name of yield* this.#names()) if (yield* this.#isThere(name)) return false;
     try {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, { label: this.#label, area: this.#area });
@@ -95,7 +101,7 @@ export class LockFolder implements OwnedFolder {
     }
   }
 
-  /** Who is in: nobody, somebody whose death is certain, or somebody else. */
+  /** Whether the lock is free, held by an owner that is certainly dead, or held by another owner. */
   *judge(): Steps<'free' | 'dead' | 'held'> {
     let names = yield* this.#names();
     if (this.#tidy !== undefined && (yield* this.#tidy(names))) names = yield* this.#names();
@@ -106,40 +112,43 @@ export class LockFolder implements OwnedFolder {
   }
 
   /**
-   * Puts out the owners that {@link judge} found dead; nobody else, whoever is in by now.
+   * Removes the owners that {@link judge} found dead, and no other, even if another owner holds the lock by now.
    *
-   * There may be two: one that died in the middle of a downgrade, and beside it a reader that became a writer and died.
+   * There may be two: an owner that died in the middle of a downgrade, and beside it a reader that became a writer and
+   * died.
    */
   *breakDead(): Steps<void> {
     for (const name of this.#judgedDead) {
       try {
         yield* step(this.#fs.rename(join(this.#paths.held, name), this.#paths.died));
       } catch (error) {
-        // Another one has put it out.
+        // Another process has removed it.
         if (!isCode(error, 'ENOENT')) throw error;
       }
     }
   }
 
-  /** Gives the lock back. @throws LockLostError when our owner file is gone; then nothing is removed. */
+  /** Releases the lock. @throws LockLostError if our owner file is gone; then nothing is removed. */
   *release(): Steps<void> {
     const file = join(this.#paths.held, this.own);
     try {
-      // In one step free again, and as if we had died like the one before us: the next holder is told of it.
+      // One step frees the lock and reports a death, as if we had died like the previous holder: the next holder learns
+      // of that.
       if (this.unused && this.previousOwnerDied) yield* step(this.#fs.rename(file, this.#paths.died));
       else yield* step(this.#fs.unlink(file));
     } catch (error) {
       const gone = isCode(error, 'ENOENT');
       this.#mayBeReleased ||= !gone;
       if (!gone) throw error;
-      // After a call that failed, what is gone now was given back by that one: only its answer was lost.
+      // After a call that failed, a missing file was removed by that call: only its answer was lost.
       if (!this.#mayBeReleased) throw new LockLostError(this.#lockFile, error);
     }
-    // From here on it is free. That the folder stays is no harm, and that it cannot be removed mostly means a successor.
+    // From here on the lock is free. The folder may stay. If it cannot be removed, that usually means there is a
+    // successor.
     yield* quietly(() => this.#fs.rmdir(this.#paths.held));
   }
 
-  // Leaves nothing of ours behind, also where it is not known how far we got: every path here is ours alone.
+  // Leaves nothing of ours behind, even if it is not known how far we got: every path here belongs only to us.
   *#discard(): Steps<void> {
     yield* discardOwnerFile(this.#fs, this.#prepared, this.own);
     yield* quietly(() => this.#fs.unlink(join(this.#paths.held, this.own)));

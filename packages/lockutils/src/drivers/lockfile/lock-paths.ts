@@ -2,32 +2,35 @@ import { basename, dirname, join } from 'node:path';
 import { makeHiddenFolder, makeMeetingPlace } from '../../lock-path/hidden-folder.js';
 import { type Rights, rightsOf } from '../../lock-path/rights.js';
 
-/** Where the files of one lock lie. A folder of its own for each kind, so that a name may use all its 255 bytes. */
+/** The paths of the files of one lock. Each kind has its own folder, so that a name may use all its 255 bytes. */
 export interface LockPaths {
-  /** `held/NAME`: the lock itself. Held while it is a folder with an owner file in it. */
+  /** `held/NAME`: the lock itself. It is held while it is a folder with an owner file in it. */
   readonly held: string;
-  /** `died/NAME`: the owner file of a dead holder, until the next holder was told. */
+  /** `died/NAME`: the owner file of a dead holder, until its death was reported to the next holder. */
   readonly died: string;
   /** `new/`: owner files in folders of their own, being prepared. */
   readonly prepared: string;
-  /** `queue/NAME`: the tickets of those who wait in line. Of a lease: `token/NAME`, with the last token in it. */
+  /** `queue/NAME`: the tickets of the waiters. For a lease: `token/NAME`, with the last token in it. */
   readonly extra: string;
 }
 
-/** Where those lie that have a lock together with others. */
+/** The paths used by holders that share a lock. */
 export interface SeatPaths {
-  /** `held/NAME/seats`: a folder with an owner file in it for each who holds. */
+  /** `held/NAME/seats`: a folder that contains a folder with an owner file for each holder. */
   readonly seats: string;
-  /** `held/NAME/upgrade`: the seat of the one who waits to be alone. */
+  /** `held/NAME/upgrade`: the seat of the holder that waits to become exclusive. */
   readonly upgrade: string;
-  /** `died-seats/NAME`: the owner file of a dead permit holder, by seat, until the next one in that seat was told. */
+  /**
+   * `died-seats/NAME`: the owner file of a dead permit holder, by seat, until its death was reported to the next holder
+   * of that seat.
+   */
   readonly died: string;
 }
 
-/** Strict locks and leases never meet, though they have one lock path. */
+/** Strict locks and leases never interfere, even in the same lock path. */
 export type LockArea = 'lockfile' | 'lease';
 
-/** The names in the folder of a lock that are no owner files. */
+/** The names in the folder of a lock that are not owner files. */
 export const seatsName = 'seats';
 export const upgradeName = 'upgrade';
 
@@ -44,7 +47,7 @@ export function lockPathsOf(lockFile: string, area: LockArea = 'lockfile'): Lock
   return { held: join(held, name), died: join(died, name), prepared, extra: join(extra, name) };
 }
 
-/** The paths of those who have the strict lock at `lockFile` together. */
+/** The paths used by holders that share the strict lock at `lockFile`. */
 export function seatPathsOf(lockFile: string): SeatPaths {
   const { held } = lockPathsOf(lockFile);
   const died = foldersOf(dirname(lockFile), 'lockfile').paths[4] ?? '';
@@ -56,12 +59,12 @@ export function heldFolderOf(directory: string, area: LockArea = 'lockfile'): st
   return foldersOf(directory, area).paths[0] ?? '';
 }
 
-/** Whose the lock path is, and its mode: what is made in it is given the same. */
+/** The owner of the lock path and its mode. Everything created in it gets the same. */
 export function lockPathRightsOf(lockFile: string, area: LockArea = 'lockfile'): Rights {
   return foldersOf(dirname(lockFile), area).rights;
 }
 
-/** Makes {@link lockPathsOf} look again whether the folders are there. */
+/** Makes {@link lockPathsOf} check again whether the folders exist. */
 export function forgetLockPaths(lockFile: string): void {
   for (const area of Object.keys(kinds)) made.delete(keyOf(dirname(lockFile), area as LockArea));
 }
@@ -72,7 +75,8 @@ function foldersOf(directory: string, area: LockArea): { readonly paths: readonl
   let folders = made.get(keyOf(directory, area));
   if (folders === undefined) {
     const paths = kinds[area].map((kind) =>
-      // What is being made is nobody else's business, except that the dead's is swept by who may.
+      // Only its maker uses a folder that is being prepared; but any process that may do so removes those of dead
+      // makers.
       kind === 'new' ? makeHiddenFolder(directory, area, kind) : makeMeetingPlace(directory, area, kind),
     );
     folders = { paths, rights: rightsOf(directory) };

@@ -4,8 +4,9 @@ import { isCode, namesIn, quietly } from './owner-file.js';
 import type { LockfileFs } from './system.js';
 
 /**
- * Renames the folder `prepared`, in which `own` lies, to `target`, which rename(2) does only if nothing or an empty folder
- * is there; `false` when somebody's is. @throws ENOENT when the folder that `target` would lie in is not there.
+ * Renames the folder `prepared`, which contains `own`, to `target`. rename(2) succeeds only if `target` is missing or
+ * an empty folder; `false` if another owner's folder is there. @throws ENOENT if the parent folder of `target` does not
+ * exist.
  */
 export function* moveIn(fs: LockfileFs, prepared: string, target: string, own: string): Steps<boolean> {
   for (let round = 1; ; round += 1) {
@@ -14,19 +15,20 @@ export function* moveIn(fs: LockfileFs, prepared: string, target: string, own: s
       return true;
     } catch (error) {
       if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-      // Windows and some servers say EPERM for "not empty" and for "exists" too, and a server's answer may be lost.
+      // Windows and some servers also report EPERM for "not empty" and for "exists", and a server's answer may be lost.
       const names = yield* namesIn(fs, target);
       if (names.includes(own)) return true;
       if (names.length > 0) return false;
       if (round === 3) return yield* deniedToAll(fs, prepared, target, own, error);
-      // Empty is free, so removing it takes nothing from anybody; it fails if somebody has moved in.
+      // An empty folder is free, so removing it takes the lock from no process; the removal fails if an owner has moved
+      // in.
       yield* quietly(() => fs.rmdir(target));
     }
   }
 }
 
-// The folder looks empty, and can neither be replaced nor removed: either a cache says so and somebody is in, or we may
-// not change anything here. A free name beside it tells.
+// The folder looks empty, but can be neither replaced nor removed. Either a cache is outdated and an owner is in it, or
+// we may not change anything here. A rename to an unused name beside it shows which.
 function* deniedToAll(fs: LockfileFs, prepared: string, target: string, own: string, error: unknown): Steps<false> {
   if (!isCode(error, 'EPERM', 'EACCES')) throw error;
   const aside = join(dirname(target), own);

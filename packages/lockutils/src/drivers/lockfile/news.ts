@@ -7,14 +7,17 @@ import { isCode, namesIn } from './owner-file.js';
 import { isNumber } from './seats.js';
 import type { LockfileFs } from './system.js';
 
-/** An owner file of somebody dead that has been put out, kept to tell the next holder. */
+/** The owner file of a dead holder, moved aside to report its death to the next holder. */
 export interface News {
   readonly path: string;
-  /** Whose it is, as far as it can be read. */
+  /** The dead holder, as far as its file can be read. */
   readonly holder: Holder;
 }
 
-/** What the next holders of a lock are to be told: of who had it alone (or the permit, for the next in that seat). */
+/**
+ * The deaths to report to the next holders of a lock: that of an exclusive holder, or of a permit holder, for the next
+ * holder of that seat.
+ */
 export function* newsOf(fs: LockfileFs, lockFile: string): Steps<News[]> {
   const { died } = lockPathsOf(lockFile);
   const { died: seats } = seatPathsOf(lockFile);
@@ -32,7 +35,7 @@ function* writtenIn(fs: LockfileFs, path: string): Steps<Holder | undefined> {
     const record = decodeOwnerRecord(yield* step(fs.readFile(path)));
     return record === undefined ? {} : holderOf(record);
   } catch (error) {
-    // One that may not be read is news all the same.
+    // A report that cannot be read is still a report.
     return isCode(error, 'ENOENT') ? undefined : {};
   }
 }

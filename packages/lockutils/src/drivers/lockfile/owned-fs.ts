@@ -2,11 +2,13 @@ import { realTime } from '@oslo-concurrency/core';
 import { run, runSync, type Steps } from '../../steps.js';
 import type { ProperLockfileFs } from './proper-lockfile.js';
 
-// Times that proper-lockfile takes for stale and for fresh whatever the clock says.
+// Times that proper-lockfile considers stale and fresh, whatever the clock shows.
 const stale = new Date(-8.64e15);
 const fresh = new Date(8.64e15);
 
-/** One attempt at a lock or lease, and the lock when it succeeds; what each must do, `LockFolder` says. */
+/**
+ * One attempt at a lock or lease, and the lock if the attempt succeeds. `LockFolder` explains what each method must do.
+ */
 export interface OwnedFolder {
   take(): Steps<boolean>;
   judge(): Steps<'free' | 'dead' | 'held'>;
@@ -15,10 +17,10 @@ export interface OwnedFolder {
 }
 
 /**
- * The file system proper-lockfile sees for one attempt at a lock. Its `mkdir` takes the lock, its `stat` judges whoever
- * is in, its `rmdir` puts out the one judged dead or, once the lock is held, releases it.
+ * The file system that proper-lockfile sees for one attempt at a lock. Its `mkdir` acquires the lock. Its `stat` judges
+ * the current owner. Its `rmdir` removes the owner judged dead or, once the lock is held, releases it.
  *
- * Once held, `stat` and `utimes` answer from memory: the lock is lost by no age, no slow disk and no stopped clock.
+ * Once held, `stat` and `utimes` answer from memory: the lock is not lost by its age, a slow disk or a stopped clock.
  */
 export function ownedFs(folder: OwnedFolder): ProperLockfileFs {
   let held = false;
@@ -51,7 +53,7 @@ export function ownedFs(folder: OwnedFolder): ProperLockfileFs {
   };
 }
 
-// The callback runs outside the promise, so that what it throws is not taken for a failure of the call.
+// The callback runs outside the promise, so that an error it throws is not taken for a failure of the call.
 function answer<T>(steps: Steps<T>, callback: (error: unknown, value?: T) => void): void {
   run(steps).then(
     (value) => realTime.nextTick(callback, null, value),

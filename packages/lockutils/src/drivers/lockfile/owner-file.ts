@@ -7,7 +7,7 @@ import { type Steps, step } from '../../steps.js';
 import { forgetLockPaths, type LockArea, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
 import type { Answer, LockfileFs } from './system.js';
 
-/** What an owner file tells besides whose it is. */
+/** The content of an owner file in addition to its owner's identity. */
 export interface OwnerFacts {
   readonly label?: string | undefined;
   readonly permits?: number | undefined;
@@ -15,8 +15,8 @@ export interface OwnerFacts {
 }
 
 /**
- * Makes the folder `new/OWN` with the owner file `OWN` in it, to be renamed to where it shall mean something. So an owner
- * file is never seen half made, and never without the folder's name saying whose it is.
+ * Creates the folder `new/OWN` with the owner file `OWN` in it, to be renamed to its place. So an owner file is never
+ * visible before it is complete, and the folder's name always identifies its owner.
  */
 export function* prepareOwnerFile(fs: LockfileFs, lockFile: string, own: string, facts: OwnerFacts): Steps<void> {
   const prepared = yield* prepareFolder(fs, lockFile, own, facts.area);
@@ -24,7 +24,9 @@ export function* prepareOwnerFile(fs: LockfileFs, lockFile: string, own: string,
   yield* step(fs.create(join(prepared, own), record, lockPathRightsOf(lockFile, facts.area)));
 }
 
-/** Makes the empty folder `new/NAME`, to be renamed; `name` says whose it is, in case nobody comes to that. */
+/**
+ * Creates the empty folder `new/NAME`, to be renamed. `name` identifies its owner, in case the rename never happens.
+ */
 export function* prepareFolder(
   fs: LockfileFs,
   lockFile: string,
@@ -36,7 +38,7 @@ export function* prepareFolder(
     yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
-    // Somebody cleaned up by hand.
+    // Somebody removed the folders by hand.
     forgetLockPaths(lockFile);
     lockPathsOf(lockFile, area);
     yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
@@ -45,9 +47,10 @@ export function* prepareFolder(
 }
 
 /**
- * Sees to it that there is the folder `folder`, in which others put something too. Made in `new/NAME` and renamed when it
- * has its rights, so nobody finds it closed to others; over one that somebody else has made meanwhile only while that is
- * empty. Whoever was about to put something into that one finds the new one, or nothing, and looks again.
+ * Makes sure that the folder `folder` exists, which several processes use. It is created as `new/NAME` and renamed when
+ * it has its rights, so no process finds it without them. It replaces a folder that another process has created in the
+ * meantime only while that one is empty. A process that was about to use the replaced folder finds the new one, or
+ * none, and tries again.
  */
 export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: string, folder: string): Steps<void> {
   const made = yield* prepareFolder(fs, lockFile, name);
@@ -56,7 +59,7 @@ export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: strin
   } catch (error) {
     yield* quietly(() => fs.rmdir(made));
     if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return;
-    // In a sticky directory, and on Windows, one that is there may not be replaced.
+    // In a sticky directory, and on Windows, an existing folder may not be replaced.
     if (!isCode(error, 'EPERM', 'EACCES') || !(yield* isFolder(fs, folder))) throw error;
   }
 }
@@ -76,7 +79,7 @@ export function isOfDead(name: string): boolean {
   return identity !== undefined && liveness(identity) === 'dead';
 }
 
-/** Removes a file; `false` when there was none. */
+/** Removes a file; `false` if there was none. */
 export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
   try {
     yield* step(fs.unlink(path));
@@ -87,7 +90,7 @@ export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
   }
 }
 
-/** Removes a folder if it is empty; whether there is none now. */
+/** Removes a folder if it is empty. Returns whether it is gone now. */
 export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
   try {
     yield* step(fs.rmdir(folder));
@@ -100,7 +103,7 @@ export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
   }
 }
 
-/** Removes a folder made by {@link prepareOwnerFile}, as far as it was made. */
+/** Removes the parts that {@link prepareOwnerFile} has created. */
 export function* discardOwnerFile(fs: LockfileFs, folder: string, own: string): Steps<void> {
   yield* quietly(() => fs.unlink(join(folder, own)));
   yield* quietly(() => fs.rmdir(folder));
@@ -116,7 +119,7 @@ export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
   }
 }
 
-/** Does without the call when it fails: what it leaves behind is judged and swept by others. */
+/** Ignores the failure of a call: other processes judge and remove what it leaves behind. */
 export function* quietly(call: () => Answer<void> | undefined): Steps<void> {
   try {
     yield* step(call());
@@ -125,7 +128,7 @@ export function* quietly(call: () => Answer<void> | undefined): Steps<void> {
   }
 }
 
-/** Whether `error` is the system's of one of these codes. */
+/** Whether `error` is a system error with one of these codes. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }

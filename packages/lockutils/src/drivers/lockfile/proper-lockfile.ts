@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { checkDescriptors } from '@oslo-concurrency/core';
 
-/** What proper-lockfile asks of the file system it is given; all others of its calls go through these. */
+/** The calls that proper-lockfile makes on the file system it is given. */
 export interface ProperLockfileFs {
   mkdir(path: string, callback: (error: unknown) => void): void;
   stat(path: string, callback: (error: unknown, stats?: { readonly mtime: Date }) => void): void;
@@ -15,7 +15,7 @@ export interface ProperLockfileFs {
   rmdirSync(path: string): void;
 }
 
-/** The options of proper-lockfile we use; its times are milliseconds. */
+/** The options of proper-lockfile that we use. Its times are milliseconds. */
 export interface ProperLockfileOptions {
   readonly lockfilePath: string;
   readonly fs: ProperLockfileFs;
@@ -25,7 +25,7 @@ export interface ProperLockfileOptions {
   readonly onCompromised: (error: Error) => void;
 }
 
-/** The part of proper-lockfile we use. Both throw or reject with `ELOCKED` when somebody else is in. */
+/** The part of proper-lockfile that we use. Both functions throw or reject with `ELOCKED` if the lock is held. */
 export interface ProperLockfile {
   lock(file: string, options: ProperLockfileOptions): Promise<() => Promise<void>>;
   lockSync(file: string, options: ProperLockfileOptions): () => void;
@@ -34,14 +34,14 @@ export interface ProperLockfile {
 let loaded: ProperLockfile | undefined;
 
 /**
- * proper-lockfile, loaded at the first call, as an instance of our own.
+ * proper-lockfile, loaded at the first call, as a separate instance.
  *
- * Loaded plainly it would hook 16 signals and the process's exit (by signal-exit) and replace `fs.close`,
- * `process.cwd` and `process.chdir` (by graceful-fs). We need neither: what an ended process leaves behind is seen as
- * such, and all calls go through our own `fs`. So while it loads, harmless stand-ins take the place of those two. An
- * instance of its own, because it keeps its locks by path: those that the program itself makes with it stay apart, and
- * keep their clean-up at exit. A module loader without `require.cache` ignores all this; then the hooks are in place,
- * and do nothing to our locks.
+ * Loaded normally, it would hook 16 signals and the process's exit (by signal-exit) and replace `fs.close`,
+ * `process.cwd` and `process.chdir` (by graceful-fs). We need neither: the driver recognises what an ended process
+ * leaves behind, and all calls go through our own `fs`. So while it loads, harmless stand-ins replace these two
+ * modules. The instance is separate because proper-lockfile stores its locks by path: locks that the program itself
+ * makes with it stay apart, and keep their cleanup at exit. A module loader without `require.cache` ignores all this;
+ * then the hooks are installed, and do nothing to our locks.
  */
 export function loadProperLockfile(): ProperLockfile {
   loaded ??= loadQuietly();

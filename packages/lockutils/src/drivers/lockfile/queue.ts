@@ -9,32 +9,36 @@ import { lockPathsOf } from './lock-paths.js';
 import { discardOwnerFile, isCode, makeMeetingFolder, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
 import type { LockfileFs } from './system.js';
 
-// Milliseconds in line after which one looks past those that are stopped.
+// Milliseconds in the queue after which a waiter ignores the stopped ones before it.
 const stoppedPatience = 200;
 
-// Each means that others joined or left meanwhile; so many, that the folders themselves are being removed.
+// Each round means that others joined or left in the meantime. At this number, the folders themselves are being
+// removed.
 const maxRounds = 1000;
 
 /**
- * One place in the line of a lock: the folder `queue/NAME/NUMBER` with our owner file in it, moved in whole like the lock.
+ * One place in the queue of a lock: the folder `queue/NAME/NUMBER` with our owner file in it, moved in complete like
+ * the lock.
  *
- * *Join*: take the highest number there is plus one; the rename fails if somebody else took it first. Then look again: if
- * a higher number is there, take ours back and start anew. Why this is first come, first served: when a join ends, its
- * last look came after its number was in place and showed no higher one. So whoever had joined before it is there with a
- * lower number, or has left. And while it is there nobody's join ends with a lower number. One of those who race has the
- * highest number, so one ends.
+ * *Join*: take the highest existing number plus one; the rename fails if another process took it first. Then look
+ * again: if a higher number exists, take ours back and start again. Why this is first come, first served: when a join
+ * ends, its last look came after its number was in place, and showed no higher number. So every process that had joined
+ * before has a lower number, or has left. And while it is there, no join ends with a lower number. Of several racing
+ * processes, one has the highest number, so one join ends.
  *
- * *First* is who sees no lower number whose owner may be alive. The tickets of the dead are removed by those behind, by
- * the owner file's unique name, so nobody else's is hit. An empty folder is nobody's.
+ * *First* is the waiter that sees no lower number whose owner may be alive. The waiters behind remove the tickets of
+ * dead owners, by the unique name of the owner file, so no other ticket is affected. An empty folder belongs to no
+ * process.
  *
- * A crash leaves, before the rename, a folder in `new/` to be swept; after it a ticket of somebody dead; in the middle of
- * leaving an empty folder. Those behind one that is stopped (SIGSTOP) pass it after {@link stoppedPatience} ms, as it
- * could not take the lock if offered; when it goes on it competes with who passed it. Only order rests on the line.
+ * A crash leaves: before the rename, a folder in `new/` to be removed later; after it, the ticket of a dead owner; in
+ * the middle of leaving, an empty folder. The waiters behind a stopped one (SIGSTOP) pass it after
+ * {@link stoppedPatience} ms, because it could not acquire the lock when its turn comes. When it continues, it competes
+ * with the waiters that passed it. Only the order relies on the queue.
  */
 export class TicketFolder {
-  /** Our number, after {@link join}. */
+  /** Our number, known after {@link join}. */
   number = 0;
-  /** The one before us when {@link isFirst} looked last: whose going is worth another look. */
+  /** The waiter before us at the last {@link isFirst}. When it leaves, another look is worthwhile. */
   before: string | undefined;
   #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
@@ -60,13 +64,13 @@ export class TicketFolder {
     this.#livenessOf = livenessOf;
   }
 
-  /** Joins the line. Waits for nobody. */
+  /** Joins the queue. Never waits for another process. */
   *join(label: string | undefined): Steps<void> {
     try {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, { label });
       for (let round = 1; ; round += 1) {
         const number = highest(yield* this.#numbers()) + 1;
-        // Before it is taken: should the answer get lost, the ticket must not stay behind.
+        // Set before the number is taken: if the answer is lost, the ticket must not stay behind.
         this.number = number;
         if (!(yield* this.#take(number, round))) continue;
         if (highest(yield* this.#numbers()) <= number) return;
@@ -79,7 +83,7 @@ export class TicketFolder {
     }
   }
 
-  /** Whether everybody who came before has gone; removes the tickets of those who died. */
+  /** Whether every earlier waiter has gone. Removes the tickets of dead waiters. */
   *isFirst(): Steps<boolean> {
     const pastStopped = realTime.now() > this.#nextLook;
     if (pastStopped) this.#nextLook = realTime.now() + stoppedPatience;
@@ -89,7 +93,7 @@ export class TicketFolder {
     return true;
   }
 
-  /** Gives the place up. Harmless when called twice. */
+  /** Gives up the place. Has no effect when called again. */
   *leave(): Steps<void> {
     try {
       yield* step(this.#fs.unlink(join(this.#folder(this.number), this.#own)));
@@ -106,7 +110,7 @@ export class TicketFolder {
       return true;
     } catch (error) {
       if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-      // An answer may have been lost, and some say EPERM for "exists".
+      // An answer may have been lost, and some systems report EPERM for "exists".
       const names = yield* namesIn(this.#fs, this.#folder(number));
       if (names.length > 0) return names.includes(this.#own);
       if (!isCode(error, 'ENOENT') || round > maxRounds) throw error;
@@ -116,7 +120,7 @@ export class TicketFolder {
   }
 
   *#makeLine(): Steps<void> {
-    // Made by somebody else, or removed again as empty: the next round sees.
+    // Another process has created it, or removed it again because it was empty: the next round shows which.
     yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#line);
   }
 

@@ -14,35 +14,40 @@ import { moveIn } from './move-in.js';
 import { isCode, isOfDead, makeMeetingFolder, namesIn, prepareFolder, quietly } from './owner-file.js';
 import type { LockfileFs } from './system.js';
 
-// Each means that others removed a folder between two of our calls.
+// Each round means that others removed a folder between two of our calls.
 const maxRounds = 100;
 
 /**
- * The lock as several have it: readers, or holders of permits.
+ * The lock as several share it: readers, or permit holders.
  *
- * Its folder `held/NAME` has the folder `seats` in it then, and in that a folder for each holder, with its owner file: the
- * *seat*. A reader's seat has the name of its owner file, a permit holder's a number from 0 to n-1. So the lock is
- * *free* while no owner file is anywhere in `held/NAME`, however many empty folders are; held *alone* while one lies in
- * `held/NAME` itself and there is no `seats` beside it; held *together* while there is `seats` and somebody in it.
- * Each change of that is one call, which the file system does wholly or not at all, whatever was looked up before:
+ * Its folder `held/NAME` then contains the folder `seats`, and `seats` contains a folder for each holder, with its
+ * owner file: the *seat*. A reader's seat is named after its owner file, a permit holder's is a number from 0 to n-1.
+ * So the lock is *free* while there is no owner file anywhere in `held/NAME`, however many empty folders there are. It
+ * is held *exclusively* while an owner file lies in `held/NAME` itself and there is no `seats` beside it. It is
+ * *shared* while `seats` exists and contains an owner file. Each change is one call, which the file system executes
+ * completely or not at all, whatever was looked up before:
  *
- * 1. *open*: a folder with an empty `seats` in it is renamed to `held/NAME`, which goes only while nothing or an empty
- *    folder is there. The lock is as free as before; whoever is quicker, reader or writer, gets it.
- * 2. *sit*: the folder with one's owner file is renamed to `seats/SEAT`. That goes only while there is `seats`, so not
- *    while somebody holds alone; and only if that seat is absent or empty, so there is one in a seat, and with n seats
- *    there are at most n. `seats` is never moved out of `held/NAME`, only removed: who was on the way into it finds nothing
- *    (a removed folder takes no entries, ENOENT or ESTALE) and looks again.
- * 3. *clear*: empty folders are removed by rmdir(2), which fails if somebody has sat down. Anybody may, at any time.
- * 4. *alone*: a writer comes by the rename of `LockFolder`, which fails while anything is in `held/NAME`. So it cannot
- *    come before the last seat is left and `seats` cleared; and once it is in, 1 and 2 fail for everybody.
- * 5. *leave*: one's own owner file is removed, by its name. What is left is empty, or others'.
- * 6. *break*: the file of one who was judged dead is moved away by its name, which never comes again: of many who break,
- *    one does, and nobody else is hit. A permit holder's goes to `died-seats/NAME/SEAT`; who takes that seat next removes
- *    it while sitting there alone, and so is told, once. A reader changes nothing, so its death is no news.
+ * 1. *Open*: a folder with an empty `seats` in it is renamed to `held/NAME`, which succeeds only while that is missing
+ *   or an empty folder. The lock is as free as before; the first reader or writer to come acquires it.
+ * 2. *Sit*: the folder with the holder's owner file is renamed to `seats/SEAT`. That succeeds only while `seats`
+ *   exists, so not while there is an exclusive holder; and only if that seat is missing or empty, so a seat has one
+ *   holder, and n seats have at most n. `seats` is never moved out of `held/NAME`, only removed: a process on its way
+ *   into it finds nothing (a removed folder accepts no entries, ENOENT or ESTALE) and tries again.
+ * 3. *Clear*: empty folders are removed by rmdir(2), which fails if a holder has taken the seat. Any process may do
+ *   this at any time.
+ * 4. *Exclusive*: a writer comes by the rename of `LockFolder`, which fails while anything is in `held/NAME`. So it
+ *   cannot come before the last seat is left and `seats` is cleared. Once it holds the lock, 1 and 2 fail for every
+ *   process.
+ * 5. *Leave*: a holder removes its own owner file, by its name. What is left is empty, or belongs to others.
+ * 6. *Break*: the file of an owner judged dead is moved away by its name, which is never used again: of several
+ *   processes that do this, one succeeds, and no other owner is affected. A permit holder's file goes to
+ *   `died-seats/NAME/SEAT`; the next holder of that seat removes it while it alone has the seat, and so receives the
+ *   report, once. A reader changes nothing, so its death is not reported.
  *
- * A crash leaves: before a rename a folder in `new/`, to be swept; after it an owner file of somebody dead, see 6; in
- * the middle of leaving or opening empty folders, which are free. One that is stopped keeps what it has, and is in
- * nobody's way otherwise: no step needs a step of another one first. `FolderHold` argues for downgrade and upgrade.
+ * A crash leaves: before a rename, a folder in `new/`, to be removed later; after it, an owner file of a dead owner,
+ * see 6; in the middle of leaving or opening, empty folders, which are free. A stopped process keeps what it holds, and
+ * blocks no other process in any other way: no step depends on a step of another process. `FolderHold` explains
+ * downgrade and upgrade.
  */
 export class Seats {
   readonly fs: LockfileFs;
@@ -62,14 +67,15 @@ export class Seats {
     this.#newName = newName;
   }
 
-  /** A name for an owner file, or for a folder to be made in `new/`. */
+  /** A name for an owner file, or for a folder to be created in `new/`. */
   newName(): string {
     return this.#newName();
   }
 
   /**
-   * Sees to it that there is `seats`, if nobody holds alone and nobody waits to (for whom newcomers stay out, so that it
-   * comes to its turn; that it is alone is decided otherwise). Puts out the dead who are in the way.
+   * Makes sure that `seats` exists, unless there is an exclusive holder or a holder waits to become one. Newcomers stay
+   * out for a holder that waits, so that its turn comes; other steps decide whether it is exclusive. Removes dead
+   * owners that are in the way.
    */
   *open(): Steps<boolean> {
     const names = yield* namesIn(this.fs, this.#paths.held);
@@ -86,7 +92,7 @@ export class Seats {
     let moved = false;
     try {
       yield* step(this.fs.mkdir(inside, lockPathRightsOf(this.lockFile)));
-      // Whether somebody was quicker, and with what, sitting down tells.
+      // Taking the seat shows whether another process came first, and with what.
       moved = yield* moveIn(this.fs, folder, this.#paths.held, made);
     } finally {
       if (!moved) {
@@ -99,7 +105,7 @@ export class Seats {
 
   /**
    * Moves the folder `prepared`, with the owner file `own` in it, to a seat: the reader's own, or one of `permits`.
-   * Resolves to the name of the seat, to `full`, or to `gone` when there is no `seats` any more.
+   * Resolves to the name of the seat, to `full`, or to `gone` if `seats` no longer exists.
    */
   *sit(prepared: string, own: string, permits: number | undefined): Steps<{ seat: string } | 'full' | 'gone'> {
     try {
@@ -122,15 +128,15 @@ export class Seats {
     try {
       return yield* moveIn(this.fs, prepared, folder, own);
     } catch (error) {
-      // It may have come true all the same.
+      // It may have succeeded nevertheless.
       yield* quietly(() => this.fs.unlink(join(folder, own)));
       throw error;
     }
   }
 
   /**
-   * Puts out the dead and removes empty folders behind those of `names`, found in the folder of the lock, that are not
-   * owner files; whether there are such.
+   * Removes dead owners and empty folders from those of `names`, found in the folder of the lock, that are not owner
+   * files. Returns whether there are any.
    */
   *tidy(names: readonly string[]): Steps<boolean> {
     const [together, upgrading] = [names.includes(seatsName), names.includes(upgradeName)];
@@ -139,7 +145,7 @@ export class Seats {
     return together || upgrading;
   }
 
-  /** Puts out the dead in all seats and removes what is empty then. */
+  /** Removes the dead owners in all seats, then the empty folders. */
   *clearSeats(): Steps<void> {
     const { seats } = this.#seatPaths;
     let cleared = true;
@@ -147,7 +153,7 @@ export class Seats {
     if (cleared) yield* quietly(() => this.fs.rmdir(seats));
   }
 
-  // As far as all in it are dead; `false` when somebody else is.
+  // As far as all owners in it are dead; `false` if there is another one.
   *#clearSeat(seat: string): Steps<boolean> {
     const folder = join(this.#seatPaths.seats, seat);
     for (const name of yield* namesIn(this.fs, folder)) {
@@ -163,7 +169,7 @@ export class Seats {
     const folder = this.#seatPaths.upgrade;
     for (const name of yield* namesIn(this.fs, folder)) {
       if (!this.#isDead(name)) return false;
-      // It was a reader still.
+      // It was still a reader.
       yield* quietly(() => this.fs.unlink(join(folder, name)));
     }
     yield* quietly(() => this.fs.rmdir(folder));
@@ -171,14 +177,15 @@ export class Seats {
   }
 
   /**
-   * Leaves an owner file to be found by who takes that seat next. Anybody may remove the folder for it while it is empty,
-   * also between our making it and the rename; so a rename that finds nothing is the end only when the file is gone.
+   * Leaves an owner file for the next holder of that seat to find. Any process may remove the folder for it while it is
+   * empty, even between our creating it and the rename. So a rename that finds nothing only ends the attempt if the
+   * file itself is gone.
    */
   *tellOfSeat(file: string, seat: string): Steps<void> {
     const folder = this.#seatPaths.died;
     for (let round = 0; round < maxRounds; round += 1) {
       if (yield* this.#moveAway(file, join(folder, seat))) return;
-      // Another one has put it out.
+      // Another process has removed it.
       if (!(yield* namesIn(this.fs, dirname(file))).includes(basename(file))) break;
       yield* makeMeetingFolder(this.fs, this.lockFile, this.newName(), folder);
     }
@@ -196,7 +203,7 @@ export class Seats {
   }
 }
 
-/** Whether a seat is one of a permit holder. */
+/** Whether a seat is that of a permit holder. */
 export function isNumber(seat: string): boolean {
   return /^\d{1,15}$/.test(seat);
 }

@@ -7,8 +7,8 @@ import type { LockfileFs } from './system.js';
 const swept = new Set<string>();
 
 /**
- * Removes what processes left in `new/` that died between preparing an owner file and moving it in. Once per lock path
- * and process. Nobody ever takes such a folder for a lock, so this is cleanliness only, and fails silently.
+ * Removes the folders in `new/` of processes that died between preparing an owner file and moving it in. Once per lock
+ * path and process. No process ever takes such a folder for a lock, so this is only tidiness, and fails silently.
  */
 export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'lockfile'): Steps<void> {
   const { prepared } = lockPathsOf(lockFile, area);
@@ -18,19 +18,19 @@ export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'l
   yield* sweep(fs, prepared);
 }
 
-/** Removes what the dead left in the folder `prepared`, as {@link sweepOnce} does. */
+/** Removes the folders that dead processes left in the folder `prepared`, as {@link sweepOnce} does. */
 export function* sweep(fs: LockfileFs, prepared: string): Steps<void> {
   try {
     for (const name of yield* step(fs.readdir(prepared))) {
       if (isOfDead(name)) yield* removeFolder(fs, join(prepared, name), 3);
     }
   } catch {
-    // Another process sweeps too, or may not.
+    // Another process does the same, or we may not.
   }
 }
 
-// Of those who share there may be `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. Node has no call that removes a tree
-// and is among those that one may replace.
+// Shared holders may leave `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. Of the calls that a user may replace, none
+// removes a tree.
 function* removeFolder(fs: LockfileFs, folder: string, depth: number): Steps<void> {
   for (const name of yield* step(fs.readdir(folder))) {
     const path = join(folder, name);

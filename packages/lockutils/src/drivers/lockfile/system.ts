@@ -12,34 +12,34 @@ import {
 } from '../../lock-path/rights.js';
 import { run } from '../../steps.js';
 
-/** What a call answers: at once, or later. */
+/** The answer of a call: a value or a promise of it. */
 export type Answer<T> = T | Promise<T>;
 
 /**
  * Every file system call of the `lockfile` driver that takes part in locking, as in `node:fs/promises`.
  *
- * It is the extension point for slow and failing file systems: give `lockfileDriver` an object made from the default
- * one with some calls replaced. A failing call fails the attempt or the release, with nothing held by it, or still held
- * and said so; a slow one makes it slow.
+ * This is the extension point for slow and failing file systems: give `lockfileDriver` an object made from the default
+ * one, with some calls replaced. A failing call fails the attempt or the release; then nothing is held by it, or the
+ * lock is still held and the error reports that. A slow call makes it slow.
  *
  * @example
  * lockfileDriver({ fs: { ...promisedFs, rename: async (from, to) => { await slow(); await promisedFs.rename(from, to); } } });
  */
 export interface LockfileFs {
-  /** Makes a folder, and gives it the rights of the lock path when they are given. */
+  /** Creates a folder, with the rights of the lock path if they are given. */
   mkdir(path: string, lockPath?: Rights): Answer<unknown>;
-  /** Creates the file, with the rights of the lock path when they are given; fails when there is one. */
+  /** Creates the file, with the rights of the lock path if they are given. Fails if the file exists. */
   create(path: string, content: Uint8Array, lockPath?: Rights): Answer<void>;
   readFile(path: string): Answer<Uint8Array>;
   readdir(path: string): Answer<string[]>;
   rename(from: string, to: string): Answer<void>;
   unlink(path: string): Answer<void>;
   rmdir(path: string): Answer<void>;
-  /** Keeps the file of a long hold young; without it nothing does. */
+  /** Keeps the file of a long hold young. Without this call, nothing does. */
   utimes?(path: string, atime: number, mtime: number): Answer<void>;
 }
 
-/** The calls of `node:fs/promises`: the event loop goes on while the disk or a server is slow. */
+/** The calls of `node:fs/promises`: the event loop continues while the disk or a server is slow. */
 export const promisedFs: LockfileFs = {
   async mkdir(path, lockPath) {
     if (lockPath === undefined) return mkdir(path);
@@ -60,7 +60,7 @@ export const promisedFs: LockfileFs = {
       }
       await file.writeFile(content);
     } finally {
-      // A network file system may say only here that the write has failed.
+      // A network file system may report only here that the write has failed.
       await file.close();
     }
   },
@@ -72,7 +72,7 @@ export const promisedFs: LockfileFs = {
   utimes,
 };
 
-/** The calls of `node:fs` that return when they are done, for `lockSync`. */
+/** The synchronous calls of `node:fs`, for `lockSync`. */
 export const synchronousFs: LockfileFs = {
   mkdir(path, lockPath) {
     if (lockPath === undefined) return fs.mkdirSync(path);

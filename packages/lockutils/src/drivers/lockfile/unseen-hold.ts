@@ -14,20 +14,21 @@ import { moveIn } from './move-in.js';
 import { discardOwnerFile, prepareFolder, quietly, removed } from './owner-file.js';
 import type { LockfileFs } from './system.js';
 
-/** What those who look at the lock meanwhile read. */
-const label = 'removing what is left of a lock';
+/** What other processes read that look at the lock in the meantime. */
+const label = 'removing the leftovers of a lock';
 
 /**
- * A lock held alone for a moment by somebody whose death would be no news.
+ * A lock held exclusively for a moment by a process whose death need not be reported.
  *
- * A folder with our owner file in `upgrade` is renamed to `held/NAME`, which goes only while nothing or an empty folder
- * is there. It is what a reader has who wants to be alone, once the last seat is cleared away: nobody sits, as there is
- * no `seats`; nobody opens one or comes as a writer, as both rename to `held/NAME`, in which our file lies; and a
- * downgrade or the end of an upgrade, which put `seats` there otherwise, are those of a holder, who would be in it.
+ * A folder with our owner file in `upgrade` is renamed to `held/NAME`, which succeeds only while that is missing or an
+ * empty folder. The result is the state of a reader that waits to become exclusive, after the last seat was cleared: no
+ * holder has a seat, because there is no `seats`. No process opens one or comes as a writer, because both rename to
+ * `held/NAME`, which contains our file. A downgrade or the end of an upgrade also create `seats`, but only a holder
+ * does these, and it would be in the folder.
  *
- * A crash leaves: before the rename a folder in `new/`, to be swept; after it a dead reader in `upgrade`, whom the next one
- * puts out and is told nothing of; in the middle of {@link release} empty folders, which are free. So whatever there was
- * to be told to the next holder is there as it was, or as far as the work was done.
+ * A crash leaves: before the rename, a folder in `new/`, to be removed later; after it, a dead reader in `upgrade`,
+ * which the next process removes without a report; in the middle of {@link release}, empty folders, which are free. So
+ * all reports for the next holder are still there, except those that were already removed.
  */
 export class UnseenHold {
   readonly #fs: LockfileFs;
@@ -45,7 +46,7 @@ export class UnseenHold {
     this.#seatPaths = seatPathsOf(lockFile);
   }
 
-  /** Takes the lock if nothing at all is in its folder; else nothing of ours is left. */
+  /** Acquires the lock if its folder is missing or completely empty. Otherwise nothing of ours is left. */
   *take(): Steps<boolean> {
     const fs = this.#fs;
     const made = join(this.#paths.prepared, this.#own);
@@ -61,17 +62,17 @@ export class UnseenHold {
       if (!moved) {
         yield* discardOwnerFile(fs, inside, this.#own);
         yield* quietly(() => fs.rmdir(made));
-        // It may have come true, and the answer was lost.
+        // It may have succeeded although the answer was lost.
         yield* this.release();
       }
     }
     return moved;
   }
 
-  /** Gives it back; harmless when we do not have it. */
+  /** Releases it; has no effect if we do not hold it. */
   *release(): Steps<void> {
     const { upgrade } = this.#seatPaths;
-    // Twice, because while it is there and we live, nobody gets the lock.
+    // Tried twice, because no other process can acquire the lock while this file exists and we live.
     try {
       yield* removed(this.#fs, join(upgrade, this.#own));
     } catch {

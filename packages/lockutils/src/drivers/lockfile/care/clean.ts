@@ -9,7 +9,7 @@ import { synchronousFs } from '../system.js';
 import { lockFolderNames } from './lock-folder-names.js';
 import { removeUnusedFolders } from './remove-unused.js';
 
-/** Removes what is left of unused locks of the lockfile driver, and what the dead were making. */
+/** Removes the leftovers of unused locks of the lockfile driver, and the folders that dead processes were preparing. */
 export async function cleanLockFolders(
   directory: string,
   _names: readonly string[],
@@ -17,7 +17,8 @@ export async function cleanLockFolders(
   report: CleaningReport,
 ): Promise<void> {
   for (const name of lockFolderNames(directory)) {
-    // In one go, so that a lock that is held for it is so for some calls only, whatever else this process does.
+    // Synchronous, so that a lock that is held for this stays held for some calls only, whatever else this process
+    // does.
     report.note(name, () => runSync(removeUnusedFolders(synchronousFs, join(directory, name), rule)));
     await realTime.turn();
   }

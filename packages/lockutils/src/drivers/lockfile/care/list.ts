@@ -6,8 +6,8 @@ import { lockFolderNames } from './lock-folder-names.js';
 import { folderLockStatus } from './lock-status.js';
 
 /**
- * Lists the locks of the lockfile driver. A free one leaves nothing behind, so it is found only where somebody waits for it,
- * or died.
+ * Lists the locks of the lockfile driver. A free lock leaves nothing behind, so it is found only if a process waits for
+ * it, or died.
  */
 export async function listLockFolders(directory: string): Promise<LockStatus[]> {
   const found: LockStatus[] = [];

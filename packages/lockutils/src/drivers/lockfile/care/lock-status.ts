@@ -11,10 +11,10 @@ import { newsOf } from '../news.js';
 import { isOfDead } from '../owner-file.js';
 import type { LockfileFs } from '../system.js';
 
-/** What {@link folderLockStatus} tells of a lock. */
+/** The result of {@link folderLockStatus} for one lock. */
 export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
 
-/** Reads one lock of the lockfile driver out of its folders; `undefined` when there is nothing of it. */
+/** The status of one lock of the lockfile driver, from its folders; `undefined` if nothing of it exists. */
 export function* folderLockStatus(
   fs: LockfileFs,
   lockFile: string,
@@ -30,7 +30,7 @@ export function* folderLockStatus(
   const waiters = yield* waitersOf(fs, lockFile, isDead);
   const alone = living.filter(({ as }) => as === 'alone');
   const kept = placesKept(alone, waiters);
-  // Read after the folder of the lock, as owner files of the dead are moved from there to here.
+  // Read after the folder of the lock, because owner files of the dead are moved from there to here.
   const [news] = yield* newsOf(fs, lockFile);
   const dead = owners.find(({ name, as }) => as !== 'reader' && isDead(name));
   const died = dead === undefined ? news?.holder : yield* holderBehind(fs, dead.path, dead.name);
@@ -43,8 +43,8 @@ export function* folderLockStatus(
   };
 }
 
-// Who has the lock alone keeps its place in the line until release, and no thread waits for what it has alone. A holder
-// of permits may wait for another one.
+// An exclusive holder keeps its place in the queue until the release, and no thread waits for a lock that it holds
+// exclusively. A permit holder may wait for another permit.
 function placesKept(holders: readonly { readonly name: string }[], waiters: readonly string[]): number {
   const threads = new Set(holders.map(({ name }) => threadOf(name)));
   return waiters.filter((name) => threads.has(threadOf(name))).length;
@@ -54,7 +54,10 @@ function threadOf(name: string): string {
   return JSON.stringify(parseIdentityName(name) ?? name);
 }
 
-/** When anything of a lock was last made or moved, ms since 1970; of an owner file it is the grant, not the death. */
+/**
+ * When any part of a lock was last created or moved, in ms since 1970. For an owner file, that is the grant, not the
+ * death.
+ */
 function lastChange(lockFile: string): number | undefined {
   const { held, died, extra: line } = lockPathsOf(lockFile);
   const times = [held, died, seatPathsOf(lockFile).died, line].flatMap(changesBelow);
@@ -72,7 +75,7 @@ function entriesOf(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    // Gone meanwhile, or not ours to read.
+    // It is gone in the meantime, or not readable for us.
     return [];
   }
 }

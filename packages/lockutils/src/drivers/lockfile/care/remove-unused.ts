@@ -12,33 +12,38 @@ import type { LockfileFs } from '../system.js';
 import { UnseenHold } from '../unseen-hold.js';
 import { type FolderLockStatus, folderLockStatus } from './lock-status.js';
 
-/** What {@link removeUnusedFolders} goes by, and for tests of the protocol, whose death is certain and new names. */
+/** The rule of {@link removeUnusedFolders}. Tests of the protocol also give `isDead` and `newName`. */
 export interface FolderRemovalRule extends CleaningRule {
   readonly isDead?: (name: string) => boolean;
   readonly newName?: () => string;
 }
 
 /**
- * Removes what is left of one lock of the lockfile driver unless somebody holds it or waits for it; never waits.
- * `undefined`: there is nothing of it.
+ * Removes the leftovers of one lock of the lockfile driver unless it is held or waited for; never waits. `undefined`:
+ * nothing of it exists.
  *
- * Why it is safe on a live system: what is looked up first only spares the rest. Every step is one that somebody
- * who comes for the lock may do at any time, and that fails where somebody is in:
+ * Why it is safe on a live system: the first lookup only saves work. Every step is one that any process which comes for
+ * the lock may do at any time, and that fails if the lock is in use:
  *
- * 1. *The line*: tickets of the dead by their unique names, then what is empty (see `clearLine`). Who has joined
- *    meanwhile keeps its ticket, and all else is left. Whoever can hold the lock, or is next, is as before.
- * 2. *The dead in the folder of the lock*: readers are removed, a permit holder is moved to `died-seats`, who was alone to
- *    `died`, each by its unique name, as `Seats` and `LockFolder` do; then empty folders. So afterwards it can be had by
- *    anybody, as it could before by putting out the dead; and all that is to be told is still there to be told (G19).
- *    Who has come in meanwhile keeps it: its folder is not empty.
- * 3. *What the next holder is to be told*, only when asked to: neither `died/NAME` nor `died-seats/NAME/SEAT` is a name
- *    that never comes again. Removed after a look, it could be that of somebody who was granted the lock since and died.
- *    So this is done while holding alone (see `UnseenHold`): who puts it there has an owner file in the folder of the lock
- *    to move from, and who removes it holds the lock. Under the hold it is looked at again: it is as old as asked for, and
- *    nobody has joined the line, or it stays. Nobody else holds meanwhile; whoever tries is refused, as by any holder.
+ * 1. *The queue*: removes tickets of dead owners by their unique names, then empty folders (see `clearLine`). A process
+ *   that has joined in the meantime keeps its ticket, and everything else stays. The holder and the next waiter are the
+ *   same as before.
+ * 2. *The dead in the folder of the lock*: a reader's file is removed; a permit holder's is moved to `died-seats`, an
+ *   exclusive holder's to `died`, each by its unique name, as `Seats` and `LockFolder` do; then empty folders are
+ *   removed. So afterwards any process can acquire the lock, as it could before by removing the dead owner itself; and
+ *   all reports are still there (G19). A process that has acquired the lock in the meantime keeps it: its folder is not
+ *   empty.
+ * 3. *The reports for the next holder*, only if the caller asks for it: neither `died/NAME` nor `died-seats/NAME/SEAT`
+ *   is a name that is never used again. If it were removed after a mere look, it could be the report about another
+ *   holder, which was granted the lock since and died. So this is done while holding the lock exclusively (see
+ *   `UnseenHold`): a process that puts a report there has an owner file in the folder of the lock to move from, and a
+ *   process that removes one holds the lock. Under the hold, the report is checked again: it must be as old as the
+ *   caller asked for, and the queue must be empty, or it stays. No other process holds the lock in the meantime; a
+ *   caller that tries is refused, as by any holder.
  *
- * A crash leaves after each call of 1 and 2 a state that these steps, or the next who comes, go on from; in 3 the news or
- * not, and a dead owner that is nobody's news. One that is stopped in 3 holds the lock like anybody who is stopped.
+ * A crash after any call of 1 and 2 leaves a state from which these steps, or the next process that comes, continue; in
+ * 3, the report exists or not, and there is a dead owner whose death is not reported. A process that is stopped in 3
+ * holds the lock like any stopped holder.
  */
 export function* removeUnusedFolders(
   fs: LockfileFs,
@@ -68,7 +73,7 @@ function keepReason(status: FolderLockStatus, { before, abandonedToo }: FolderRe
   return status.abandonedBy !== undefined && !abandonedToo ? 'abandoned' : undefined;
 }
 
-/** Puts out the dead in the folder of a lock, and removes it; `false` when somebody else is in. */
+/** Removes the dead owners in the folder of a lock, and then the folder; `false` if there is another owner. */
 function* putOutDead(
   fs: LockfileFs,
   lockFile: string,
@@ -87,7 +92,7 @@ function* putOutDead(
   return yield* folderRemoved(fs, lockPathsOf(lockFile).held);
 }
 
-/** Removes what the next holder was to be told; or says why not. */
+/** Removes the reports for the next holder, or returns why not. */
 function* removeNews(
   fs: LockfileFs,
   lockFile: string,
@@ -106,7 +111,7 @@ function* removeNews(
   }
 }
 
-// An owner file is written once, before the grant, and only moved since.
+// An owner file is written once, before the grant, and only moved after that.
 function grantedAt(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

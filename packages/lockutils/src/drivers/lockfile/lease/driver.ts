@@ -23,8 +23,8 @@ export interface LockfileLeaseDriverOptions {
   /** The directory on the shared file system, as this machine sees it; the configured lock path by default. */
   readonly lockPath?: string;
   /**
-   * What tells this machine from the others; the host name by default. Of owners with the same id the death is seen at
-   * once. Give one where machines share a host name: letters, digits, `_`, `.` and `-`, at most 64.
+   * Distinguishes this machine from the others; the host name by default. The death of an owner with the same id is
+   * noticed at once. Set it if several machines have the same host name: letters, digits, `_`, `.` and `-`, at most 64.
    */
   readonly hostId?: string;
   /** The file system calls, for slow and failing file systems; those of `node:fs/promises` by default. */
@@ -34,10 +34,10 @@ export interface LockfileLeaseDriverOptions {
 /**
  * The lease driver for a directory that several machines share (NFS, SMB, sshfs), by proper-lockfile.
  *
- * Promises what every lease driver does, by the file system's own clock; the clocks of the machines do not matter. A
- * holder that died on the same machine is followed at once. Does not promise an order of waiters. Needs renames in one
- * step, and that the file system's clock is not set forward while in use; where it tells whole seconds only, a lease
- * ends up to 2 s later. Waiters ask every 250 ms.
+ * Promises what every lease driver does, by the file system's own clock; the clocks of the machines do not matter. If a
+ * holder died on the same machine, the lease can be granted at once. Does not promise an order of waiters. Needs atomic
+ * renames, and a file system clock that is not set forward while in use. If that clock reports only whole seconds, a
+ * lease ends up to 2 s later. Waiters poll every 250 ms.
  *
  * @example
  * await lease('report', { driver: lockfileLeaseDriver({ lockPath: '/mnt/shared/locks' }), ttl: 15_000 }, makeReport);
@@ -48,7 +48,7 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
     throw new InvalidOptionError('hostId', 'made of 1 to 64 letters, digits, `_`, `.` and `-`', hostId);
   }
   const pathOf = (name: string): string => lockFilePath(name, undefined, lockPath);
-  /** By path: attempts that were abandoned, and may hold the lease until they have given it back. */
+  /** By path: attempts that were abandoned. They may hold the lease until they have released it. */
   const abandoned = new Map<string, Promise<unknown>>();
   return {
     kind: 'lease',
@@ -57,7 +57,7 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
       signal.throwIfAborted();
       const path = pathOf(request.name);
       checkLockPath(dirname(path));
-      // Whoever asks at once must not be refused for the sake of a caller that has gone.
+      // A new caller must not be refused because of an attempt whose caller has gone.
       await unlessAborted(abandoned.get(path) ?? Promise.resolve(), signal, () => {});
       const attempt = acquire(fs, path, request, hostId ?? ownIdentity().host);
       try {
@@ -104,7 +104,7 @@ async function acquire(
 }
 
 function grantOf(path: string, ttl: number, folder: LeaseFolder, giveBack: () => Promise<void>): LeaseGrant {
-  // One at a time: a release must find the file where the renewal before has left it.
+  // One at a time: a release must find the file where the previous renewal has left it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
     const result = last.then(call).catch((error: unknown) => Promise.reject(explained(path, 'renew', error)));
@@ -141,7 +141,7 @@ async function holdersOf(fs: LeaseFs, path: string): Promise<Holder[]> {
       if (record !== undefined && host !== undefined) holders.push({ ...holderOf(record), host });
     }
   } catch {
-    // Released or renewed meanwhile: for messages only.
+    // It was released or renewed in the meantime; this is only for messages.
   }
   return holders;
 }

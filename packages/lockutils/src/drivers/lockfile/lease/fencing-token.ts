@@ -8,17 +8,19 @@ import { discardOwnerFile, isCode } from '../owner-file.js';
 import type { LockfileFs } from '../system.js';
 
 /**
- * The next fencing token: one more than the last.
+ * The next fencing token: the last one plus one.
  *
- * The last one is the name of the only file in `token/NAME`; to draw the next is to rename it. A rename from a name that is
- * gone fails, so whoever looks at an old listing, and a holder that was stopped here and goes on when others have long
- * followed, cannot set it back. The folder is moved in with its first file, so that it is never without one.
+ * The last token is the name of the only file in `token/NAME`; the next one is drawn by renaming it. A rename from a
+ * name that is gone fails. So neither a process with an old listing, nor a holder that was stopped here and continues
+ * after many successors, can set the token back. The folder is moved in with its first file, so that it is never
+ * without one.
  *
- * A folder without a token has therefore lost it, to a cleaner of old files say. To begin again at 1 would let earlier
- * holders write over later ones, so nobody is granted until somebody who knows what was written decides.
+ * A folder without a token has therefore lost it, for example to a cleaner of old files. Starting again at 1 would let
+ * earlier holders overwrite the data of later ones. So no lease is granted until a person who knows what was written
+ * decides.
  *
- * @returns `undefined` when others were quicker, or the listing stays old: then nothing was drawn.
- * @throws LockFileSystemError when the token is lost.
+ * @returns `undefined` if other processes were faster, or the listing stays outdated: then nothing was drawn.
+ * @throws LockFileSystemError if the token is lost.
  */
 export function* nextToken(
   fs: LockfileFs,
@@ -31,7 +33,7 @@ export function* nextToken(
       .filter((name) => /^\d{1,40}$/.test(name))
       .reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
     if (names !== undefined && last === '0') {
-      // A listing made during a rename may have neither name.
+      // A listing made during a rename may contain neither name.
       if (round < 5) continue;
       throw new LockFileSystemError(folder, 'lock', new Error(lost));
     }
@@ -49,8 +51,8 @@ export function* nextToken(
 }
 
 const lost =
-  'the fencing token of this lease is gone: make an empty file here, named by a whole number not smaller than any token ' +
-  'that was given, or remove the folder if nothing compares tokens';
+  'the fencing token of this lease is missing: create an empty file here whose name is a whole number not smaller than any token ' +
+  'that was granted, or remove the folder if nothing compares tokens';
 
 function* listed(fs: LockfileFs, folder: string): Steps<string[] | undefined> {
   try {

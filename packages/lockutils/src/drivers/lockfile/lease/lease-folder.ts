@@ -12,35 +12,37 @@ import { isCode, quietly } from '../owner-file.js';
 import { nextToken } from './fencing-token.js';
 import type { LeaseFs } from './lease-fs.js';
 
-/** What one attempt at a lease is asked for. Times are milliseconds. */
+/** The request of one attempt at a lease. Times are milliseconds. */
 export interface LeaseFolderRequest {
   readonly ttl: number;
   readonly label: string | undefined;
-  /** The host's id; owners of another id are judged by age alone. */
+  /** The id of the host. Owners with another id are judged by age alone. */
   readonly host: string;
   now(): number;
 }
 
-// Some file systems and protocols (FAT, SFTP) tell times in whole seconds, the rest in steps of at most 10 ms.
+// Some file systems and protocols (FAT, SFTP) report times in whole seconds, the others in steps of at most 10 ms.
 const coarseTimes = 2000;
 const fineTimes = 20;
 
 /**
- * One attempt at a lease in files, and the lease when it succeeds: the folder of a strict lock (`LockFolder`), whose owner
- * file is called `OWNER~TTL~N`.
+ * One attempt at a lease in files, and the lease if the attempt succeeds: the folder of a strict lock (`LockFolder`),
+ * whose owner file is named `OWNER~TTL~N`.
  *
- * *Renew*: write to the owner file, which makes the file system set its time, then rename it from N to N+1. *Expire*:
- * whoever finds the file older than its own ttl, by the file system's clock on both sides, moves away just that name.
- * Why nobody else is in before the end that was promised to the holder:
- * - The time of a name N is at or after the moment the holder began that renewal, from which it counts. Who has looked
- *   at it before, or is told an old time by a cache, found it too young or judged N-1.
- * - Renewal and expiry are renames of one name, so the server lets one of them happen. If it is the expiry, the holder
- *   learns that the lease is gone, and the end it counts with is that of the renewal before, which has passed.
- * - Only differences of two times of the file system count, and they are taken generously where it tells them coarsely.
- *   Its clock being set forward by more than the margin breaks this; tokens still tell old from new.
+ * *Renew*: write to the owner file, which makes the file system set its time, then rename it from N to N+1. *Expire*: a
+ * process that finds the file older than its own ttl, with both times by the file system's clock, moves away exactly
+ * that name. Why no other caller is granted the lease before the end that was promised to the holder:
+ * - The time of a name N is at or after the moment at which the holder began that renewal, from which it counts. A
+ *   process that looked at it earlier, or receives an old time from a cache, found it too young or judged N-1.
+ * - Renewal and expiry are renames of one name, so the server executes one of them. If it is the expiry, the holder
+ *   learns that the lease is gone, and the end that it counts with is that of the previous renewal, which has passed.
+ * - Only differences between two times of the file system count, and they are rounded in the holder's favour if the
+ *   file system reports coarse times. If its clock is set forward by more than the margin, this breaks; tokens still
+ *   distinguish old from new.
  *
- * The token is drawn while holding, and then a first renewal proves that it was held until after: so tokens grow in the
- * order of the grants, though a holder be stopped for an hour between taking the lease and drawing its token.
+ * The token is drawn while holding the lease, and then a first renewal proves that it was held until afterwards. So
+ * tokens grow in the order of the grants, even if a holder is stopped for an hour between acquiring the lease and
+ * drawing its token.
  */
 export class LeaseFolder implements OwnedFolder {
   token = 0n;
@@ -98,7 +100,7 @@ export class LeaseFolder implements OwnedFolder {
     return this.#lock.breakDead();
   }
 
-  /** Counts the ttl from now again; `false` when the lease is gone. */
+  /** Restarts the ttl from now; `false` if the lease is gone. */
   *renew(): Steps<boolean> {
     const since = this.#request.now();
     try {
@@ -106,7 +108,7 @@ export class LeaseFolder implements OwnedFolder {
     } catch (error) {
       if (isCode(error, 'ENOENT') && !(yield* this.#isThere(this.#next()))) return false;
       if (!isCode(error, 'ENOENT')) throw error;
-      // The renewal before came through, only its answer did not: go on from there.
+      // The previous renewal succeeded, only its answer was lost: continue from there.
       this.#renewals += 1;
       yield* step(this.#fs.overwrite(this.#current(), encodeOwnerRecord(this.#request.label, this.#grantedAt)));
     }
@@ -115,7 +117,7 @@ export class LeaseFolder implements OwnedFolder {
     return true;
   }
 
-  /** Gives the lease back. @throws LockLostError when it was gone; then nothing is removed. */
+  /** Releases the lease. @throws LockLostError if it was gone; then nothing is removed. */
   *release(): Steps<void> {
     try {
       yield* step(this.#fs.unlink(this.#current()));
@@ -141,8 +143,8 @@ export class LeaseFolder implements OwnedFolder {
     return now - written >= Number(ttl) + (coarse ? coarseTimes : fineTimes);
   }
 
-  // Network file systems keep listings for a while (sshfs for 20 s, so that a release would go unseen), but to open a
-  // file they ask the server.
+  // Network file systems cache listings for a while (sshfs for 20 s, so that a release would go unnoticed), but they
+  // ask the server to open a file.
   *#isReadable(name: string): Steps<boolean> {
     try {
       yield* step(this.#fs.readFile(join(this.#paths.held, name)));
@@ -176,7 +178,7 @@ export class LeaseFolder implements OwnedFolder {
     }
   }
 
-  // What time it is there, by the only thing that tells: something just made.
+  // The time on the file system. Only a newly created entry shows it.
   *#timeNow(): Steps<number | undefined> {
     const probe = join(this.#paths.prepared, newIdentityName());
     yield* step(this.#fs.mkdir(probe));

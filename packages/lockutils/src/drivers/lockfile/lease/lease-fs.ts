@@ -1,11 +1,11 @@
 import { open, stat } from 'node:fs/promises';
 import { type Answer, type LockfileFs, promisedFs } from '../system.js';
 
-/** The file system calls of the lease driver `lockfile`: those of the strict driver, and two that have to do with time. */
+/** The file system calls of the lease driver `lockfile`: those of the strict driver, and two that concern time. */
 export interface LeaseFs extends LockfileFs {
   /** When the file was last written to, in milliseconds by the file system's own clock. */
   mtime(path: string): Answer<number>;
-  /** Writes to a file that is there; never creates one. */
+  /** Writes to an existing file; never creates one. */
   overwrite(path: string, content: Uint8Array): Answer<void>;
 }
 
@@ -18,7 +18,7 @@ export const promisedLeaseFs: LeaseFs = {
     try {
       await file.write(content, 0, content.length, 0);
     } finally {
-      // A network file system may say only here that the write has failed.
+      // A network file system may report only here that the write has failed.
       await file.close();
     }
   },
