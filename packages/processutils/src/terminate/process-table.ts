@@ -56,7 +56,8 @@ function readProcess(pid: number): ProcessEntry | undefined {
     group: Number(fields[2]),
     session: Number(fields[3]),
     start: Number(fields[19]),
-    zombie: state === 'Z' || state === 'X',
+    // A first thread that has ended shows the same while others of its process run on.
+    zombie: (state === 'Z' || state === 'X') && Number(fields[17]) <= 1,
     uninterruptible: state === 'D',
     name: stat.slice(stat.indexOf('(') + 1, close),
   };

@@ -35,8 +35,12 @@ export interface Ending {
 /** Signals processes that this user may not signal; `sudo kill`, in effect. */
 export type PrivilegedSignal = (pids: readonly number[], signal: NodeJS.Signals) => Promise<void>;
 
-// A killed process that is uninterruptible for so long, at every look, hangs; a moment of it is part of dying.
+// A killed process that is uninterruptible for this long, at every look, hangs; a moment of it is part of dying. Milliseconds
+// in which this machine is calm: where looks are far apart, it is too busy to tell one from the other.
 const hangingAfter = 65;
+
+// No time between two looks counts for more than this many milliseconds of calm.
+const calmStep = 10;
 
 // After how many looks in a row that found nobody and were disturbed the group is hit as a whole.
 const disturbedLooks = 5;
@@ -54,6 +58,9 @@ export class TreeHunt {
   readonly #killed = new Set<string>();
   /** Since when a process was found in an uninterruptible call, at every look. */
   readonly #hanging = new Map<string, number>();
+  /** The calm of the machine since the hunt began, in ms; see `hangingAfter`. */
+  #calm = 0;
+  #lookedAt = realTime.now();
   readonly #refused = new Set<number>();
   #members: readonly ProcessEntry[] = [];
   #over = false;
@@ -130,11 +137,14 @@ export class TreeHunt {
 
   #hangs(entry: ProcessEntry): boolean {
     const since = this.#hanging.get(keyOf(entry));
-    return since !== undefined && realTime.now() - since > hangingAfter;
+    return since !== undefined && this.#calm - since > hangingAfter;
   }
 
   /** Says whether the look was disturbed: whoever it did not find may be there all the same. */
   #lookAt(look: Look): boolean {
+    const now = realTime.now();
+    this.#calm += Math.min(now - this.#lookedAt, calmStep);
+    this.#lookedAt = now;
     const disturbed = look.blind ? this.#lookBlindly() : this.#lookAmong(look);
     this.#doubt = look.blind ? blindLook : disturbed ? disturbedLook : undefined;
     const nobody = this.#members.length === 0;
@@ -179,7 +189,7 @@ export class TreeHunt {
     this.#members = [...members].filter(({ zombie }) => !zombie).sort((a, b) => a.start - b.start);
     for (const entry of this.#members) {
       if (!entry.uninterruptible) this.#hanging.delete(keyOf(entry));
-      else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), realTime.now());
+      else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), this.#calm);
     }
     return marked?.disturbed === true;
   }
