@@ -49,15 +49,24 @@ export class Look {
 
   /**
    * The processes that carry a mark and started at `since` or later, and whether somebody may be missing. A process is
-   * asked once a look, for all marks: that is two files to read, and most of what a look costs.
+   * asked once a look, for all marks: that is two files to read, and most of what a look costs. `isLeft` says who has still
+   * to be signalled.
    */
-  carriersOf(mark: string, since: number): { readonly found: readonly ProcessEntry[]; readonly disturbed: boolean } {
+  carriersOf(
+    mark: string,
+    since: number,
+    isLeft: (entry: ProcessEntry) => boolean = () => false,
+  ): { readonly found: readonly ProcessEntry[]; readonly disturbed: boolean } {
     for (; this.#asked < this.#entries.length; this.#asked += 1) {
       const entry = this.#entries[this.#asked] as ProcessEntry;
       if (entry.start < since) break;
       // Who has ended by now may have forked first.
       if (!this.#ask(entry)) this.#complete = undefined;
     }
+    // While there is somebody to signal, a later look will prove that nobody is left: against those who fork as fast as
+    // they can, every ms counts.
+    const found = this.#byMark.get(mark) ?? [];
+    if (found.some(isLeft)) return { found, disturbed: this.#complete !== true };
     this.#complete ??= this.#addNewborns();
     return { found: this.#byMark.get(mark) ?? [], disturbed: !this.#complete };
   }

@@ -106,7 +106,8 @@ export class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
-    this.#over = !disturbed && left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
+    const nobodyElse = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
+    this.#over = left.length > 0 ? nobodyElse : !disturbed;
     if (left.length > 0) return 'more';
     return disturbed ? 'disturbed' : 'done';
   }
@@ -162,7 +163,10 @@ export class TreeHunt {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
     // First of all, since it completes the look.
-    const marked = mark === undefined ? undefined : look.carriersOf(mark, since);
+    const marked =
+      mark === undefined
+        ? undefined
+        : look.carriersOf(mark, since, (entry) => !entry.zombie && !this.#killed.has(keyOf(entry)));
     // Nobody of the command is older than the command. The machine's first process and those that called for the command
     // cannot be of it, whatever a table says that was read while they changed.
     const members = new Set<ProcessEntry>();
