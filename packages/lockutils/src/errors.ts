@@ -130,8 +130,8 @@ export class LockFileTypeError extends ConcurrencyError {
   /** What lies there: `a symbolic link`, `a FIFO`, `a directory`. */
   readonly found: string;
 
-  constructor(path: string, found: string, cause?: unknown) {
-    super(`The lock file ${path} is ${found}, not a plain file; remove it if nobody needs it`, { cause });
+  constructor(path: string, found: string, cause?: unknown, expected = 'a plain file') {
+    super(`The lock file ${path} is ${found}, not ${expected}; remove it if nobody needs it`, { cause });
     this.path = path;
     this.found = found;
   }

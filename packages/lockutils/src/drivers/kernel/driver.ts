@@ -7,15 +7,16 @@ import type { Holder } from '../../owner/holder.js';
 import { liveness } from '../../owner/liveness.js';
 import { holderOf } from '../../owner/owner-record.js';
 import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
+import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
+import { WatchPool } from '../watch-pool.js';
 import { kernelGrant } from './grant.js';
 import { kernelHolders } from './holders.js';
-import { explained, openLockFile } from './lock-file.js';
+import { openLockFile } from './lock-file.js';
 import { LockFiles } from './lock-files.js';
 import { type Mark, readMark } from './owner-mark.js';
 import { drawTicket } from './queue.js';
 import { takenSeats } from './seats.js';
-import { SharedWatchers } from './shared-watchers.js';
 import { defaultKernelSystem, type KernelSystem } from './system.js';
 
 /** Options of {@link kernelDriver}. */
@@ -40,8 +41,8 @@ export interface KernelDriverOptions {
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
-  const files = new LockFiles(system, (path) => prepareLockPath(system, path, allowNetworkFileSystem));
-  const watchers = new SharedWatchers(system);
+  const files = new LockFiles(system, (path) => prepareLockPath(path, allowNetworkFileSystem));
+  const watchers = new WatchPool(system.watch);
   const ordered = process.platform === 'linux';
   return {
     name: 'kernel',
@@ -57,11 +58,11 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
 
 function joinQueue(
   system: KernelSystem,
-  watchers: SharedWatchers,
+  watchers: WatchPool,
   request: LockRequest,
   allowNetwork: boolean,
 ): Place | undefined {
-  prepareLockPath(system, request.path, allowNetwork);
+  prepareLockPath(request.path, allowNetwork);
   return drawTicket(system, watchers, request);
 }
 
@@ -78,18 +79,18 @@ function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest
     return grant;
   } catch (error) {
     file.close();
-    throw explained(system, request.path, 'read', error);
+    throw fileError(request.path, 'read', error);
   }
 }
 
-function prepareLockPath(system: KernelSystem, path: string, allowNetwork: boolean): void {
+function prepareLockPath(path: string, allowNetwork: boolean): void {
   const directory = dirname(path);
   checkLockPath(directory);
   try {
     refuseNetworkFileSystem(directory, allowNetwork);
     withSpareDescriptors(() => claimLockPath(directory, 'kernel'));
   } catch (error) {
-    throw explained(system, path, 'create', error);
+    throw fileError(path, 'create', error);
   }
 }
 

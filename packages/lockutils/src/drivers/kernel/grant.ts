@@ -3,7 +3,7 @@ import { getLogger, realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors.js';
 import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
-import { explained } from './lock-file.js';
+import { fileError } from '../file-errors.js';
 import type { LockFiles, OpenLockFile } from './lock-files.js';
 import { hiddenPath, kindsOfLock, openHidden } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
@@ -144,7 +144,7 @@ class KernelGrant implements Grant {
       }
     } catch (error) {
       queue.close();
-      throw explained(system, path, 'lock', error);
+      throw fileError(path, 'lock', error);
     }
     this.#upgrading = queue;
     return {
@@ -174,7 +174,7 @@ class KernelGrant implements Grant {
     try {
       return this.#locked.file.tryLock(0, 0, shared);
     } catch (error) {
-      throw explained(this.#system, this.#request.path, 'lock', error);
+      throw fileError(this.#request.path, 'lock', error);
     }
   }
 

@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
+import { fileError } from '../file-errors.js';
 import { IdleFiles } from '../idle-files.js';
-import { checkPlainFile, explained, openLockFile } from './lock-file.js';
+import { checkPlainFile, openLockFile } from './lock-file.js';
 import type { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
 
@@ -54,7 +55,7 @@ export class LockFiles {
         named = system.lstatSync(path);
       } catch (error) {
         opened.close();
-        throw explained(system, path, 'lock', error);
+        throw fileError(path, 'lock', error);
       }
       if (named !== undefined && named.ino === opened.ino && named.dev === opened.dev) {
         if (granted) return opened;
@@ -103,7 +104,7 @@ export class LockFiles {
       return lockFileOf(file, stats.dev, stats.ino, 0);
     } catch (error) {
       file.close();
-      throw explained(this.#system, path, 'look at', error);
+      throw fileError(path, 'look at', error);
     }
   }
 

@@ -3,8 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../../lock-path/hidden-folder.js';
 import { createFile } from '../../lock-path/new-file.js';
 import { lockPathOf } from '../../lock-path/rights.js';
+import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
-import { explained } from './lock-file.js';
 import { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
 
@@ -35,14 +35,14 @@ export function openHidden(system: KernelSystem, path: string): OpenFile {
     if (!seen.has(folder)) makeFolder(folder);
     return openOrCreate(system, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw explained(system, path, 'open', error);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(path, 'open', error);
   }
   // Somebody has emptied the lock path since.
   try {
     makeFolder(folder);
     return openOrCreate(system, path);
   } catch (error) {
-    throw explained(system, path, 'create', error);
+    throw fileError(path, 'create', error);
   }
 }
 

@@ -1,9 +1,9 @@
 import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../driver.js';
-import { explained } from './lock-file.js';
+import { fileError } from '../file-errors.js';
+import type { WatchPool } from '../watch-pool.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
 import type { OpenFile } from './open-file.js';
-import type { SharedWatchers } from './shared-watchers.js';
 import type { KernelSystem } from './system.js';
 import { firstFree, guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
@@ -51,7 +51,7 @@ const spins = 64;
  *
  * @throws LockFileSystemError, LockFileAccessError ... if the queue file cannot be written; no place is taken then.
  */
-export function drawTicket(system: KernelSystem, watchers: SharedWatchers, request: LockRequest): Place | undefined {
+export function drawTicket(system: KernelSystem, watchers: WatchPool, request: LockRequest): Place | undefined {
   const path = hiddenPath(request.path, 'queue');
   for (;;) {
     const queue = openHidden(system, path);
@@ -66,7 +66,7 @@ export function drawTicket(system: KernelSystem, watchers: SharedWatchers, reque
       return placeOf(system, watchers, request, queue, ticket);
     } catch (error) {
       queue.close();
-      throw explained(system, path, 'write', error);
+      throw fileError(path, 'write', error);
     }
   }
 }
@@ -87,7 +87,7 @@ function drawUnderGuard(queue: OpenFile): number {
 
 function placeOf(
   system: KernelSystem,
-  watchers: SharedWatchers,
+  watchers: WatchPool,
   request: LockRequest,
   queue: OpenFile,
   ticket: number,
@@ -115,7 +115,7 @@ function placeOf(
       try {
         return isFirst();
       } catch (error) {
-        throw explained(system, queue.path, 'lock', error);
+        throw fileError(queue.path, 'lock', error);
       }
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),

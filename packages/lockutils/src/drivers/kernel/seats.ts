@@ -1,6 +1,6 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
-import { explained } from './lock-file.js';
+import { fileError } from '../file-errors.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
 import type { OpenFile } from './open-file.js';
 import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
@@ -53,7 +53,7 @@ export function takeSeat(system: KernelSystem, request: LockRequest): Seat | und
     return undefined;
   } catch (error) {
     file.close();
-    throw explained(system, path, 'lock', error);
+    throw fileError(path, 'lock', error);
   }
 }
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { dirname, sep } from 'node:path';
 import { threadId } from 'node:worker_threads';
+import type { WatchPool } from '../watch-pool.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
-import type { SharedWatchers } from './shared-watchers.js';
 import type { KernelSystem } from './system.js';
 
 // Large enough that a release seldom wakes a waiter other than the next, small enough not to matter in a directory.
@@ -22,7 +22,7 @@ export function wakeFolderOf(lockFile: string): string {
  * Calls `wake` when another process gives this thread a hint in the lock path of `lockFile`. Returns a function that
  * stops this.
  */
-export function listen(system: KernelSystem, watchers: SharedWatchers, lockFile: string, wake: () => void): () => void {
+export function listen(system: KernelSystem, watchers: WatchPool, lockFile: string, wake: () => void): () => void {
   const create = (path: string): void => openHidden(system, path).close();
   return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile)), wake, create);
 }

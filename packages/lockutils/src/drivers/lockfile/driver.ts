@@ -3,20 +3,18 @@ import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { run, runSync, type Steps, step } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
-import { explained } from './explained.js';
 import { joinLine } from './file-line.js';
 import { FolderHold } from './folder-hold.js';
-import { onEntryChange } from './folder-watch.js';
 import { explaining, lockfileGrant, performer } from './grant.js';
 import { holdersOf } from './holders.js';
 import { lockCall } from './lock-call.js';
 import { LockFolder } from './lock-folder.js';
-import { heldFolderOf, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { explained, heldFolderOf, lockPathsOf, seatPathsOf } from './lock-paths.js';
 import type { OwnedFolder } from './owned-fs.js';
 import { loadProperLockfile } from './proper-lockfile.js';
 import { Seats } from './seats.js';
 import { sweepOnce } from './sweep.js';
-import { type LockfileFs, promisedFs, synchronousFs } from './system.js';
+import { folderWatches, type LockfileFs, promisedFs, synchronousFs } from './system.js';
 
 /** Options of {@link lockfileDriver}. */
 export interface LockfileDriverOptions {
@@ -62,12 +60,12 @@ export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver 
 
 function listen({ path, permits }: LockRequest, wake: () => void): () => void {
   const own = basename(path);
-  const stop = onEntryChange(heldFolderOf(dirname(path)), (name) => {
+  const stop = folderWatches.subscribe(heldFolderOf(dirname(path)), (name) => {
     if (name === undefined || name === own) wake();
   });
   if (permits === undefined) return stop;
   // If one of several holders leaves, nothing changes in the parent folder.
-  const stopSeats = onEntryChange(seatPathsOf(path).seats, wake);
+  const stopSeats = folderWatches.subscribe(seatPathsOf(path).seats, wake);
   return () => {
     stop();
     stopSeats();

@@ -1,11 +1,9 @@
 import { realTime } from '@oslo-concurrency/core';
 import { run, runSync } from '../../steps.js';
 import type { LockRequest, Place } from '../driver.js';
-import { explained } from './explained.js';
-import { onEntryChange } from './folder-watch.js';
-import { lockPathsOf } from './lock-paths.js';
+import { explained, lockPathsOf } from './lock-paths.js';
 import { TicketFolder } from './queue.js';
-import type { LockfileFs } from './system.js';
+import { folderWatches, type LockfileFs } from './system.js';
 
 /** Joins the queue of a lock, with one folder per ticket. */
 export function joinLine(fs: LockfileFs, request: LockRequest, synchronous: boolean): Place | Promise<Place> {
@@ -30,7 +28,7 @@ function placeOf(path: string, ticket: TicketFolder, synchronous: boolean): Plac
     ticket: ticket.number,
     isFirst: () => (synchronous ? runSync(ticket.isFirst()) : run(ticket.isFirst())),
     onTurn: (wake) =>
-      onEntryChange(queue, (name) => {
+      folderWatches.subscribe(queue, (name) => {
         if (name === undefined || name === ticket.before) wake();
       }),
     leave() {

@@ -1,8 +1,9 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { run, runSync, type Steps } from '../../steps.js';
 import type { Grant, Upgrade } from '../driver.js';
-import { explained } from './explained.js';
+import type { FileOperation } from '../file-errors.js';
 import type { FolderHold } from './folder-hold.js';
+import { explained } from './lock-paths.js';
 
 /** Runs the steps synchronously, or returns a promise that settles when they are done. */
 export type Perform = <T>(steps: Steps<T>) => T | Promise<T>;
@@ -75,7 +76,7 @@ export interface GrantFacts {
 }
 
 /** Turns the errors that `steps` throws into ours. */
-export function* explaining<T>(path: string, operation: Parameters<typeof explained>[1], steps: Steps<T>): Steps<T> {
+export function* explaining<T>(path: string, operation: FileOperation, steps: Steps<T>): Steps<T> {
   try {
     return yield* steps;
   } catch (error) {

@@ -1,6 +1,7 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { makeHiddenFolder, makeMeetingPlace } from '../../lock-path/hidden-folder.js';
 import { type Rights, rightsOf } from '../../lock-path/rights.js';
+import { type FileOperation, fileError } from '../file-errors.js';
 
 /** The paths of the files of one lock. Each kind has its own folder, so that a name may use all its 255 bytes. */
 export interface LockPaths {
@@ -67,6 +68,16 @@ export function lockPathRightsOf(lockFile: string, area: LockArea = 'lockfile'):
 /** Makes {@link lockPathsOf} check again whether the folders exist. */
 export function forgetLockPaths(lockFile: string): void {
   for (const area of Object.keys(kinds)) made.delete(keyOf(dirname(lockFile), area as LockArea));
+}
+
+/** The error for people in place of the system's at the files of the lock at `lockFile`; any other error stays as it is. */
+export function explained(lockFile: string, operation: FileOperation, error: unknown): unknown {
+  const { path: from, dest } = (error ?? {}) as NodeJS.ErrnoException & { readonly dest?: string };
+  const named = dest ?? from;
+  const path = named?.startsWith(`${dirname(lockFile)}${sep}`) === true ? named : lockFile;
+  const failure = fileError(path, operation, error);
+  if (failure !== error) forgetLockPaths(lockFile);
+  return failure;
 }
 
 const keyOf = (directory: string, area: LockArea): string => `${directory}\0${area}`;

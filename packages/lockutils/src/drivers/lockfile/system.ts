@@ -11,6 +11,7 @@ import {
   type Rights,
 } from '../../lock-path/rights.js';
 import { run } from '../../steps.js';
+import { WatchPool } from '../watch-pool.js';
 
 /** The answer of a call: a value or a promise of it. */
 export type Answer<T> = T | Promise<T>;
@@ -95,3 +96,6 @@ export const synchronousFs: LockfileFs = {
   rmdir: (path) => fs.rmdirSync(path),
   utimes: fs.utimesSync,
 };
+
+/** The watchers of the folders in which others come and go. */
+export const folderWatches = new WatchPool((path, listener) => fs.watch(path, { persistent: false }, listener));

@@ -16,7 +16,7 @@ import { defaultKernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/d
 import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../../build/drivers/kernel/open-file.js';
 import { removeLockFiles } from '../../../build/drivers/kernel/removal.js';
-import { SharedWatchers } from '../../../build/drivers/kernel/shared-watchers.js';
+import { WatchPool } from '../../../build/drivers/watch-pool.js';
 import { Contender } from '../../contender.js';
 import { lockDirectory } from '../../lock-directory.js';
 import { alone, type GrantAtOnce, type Mode, type PlaceAtOnce, permit, reader, requestFor } from '../at-once.js';
@@ -178,7 +178,7 @@ describe('G6 a watcher of the kernel driver', () => {
     const path = join(directory.path, 'x');
     writeFileSync(path, '');
     const { made, system } = watched();
-    const watchers = new SharedWatchers(system);
+    const watchers = new WatchPool(system.watch);
     let wakes = 0;
     const stop = watchers.subscribe(path, () => {
       wakes += 1;
@@ -187,7 +187,7 @@ describe('G6 a watcher of the kernel driver', () => {
     await made[0]?.closed;
     expect(wakes).toBeGreaterThan(0);
     writeFileSync(path, '');
-    const woken = new Promise<void>((resolve) => watchers.subscribe(path, resolve));
+    const woken = new Promise<void>((resolve) => watchers.subscribe(path, () => resolve()));
     expect(made).toHaveLength(2);
     writeFileSync(path, 'hint');
     await woken;

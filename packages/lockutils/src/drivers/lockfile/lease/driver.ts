@@ -8,13 +8,12 @@ import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
 import { run } from '../../../steps.js';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../lease-driver.js';
-import { explained } from '../explained.js';
-import { onEntryChange } from '../folder-watch.js';
 import { lockCall } from '../lock-call.js';
-import { heldFolderOf, lockPathsOf } from '../lock-paths.js';
+import { explained, heldFolderOf, lockPathsOf } from '../lock-paths.js';
 import { namesIn } from '../owner-file.js';
 import { loadProperLockfile } from '../proper-lockfile.js';
 import { sweepOnce } from '../sweep.js';
+import { folderWatches } from '../system.js';
 import { LeaseFolder } from './lease-folder.js';
 import { type LeaseFs, promisedLeaseFs } from './lease-fs.js';
 
@@ -77,7 +76,7 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
     },
     onRelease(request, wake) {
       const path = pathOf(request.name);
-      return onEntryChange(heldFolderOf(dirname(path), 'lease'), (name) => {
+      return folderWatches.subscribe(heldFolderOf(dirname(path), 'lease'), (name) => {
         if (name === undefined || name === basename(path)) wake();
       });
     },

@@ -1,0 +1,103 @@
+import type { FSWatcher } from 'node:fs';
+import { basename } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
+import { withSpareDescriptors } from './idle-files.js';
+
+/** Watches a file or folder as `fs.watch` does, without keeping the process alive. */
+export type Watch = (path: string, listener: WatchListener) => FSWatcher;
+
+type WatchListener = (event: 'change' | 'rename', name?: string | null) => void;
+
+/** Hears the name of the entry of a folder that came, went or changed; `undefined` when the system does not tell which. */
+export type HintListener = (name: string | undefined) => void;
+
+interface Watched {
+  readonly watcher: FSWatcher;
+  readonly listeners: Set<HintListener>;
+  /** Whether a waiter has stopped waiting since the last sweep. */
+  used: boolean;
+}
+
+/**
+ * Watches files and folders for all waits of this thread: one watcher a path, kept for one to two seconds after its last
+ * wait, since making and closing one costs more than the rest of a hand-over. Swept up, since even a timer for it would.
+ *
+ * Hints only, and never in the way: a watcher does not keep the process alive (the guard poll of the wait does), and
+ * where the system grants none (128 inotify instances a user) no hint comes and the guard poll serves alone.
+ */
+export class WatchPool {
+  readonly #start: Watch;
+  readonly #watched = new Map<string, Watched>();
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(start: Watch) {
+    this.#start = start;
+  }
+
+  /** Calls `hear` at each change of `path`, which `prepare` makes when it must be watched anew. Returns how to stop. */
+  subscribe(path: string, hear: HintListener, prepare?: (path: string) => void): () => void {
+    let watched = this.#watched.get(path);
+    if (watched === undefined) {
+      try {
+        prepare?.(path);
+        watched = this.#watch(path, new Set());
+      } catch {
+        return () => {};
+      }
+    }
+    const { listeners } = watched;
+    // A function of its own, so that one given twice is stopped once for each.
+    const own: HintListener = (name) => hear(name);
+    listeners.add(own);
+    return () => {
+      listeners.delete(own);
+      const now = this.#watched.get(path);
+      if (now !== undefined) now.used = true;
+    };
+  }
+
+  #watch(path: string, listeners: Set<HintListener>): Watched {
+    const watcher = withSpareDescriptors(() =>
+      this.#start(path, (event, name) => {
+        // What is watched was removed or replaced, or an entry of a folder is called like the folder: this watcher may
+        // hear of nothing that comes under the path.
+        if (event === 'rename' && (name ?? basename(path)) === basename(path)) this.#watchAnew(path, watched);
+        for (const hear of [...listeners]) hear(name ?? undefined);
+      }),
+    );
+    watcher.on('error', () => this.#close(path, watched));
+    const watched: Watched = { watcher, listeners, used: true };
+    this.#watched.set(path, watched);
+    this.#sweeper ??= realTime.setInterval(() => this.#sweep(), sweepInterval).unref();
+    return watched;
+  }
+
+  #watchAnew(path: string, watched: Watched): void {
+    if (this.#watched.get(path) !== watched) return;
+    this.#close(path, watched);
+    if (watched.listeners.size === 0) return;
+    try {
+      this.#watch(path, watched.listeners);
+    } catch {
+      // There is nothing of that name: the guard poll serves.
+    }
+  }
+
+  #sweep(): void {
+    for (const [path, watched] of this.#watched) {
+      if (watched.listeners.size === 0 && !watched.used) this.#close(path, watched);
+      watched.used = false;
+    }
+    if (this.#watched.size > 0) return;
+    realTime.clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #close(path: string, watched: Watched): void {
+    watched.watcher.close();
+    if (this.#watched.get(path) === watched) this.#watched.delete(path);
+  }
+}
+
+// Milliseconds.
+const sweepInterval = 1000;
