@@ -15,6 +15,7 @@ const steps = {
   unused: [['knip']],
   workspaces: [['sherif']],
   structure: [['node', 'scripts/check-structure.mjs']],
+  words: [['node', 'scripts/check-words.mjs']],
   manifests: folders.map((folder) => ['publint', '--strict', folder]),
   types: folders.map((folder) => ['attw', '--pack', folder, '--profile', 'esm-only', '--no-emoji']),
   api: [['node', 'scripts/api-reports.mjs']],

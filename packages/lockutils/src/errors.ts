@@ -131,7 +131,7 @@ export class LockFileTypeError extends ConcurrencyError {
   readonly found: string;
 
   constructor(path: string, found: string, cause?: unknown, expected = 'a plain file') {
-    super(`The lock file ${path} is ${found}, not ${expected}; remove it if nobody needs it`, { cause });
+    super(`The lock file ${path} is ${found}, not ${expected}; remove it if it is not needed`, { cause });
     this.path = path;
     this.found = found;
   }

@@ -55,7 +55,7 @@ export async function acquireLease(
       ? () => {}
       : clock.schedule(timeout, () => giveUp.abort(new LeaseTimeoutError(name, timeout, holders)));
   try {
-    // At once when it is to end, though the driver takes its time.
+    // Settles as soon as the call has to end, even if the driver takes longer.
     const work = obtain(driver, request, settings, clock, giveUp.signal);
     const grant = await unlessAborted(work, giveUp.signal, (late) => late && giveBack(name, late));
     if (grant === undefined) {
@@ -113,7 +113,7 @@ async function attempt(
       abandoned.abort(error);
       return error;
     };
-    // A grant comes late from a driver that does not heed the signal.
+    // A driver that ignores the signal may still grant the lease later.
     return await answeredWithin(work, limit, clock, unanswered, (late) => late && giveBack(request.name, late));
   } finally {
     stopListening();

@@ -2,8 +2,9 @@ import type { Clock } from '@oslo-concurrency/core';
 import { nothing } from '../steps.js';
 
 /**
- * Settles once: as `answer` does, or by rejecting as soon as what `begin` started calls `end`. An answer that comes after
- * the end goes to `late`; an error that comes then goes nowhere. `begin` returns how to stop, which is done in any case.
+ * Settles once: as `answer` does, or by rejecting as soon as the code that `begin` started calls `end`. An answer that
+ * arrives after the end goes to `late`; an error that arrives then is ignored. `begin` returns a function that stops
+ * its code; that function is called in every case.
  */
 export function settleOnce<T>(
   answer: PromiseLike<T>,
@@ -24,12 +25,12 @@ export function settleOnce<T>(
       (error) => settle(() => reject(error)),
     );
     stop = begin((error) => settle(() => reject(error)));
-    // `begin` may have ended it.
+    // `begin` may already have called `end`.
     if (!open) stop();
   });
 }
 
-/** {@link settleOnce} that ends when `signal` aborts, with its reason. */
+/** {@link settleOnce}, ended when `signal` aborts, with its reason. */
 export function unlessAborted<T>(answer: PromiseLike<T>, signal: AbortSignal, late: (value: T) => unknown): Promise<T> {
   const begin = (end: (error: unknown) => void): (() => void) => {
     if (!signal.aborted) return onAbort(signal, () => end(signal.reason));
@@ -39,7 +40,7 @@ export function unlessAborted<T>(answer: PromiseLike<T>, signal: AbortSignal, la
   return settleOnce(answer, begin, late);
 }
 
-/** {@link settleOnce} that ends after `limit` ms by `clock`, with the error that `unanswered` makes. */
+/** {@link settleOnce}, ended after `limit` ms by `clock`, with the error that `unanswered` makes. */
 export function answeredWithin<T>(
   answer: PromiseLike<T>,
   limit: number,

@@ -8,7 +8,7 @@ export { hiddenFolder };
 
 /**
  * Creates `<directory>/.oslo-concurrency/<names...>` if it is missing, each level with the rights of `directory`: every
- * user who may create lock files there can take part, whatever our umask is. Returns its path.
+ * user with write access there can take part, whatever our umask is. Returns its path.
  *
  * Follows no symbolic link inside `directory`. @throws the system's error; `ENOTDIR` if something else is in the way.
  */

@@ -78,9 +78,9 @@ export const promisedRights: RightsCalls = {
 
 /**
  * Gives a file or folder that this process has just created, and has open as `fd`, the group and the access rights of
- * its lock path; if this process is root, also its owner. Then every user who may use the lock path may use the file,
- * whatever the umask is, and no other user. Never throws: rights that could not be set stay narrower, and the error
- * names them to a user who cannot open the file.
+ * its lock path; if this process is root, also its owner. Then every user of the lock path may use the file, whatever
+ * the umask is, and no other user. Never throws: rights that could not be set stay narrower, and the error names them
+ * to a user without access.
  *
  * Why this grants no user more than the directory does:
  * - The calls use the descriptor, so they change the file that was created, not one that replaced it in the meantime. A

@@ -128,6 +128,9 @@ function* otherHolders(call: LockCall): Steps<readonly Holder[]> {
   return holders;
 }
 
-function unsupported(call: LockCall, who: string): LockUnsupportedError {
-  return new LockUnsupportedError(call.request?.path ?? call.name, `${who} cannot change between shared and exclusive`);
+function unsupported(call: LockCall, subject: string): LockUnsupportedError {
+  return new LockUnsupportedError(
+    call.request?.path ?? call.name,
+    `${subject} cannot change between shared and exclusive`,
+  );
 }

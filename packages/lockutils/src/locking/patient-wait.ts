@@ -23,8 +23,8 @@ export class PatientWait {
   readonly #forget: (() => void)[] = [];
   #reason: { readonly error: unknown } | undefined;
   #abandon: (() => void) | undefined;
-  /** Whether the procedure was told that the wait is over. */
-  #told = false;
+  /** Whether the end of the wait was reported to the procedure. */
+  #reported = false;
   #resume: (() => void) | undefined;
   #hinted = false;
   #eager = burst.length;
@@ -61,10 +61,10 @@ export class PatientWait {
   /** For `perform`. After it has reported that the wait is over, the remaining cleanup steps may take their time. */
   readonly race = ({ value: step, giveBack }: Cuttable): PromiseLike<unknown> => {
     const answer = step as PromiseLike<unknown>;
-    if (this.#told) return answer;
+    if (this.#reported) return answer;
     const begin = (end: (error: unknown) => void): (() => void) => {
       this.#abandon = () => {
-        this.#told = true;
+        this.#reported = true;
         end(this.#reason?.error);
       };
       if (this.#reason !== undefined) this.#abandon();

@@ -3,8 +3,8 @@ import { basename, isAbsolute } from 'node:path';
 /**
  * The name that this process shows to others: the program and its script, `node /srv/app/deploy.js`.
  *
- * Further arguments are left out: they may be secrets, and every user who may read the lock path would see them. The
- * option `label` carries anything else that others should know.
+ * Further arguments are left out: they may be secrets, and every user with read access to the lock path would see them.
+ * The option `label` carries anything else that others should know.
  */
 export function ownCommand(): string {
   const program = basename(process.argv[0] ?? process.execPath);

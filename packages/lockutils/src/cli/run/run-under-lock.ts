@@ -14,13 +14,15 @@ import { endWhenLost } from './end-when-lost.js';
 import type { RunOptions } from './run-options.js';
 
 /**
- * Takes the lock or lease, runs the command, gives it back; tells the exit status.
+ * Acquires the lock or lease, runs the command, releases the lock or lease, and resolves to the exit status.
  *
- * Who holds what, and after a crash: while waiting, a place in line, which the kernel frees. From the grant until the end
- * of the command the lock, by a descriptor that no child gets; SIGKILL frees it, and `--if-killed` deals with the command
- * (see death-watch and inheritable-driver). A signal while waiting ends the wait and then us; one that comes after the
- * grant goes to the command, and we stay until it has ended. A lease ends by its ttl when we are killed, and the command
- * when it is lost (see end-when-lost).
+ * State at each step, also after a crash:
+ * - While waiting, we have a place in the queue. The kernel frees it if we die.
+ * - From the grant until the end of the command, we hold the lock by a descriptor that no child inherits. SIGKILL frees
+ *   the lock; `--if-killed` decides what happens to the command then (see death-watch and inheritable-driver).
+ * - A signal during the wait ends the wait and then us. A signal after the grant goes to the command, and we stay until
+ *   the command has ended.
+ * - A lease ends by its ttl if we are killed. If the lease is lost, the command is ended (see end-when-lost).
  */
 export async function runUnderLock(name: string, command: readonly string[], options: RunOptions): Promise<number> {
   const relay = new SignalRelay();

@@ -4,7 +4,7 @@ import { isInBackground } from '../child/job-control.js';
 import { describeHolder, printable } from './describe-holder.js';
 import { formatDuration } from './duration.js';
 
-/** Where the notice goes. */
+/** The output for the notice. */
 export interface NoticeOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;

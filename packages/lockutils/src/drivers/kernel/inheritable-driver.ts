@@ -12,9 +12,9 @@ export interface InheritableDriver {
 }
 
 /**
- * The kernel driver, with a memory of which descriptors are open on the files that make a lock: its file and where its
- * holders sit. A command that inherits these holds the lock with us and after us, as it does
- * under flock(1): the lock belongs to the open file description, which lasts until its last descriptor is closed.
+ * The kernel driver, with a record of the descriptors that are open on the files that make a lock: its lock file and
+ * its holders' seats. A command that inherits these descriptors holds the lock with us and after us, as with flock(1):
+ * the lock belongs to the open file description, which lasts until its last descriptor is closed.
  */
 export function inheritableKernelDriver(): InheritableDriver {
   const open = new Map<number, string>();

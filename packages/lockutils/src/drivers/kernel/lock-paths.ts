@@ -24,7 +24,7 @@ export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(l
   return join(dirname(lockFile), hiddenFolder, kind, name);
 }
 
-// Folders that were found to be folders, not links that would make us create files elsewhere. A user who can change one
+// Folders that were found to be folders, not links that would make us create files elsewhere. A user able to change one
 // later owns the lock path, or was the first to use it where everybody may write.
 const seen = new Set<string>();
 

@@ -236,8 +236,8 @@ export class FolderHold {
 
   *#learn(seat: string): Steps<void> {
     const { fs } = this.#seats;
-    // Of all holders that take seats after a dead writer, one removes this file. The report of the seat then stays for
-    // the next holder of that seat: if we gave up, we could pass on only one of the two.
+    // Only one of the holders that take seats after a dead writer removes this file. The report of the seat then stays
+    // for the next holder of that seat: if we gave up, we could pass on only one of the two.
     if (yield* removed(fs, this.#paths.died)) this.#news = 'lock';
     else if (isNumber(seat) && (yield* removed(fs, join(this.#seatPaths.died, seat)))) {
       this.#news = { seat };

@@ -23,8 +23,8 @@ const maxRounds = 1000;
  * *Join*: take the highest existing number plus one; the rename fails if another process took it first. Then look
  * again: if a higher number exists, take ours back and start again. Why this is first come, first served: when a join
  * ends, its last look came after its number was in place, and showed no higher number. So every process that had joined
- * before has a lower number, or has left. And while it is there, no join ends with a lower number. Of several racing
- * processes, one has the highest number, so one join ends.
+ * before has a lower number, or has left. And while it is there, no join ends with a lower number. One of several
+ * racing processes has the highest number, so one join ends.
  *
  * *First* is the waiter that sees no lower number whose owner may be alive. The waiters behind remove the tickets of
  * dead owners, by the unique name of the owner file, so no other ticket is affected. An empty folder belongs to no

@@ -29,7 +29,7 @@ export function* sweep(fs: LockfileFs, prepared: string): Steps<void> {
   }
 }
 
-// Shared holders may leave `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. Of the calls that a user may replace, none
+// Shared holders may leave `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. None of the calls that a user may replace
 // removes a tree.
 function* removeFolder(fs: LockfileFs, folder: string, depth: number): Steps<void> {
   for (const name of yield* step(fs.readdir(folder))) {

@@ -52,7 +52,7 @@ function callers(): readonly string[] {
   try {
     Error.stackTraceLimit = deepest;
     Error.prepareStackTrace = (_error, sites) => namesOf(sites);
-    const names: unknown = new Error('who awaits').stack;
+    const names: unknown = new Error('awaiting functions').stack;
     return Array.isArray(names) ? names : [];
   } catch {
     // If Error is frozen, the stack trace cannot be read.

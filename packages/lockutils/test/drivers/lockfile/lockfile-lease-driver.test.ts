@@ -65,7 +65,7 @@ describe.each(places)('leases between two machines on %s', (title, make, missing
       rmSync(join(folder, '2'));
       const error = await lease(name, { driver: here, ttl: longTtl }).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'ERR_LOCK_FILE_SYSTEM', path: folder });
-      expect((error as Error).message).toContain('named by a whole number not smaller than any token');
+      expect((error as Error).message).toContain('whose name is a whole number not smaller than any token');
       writeFileSync(join(folder, '7'), '');
       const next = await lease(name, { driver: here, ttl: longTtl });
       expect(next.fencingToken).toBe(8n);

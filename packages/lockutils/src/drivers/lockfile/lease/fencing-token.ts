@@ -16,8 +16,7 @@ import type { LockfileFs } from '../system.js';
  * without one.
  *
  * A folder without a token has therefore lost it, for example to a cleaner of old files. Starting again at 1 would let
- * earlier holders overwrite the data of later ones. So no lease is granted until a person who knows what was written
- * decides.
+ * earlier holders overwrite the data of later ones. So no lease is granted until an administrator decides.
  *
  * @returns `undefined` if other processes were faster, or the listing stays outdated: then nothing was drawn.
  * @throws LockFileSystemError if the token is lost.

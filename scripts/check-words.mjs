@@ -1,0 +1,57 @@
+// The words of comments, messages and help texts: plain English, with one word for one thing. Each rule is a pattern that
+// makes a sentence hard to read, or a second word for something that has a name already, and the better words. Prints
+// every match and exits with 1. CONTRIBUTING.md, "Words", lists the same rules for people.
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { packages, root } from './workspaces.mjs';
+
+/** Packages whose texts still break rules. A package leaves this list when it is clean, and none may be added. */
+const unchecked = ['core', 'fixture', 'processutils', 'lockutils-etcd'];
+
+/** What must not be written, and the better words. Spaces in a pattern also match the start of a next comment line. */
+const rules = [
+  [/\b(who|whom|whoever)\b/i, 'name the actor: the holder, a waiter, the caller, the process that ...'],
+  [/(?<![\w`'"])Of\s/, 'begin with the subject: "the owner of a lock ...", not "Of a lock ..."'],
+  [/\bbe had\b/i, '"is not available" or "cannot be acquired"'],
+  [/\b(is|are|was|were) not had\b/i, '"could not be acquired"'],
+  [/\bso many\b(?! that)/i, '"at most n" or "this many"'],
+  [/\bso long\b(?! that)/i, '"this long"'],
+  [/\blest\b/i, '"so that ... not"'],
+  [/\bbesides\b/i, '"also" or "in addition to"'],
+  [/\bfor ever\b/i, '"forever"'],
+  [/\bin line\b/i, '"in the queue"'],
+  [/\bcircles?\b/i, '"cycle"'],
+  [/\bg(ive|ives|iven|iving|ave) ((it|them|all|the (lock|lease|place)) )?back\b/i, '"release"'],
+  [/\b(take|takes|taking|took|taken) (the|a|its|several|external) (lock|lease)s?\b(?! from)/i, '"acquire"'],
+  [/\b(get|gets|getting|got) (the|a|its) (lock|lease)s?\b/i, '"acquire" or "is granted"'],
+  [/\b(has|have|having|had) (the|a|its) (lock|lease)s? alone\b/i, '"holds the lock exclusively"'],
+  [/\b(is|are|was|were|be|been) (to be )?told\b/i, '"learns", or "the log reports ..."'],
+];
+
+const breaches = [];
+for (const { folder } of packages) {
+  if (unchecked.includes(basename(folder))) continue;
+  for (const path of sourcesIn(join(folder, 'src'))) {
+    const source = readFileSync(path, 'utf8');
+    // A sentence may break at any word, so the marks at the start of comment lines count as spaces.
+    const text = source.replace(/\n[ \t]*(\*|\/\/)(?=[ \t])|\s/g, (found) => ' '.repeat(found.length));
+    for (const [pattern, better] of rules) {
+      const spaced = new RegExp(pattern.source.replaceAll(' ', '\\s+'), `g${pattern.flags}`);
+      for (const { 0: found, index } of text.matchAll(spaced)) {
+        const line = source.slice(0, index).split('\n').length;
+        breaches.push(`${relative(root, path)}:${line}: "${found.replace(/\s+/g, ' ').trim()}": write ${better}`);
+      }
+    }
+  }
+}
+
+for (const breach of breaches) console.error(breach);
+if (breaches.length > 0) {
+  console.error(`check-words: ${breaches.length} places to write in plainer words (CONTRIBUTING.md, "Words")`);
+  process.exitCode = 1;
+} else console.log('check-words: plain words throughout');
+
+function sourcesIn(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.ts'));
+  return names.map((name) => join(folder, name));
+}
