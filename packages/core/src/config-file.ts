@@ -13,7 +13,7 @@ import { ConcurrencyError, InvalidOptionError } from './errors.js';
 import { type IniLookup, parseOsloIni } from './oslo-ini.js';
 import { processState } from './process-state.js';
 
-/** A configuration file or directory cannot be read, or a value in it cannot be used. No value of it is in force. */
+/** A configuration file or directory cannot be read, or one of its values is not usable. None of its values is in force. */
 export class ConfigFileError extends ConcurrencyError {
   readonly code = 'ERR_CONFIG_FILE';
   /** The file or directory. */
@@ -30,22 +30,23 @@ interface ConfigFile {
   readonly lookup: IniLookup;
 }
 
-// The last one loaded comes first, as in oslo.config.
+// The file that was loaded last comes first, as in oslo.config.
 const loaded = processState('core/config-files', 1, (): { files: readonly ConfigFile[] } => ({ files: [] }));
 
 /**
  * Reads options of the group `[oslo_concurrency]` (`lock_path`, `disable_process_locking`) from INI files of oslo.config's
- * form; everything else is left to its owners.
+ * form. It ignores all other groups and options.
  *
- * Files add up, in one call and over several: an option that the last file does not set keeps the value of an earlier
- * one. Loading a file again replaces what it said, and makes it the last. `$state_path/locks` is filled in with the text
- * that `[DEFAULT]` of the last file that sets it has. Code and environment stay above the files.
+ * Files add up, within one call and over several calls: an option that the last file does not set keeps the value of an
+ * earlier file. To load a file again replaces its values, and makes it the last file. The reference in
+ * `$state_path/locks` becomes the value in `[DEFAULT]` of the last file that sets `state_path`. Code and environment stay
+ * above the files.
  *
- * Returns a function that forgets these files, which is also a disposable, for `using`.
+ * Returns a function that forgets these files. The function is also a disposable, for `using`.
  *
  * oslo's counterpart: `CONF(['--config-file', path, '--config-file', another])`.
- * @throws ConfigFileError when a file cannot be read, a value cannot be used, or a file sets an option in `[DEFAULT]`
- * only, where oslo.concurrency does not read it since its version 6; then no file of this call is in force.
+ * @throws ConfigFileError if a file cannot be read, if a value is not usable, or if a file sets an option in `[DEFAULT]`
+ * only, where oslo.concurrency does not read it since version 6. No file of this call is in force then.
  * @example
  * loadConfigFile('/etc/nova/nova.conf', ...configFilesIn('/etc/nova/nova.conf.d'));
  */
@@ -72,11 +73,11 @@ export function loadConfigFile(...paths: readonly string[]): ConfigOverride {
 }
 
 /**
- * The files of a directory that oslo.config reads for `--config-dir`: those named `*.conf` and not hidden, by their names
- * in order, so that the last has the last word. For {@link loadConfigFile}. Reads none of them.
+ * Lists the files of a directory that oslo.config reads for `--config-dir`: those named `*.conf` that are not hidden, sorted
+ * by name, so that the last one wins in {@link loadConfigFile}. It does not read the files.
  *
  * oslo's counterpart: `CONF(['--config-dir', directory])`.
- * @throws ConfigFileError when the directory cannot be read.
+ * @throws ConfigFileError if the directory cannot be read.
  */
 export function configFilesIn(directory: string): string[] {
   if (typeof directory !== 'string' || directory === '') {
@@ -94,7 +95,7 @@ export function configFilesIn(directory: string): string[] {
     .map((name) => join(directory, name));
 }
 
-// As Python sorts; `<` of JavaScript puts U+10000 before U+E000.
+// Python's order. JavaScript's `<` puts U+10000 before U+E000.
 function byCodePoint(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
@@ -103,14 +104,14 @@ function readConfigFile(path: string): ConfigFile {
   const text = readText(path);
   try {
     const lookup = parseOsloIni(text);
-    // Only what was read can be resolved for certain: a relative path has no meaning once the directory was removed.
+    // The path is resolved after the read: a relative path has no meaning if the working directory was removed.
     return { path: resolve(path), lookup };
   } catch (error) {
     throw new ConfigFileError(path, (error as Error).message, error);
   }
 }
 
-/** What `files` say of an option. Each answer is kept, since locks ask at every call. */
+/** The values that `files` give options. Each value is cached, since every call of a lock reads it. */
 function valuesOf(files: readonly ConfigFile[]): FileValue {
   const known = new Map<string, unknown>();
   return (definition) => {
@@ -134,8 +135,9 @@ function valueIn(files: readonly ConfigFile[], definition: OptionDefinition): un
   return undefined;
 }
 
-// oslo.concurrency took it from [DEFAULT] up to its version 5 and passes over it since version 6: whatever is done with
-// it here, a Python service of one of the two would keep its locks elsewhere. With both the group's counts for everybody.
+// oslo.concurrency up to version 5 reads the option in [DEFAULT], and ignores it there since version 6. Whichever way this
+// function chose, a Python service with one of the two versions would keep its locks elsewhere. If the file also sets the
+// option in the group, that value counts for all of them.
 function checkPlace(path: string, lookup: IniLookup, key: string): void {
   const misplaced = lookup('DEFAULT', key);
   if (misplaced === undefined || lookup('oslo_concurrency', key) !== undefined) return;
@@ -150,7 +152,7 @@ function keyOf(definition: OptionDefinition): string {
 function readText(path: string): string {
   let bytes: Buffer;
   try {
-    // A FIFO would keep this process waiting for a writer.
+    // To read a FIFO would block this process until a writer comes.
     if (!statSync(path).isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
     bytes = readFileSync(path);
   } catch (error) {
@@ -163,7 +165,7 @@ function readText(path: string): string {
   }
 }
 
-// oslo.config's identifiers. It matches case-insensitively, by which Python's a-z includes the last four.
+// The letters of oslo.config's identifiers. It matches case-insensitively, so Python's a-z includes the last four.
 const letters = 'A-Za-z\u0130\u0131\u017f\u212a';
 const reference = new RegExp(
   `\\$(?:\\$|(?<plain>[_${letters}][._0-9${letters}]*)|\\{(?<braced>[_${letters}][._0-9${letters}]*)\\})`,
@@ -171,10 +173,11 @@ const reference = new RegExp(
 );
 
 /**
- * Fills in `$name` and `${name}` from `[DEFAULT]`, where a service's own options stand; `$$` and `\$` are a `$`.
+ * Replaces `$name` and `${name}` by the value in `[DEFAULT]`, which holds a service's own options. `$$` and `\$` mean `$`.
  *
- * Refused is what the files alone cannot answer as the service would: a name none of them sets (the service's built-in
- * value is unknown here), one of another group, and an option of our own group, whose type would change its text.
+ * Refuses each reference that the files alone cannot resolve as the service would: a name that no file sets (the service's
+ * built-in value is unknown here), a name of another group, and an option of our own group, whose type would change its
+ * text.
  */
 function substituted(text: string, key: string, files: readonly ConfigFile[], within: readonly string[] = []): string {
   return text.replaceAll('\\$', '$$$$').replace(reference, (whole, plain?: string, braced?: string) => {

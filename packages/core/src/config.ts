@@ -3,9 +3,9 @@ import { InvalidOptionError } from './errors.js';
 import { unknownOptionText } from './option-names.js';
 import { processState } from './process-state.js';
 
-/** The options of the group `oslo_concurrency`. Packages that register more extend this interface. */
+/** The options of the group `oslo_concurrency`. A package that registers more options extends this interface. */
 export interface ConfigValues {
-  /** The directory of lock files; a relative one is resolved against the working directory when it is used. */
+  /** The directory of lock files. A relative path is resolved against the working directory at each use. */
   lockPath: string | undefined;
   /** `true` turns every external lock into an internal one. */
   disableProcessLocking: boolean;
@@ -13,7 +13,7 @@ export interface ConfigValues {
 
 /** One option, as {@link registerOption} takes it and {@link listOpts} lists it. */
 export interface OptionDefinition<T = unknown> {
-  /** The name in code: `lockPath`. The name in a file is its snake case: `lock_path`. */
+  /** The name in code: `lockPath`. Its name in a file is the same in snake case: `lock_path`. */
   readonly name: string;
   readonly type: 'string' | 'boolean' | 'number';
   readonly default: T;
@@ -21,9 +21,9 @@ export interface OptionDefinition<T = unknown> {
   readonly help: string;
   /** The environment variable that sets it. */
   readonly env?: string;
-  /** What a value must be, as a phrase for error messages. */
+  /** A phrase for error messages that says what a value must be. */
   readonly expected: string;
-  /** Whether `value` is one; the type was checked before. */
+  /** Whether `value` is acceptable. The type was checked before. */
   accepts(value: T): boolean;
 }
 
@@ -31,13 +31,13 @@ type Layer = ReadonlyMap<string, unknown>;
 
 interface ConfigState {
   readonly options: Map<string, OptionDefinition>;
-  /** The newest of these wins; each is removed by its own {@link configure} handle, in any order. */
+  /** The newest override wins. The handle of each {@link configure} removes its own, in any order. */
   readonly overrides: Set<Layer>;
   fileValue: FileValue;
   readonly defaults: Map<string, unknown>;
 }
 
-/** Returns what the configuration files set an option to; `undefined` where none sets it. */
+/** Returns the value that the configuration files give an option; `undefined` if no file sets it. */
 export type FileValue = (definition: OptionDefinition) => unknown;
 
 const state = processState(
@@ -47,7 +47,7 @@ const state = processState(
 );
 
 /**
- * Adds an option to the group `oslo_concurrency`; registering one of the same name again changes nothing.
+ * Adds an option to the group `oslo_concurrency`. A second registration of the same name changes nothing.
  *
  * @example
  * registerOption({ name: 'workers', type: 'number', default: 4, help: 'Number of workers.',
@@ -79,21 +79,21 @@ registerOption<boolean>({
 /** Values for {@link configure}. */
 export type ConfigInput = { readonly [Name in keyof ConfigValues]?: NonNullable<ConfigValues[Name]> };
 
-/** Values for {@link setDefaults}; `undefined` restores the built-in one. */
+/** Values for {@link setDefaults}; `undefined` restores the built-in default. */
 export type ConfigDefaults = { readonly [Name in keyof ConfigValues]?: ConfigValues[Name] | undefined };
 
-/** Undoes one {@link configure}; calling it twice is harmless. Also a disposable, for `using`. */
+/** Undoes one {@link configure}. A second call does nothing. Also a disposable, for `using`. */
 export interface ConfigOverride extends Disposable {
   (): void;
 }
 
 /**
- * Sets options in code, above environment and files; returns a function that takes just these values back.
+ * Sets options in code, above environment and files. Returns a function that removes exactly these values.
  *
- * Of several overrides of one option the newest that is still in force wins, whatever order they are undone in.
+ * If several overrides set one option, the newest one in force wins. They may be undone in any order.
  *
  * oslo's counterpart: `CONF.set_override`.
- * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
+ * @throws InvalidOptionError for an unknown option or a wrong value. Nothing has changed then.
  */
 export function configure(values: ConfigInput): ConfigOverride {
   const layer: Layer = new Map(entriesOf(values));
@@ -106,10 +106,10 @@ export function configure(values: ConfigInput): ConfigOverride {
 }
 
 /**
- * Sets the value an option has when neither code, environment nor file give one. `undefined` restores the built-in one.
+ * Sets the value that an option has if neither code, environment nor file sets it. `undefined` restores the built-in one.
  *
  * oslo's counterpart: `lockutils.set_defaults`.
- * @throws InvalidOptionError for an unknown option or a wrong value; nothing is changed then.
+ * @throws InvalidOptionError for an unknown option or a wrong value. Nothing has changed then.
  */
 export function setDefaults(values: ConfigDefaults): void {
   const given = entriesOf(values);
@@ -124,11 +124,11 @@ export function setDefaults(values: ConfigDefaults): void {
 }
 
 /**
- * The value of an option now: code, then environment, then files (the last one loaded first), then default.
+ * The current value of an option: from code, else the environment, else files (the last loaded first), else the default.
  *
- * An environment variable that is set to the empty string counts as not set, as in oslo.
- * @throws InvalidOptionError when the environment holds a value the option does not accept, or the option is unknown.
- * @throws ConfigFileError when a file was loaded before the option was registered, and holds a value it does not accept.
+ * An environment variable with an empty value counts as not set, as in oslo.
+ * @throws InvalidOptionError if the environment holds a value that the option does not accept, or the option is unknown.
+ * @throws ConfigFileError if a file was loaded before the option was registered, and holds a value that it does not accept.
  */
 export function getOption<Name extends keyof ConfigValues>(name: Name): ConfigValues[Name] {
   const definition = definitionOf(name);
@@ -148,7 +148,7 @@ export function getLockPath(): string | undefined {
   return path === undefined ? undefined : resolve(path);
 }
 
-/** What {@link listOpts} says of an option. */
+/** An option as {@link listOpts} describes it. */
 export type OptionDescription = Pick<OptionDefinition, 'name' | 'type' | 'default' | 'help' | 'env'>;
 
 /** Lists the registered options by group, for documentation and tools. oslo's counterpart: `opts.list_opts`. */
@@ -163,7 +163,7 @@ export function listOpts(): { readonly group: 'oslo_concurrency'; readonly optio
   return [{ group: 'oslo_concurrency', options }];
 }
 
-/** Replaces what files say; for `config-file`. */
+/** Replaces the values of files; for `config-file`. */
 export function setFileValue(fileValue: FileValue): void {
   state.fileValue = fileValue;
 }
@@ -173,13 +173,13 @@ export function registeredOptions(): readonly OptionDefinition[] {
   return [...state.options.values()];
 }
 
-// oslo.config's words, so that one file or variable means the same to both languages.
+// These are oslo.config's words, so that a file or a variable means the same in both languages.
 const truths = new Map([
   ...['true', '1', 'yes', 'on'].map((word) => [word, true] as const),
   ...['false', '0', 'no', 'off'].map((word) => [word, false] as const),
 ]);
 
-/** Turns the text of a variable or a file into the option's value; `source` is named when it cannot be one. */
+/** Turns the text of a variable or a file into the option's value. The error for a wrong text names `source`. */
 export function parseOption(definition: OptionDefinition, text: string, source: string): unknown {
   let value: unknown = text;
   if (definition.type === 'boolean') value = truths.get(text.toLowerCase());

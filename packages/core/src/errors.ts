@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 
-// A registered symbol, not a class, carries the identity: a second installed copy of a package has other classes.
+// A registered symbol marks our errors, since a second installed copy of a package has other classes.
 const brand = Symbol.for('@oslo-concurrency/error@1');
 
 /**
- * The base of every error these packages throw for something that went wrong at run time.
+ * The base of every error that these packages throw for a failure at run time.
  *
- * `code` is stable across versions; messages are not. Facts that a program needs are fields of the subclass, the
- * system's own error is `cause`. Misuse is an {@link InvalidOptionError} instead, which is a `TypeError`.
+ * `code` is stable across versions; messages are not. The facts that a program needs are fields of the subclass, and the
+ * system's own error is the `cause`. Misuse is an {@link InvalidOptionError} instead, which is a `TypeError`.
  *
  * oslo's counterpart: the exception classes of `lockutils` and `processutils`, which share no base.
  */
@@ -23,9 +23,9 @@ export abstract class ConcurrencyError extends Error {
 }
 
 /**
- * Tells whether `value` is an error of these packages, and of the situation `code` when that is given.
+ * Whether `value` is an error of these packages and, if `code` is given, has that `code`.
  *
- * Works across installed copies and versions, where `instanceof` does not. Also true for {@link InvalidOptionError}.
+ * It works across installed copies and versions, where `instanceof` fails. It is true for {@link InvalidOptionError} too.
  *
  * @example
  * catch (error) { if (isConcurrencyError(error, 'ERR_LOCK_TIMEOUT')) retryLater(); else throw error; }
@@ -40,20 +40,21 @@ export function isConcurrencyError<Code extends string>(
 }
 
 /**
- * An option or argument has a wrong type or range. Thrown before anything is opened, spawned or waited for.
+ * An option or argument has a wrong type or range. It is thrown before the call opens, spawns or waits.
  *
- * The message names the option, what was expected and what came. A `TypeError`, so generic handlers see misuse.
+ * The message names the option, the expected value and the received one. It is a `TypeError`, so that generic handlers
+ * recognise misuse.
  */
 export class InvalidOptionError extends TypeError {
   readonly code = 'ERR_INVALID_OPTION';
   /** The option or argument, as the caller wrote it: `timeout`. */
   readonly option: string;
-  /** What it must be, as a phrase: `a number of milliseconds from 0 to Infinity`. */
+  /** A phrase for what the value must be: `a number of milliseconds from 0 to Infinity`. */
   readonly expected: string;
-  /** What came. */
+  /** The received value. */
   readonly received: unknown;
 
-  /** `message` replaces the one that is made of the other three. */
+  /** `message` replaces the message that the other three arguments make up. */
   constructor(option: string, expected: string, received: unknown, message?: string) {
     super(message ?? `${option} must be ${expected}; got ${describe(received)}`);
     this.name = 'InvalidOptionError';

@@ -3,22 +3,22 @@ import { createRequire } from 'node:module';
 import { devNull } from 'node:os';
 
 /**
- * Loads a third-party package at its first use, so that importing ours costs little (G22). For the packages of this
- * family; it is exported for them, and promises nothing to others.
+ * Loads a third-party package at its first use, so that the import of our packages costs little (G22). It is exported for
+ * the packages of this family only, and promises nothing to others.
  *
- * `base` is the `import.meta.url` of the caller, whose package depends on `name`. Loads at once: by `require`, which
- * since Node 20.19 loads ES modules too. The package is the same instance that `import` gives.
+ * `base` is the `import.meta.url` of the caller, whose package depends on `name`. The load is synchronous, by `require`,
+ * which since Node 20.19 loads ES modules too. It returns the same instance of the package as `import` does.
  *
- * @throws the system's error (`EMFILE`, `ENFILE`) where no descriptor is left, before anything is loaded: a file that
- * Node could not read once counts as missing for the rest of the process.
- * @throws what `require` throws
+ * @throws the system's error (`EMFILE`, `ENFILE`) if no descriptor is left. Then nothing was loaded yet. Without that check
+ * Node would treat a file that it could not read once as missing for the rest of the process.
+ * @throws the error of `require`
  */
 export function loadPackage<M>(base: string, name: string): M {
   checkDescriptors();
   return createRequire(base)(name) as M;
 }
 
-/** Throws where no descriptor is left to read files with. For code that resolves and loads a package step by step. */
+/** Throws if no descriptor is left for reading files. For code that resolves and loads a package step by step. */
 export function checkDescriptors(): void {
   try {
     closeSync(openSync(devNull, 'r'));

@@ -1,10 +1,10 @@
 import { InvalidOptionError } from './errors.js';
 import { processState } from './process-state.js';
 
-/** The levels a message can have. */
+/** The levels of messages. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Anything with these four methods: `console`, pino, winston, or your own. */
+/** An object with these four methods: `console`, pino, winston, or your own. */
 export type Logger = { readonly [level in LogLevel]: (message: string) => void };
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -13,11 +13,11 @@ const silent: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignor
 const state = processState('core/logger', 1, (): { current: Logger } => ({ current: silent }));
 
 /**
- * Sends the messages of all `@oslo-concurrency` packages here to `logger`; `undefined` silences them again.
+ * Sends the messages of all `@oslo-concurrency` packages in this process to `logger`; `undefined` silences them again.
  *
- * Silent by default. The logger must not throw. What processutils logs is masked before it gets here.
+ * Silent by default. The logger must not throw. processutils masks its messages before it logs them.
  *
- * @throws InvalidOptionError when one of the four methods is missing.
+ * @throws InvalidOptionError if one of the four methods is missing.
  * @example
  * setLogger(console);
  */
@@ -31,7 +31,7 @@ export function getLogger(): Logger {
   return state.current;
 }
 
-/** Whether a logger is set. Where it matters, who would log asks first, so that no message is composed for nobody. */
+/** Whether a logger is set. Code that is costly to log asks first, so that it composes no message without a reader. */
 export function hasLogger(): boolean {
   return state.current !== silent;
 }
@@ -39,7 +39,7 @@ export function hasLogger(): boolean {
 /** Throws unless `value` has the four methods of a {@link Logger}. */
 export function checkLogger(option: string, value: unknown): asserts value is Logger {
   const candidate = value as Partial<Record<LogLevel, unknown>> | null;
-  // A function may carry the methods, too.
+  // A function may have the methods too.
   if (candidate === null || candidate === undefined || levels.some((l) => typeof candidate[l] !== 'function')) {
     throw new InvalidOptionError(option, 'an object with the methods debug, info, warn and error', value);
   }

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from './errors.js';
 
 /**
- * The error for an option that nobody knows: `Unknown option 'externl'. Did you mean 'external'?`, or, when no known
- * name is near, the known names. Its `option` is `options`, its `received` what was given.
+ * The error for an unknown option: `Unknown option 'externl'. Did you mean 'external'?`. If no known name is near, it lists
+ * the known names. Its `option` is `options`, and its `received` is `received`.
  *
  * oslo's counterpart: `TypeError` for an unexpected keyword argument; for `execute`, `UnknownArgumentError`.
  */
@@ -31,7 +31,7 @@ export function checkOptionNames(options: unknown, known: ReadonlySet<string>): 
   }
 }
 
-/** The one of `known` that `name` is a misspelling of: the fewest letters apart, and at most a third of them. */
+/** The name in `known` that differs from `name` by the fewest letters; `undefined` if more than a third of them differ. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -44,7 +44,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest;
 }
 
-/** How many letters have to be added, removed, changed, or swapped with the next. */
+/** The number of letters to add, remove, change, or swap with the next one, to turn `a` into `b`. */
 function lettersApart(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {

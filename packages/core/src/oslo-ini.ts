@@ -1,21 +1,21 @@
 import { loadPackage } from './load-package.js';
 
-/** What a file sets an option to, and in which line that begins. */
+/** The value that a file gives an option, and the line in which it begins. */
 export interface IniValue {
   readonly text: string;
   readonly line: number;
 }
 
-/** The value of an option, or `undefined` when the file does not set it. Section names are in lower case but `DEFAULT`. */
+/** The value of an option, or `undefined` if the file does not set it. Section names are in lower case, except `DEFAULT`. */
 export type IniLookup = (section: string, key: string) => IniValue | undefined;
 
 /**
- * Reads INI text as oslo.config does; throws a `SyntaxError` with the line's number where oslo.config would refuse.
+ * Reads INI text as oslo.config does. Throws a `SyntaxError` with the number of the line that oslo.config would refuse.
  *
- * `ini` keeps the sections and decides which of two assignments counts. Its syntax for lines is another one (comments
- * and escapes inside values, dotted sections, `null`, arrays), and a silent difference would put a Node and a Python
- * service on two directories. So each line is read here by oslo's rules, and names and values are handed on in an
- * encoding without any character that `ini` gives a meaning to.
+ * `ini` keeps the sections and decides which of two assignments counts. Its syntax for lines differs (comments and escapes
+ * inside values, dotted sections, `null`, arrays), and a silent difference would put a Node service and a Python service
+ * on two directories. So this function reads each line by oslo's rules, and passes names and values to `ini` in an encoding
+ * without any character that has a meaning to `ini`.
  */
 export function parseOsloIni(text: string): IniLookup {
   const lines: string[] = [];
@@ -56,7 +56,7 @@ export function parseOsloIni(text: string): IniLookup {
     }
   }
   finishEntry();
-  // Loaded here: few who import this package read a file, and it takes as long to load as all the rest (G22).
+  // Loaded here, since few users of this package read a file, and `ini` takes as long to load as all the rest (G22).
   const { parse } = loadPackage<typeof import('ini')>(import.meta.url, 'ini');
   const sections = parse(lines.join('\n')) as {
     readonly [name: string]: { readonly [key: string]: string } | undefined;
@@ -69,7 +69,7 @@ export function parseOsloIni(text: string): IniLookup {
   };
 }
 
-// Before each value, after its line, so that none is `true` or `null` to `ini`.
+// The marker stands between the line number and the value, so that `ini` reads no value as `true` or `null`.
 const marker = '+';
 
 function encoded(text: string): string {
@@ -84,13 +84,13 @@ function unquoted(value: string): string {
   return (quote === '"' || quote === "'") && value.endsWith(quote) ? value.slice(1, -1) : value;
 }
 
-// What Python's str.strip() takes for white space; JavaScript's trim() takes U+FEFF too and leaves U+001C-1F and U+0085.
+// The white space of Python's str.strip(). JavaScript's trim() also removes U+FEFF, but not U+001C-1F and U+0085.
 const space = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const spaces = new RegExp(space);
 const spaceAtStart = new RegExp(`^${space}+`);
 const trimmed = (text: string): string => trimmedEnd(text).replace(spaceAtStart, '');
 
-// Not by an expression that ends in `$`: that begins anew at each space of a long run in the middle.
+// No expression that ends in `$`: it would start again at each space of a long run in the middle.
 function trimmedEnd(text: string): string {
   let end = text.length;
   while (end > 0 && spaces.test(text.charAt(end - 1))) end -= 1;

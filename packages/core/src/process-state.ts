@@ -1,10 +1,10 @@
 /**
- * Returns the one value of this process for `name`, creating it at the first call.
+ * Returns the single value of this process for `name`. The first call creates it.
  *
- * Two installed copies of a package (or one loaded by `import` and one by `require`) share it, because it hangs on
- * `globalThis` under a registered symbol. `version` is part of the key: raise it when the shape of the value changes,
- * so that an old copy never reads a shape it does not know. Worker threads have a `globalThis` of their own and
- * therefore a value of their own.
+ * Two installed copies of a package (or one loaded by `import` and one by `require`) share the value, because it is a
+ * property of `globalThis` under a registered symbol. `version` is part of the key: raise it if the shape of the value
+ * changes, so that an old copy never reads a shape that it does not know. A worker thread has a `globalThis` of its own,
+ * and therefore a value of its own.
  *
  * @example
  * const registry = processState('lockutils/registry', 1, () => new Map());
@@ -15,7 +15,7 @@ export function processState<T>(name: string, version: number, create: () => T):
   const existing = holder[key];
   if (existing !== undefined) return existing;
   const created = create();
-  // Not enumerable and not writable: nobody swaps a registry that others already hold locks in.
+  // Not enumerable and not writable, so no code can replace a registry of locks that are held.
   Object.defineProperty(globalThis, key, { value: created, enumerable: false, writable: false, configurable: false });
   return created;
 }

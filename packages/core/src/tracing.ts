@@ -1,10 +1,10 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 
-/** What a message on one of the {@link lockChannels} carries. Times are milliseconds. */
+/** A message on one of the {@link lockChannels}. Times are milliseconds. */
 export interface LockEvent {
-  /** The lock name as the user said it. */
+  /** The lock name as the caller wrote it. */
   readonly name: string;
-  /** A number that is the same in all events of one `lock()` call of this process. */
+  /** A number that all events of one `lock()` call share. It is unique in this process. */
   readonly id: number;
   /** Whether the lock holds between processes. */
   readonly external: boolean;
@@ -12,26 +12,26 @@ export interface LockEvent {
   readonly lockFile?: string;
   /** `grant`: how long the call waited. */
   readonly waitedMs?: number;
-  /** `release` and `lost`: how long it was held. Absent at a `release` when nobody listened to it at the grant. */
+  /** `release` and `lost`: how long the lock was held. Absent at a `release` if `release` had no subscriber at the grant. */
   readonly heldMs?: number;
-  /** `wait`: an object whose `holders()` tells who holds it, as far as known; `lost`: why; `overdue`: which. */
+  /** `wait`: an object whose `holders()` resolves to the known holders; `lost`: the reason; `overdue`: `waiting for` or `holding`. */
   readonly detail?: unknown;
 }
 
-/** What a message on one of the {@link commandChannels} carries. Times are milliseconds; secrets are masked. */
+/** A message on one of the {@link commandChannels}. Times are milliseconds; secrets are masked. */
 export interface CommandEvent {
-  /** A number that is the same in both events of one command of this process. */
+  /** A number that both events of one command share. It is unique in this process. */
   readonly id: number;
   /** The command line, masked. */
   readonly command: string;
   readonly pid?: number;
-  /** Which attempt this is, from 1. */
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
-  /** `end`: the exit code, when it ended by itself. */
+  /** `end`: the exit code, if the command ended by itself. */
   readonly exitCode?: number;
-  /** `end`: the signal that ended it. */
+  /** `end`: the signal that ended the command. */
   readonly signal?: string;
-  /** `end`: how long it ran. */
+  /** `end`: how long the command ran. */
   readonly durationMs?: number;
 }
 
@@ -41,8 +41,9 @@ const commandChannel = (event: string): Channel => channel(`oslo-concurrency:com
 /**
  * The `diagnostics_channel` channels of locks, named `oslo-concurrency:lock:<event>`; messages are {@link LockEvent}s.
  *
- * `acquire`: a call was made · `wait`: it could not be granted at once · `grant` · `release` · `lost`: a lease or lock
- * ended under its holder · `overdue`: a wait or a hold lasts longer than its `warnAfter`; `detail` says which. Nothing is computed while nobody subscribes.
+ * `acquire`: a caller requested the lock · `wait`: the lock could not be granted at once · `grant` · `release` · `lost`: a
+ * lease or lock ended while it was held · `overdue`: a wait or a hold lasts longer than its `warnAfter`; `detail` says
+ * which. Nothing is computed for a channel without subscribers.
  */
 export const lockChannels = {
   acquire: lockChannel('acquire'),

@@ -4,21 +4,21 @@ import { checkLogger, checkLogLevel, type Logger, type LogLevel } from './logger
 
 /** Options of {@link watch}. */
 export interface WatchOptions {
-  /** The level of the message; `debug` by default. */
+  /** The level of the message; default `debug`. */
   readonly level?: LogLevel;
-  /** Milliseconds until the message; 5000 by default. */
+  /** The time until the message, in milliseconds; default 5000. */
   readonly after?: number;
-  /** Called with the message, once, with the milliseconds that have passed. */
+  /** Called once, with the message; receives the elapsed milliseconds. */
   readonly onOverdue?: (elapsed: number) => void;
   /** The clock, for tests. */
   readonly clock?: Clock;
 }
 
 /**
- * Runs `fn` and logs one message, `"<action> not completed after 5.000s"`, if it is not done `after` ms later.
+ * Runs `fn`, and logs one message, `"<action> not completed after 5.000s"`, if `fn` has not ended `after` ms later.
  *
- * Returns what `fn` returns and rejects as it rejects; it stops nothing. The timer is cleared in every case. A
- * function that blocks the event loop cannot be reported while it blocks.
+ * Resolves and rejects as `fn` does, and does not stop `fn`. It always clears its timer. It cannot report a function that
+ * blocks the event loop while that function blocks it.
  *
  * oslo's counterpart: `watchdog.watch`.
  * @throws InvalidOptionError for a wrong logger, level or time, before `fn` is called.
