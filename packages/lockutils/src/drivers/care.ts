@@ -3,9 +3,16 @@ import type { LockStatus } from './lock-status.js';
 /**
  * Why a lock was left in place. `held`, `waited-for`: it is in use · `recent`: it was used since `olderThan` ·
  * `abandoned`: its last holder died, and the next holder must learn of that · `foreign`: it is not certainly one of our
- * lock files, or not a plain file · `failed`: the system refused.
+ * lock files, or not a plain file · `unreadable`: this user may not read it, so what it is cannot be seen · `failed`: the
+ * system refused.
  */
-export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'failed';
+export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'unreadable' | 'failed';
+
+/** A reason with the error of the system behind it. */
+export interface Refusal {
+  readonly reason: KeepReason;
+  readonly error: unknown;
+}
 
 /** The rule of a cleaning, whatever the driver. */
 export interface CleaningRule {
@@ -59,14 +66,19 @@ export class CleaningReport {
    * Cleans one lock. `undefined` means that nothing of it was there. An error of the system ends only the cleaning of
    * this lock.
    */
-  note(name: string, clean: () => 'removed' | KeepReason | undefined): void {
+  note(name: string, clean: () => 'removed' | KeepReason | Refusal | undefined): void {
     try {
       const verdict = clean();
       if (verdict === 'removed') this.removed.push(name);
-      else if (verdict !== undefined) this.kept.push({ name, reason: verdict });
+      else if (typeof verdict === 'string') this.kept.push({ name, reason: verdict });
+      else if (verdict !== undefined) this.#refused(name, verdict);
     } catch (error) {
-      this.kept.push({ name, reason: 'failed', error: this.#explained(error) });
+      this.#refused(name, { reason: 'failed', error });
     }
+  }
+
+  #refused(name: string, { reason, error }: Refusal): void {
+    this.kept.push({ name, reason, error: this.#explained(error) });
   }
 
   get result(): CleanLocksResult {

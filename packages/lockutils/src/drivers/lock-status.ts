@@ -41,4 +41,9 @@ export interface LockStatus {
   readonly lastUsed: Date;
   /** The last holder of a free lock, if it ended without releasing. The next holder will learn of that. */
   readonly abandonedBy: Holder | undefined;
+  /**
+   * Why no more can be said: this user may not read the lock file. With what mends it. Such a file is listed when it is
+   * locked, or may be a lock by its name and length.
+   */
+  readonly note?: string;
 }

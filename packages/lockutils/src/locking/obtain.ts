@@ -30,7 +30,7 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
   let grant: Grant | undefined;
   try {
     if (place !== undefined) yield* untilFirst(place, wait);
-    grant = yield* untilGranted(driver, request, wait, ordered || place !== undefined);
+    grant = yield* untilGranted(driver, request, wait, { tryFirst: ordered || place !== undefined, place });
     return settled(request, grant, place);
   } finally {
     if (grant === undefined) yield* step(place?.leave());
@@ -43,16 +43,23 @@ function attempt(driver: LockDriver, request: LockRequest): Steps<Grant | undefi
 
 function* untilFirst(place: Place, wait: Wait): Steps<void> {
   if (yield* step(place.isFirst(), nothing)) return;
+  place.noteWait?.(true);
   wait.begin('driver');
   // Checked again after subscribing: a change between the two would go unnoticed.
   wait.listen((wake) => place.onTurn(wake));
   while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait);
 }
 
-function* untilGranted(driver: LockDriver, request: LockRequest, wait: Wait, tryFirst: boolean): Steps<Grant> {
+function* untilGranted(
+  driver: LockDriver,
+  request: LockRequest,
+  wait: Wait,
+  { tryFirst, place }: { readonly tryFirst: boolean; readonly place: Place | undefined },
+): Steps<Grant> {
   if (tryFirst) {
     const grant = yield* attempt(driver, request);
     if (grant !== undefined) return grant;
+    place?.noteWait?.(true);
     wait.begin('driver');
   }
   wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing);
@@ -94,7 +101,10 @@ function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, w
  * them holds back all readers after it (G11).
  */
 function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
-  if (!request.shared && request.permits === undefined) return { grant, place };
+  if (!request.shared && request.permits === undefined) {
+    place?.noteWait?.(false);
+    return { grant, place };
+  }
   void place?.leave();
   return { grant, place: undefined };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { Contender } from '../contender.js';
@@ -77,6 +78,37 @@ describe.runIf(onLinux)('listLocks', () => {
     await third.end();
     expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 0 });
   });
+
+  it.each([false, true])(
+    'counts a thread that waits behind a thread of the same process, with a ticket or without, fair: %s',
+    async (fair) => {
+      using directory = lockDirectory();
+      const options = { external: true, fair, lockPath: directory.path } as const;
+      const waiters = async (): Promise<number | undefined> => (await statusOf(directory.path, 'x')).waiters;
+      const worker = new Worker(new URL('../fixtures/thread-locker.mjs', import.meta.url));
+      try {
+        await once(worker, 'message');
+        const held = await lock('x', options);
+        expect(await waiters()).toBe(0);
+        worker.postMessage({ id: 1, call: 'lock', name: 'x', options });
+        await expect.poll(waiters).toBe(1);
+        const granted = once(worker, 'message', { signal: AbortSignal.timeout(20_000) });
+        await held.release();
+        await granted;
+        // It keeps the ticket with which it waited.
+        expect(await waiters()).toBe(0);
+        const next = lock('x', options);
+        await expect.poll(waiters).toBe(1);
+        worker.postMessage({ id: 2, call: 'release' });
+        const last = await next;
+        expect(await waiters()).toBe(0);
+        await last.release();
+        expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', waiters: 0 });
+      } finally {
+        await worker.terminate();
+      }
+    },
+  );
 
   it('counts a stopped waiter that the holder passed, and the holder not', async () => {
     using directory = lockDirectory();

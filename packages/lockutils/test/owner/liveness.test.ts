@@ -49,6 +49,24 @@ describe('a process is dead only when that is certain', () => {
     expect(liveness(identity)).toBe(onLinux ? 'alive' : 'unknown');
   });
 
+  test.runIf(onLinux).each([')', 'a) T 1 (b', ') Z 0 0'])('one whose program is named %j is alive', async (name) => {
+    // Only a process itself may rename itself.
+    const rename = `import { writeFileSync } from 'node:fs'; writeFileSync('/proc/self/comm', ${JSON.stringify(name)});`;
+    const url = `data:text/javascript,${encodeURIComponent(rename)}`;
+    const { child, line } = await start(process.execPath, ['--import', url, fixture('stay-and-identify')]);
+    const path = `/proc/${child.pid}/stat`;
+    const text = readFileSync(path, 'utf8');
+    expect(text).toContain(`(${name}) `);
+    const fields = text.replace(`(${name}) `, '').split(' ');
+    const identity = JSON.parse(line) as ProcessIdentity;
+    expect(identity.startTime).toBe(Number(fields[20]));
+    expect(liveness(identity)).toBe('alive');
+    expect(readProcStat(path)).toMatchObject({
+      startTime: Number(fields[20]),
+      state: expect.stringMatching(/^[RSD]$/),
+    });
+  });
+
   test('a killed child is dead once it is gone', async () => {
     const { child, identity } = await startIdentified();
     child.kill('SIGKILL');

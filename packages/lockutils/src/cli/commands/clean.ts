@@ -20,9 +20,9 @@ Safe while other processes lock: clean holds a lock while it removes its file, a
 file starts over. It never waits for a lock; locks that are held or waited for stay. Python's oslo.concurrency does not
 start over: if it takes part, use --older-than with a time longer than any wait, or clean while its services are stopped.
 
-Not removed: links, folders, files that contain anything but our record, empty files whose names start with a dot or that
-lie where this library never locked, and locks whose last holder died while holding them, because the next holder must
-learn of that; learn of that; learn of that; learn of that; --abandoned removes these too.
+Not removed: links, folders, files that this user may not read or that contain anything but our record, empty files whose
+names start with a dot or that lie where this library never locked, and locks whose last holder died while holding them,
+because the next holder must learn of that; --abandoned removes these too.
 
 The lockfile driver leaves no lock files. There, clean removes the files that dead holders and waiters of this machine left.
 
@@ -73,7 +73,7 @@ async function report(result: CleanLocksResult, options: CleanOptions): Promise<
   return failed.length === 0 ? 0 : exitStatus.conflict;
 }
 
-/** The result for people: one line for each removed lock and for each file that is not ours, and a total. */
+/** The result for people: one line for each removed lock, for each file that is not ours or unreadable, and a total. */
 export function formatClean({ removed, kept }: CleanLocksResult, dryRun: boolean): string {
   const verb = dryRun ? 'would remove' : 'removed';
   const counts = new Map<string, number>();
@@ -84,6 +84,9 @@ export function formatClean({ removed, kept }: CleanLocksResult, dryRun: boolean
     ...kept
       .filter(({ reason }) => reason === 'foreign')
       .map(({ name }) => `left alone ${name}: not one of our lock files`),
+    ...kept
+      .filter(({ reason }) => reason === 'unreadable')
+      .map(({ name, error }) => `left alone ${name}, which cannot be read: ${(error as Error).message}`),
     `${verb} ${removed.length}, kept ${kept.length}${why === '' ? '' : ` (${why})`}`,
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');

@@ -68,7 +68,8 @@ function stateOf({ state, holders, permits }: LockStatus): string {
   return `shared ${holders.length}${permits === undefined ? '' : `/${permits}`}`;
 }
 
-function holderOf({ state, holders, abandonedBy }: LockStatus): string {
+function holderOf({ state, holders, abandonedBy, note }: LockStatus): string {
+  if (note !== undefined && holders.length === 0) return '(this user may not read the lock file)';
   if (abandonedBy !== undefined) return `(died holding it: ${describeHolder([abandonedBy])})`;
   return state === 'free' || (state === 'unknown' && holders.length === 0) ? '-' : describeHolder(holders);
 }

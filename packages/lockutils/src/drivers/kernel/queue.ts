@@ -8,6 +8,7 @@ import type { KernelSystem } from './system.js';
 import { firstFree, guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
   eraseTicketOwner,
+  noteWaiting,
   oldestKnown,
   onlyStoppedBefore,
   stoppedPatience,
@@ -94,6 +95,7 @@ function placeOf(
 ): Place {
   const wakeFolder = wakeFolderOf(request.path);
   let first = ticket === 0;
+  let noted = false;
   let nextLook = realTime.now() + stoppedPatience;
   const isFirst = (): boolean => {
     if (queue.closed) return false;
@@ -119,6 +121,16 @@ function placeOf(
       }
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),
+    noteWait(waits) {
+      // Who was let in at once has written nothing, and writes nothing now.
+      if (waits === noted) return;
+      noted = waits;
+      try {
+        noteWaiting(queue, ticket, waits);
+      } catch {
+        // It is only counted wrong.
+      }
+    },
     leave() {
       try {
         if (!first) eraseTicketOwner(queue, ticket);

@@ -12,6 +12,7 @@ const ringStart = 64;
 const ringSize = 1024;
 const entryBytes = 32;
 const entry = Buffer.alloc(entryBytes);
+const waitsAt = 28;
 
 /** Records the owner of `ticket`. Called under the guard. */
 export function writeTicketOwner(queue: OpenFile, ticket: number): void {
@@ -21,6 +22,7 @@ export function writeTicketOwner(queue: OpenFile, ticket: number): void {
   entry.writeBigUInt64LE(BigInt(startTime), 8);
   entry.writeBigUInt64LE(BigInt(ticket), 16);
   entry.writeUInt32LE(ownWakeFile, 24);
+  entry[waitsAt] = 0;
   queue.write(entry, entryBytes, positionOf(ticket));
 }
 
@@ -30,6 +32,19 @@ export function eraseTicketOwner(queue: OpenFile, ticket: number): void {
   if (!readEntry(queue, ticket)) return;
   entry.fill(0);
   queue.write(entry, entryBytes, positionOf(ticket));
+}
+
+/** Notes whether the owner of `ticket` waits, or keeps the ticket together with the lock. */
+export function noteWaiting(queue: OpenFile, ticket: number, waits: boolean): void {
+  // A later ticket may have taken the place in the ring.
+  if (!readEntry(queue, ticket)) return;
+  entry[waitsAt] = waits ? 1 : 0;
+  queue.write(entry.subarray(waitsAt), 1, positionOf(ticket) + waitsAt);
+}
+
+/** Whether the owner of `ticket` waits; `undefined` if the entry is no longer known. */
+export function isWaiting(queue: OpenFile, ticket: number): boolean | undefined {
+  return readEntry(queue, ticket) ? entry[waitsAt] === 1 : undefined;
 }
 
 /** The lowest ticket whose owner can still be known if `next` is the next ticket to be drawn. */

@@ -39,8 +39,10 @@ const folder = 'waits';
 const freshFor = 2000;
 const keptFor = 3_600_000;
 
-// Not truncated: a rewrite writes the same text, and no reader sees half of it.
-const write = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+// Never O_CREAT on a file that is there: root gives a record the owner of the lock path, and in a sticky folder the kernel
+// refuses O_CREAT on another user's file. Not truncated: a rewrite writes the same text, and no reader sees half of it.
+const writeAgain = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const createNew = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 // Another user may have placed a FIFO there, which would block a reader forever.
 const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -58,7 +60,7 @@ export function publishWait(record: WaitRecord): number {
   let now = 0;
   for (const directory of directoriesOf(record)) {
     const path = join(makeHiddenFolder(directory, folder), record.id);
-    now = withFile(path, write, (fd) => {
+    now = writing(path, (fd) => {
       // Other processes find the deadlock by reading the record, whatever our umask is.
       giveFileRights(fd, path, rightsOf(directory));
       writeSync(fd, text, 0);
@@ -95,6 +97,15 @@ export function readWaits(directory: string, now: number): WaitRecord[] {
     else if (age < freshFor) records.push(record);
   }
   return records;
+}
+
+function writing<T>(path: string, use: (fd: number) => T): T {
+  try {
+    return withFile(path, writeAgain, use);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return withFile(path, createNew, use);
+  }
 }
 
 function withFile<T>(path: string, flags: number, use: (fd: number) => T): T {

@@ -1,8 +1,9 @@
 import { basename, join } from 'node:path';
+import { accessDenied } from '../../../lock-path/access-denied.js';
 import type { LockStatus } from '../../lock-status.js';
 import { readLockTable } from '../lock-table.js';
 import { defaultKernelSystem } from '../system.js';
-import { isLockFile, readEntry } from './lock-entry.js';
+import { isLockFile, type LockEntry, mayBeLockFile, readEntry } from './lock-entry.js';
 import { kernelLockStatus } from './lock-status.js';
 
 /** Lists the locks of the kernel driver, and Python's, among the names found in a lock path. */
@@ -15,9 +16,17 @@ export function listLockFiles(directory: string, names: readonly string[]): Lock
     if (entry === undefined || !entry.stats.isFile()) continue;
     const status = kernelLockStatus(system, table, entry);
     // A file that a user created for another purpose still counts as a lock while it is locked.
-    if (isLockFile(entry) || status.state === 'held' || status.state === 'shared') {
-      found.push({ name: basename(entry.path), lockFile: entry.path, ...status });
+    const locked = status.state === 'held' || status.state === 'shared';
+    if (isLockFile(entry) || mayBeLockFile(entry) || locked) {
+      found.push({ name: basename(entry.path), lockFile: entry.path, ...status, ...noteOn(entry, directory, locked) });
     }
   }
   return found;
+}
+
+// An unlocked file need not be a lock, and its last holder need not have released it: only its content would tell.
+function noteOn({ path, refused }: LockEntry, directory: string, locked: boolean): Partial<LockStatus> {
+  if (refused === undefined) return {};
+  const { message: note } = accessDenied(directory, path, refused);
+  return locked ? { note } : { note, state: 'unknown' };
 }

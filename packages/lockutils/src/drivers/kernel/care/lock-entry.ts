@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
+import { maxOwnerRecordBytes } from '../../../owner/owner-record.js';
 import { OpenFile } from '../open-file.js';
 import { type Mark, readMark } from '../owner-mark.js';
 import type { KernelSystem } from '../system.js';
@@ -10,6 +11,8 @@ export interface LockEntry {
   readonly stats: Stats;
   /** The mark at the beginning of the file; `undefined` if it is not a plain file or not readable. */
   readonly mark: Mark | undefined;
+  /** The error of the system where this user may not read it. */
+  readonly refused?: NodeJS.ErrnoException;
 }
 
 /** Reads one entry. Follows and changes nothing; `undefined` if it is gone. */
@@ -20,7 +23,10 @@ export function readEntry(system: KernelSystem, path: string): LockEntry | undef
   try {
     return { path, ...readMarkOf(system, path) };
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { path, stats, mark: undefined };
+    const cause = error as NodeJS.ErrnoException;
+    if (cause.code === 'ENOENT') return undefined;
+    const unread = { path, stats, mark: undefined };
+    return ['EACCES', 'EPERM'].includes(cause.code ?? '') ? { ...unread, refused: cause } : unread;
   }
 }
 
@@ -42,4 +48,9 @@ export function isLockFile({ path, stats, mark }: LockEntry): boolean {
   if (!stats.isFile() || mark === undefined) return false;
   if (mark.state === 'left' || mark.state === 'released') return true;
   return stats.size === 0 && !basename(path).startsWith('.');
+}
+
+/** Whether a file that this user may not read may be a lock file, by its name and length. */
+export function mayBeLockFile({ path, stats, refused }: LockEntry): boolean {
+  return refused !== undefined && stats.size <= maxOwnerRecordBytes && !basename(path).startsWith('.');
 }

@@ -10,6 +10,7 @@ import { type Mark, readMark } from '../owner-mark.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
 import { guardByte } from '../ticket-counter.js';
+import { isWaiting } from '../ticket-owner.js';
 import { abandonedBy } from './abandoned.js';
 import type { LockEntry } from './lock-entry.js';
 
@@ -34,7 +35,7 @@ export function kernelLockStatus(
   const blocked = table.blocked(entry.stats.ino);
   if (alone !== undefined) {
     const pids = table.pids(entry.stats.ino, alone);
-    const waiters = waitersBehind(table, pids, tickets);
+    const waiters = waitersBehind(system, table, { path: entry.path, holder: pids, tickets });
     return status('held', [holderBehind(pids, record)], {
       waiters: waiters === undefined ? undefined : waiters + blocked,
       lastUsed,
@@ -76,24 +77,42 @@ function status(
 }
 
 /**
- * The number of waiters. An exclusive holder that queued keeps its ticket until the release, and only stopped waiters
- * that it passed have lower tickets. A holder that passed the queue has no ticket. So the first ticket that belongs to
- * the holder is not a waiter's, and all others are.
+ * The number of waiters. An exclusive holder that queued keeps its ticket until the release. A holder that passed the
+ * queue has no ticket, and another thread of its process may wait. So each ticket says whether its owner waits. Only the
+ * entries of the latest tickets are known. Of the others, the first that belongs to the holder's process counts as the
+ * holder's, because only stopped waiters that the holder passed have lower tickets.
  */
 function waitersBehind(
+  system: KernelSystem,
   table: LockTable,
-  holder: readonly number[],
-  tickets: readonly HeldTicket[],
+  line: { readonly path: string; readonly holder: readonly number[]; readonly tickets: readonly HeldTicket[] },
 ): number | undefined {
-  if (tickets.length === 0) return 0;
-  if (holder.length === 0) return undefined;
-  let allKnown = true;
-  for (const { inode, lock } of tickets) {
-    const pids = table.pids(inode, lock);
-    if (pids.some((pid) => holder.includes(pid))) return tickets.length - 1;
-    allKnown &&= pids.length > 0;
+  const notes = notesOf(system, line.path, line.tickets);
+  const waiting = notes.filter((waits) => waits === true).length;
+  const unknown = line.tickets.filter((_, index) => notes[index] === undefined);
+  if (unknown.length === 0) return waiting;
+  // One that does not wait is the holder's.
+  if (notes.includes(false)) return waiting + unknown.length;
+  if (line.holder.length === 0) return undefined;
+  const pids = unknown.map(({ inode, lock }) => table.pids(inode, lock));
+  const itsOwn = pids.some((own) => own.some((pid) => line.holder.includes(pid)));
+  if (itsOwn) return waiting + unknown.length - 1;
+  return pids.every((own) => own.length > 0) ? waiting + unknown.length : undefined;
+}
+
+function notesOf(system: KernelSystem, path: string, tickets: readonly HeldTicket[]): (boolean | undefined)[] {
+  if (tickets.length === 0) return [];
+  try {
+    const queue = OpenFile.openToRead(system, hiddenPath(path, 'queue'));
+    try {
+      return tickets.map(({ lock }) => isWaiting(queue, lock.start));
+    } finally {
+      queue.close();
+    }
+  } catch {
+    // Removed meanwhile, or not ours to read.
+    return tickets.map(() => undefined);
   }
-  return allKnown ? tickets.length : undefined;
 }
 
 function sharedHolders(

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import type { CleaningRule, KeepReason } from '../../care.js';
+import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
 import { isWholeFile } from '../holders.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import type { LockTable } from '../lock-table.js';
@@ -32,9 +32,10 @@ export function removeUnusedLock(
   system: KernelSystem,
   path: string,
   rule: RemovalRule,
-): 'removed' | KeepReason | undefined {
+): 'removed' | KeepReason | Refusal | undefined {
   const entry = readEntry(system, path);
   if (entry === undefined) return undefined;
+  if (entry.refused !== undefined) return { reason: 'unreadable', error: entry.refused };
   if (!isLockFile(entry) || (entry.stats.size === 0 && !rule.emptyToo)) return 'foreign';
   if (lastUse(system, path, entry.stats.mtimeMs) >= rule.before) return 'recent';
   if (rule.table !== undefined) {
