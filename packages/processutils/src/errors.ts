@@ -232,7 +232,7 @@ function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stde
   const notTaken = 'before the given stream had taken its output, or a callback had ended';
   const notEnded = pid === undefined ? 'before it was started' : notTaken;
   const how = endedBy === undefined ? notEnded : `and was ended by ${endedBy}`;
-  // pid 0 is nobody: it is not known whether there is somebody.
+  // pid 0 is no process: it is not known whether there is one.
   const named = remaining.map(({ pid, name, reason }) =>
     pid === 0 ? `${name}: ${reason}` : `${pid} (${name}: ${reason})`,
   );

@@ -1,7 +1,8 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
+import { executeOptionNames } from './command/check-command.js';
 import type { CommandArgument, ExecuteOptions } from './command/command.js';
-import { hidden } from './command/masked-misuse.js';
-import { checkSignal } from './command/option-values.js';
+import { checkOptions, hidden } from './command/masked-misuse.js';
+import { checkNames, checkSignal } from './command/option-values.js';
 import { InvalidArgumentError, type ProcessAbortedError } from './errors.js';
 import { type ExecuteResult, execute } from './execute.js';
 import { LineQueue } from './output/line-queue.js';
@@ -23,14 +24,16 @@ const notOfLines: { readonly [name in NotOfLines]: string } = {
   onStderrLine: 'left out: the loop gets the lines',
 };
 
+const names = [...executeOptionNames.filter((name) => !Object.hasOwn(notOfLines, name)), 'from'];
+
 /**
  * Runs a program and gives the lines it writes, without their ends, while it runs: `for await (const line of ...)`.
  *
  * The program is started when the first line is asked for. It waits while the loop is busy with a line; no more than a
  * pipeful of lines is held. The loop ends when the command has succeeded and throws what `execute` would reject with,
  * after the last line, when it has not; at a timeout or an abort at once, without the lines that were not taken yet. A loop that is left early (`break`, `return`, a throw) ends the command with all its
- * descendants, and goes on when they are gone; how the command ended is then nobody's concern, but a process that could not be
- * ended is: the loop throws the `ProcessAbortedError` whose `remaining` names it. `timeout` counts the time of the loop too.
+ * descendants, and goes on when they are gone; how the command ended does not matter then, but a process that could not be
+ * ended does: the loop throws the `ProcessAbortedError` whose `remaining` names it. `timeout` counts the time of the loop too.
  *
  * The generator returns the result of the command, in which stdout and stderr are kept up to `maxBuffer`: 1 MiB by default
  * of what was read as lines. A generator that is neither read to its end nor returned leaves its command waiting.
@@ -44,7 +47,7 @@ export async function* executeLines(
   args: readonly CommandArgument[] = [],
   options: ExecuteLinesOptions = {},
 ): AsyncGenerator<string, ExecuteResult, void> {
-  const { from, ...rest } = checkLinesOptions(options);
+  const { from, ...rest } = checkOptions(options, names, () => checkLinesOptions(options));
   const queue = new LineQueue();
   const leaving = new AbortController();
   const unfollow = followAbort(checkSignal(rest.signal), leaving);
@@ -84,6 +87,7 @@ function checkLinesOptions(options: ExecuteLinesOptions) {
   for (const [name, expected] of Object.entries(notOfLines)) {
     if (name in rest) throw new InvalidArgumentError(name, expected, hidden((rest as Record<string, unknown>)[name]));
   }
+  checkNames(options, names);
   for (const name of ['stdout', 'stderr'] as const) {
     if ((from === 'all' || from === name) && rest[name] !== undefined) {
       throw new InvalidArgumentError(name, `left out: the lines of ${name} go to the loop`, hidden(rest[name]));

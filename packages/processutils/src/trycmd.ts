@@ -1,6 +1,8 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
+import { executeOptionNames } from './command/check-command.js';
 import type { CommandArgument, ExecuteOptions } from './command/command.js';
 import { checkOptions, hidden } from './command/masked-misuse.js';
+import { checkNames } from './command/option-values.js';
 import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
 import { execute } from './execute.js';
 
@@ -9,6 +11,8 @@ export interface TrycmdOptions extends Omit<ExecuteOptions, 'binary'> {
   /** Drops what a command that succeeded wrote to stderr; `false` by default. */
   readonly discardWarnings?: boolean | undefined;
 }
+
+const names = [...executeOptionNames.filter((name) => name !== 'binary'), 'discardWarnings'];
 
 /** What {@link trycmd} resolves to: `stderr` is empty when the command can be taken for a success. */
 export interface TrycmdResult {
@@ -35,11 +39,12 @@ export async function trycmd(
   args: readonly CommandArgument[] = [],
   options: TrycmdOptions = {},
 ): Promise<TrycmdResult> {
-  const discardWarnings = checkOptions(options, [], () => {
+  const discardWarnings = checkOptions(options, names, () => {
     if (typeof options !== 'object' || options === null) {
       throw new InvalidArgumentError('options', 'an object', hidden(options));
     }
     if ('binary' in options) throw new InvalidArgumentError('binary', 'left out: trycmd gives text', options.binary);
+    checkNames(options, names);
     const { discardWarnings: value = false } = options;
     if (typeof value !== 'boolean') throw new InvalidArgumentError('discardWarnings', 'a boolean', value);
     return value;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors.js';
 import { checkLogErrors, checkLogging } from '../log-policy.js';
 import { type Masker, masker } from '../masking/masker.js';
 import { checkLimits } from '../process-limits.js';
@@ -17,6 +17,7 @@ import {
   checkFunction,
   checkId,
   checkKillSignal,
+  checkNames,
   checkNumber,
   checkPath,
   checkSignal,
@@ -27,7 +28,7 @@ import {
 import { isRead, outputPlan } from './output-plan.js';
 import { neededRootHelper } from './root-helper.js';
 
-// A record, not a list, so that the compiler tells when one is missing.
+// A record, not a list, so that the compiler reports one that is missing.
 const optionNames: Readonly<Record<OptionName, true>> = {
   cwd: true,
   processInput: true,
@@ -67,6 +68,9 @@ const optionNames: Readonly<Record<OptionName, true>> = {
   secrets: true,
 };
 
+/** The names of all options of `execute`. */
+export const executeOptionNames: readonly string[] = Object.keys(optionNames);
+
 /** Turns what the user gave into a {@link Command}, or throws before anything is started. */
 export function checkCommand(file: unknown, args: unknown, options: unknown): Command {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -75,12 +79,11 @@ export function checkCommand(file: unknown, args: unknown, options: unknown): Co
   const secrets = checkStrings('secrets', (options as { secrets?: unknown }).secrets);
   const words = checkWords(file, args);
   const mask = masker([...secrets, ...words.flatMap((word) => (word.secret ? [word.text] : []))]);
-  return checkMasked(mask, Object.keys(optionNames), () => commandOf(words, options, mask));
+  return checkMasked(mask, executeOptionNames, () => commandOf(words, options, mask));
 }
 
 function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, mask: Masker): Command {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(optionNames, name));
-  if (unknown !== undefined) throw new UnknownArgumentError(unknown, Object.keys(optionNames));
+  checkNames(given, executeOptionNames);
   const forever = Number.POSITIVE_INFINITY;
   const isLength = (value: number): boolean => value >= 1 && (Number.isInteger(value) || value === forever);
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;

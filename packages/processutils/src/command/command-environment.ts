@@ -9,7 +9,7 @@ export function checkEnvironment(env: unknown, extend: boolean): Record<string, 
     throw new InvalidArgumentError('env', 'an object of strings', hidden(env));
   }
   for (const [name, value] of Object.entries(env ?? {})) {
-    // `A=B` as a name would set A, to a value that nobody gave it.
+    // `A=B` as a name would set A, to a value that the caller did not give it.
     if (name === '' || /[=\0]/.test(name)) {
       // What follows is a value, and may be a secret.
       const shown = `${name.replace(/[=\0].*/s, '')}…`;
@@ -32,10 +32,10 @@ const usual = '/bin:/usr/bin';
  * The environment in which the programs of `node_modules/.bin` come before those of `PATH`, the nearest first: of the
  * directory of the command, then of those above it.
  *
- * Not every such folder is local: in `/tmp/build`, one of `/tmp` may be anybody's, who would have us run what he likes.
- * So one counts only when it belongs to root, to the user of this process, or to the owner of the command's directory, whom
- * one trusts by working there. An empty entry of `PATH`, or another that is relative and means the command's directory, is left
- * out: what lies there by accident is no program that was installed.
+ * Not every such folder is local: for `/tmp/build`, any user may have put one into `/tmp`, and would choose what we run. So
+ * a folder counts only when it belongs to root, to the user of this process, or to the owner of the command's directory: a
+ * user who works there trusts that owner. An empty entry of `PATH`, or another that is relative and means the command's
+ * directory, is left out: what lies there by accident is no program that was installed.
  */
 export function withLocalPrograms(env: Readonly<Record<string, string>>, cwd: string | undefined) {
   const directory = directoryOf(cwd);

@@ -16,14 +16,14 @@ export function checkStdin(value: unknown, processInput: unknown): InputSource {
 
 /**
  * Leaves the keys that interrupt to a command at the terminal, as system(3) does: what an interactive program makes of
- * Ctrl-C is its own affair, and were this process ended by it, the program would go on without anybody who waits for it,
+ * Ctrl-C is its own affair, and were this process ended by it, the program would go on without a process that waits for it,
  * and read from the terminal together with the user's shell. Returns how to stop.
  *
  * The command stays in the process group of this process. So the terminal sends it these signals, it may read while we
  * may, and Ctrl-Z stops and `fg` continues both as one job.
  */
 export function leaveInterruptsTo(stdin: InputSource): () => void {
-  // Where the terminal only happens to be there, and the input is a file or a pipe, nobody talks to the command.
+  // Where the terminal only happens to be there, and the input is a file or a pipe, no user talks to the command.
   if (stdin !== 'inherit' || !isatty(0) || !hasTerminal()) return () => {};
   const stops = (['SIGINT', 'SIGQUIT'] as const).map((signal) =>
     listenShared(
@@ -41,7 +41,7 @@ export function leaveInterruptsTo(stdin: InputSource): () => void {
   };
 }
 
-/** Whether this process has a terminal, whose Ctrl-C its group gets. */
+/** Whether this process has a terminal. The group of this process then gets the terminal's Ctrl-C. */
 export function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

@@ -57,7 +57,7 @@ export interface ExecuteOptions {
    * Ours: what the command reads without `processInput`: nothing with `'ignore'`, the default, and what this process would
    * read with `'inherit'`, for programs that talk to their user. At a terminal it then gets Ctrl-C, Ctrl-\ and Ctrl-Z as
    * if a shell had started it; this process does not end at the first two while the command runs, and learns from its exit
-   * code what it made of them. Nobody else may read stdin meanwhile. Another attempt reads on where the last one stopped.
+   * code what it made of them. No other code may read stdin meanwhile. Another attempt reads on where the last one stopped.
    */
   readonly stdin?: InputSource | undefined;
   /** The environment, replacing this process's own (oslo: `env_variables`). See `extendEnv`. */
@@ -100,7 +100,7 @@ export interface ExecuteOptions {
   readonly timeout?: number | undefined;
   /**
    * Ours: the signal that asks the command and its descendants to end; SIGTERM by default. `'SIGINT'` for a program that
-   * puts its work away at Ctrl-C. `'SIGKILL'` asks nobody: it ends them at once, without `killGrace`.
+   * saves its work at Ctrl-C. `'SIGKILL'` asks no process: it ends them at once, without `killGrace`.
    */
   readonly killSignal?: NodeJS.Signals | undefined;
   /** Ours: how long what is asked to end by `killSignal` has until SIGKILL; 5000 by default. */
@@ -129,7 +129,7 @@ export interface ExecuteOptions {
    */
   readonly maxLineLength?: number | undefined;
   /**
-   * Ours: gives stdout and stderr in one text besides, `all`: whole lines, in the order in which they were completed, as
+   * Ours: gives stdout and stderr also in one text, `all`: whole lines, in the order in which they were completed, as
    * far as two pipes can tell it. Needs both to be read here. Where `maxBuffer` left something out, and in an error also
    * where a secret has several lines, `all` is stdout and then stderr.
    */

@@ -80,8 +80,8 @@ function openSource(input: Exclude<ProcessInput, string | Uint8Array>): Readable
 }
 
 /**
- * Whoever gave the stream has no use for the rest of it, and cannot know how much that is; left open, it would keep its
- * file or connection. What it emits when it is closed, or fails, is nobody's business any more, and would end this process.
+ * The caller that gave the stream has no use for the rest of it, and cannot know how much that is; left open, it would keep
+ * its file or connection. An error that it emits when it is closed concerns no caller any more, and would end this process.
  */
 function letGo(source: Readable): void {
   if (isOwnStdin(source)) return;
@@ -99,7 +99,7 @@ function isOwnStdin(source: Readable): boolean {
 }
 
 // `pipe` would do, but for two things: of text it loses the bytes that were no UTF-8, and a chunk that is neither text
-// nor bytes makes it throw where nobody catches.
+// nor bytes makes it throw where no caller can catch.
 function feedStream(stdin: Writable, input: Readable, fail: (error: unknown) => void): () => void {
   const take = (chunk: unknown): void => {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
@@ -120,7 +120,7 @@ function feedStream(stdin: Writable, input: Readable, fail: (error: unknown) => 
     input.off('data', take).off('end', end).off('error', fail).off('close', closed).pause();
     stdin.off('drain', resume).destroy();
   };
-  // When nobody here listens any more, an error of the source would end this process.
+  // When no listener of ours is left, an error of the source would end this process.
   if (!isOwnStdin(input)) input.on('error', ignore);
   stdin.on('error', stop).on('drain', resume);
   if (input.errored !== null) fail(input.errored);

@@ -1,10 +1,16 @@
 import { constants } from 'node:os';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
 import type { ExecuteOptions } from './command.js';
 import { hidden } from './masked-misuse.js';
 
 /** The name of an option of `execute`. */
 export type OptionName = keyof ExecuteOptions;
+
+/** Refuses an option that is not one of `known`, which the error lists. */
+export function checkNames(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new UnknownArgumentError(unknown, known);
+}
 
 /** A list of texts; empty when it was not given. */
 export function checkStrings(name: OptionName, values: unknown): readonly string[] {
@@ -23,7 +29,7 @@ export function checkText(name: OptionName, value: unknown): string {
   return value;
 }
 
-/** A path, which may not. */
+/** A path, which may not be empty. */
 export function checkPath(name: OptionName, value: unknown): string {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) {
     throw new InvalidArgumentError(name, 'a path that is not empty and has no NUL', value);
@@ -106,7 +112,7 @@ export function checkRemoteKillSignal(value: NodeJS.Signals): NodeJS.Signals {
   throw new InvalidArgumentError('killSignal', `one that SSH can send: ${overSsh.join(', ')}`, value);
 }
 
-/** oslo's delay between attempts: 200 to 2000 ms in steps of 10, so that many who fail together do not come together. */
+/** oslo's delay between attempts: 200 to 2000 ms in steps of 10, so that many callers that fail together do not try again together. */
 export function randomDelay(): number {
   return 200 + 10 * Math.floor(Math.random() * 181);
 }

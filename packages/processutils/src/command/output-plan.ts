@@ -4,7 +4,7 @@ import type { OutputPlan, OutputTarget } from './command.js';
 import { hidden } from './masked-misuse.js';
 import { checkFunction, checkNumber } from './option-values.js';
 
-// Of output that was handed on, an error needs the beginning and the end, not all.
+// An error needs only the beginning and the end of output that was handed on.
 const keptOfStreams = 1024 * 1024;
 
 const names: readonly unknown[] = ['pipe', 'inherit', 'tee', 'ignore'];
@@ -35,7 +35,7 @@ export function outputPlan(
   if (!isRead(target) && onLine !== undefined) {
     throw new InvalidArgumentError(
       lineName,
-      `left out when ${name} is '${target}', which nobody here can read`,
+      `left out when ${name} is '${target}', which this process cannot read`,
       onLine,
     );
   }

@@ -58,7 +58,7 @@ function grant(file: string, quota = '', period = ''): Omit<CgroupQuota, 'group'
   return processors > 0 && Number.isFinite(processors) ? { processors, file } : undefined;
 }
 
-/** The group and those above it, each with its path below the mount, whose own top may be a group in the middle. */
+/** The group and the groups above it, each with its path below the mount. The top of the mount may be a group in the middle. */
 function groupsAbove(path: string, mountRoot: string): { readonly group: string; readonly below: string }[] {
   const inside = mountRoot === '/' ? path : path.startsWith(`${mountRoot}/`) ? path.slice(mountRoot.length) : '/';
   const names = inside.split('/').filter((name) => name !== '' && name !== '..');

@@ -63,7 +63,7 @@ export function maskKeys(text: string, secret: string, shapes: readonly Password
 }
 
 // Output of a command can be hundreds of megabytes, and mostly has no key in it: looked through in pieces, it is copied
-// no more than once a piece, and pieces so small are freed at once, which larger ones are not. Each begins with the end
+// no more than once a piece, and pieces this small are freed at once, which larger ones are not. Each begins with the end
 // of the one before, so that no key is lost between two.
 const pieceLength = 32 * 1024;
 

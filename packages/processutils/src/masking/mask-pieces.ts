@@ -9,7 +9,7 @@ export interface PieceMasker {
   readonly longest: number;
 }
 
-// Masked at once. What becomes of pieces so small is freed as soon as it is not needed any more; larger ones would pile up.
+// Masked at once. What becomes of pieces this small is freed as soon as it is not needed any more; larger ones would pile up.
 const pieceLength = 64 * 1024;
 // What is looked at on either side of a place where the text might be cut.
 const around = 2048;
@@ -54,7 +54,7 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
       enough = text.length * 2;
       continue;
     }
-    // A value of this length is shown to nobody; there is no need to keep it.
+    // A value of this length is never shown; there is no need to keep it.
     masked += masker.other(text.slice(0, skipped.from)).concat('***');
     text = '';
     enough = pieceLength;
@@ -62,7 +62,7 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
   return skipped === undefined ? masked + masker.last(text) : masked;
 }
 
-// After so much the parts that were masked are collected.
+// After this many characters the parts that were masked are collected.
 const collectAfter = 32 * 1024 * 1024;
 
 function* slices(parts: Iterable<string>): Generator<string> {
@@ -77,8 +77,8 @@ function* slices(parts: Iterable<string>): Generator<string> {
 }
 
 /**
- * V8 collects late what is large and old, up to when it has as much again; told of memory outside its heap, it does so now.
- * Nobody writes to that memory, so it takes addresses and no pages.
+ * V8 collects late what is large and old, up to when it has as much again. An allocation outside its heap makes it collect now.
+ * That memory is never written to, so it takes addresses and no pages.
  */
 function askForCollection(): void {
   new ArrayBuffer(128 * 1024 * 1024);

@@ -51,7 +51,7 @@ function openTag(text: string): OpenValue | undefined {
   return sanitizedKeys.includes(name) ? { from: close + 1, closedBy: '<' } : undefined;
 }
 
-/** The text without what belongs to a value that began before it: a cut was there, and nobody knows what it went through. */
+/** The text without what belongs to a value that began before it: a cut was there, and what it went through is unknown. */
 export function withoutOpenStart(text: string, value: OpenValue | undefined): string {
   if (value !== undefined) {
     const end = text.search(value.closedBy === '<' ? /</ : value.closedBy === '"' ? /"/ : /'/);

@@ -11,7 +11,7 @@ export class CommandPipe extends PassThrough {
   #lost = false;
 
   /**
-   * Whether something was written that nobody read. Then the exit code of the writer says little: what is closed is a socket,
+   * Whether something was written that no command read. Then the exit code of the writer says little: what is closed is a socket,
    * so a program dies of SIGPIPE, or sees a connection reset and ends as it likes.
    */
   get isCut(): boolean {

@@ -32,7 +32,7 @@ export class LineQueue {
     });
   }
 
-  /** The lines that have come, as soon as there is one; `undefined` at the end. Whoever asks has done with those before. */
+  /** The lines that have come, as soon as there is one; `undefined` at the end. A caller that asks has finished with the lines before. */
   async take(): Promise<readonly string[] | undefined> {
     for (const done of this.#held.splice(0)) done();
     while (this.#lines.length === 0 && !this.#ended) {

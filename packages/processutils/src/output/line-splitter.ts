@@ -5,7 +5,7 @@ import { decodeText } from './text-decoding.js';
 /**
  * Cuts a stream of bytes into lines and hands each over whole, as text, without its line end (`\n` or `\r\n`).
  *
- * A line of more than `limit` bytes, or of more than a string can hold, is handed over by nobody: `tooLong` is thrown. A
+ * A line of more than `limit` bytes, or of more than a string can hold, is not handed over: `tooLong` is thrown. A
  * piece of a line would be taken for a line.
  */
 export class LineSplitter {

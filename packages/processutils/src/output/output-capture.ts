@@ -90,7 +90,7 @@ class TextCapture implements OutputCapture {
   }
 
   text(): string {
-    // Not `join`, which copies: a text that nobody looks into stays as it came.
+    // Not `join`, which copies: a text that is never looked into stays as it came.
     let text = '';
     for (const part of this.#parts()) text += part;
     return text;

@@ -6,7 +6,7 @@ import { CommandPipe } from './command-pipe.js';
 import { LineSplitter } from './line-splitter.js';
 import type { OutputCapture } from './output-capture.js';
 
-/** Who gets the lines of a stream. */
+/** What gets the lines of a stream. */
 export interface LineConsumer {
   readonly onLine: (line: string) => void;
   /** How many bytes a line may have, and the error for one that has more. */
@@ -14,7 +14,7 @@ export interface LineConsumer {
   readonly tooLong: (limit: number) => Error;
 }
 
-/** Where the output of a stream of a command goes besides the capture. */
+/** Where the output of a stream of a command goes, in addition to the capture. */
 export interface OutputConsumers {
   readonly lines?: LineConsumer | undefined;
   readonly writable?: Writable | undefined;
@@ -106,7 +106,7 @@ export class OutputReader {
     this.#stream?.resume();
   };
 
-  /** Nobody reads what a command writes: closes its output if it has written more, and else waits for that or its end. */
+  /** No command reads the output any more: closes it if its writer has written more, and else waits for that or its end. */
   #readNoMore(more: boolean): void {
     if (more) this.close();
     else this.#resume();
@@ -134,14 +134,14 @@ export class OutputReader {
   };
 }
 
-// More than a pipe holds: what comes after so much was written after the command had ended.
+// More than a pipe holds: what comes after this amount was written after the command had ended.
 const pipeful = 4 * 1024 * 1024;
 
 /**
  * Waits for the end of the output, `limit` ms at most, then for a moment in which there is nothing to read.
  *
- * Whatever the command wrote before it ended is in the pipe when its end is reported, and is read before what others
- * who hold the pipe write later: a turn of the event loop that brings nothing, or a pipeful, proves that it has come.
+ * Everything that the command wrote before it ended is in the pipe when its end is reported, and is read before what other
+ * processes that hold the pipe write later: a turn of the event loop that brings nothing, or a pipeful, proves that it has come.
  * A stream that takes the output slowly is waited for, unless the command had to be ended and its time is up.
  */
 export async function drainOutput(readers: readonly OutputReader[], limit: number, heldToo: boolean): Promise<void> {

@@ -45,7 +45,7 @@ export class CallbackResults {
   #follow(result: unknown): void {
     if (!isThenable(result)) return;
     this.#pending += 1;
-    // Not `then` of the thing itself, which may be anybody's and call back twice, or throw.
+    // Not `then` of the value itself, which may call back twice, or throw.
     Promise.resolve(result)
       .catch(this.#fail)
       .finally(() => {

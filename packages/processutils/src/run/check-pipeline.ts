@@ -1,8 +1,8 @@
 import { checkCommand } from '../command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from '../command/command.js';
 import { hidden } from '../command/masked-misuse.js';
-import { checkSignal, checkStrings } from '../command/option-values.js';
-import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
+import { checkNames, checkSignal, checkStrings } from '../command/option-values.js';
+import { InvalidArgumentError } from '../errors.js';
 import type { CommandPipe } from '../output/command-pipe.js';
 import { isSecretArgument, revealed } from '../secrets.js';
 
@@ -55,8 +55,7 @@ export function checkPipeline(
   const given = commands as readonly PipelineCommand[];
   const secrets = given.flatMap(([, args, own]) => [...secretsIn(args), ...checkStrings('secrets', own?.secrets)]);
   secrets.push(...checkStrings('secrets', options.secrets));
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(common, name));
-  if (unknown !== undefined) throw new UnknownArgumentError(unknown, Object.keys(common));
+  checkNames(options, Object.keys(common));
   checkSignal(options.signal);
   return given.map(([file, args, own], stage) => {
     const input = pipes[stage - 1];

@@ -36,7 +36,7 @@ const errors: readonly (readonly [RegExp, keyof typeof constants.errno])[] = [
  * The error for a command that never ran, because what stands in front of it could not start it and ended with an exit
  * code of its own; `undefined` when nothing says so.
  *
- * The exit code alone does not: the command's own may be the same. So it takes the words of the program in front besides,
+ * The exit code alone does not: the command's own may be the same. So it also takes the words of the program in front,
  * as the last line of stderr, or its name as that of the process that ended. A command that has neither (stderr is not
  * captured, and its end was not seen) is believed to have exited itself.
  */

@@ -8,7 +8,7 @@ import type { CommandTree } from '../terminate/tree-hunt.js';
 /** A tree that can be recognised by its mark alone, before it has a root; `helper`: the words of its root helper. */
 export type WatchedTree = CommandTree & { readonly mark: string; readonly helper?: readonly string[] };
 
-/** What the watching process is told, one JSON text a line. */
+/** What is sent to the watching process, one JSON text a line. */
 export type WatchMessage = { readonly watch: string; readonly tree: WatchedTree } | { readonly forget: string };
 
 interface WatchState {
@@ -28,14 +28,14 @@ const state = processState(
 const startLimit = 10_000;
 
 /**
- * Has a tree ended when this process ends, however it ends, until `forgetTree`. Resolves when somebody watches, or to
- * `false` when nobody can: no process can be started, or its program is not there (in a bundle) or ends at once.
+ * Has a tree ended when this process ends, however it ends, until `forgetTree`. Resolves to `true` when a process watches,
+ * and to `false` when none can: no process can be started, or its program is not there (in a bundle) or ends at once.
  *
  * One watching process serves all commands of this process; it is started at the first. It holds the reading end of
- * a pipe whose only writing end is here, so the kernel tells it of our death, SIGKILL included, and nothing else can:
- * our children get no copy of that end. It is at work, and has been told of a command, before the command is started, so
+ * a pipe whose only writing end is here, so the kernel reports our death to it, SIGKILL included, and nothing else can:
+ * our children get no copy of that end. It is at work, and knows of a command, before the command is started, so
  * there is no moment in which a command runs that the watcher does not know. Should the watcher die later, a
- * new one is started and told everything again.
+ * new one is started and learns everything again.
  */
 export async function watchTree(tree: WatchedTree): Promise<boolean> {
   state.trees.set(tree.mark, tree);
@@ -44,7 +44,7 @@ export async function watchTree(tree: WatchedTree): Promise<boolean> {
   return (await within(startLimit, state.ready)) === true;
 }
 
-/** Tells the watcher more of a tree that it watches. */
+/** Sends the watcher more facts about a tree that it watches. */
 export function updateTree(tree: WatchedTree): void {
   state.trees.set(tree.mark, tree);
   tell({ watch: tree.mark, tree });
@@ -86,7 +86,8 @@ function startWatcher(): boolean {
     if (state.trees.size === 0) return;
     // One that gives up by itself would do so again, at once and for ever.
     const givenUp = !atWork || (code !== null && code !== 0);
-    if (givenUp || !startWatcher()) getLogger().error('killOnParentExit: nobody watches for the end of this process');
+    if (givenUp || !startWatcher())
+      getLogger().error('killOnParentExit: no process watches for the end of this one any more');
   });
   for (const tree of known.slice(first.length)) tell({ watch: tree.mark, tree });
   return true;

@@ -47,7 +47,7 @@ export interface Outcome {
 
 type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
 
-/** What of the start and the end of a command others want to know. Gives what the user's function gave: maybe a promise. */
+/** Is called at the start and the end of a command. Returns what the user's function returned, which may be a promise. */
 export interface RunObserver {
   started(running: RunningCommand): unknown;
   ended(running: RunningCommand, exit: Exit, durationMs: number): unknown;

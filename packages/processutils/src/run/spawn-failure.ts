@@ -33,7 +33,7 @@ function explain(command: Command, shownFile: string, code: string | undefined):
       }
       return `The program ${shownFile} may not be executed: check its permissions and those of its directory.`;
     case 'ETXTBSY':
-      return `The program ${shownFile} could not be started: somebody has it open for writing (ETXTBSY).`;
+      return `The program ${shownFile} could not be started: a process has it open for writing (ETXTBSY).`;
     case 'EMFILE':
     case 'ENFILE':
       return `The program ${shownFile} could not be started: no file descriptors are left (${code}).`;

@@ -61,7 +61,7 @@ function wrapped(command: Command): string[] {
   return [...wrapper, shell, '-c', script, ...args];
 }
 
-/** The helper with its path in place of its name, so that nobody else searches for it in the current directory. */
+/** The helper with its path in place of its name, so that no other program searches for it in the current directory. */
 function trustedHelper(helper: RootHelper, command: Command): RootHelper {
   const [name = '', ...words] = helper.words;
   if (name.includes('/')) return helper;
@@ -86,8 +86,8 @@ function refusedLimits(command: Command, limiter: readonly string[]): ProcessExe
   if (limits === undefined || above.length === 0) return undefined;
   const [file = '', ...words] = limiter;
   const env = { PATH: trustedPath(undefined), LC_ALL: 'C' };
-  const who = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
-  const { stderr } = spawnSync(file, [...words, '/bin/true'], { env, cwd: '/', encoding: 'utf8', ...who });
+  const user = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+  const { stderr } = spawnSync(file, [...words, '/bin/true'], { env, cwd: '/', encoding: 'utf8', ...user });
   if (!/failed to set|ulimit/.test(stderr ?? '')) return undefined;
   const named = above.map(([name, hard]) => `${name} = ${limits[name]} (this process may have ${hard} at most)`);
   const description = `The command was not started: its limits are above those of this process: ${named.join(', ')}.`;

@@ -72,7 +72,7 @@ export async function startProcess(
     started = { child, pid, release: () => descriptors.release() };
     return started;
   } finally {
-    // Whatever went wrong, what was put by for this command serves nobody else.
+    // Whatever went wrong, what was put by for this command serves no other command.
     if (started === undefined) descriptors.release();
   }
 }

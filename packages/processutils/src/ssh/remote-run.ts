@@ -47,7 +47,7 @@ export class RemoteRun {
           if (error?.message === 'Unable to exec' && isGone(client)) return resolve({});
           if (error !== undefined && error !== null) return resolve({ failure: error });
           this.#channel = channel;
-          // The answer came after the grace: the caller has been told so, and the command must not stay.
+          // The answer came after the grace: the caller has already got the error that says so, and the command must not stay.
           if (this.#closed) return killRemote(channel);
           this.#follow(channel, resolve, fail);
           return undefined;
@@ -94,7 +94,7 @@ export class RemoteRun {
 
   #follow(channel: SshChannel, resolve: (end: RemoteEnd) => void, fail: (error: unknown) => void): void {
     let end: RemoteEnd = {};
-    // A throw in here would be nobody's to catch.
+    // No caller could catch a throw in here.
     const into = (capture: OutputCapture, from: 0 | 1) => (chunk: Buffer) => {
       try {
         capture.add(chunk);

@@ -14,7 +14,7 @@ export interface SshClient {
 }
 
 // ssh2 signals only while the input is open, though the protocol allows it until the channel is closed, and the input
-// has been closed at once, lest a command wait for it. So its own sender is asked; a version without one does nothing.
+// has been closed at once, so that no command waits for it. So we call its own sender; a version without one does nothing.
 interface SshInternals {
   readonly _sock?: { readonly destroyed?: boolean };
   readonly outgoing?: { readonly id?: number };
@@ -31,12 +31,12 @@ export function signalRemote(channel: SshChannel, name: string): void {
   try {
     if (outgoing?.id !== undefined) client?._protocol?.signal?.(outgoing.id, name);
   } catch {
-    // The connection is gone: there is nobody to signal.
+    // The connection is gone: there is no command to signal.
   }
 }
 
 /**
- * SIGKILL until the server tells of the end, for a second at most.
+ * Sends SIGKILL until the server reports the end, for a second at most.
  *
  * Again and again, since OpenSSH says that it runs a command before that is the leader of its process group, and drops
  * a signal to a group that is not there.

@@ -1,6 +1,6 @@
 import { systemClock } from '@oslo-concurrency/core';
 
-/** Waits so many ms, which may be more than a timer of Node takes, or until `signal` aborts. Never rejects. */
+/** Waits `ms`, which may be more than a timer of Node takes, or until `signal` aborts. Never rejects. */
 export function patience(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {

@@ -28,7 +28,7 @@ export function findProgram(
  * The search path for programs of our own: `prlimit`, `ps`, `kill`, a root helper.
  *
  * An empty or relative entry of PATH means the current directory, and so does a PATH that is unset, to some systems:
- * whoever can write there would have us run their program, as root maybe. What the user asks us to run is searched for
+ * a user who can write there could make us run any program, as root maybe. What the user asks us to run is searched for
  * as the system does; what we start of our own accord is not.
  */
 export function trustedPath(path: string | undefined): string {
@@ -48,11 +48,11 @@ function problemOf(path: string, cwd: string | undefined): ProgramProblem | unde
     return interpreterProblem(path, cwd);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return told.find((problem) => problem === code) ?? 'ENOENT';
+    return named.find((problem) => problem === code) ?? 'ENOENT';
   }
 }
 
-const told = ['EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const;
+const named = ['EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const;
 
 function interpreterProblem(path: string, cwd: string | undefined): ProgramProblem | undefined {
   const start = Buffer.alloc(256);

@@ -3,7 +3,7 @@ type Listener = (argument?: unknown) => void;
 const shared = new WeakMap<object, Map<string, Set<Listener>>>();
 
 /**
- * Listens to an event together with all others who do so here, by one listener on the object. Returns how to stop.
+ * Listens to an event together with all other callers of this function, by one listener on the object. Returns how to stop.
  *
  * A hundred commands may share one abort signal or one output stream; a hundred listeners on it would make Node warn of
  * a leak. `attach` puts the one listener on the object and returns how to take it off.

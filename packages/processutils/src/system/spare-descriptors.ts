@@ -11,10 +11,10 @@ export function descriptorsToSpawn(streams: readonly unknown[]): number {
 }
 
 /**
- * Makes sure that `needed` descriptors can be had, and puts `spare` by until `release`.
+ * Makes sure that `needed` descriptors can be opened, and puts `spare` by until `release`.
  *
- * Node starts a process without them in a way that nobody can catch: it gives a child without streams, over which execa
- * stumbles, and which then emits an error, with the arguments in it, that nobody listens to and that ends this process.
+ * When they are missing, Node starts a process in a way that no caller can catch: it gives a child without streams, over which execa
+ * stumbles, and which then emits an error, with the arguments in it, that has no listener and ends this process.
  * Between this and the start only another thread could take them.
  */
 export function holdDescriptors(needed: number, spare: number): SpareDescriptors {
@@ -44,7 +44,7 @@ export function holdDescriptors(needed: number, spare: number): SpareDescriptors
   };
 }
 
-/** Looks at the system with one descriptor that was put by: those who hold all others must not make it blind. */
+/** Looks at the system with one descriptor that was put by: whatever holds all the others must not make it blind. */
 export function withSpareDescriptor<T>(look: () => T): T {
   const descriptor = kept.pop();
   if (descriptor === undefined) return look();

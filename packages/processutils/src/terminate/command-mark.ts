@@ -6,8 +6,8 @@ import type { ProcessEntry } from './process-table.js';
 /**
  * What every process of one command carries, wherever it goes, so that it can be found again.
  *
- * Two marks, because each can be lost. An environment variable is inherited unless somebody clears the environment. A
- * limit on real-time computing, so high that it limits nothing, is inherited by everybody and cannot be taken off
+ * Two marks, because each can be lost. An environment variable is inherited unless a program clears the environment. A
+ * limit on real-time computing, too high to limit anything, is inherited by every process and cannot be taken off
  * without privilege; only setting it needs `prlimit(1)`, and a command within a command within a command overwrites
  * that of the middle one.
  */
@@ -64,7 +64,7 @@ export function marksOf({ pid, start }: Pick<ProcessEntry, 'pid' | 'start'>): Re
   return marks;
 }
 
-/** Forgets what was read of other processes; for when nobody looks any more. */
+/** Forgets what was read of other processes; for when no hunt looks any more. */
 export function forgetMarks(): void {
   seen.clear();
 }
@@ -74,7 +74,7 @@ function readMarks(pid: number): ReadonlySet<string> | undefined {
   const limits = readOf(pid, 'limits');
   if (limits === undefined) return undefined;
   const marks = /^Max realtime timeout +(\d+) +(\d+)/m.exec(limits)?.slice(1) ?? [];
-  // Who may not read the environment gets none; the limits are open to all.
+  // Without permission to read the environment there is no mark from it; every user may read the limits.
   const environment = readOf(pid, 'environ') ?? '';
   const given = environment.split('\0').find((entry) => entry.startsWith(`${variable}=`));
   if (given !== undefined) marks.push(...given.slice(variable.length + 1).split(','));

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { trustedPath } from '../system/program-search.js';
 
-/** One process as the system lists it. A pid alone names nobody for long: pid and `start` together do. */
+/** One process as the system lists it. A pid alone does not name a process for long, since pids are reused: pid and `start` together do. */
 export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
@@ -24,7 +24,7 @@ export function listProcesses(): ProcessEntry[] {
   return listPids().flatMap((pid) => readProcess(pid) ?? []);
 }
 
-/** The pids of this moment; none where only whole tables are to be had. */
+/** The pids of this moment; none where the system gives only whole tables. */
 export function listPids(): number[] {
   if (process.platform !== 'linux') return [];
   try {

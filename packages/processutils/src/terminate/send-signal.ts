@@ -1,7 +1,7 @@
 import { findProcess } from './process-table.js';
 
 /**
- * Whether `pid`, or the group -`pid`, can be of a command: not 0 and -1, which mean our own group and everybody; not the
+ * Whether `pid`, or the group -`pid`, can be of a command: not 0 and -1, which mean our own group and every process; not the
  * machine's first process; neither we nor our parent.
  */
 export function mayBeSignalled(pid: number): boolean {
@@ -16,7 +16,7 @@ export function mayBeSignalled(pid: number): boolean {
  */
 export function sendSignal(pid: number, signal: NodeJS.Signals | 0, start?: number): 'sent' | 'gone' | 'refused' {
   if (!mayBeSignalled(pid)) return 'gone';
-  // Who cannot be looked at (no /proc) is taken for the one that was meant.
+  // Without /proc the process cannot be looked at; it is taken for the one that was meant.
   const found = start === undefined || pid < 0 || process.platform !== 'linux' ? undefined : findProcess(pid);
   if (found !== undefined && found.start !== start) return 'gone';
   try {

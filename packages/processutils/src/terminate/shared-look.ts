@@ -3,7 +3,7 @@ import { withSpareDescriptor } from '../system/spare-descriptors.js';
 import { marksOf } from './command-mark.js';
 import { findProcess, listPids, listProcesses, type ProcessEntry } from './process-table.js';
 
-/** One look at the processes of the machine, for all who asked for one. What was found can be asked for by what it shares. */
+/** One look at the processes of the machine, shared by all callers that asked for one. It gives processes by group, session, parent or mark. */
 export class Look {
   /** The system shows no processes (no /proc, no ps). */
   readonly blind: boolean;
@@ -48,9 +48,9 @@ export class Look {
   }
 
   /**
-   * The processes that carry a mark and started at `since` or later, and whether somebody may be missing. A process is
-   * asked once a look, for all marks: that is two files to read, and most of what a look costs. `isLeft` says who has still
-   * to be signalled.
+   * The processes that carry a mark and started at `since` or later, and whether a process may be missing. A process is
+   * asked once a look, for all marks: that is two files to read, and most of what a look costs. `isLeft` tells the
+   * processes that have still to be signalled.
    */
   carriersOf(
     mark: string,
@@ -60,11 +60,11 @@ export class Look {
     for (; this.#asked < this.#entries.length; this.#asked += 1) {
       const entry = this.#entries[this.#asked] as ProcessEntry;
       if (entry.start < since) break;
-      // Who has ended by now may have forked first.
+      // A process that has ended by now may have forked first.
       if (!this.#ask(entry)) this.#complete = undefined;
     }
-    // While there is somebody to signal, a later look will prove that nobody is left: against those who fork as fast as
-    // they can, every ms counts.
+    // While there is a process to signal, a later look will prove that none is left: against processes that fork as fast
+    // as they can, every ms counts.
     const found = this.#byMark.get(mark) ?? [];
     if (found.some(isLeft)) return { found, disturbed: this.#complete !== true };
     this.#complete ??= this.#addNewborns();
@@ -72,12 +72,12 @@ export class Look {
   }
 
   /**
-   * Reads who was born since the table was; says whether that makes it whole.
+   * Reads the processes that were born since the table was read; returns whether that makes it whole.
    *
-   * Reading takes some ms, in which a process can fork and end, so that neither it nor its child is found. But whoever
-   * lives when the pids are listed again was read before, or is new, and is read now: who ended before that listing left
-   * nobody that it does not show. Only one that ends between this listing and its reading, a moment later, may have left
-   * somebody; then it is done again.
+   * Reading takes some ms, in which a process can fork and end, so that neither it nor its child is found. But a process
+   * that lives when the pids are listed again was read before, or is new and is read now. A process that ended before that
+   * listing left no child that the listing does not show. Only one that ends between the listing and its reading, a moment
+   * later, may have left a child; then the pids are listed again.
    */
   #addNewborns(): boolean {
     for (let again = 0; again < 5; again += 1) {
@@ -107,7 +107,7 @@ function push<K>(groups: Map<K, ProcessEntry[]>, key: K, entry: ProcessEntry): v
   else group.push(entry);
 }
 
-/** Looks at once, for one who does not wait for others. */
+/** Looks at once, for a caller that does not share the look. */
 export function lookNow(): Look {
   return new Look(withSpareDescriptor(listProcesses));
 }
@@ -121,10 +121,10 @@ let waiters: Waiter[] = [];
 let timer: { readonly at: number; cancel(): void } | undefined;
 let cost = 0;
 
-// Who is due so soon after another looks with it.
+// A waiter that is due this many ms after another looks with it.
 const together = 2;
 
-/** How many ms the last look took, with what all who waited for it did then: this process's other work stood still. */
+/** How many ms the last look took, with what all its waiters did then: the other work of this process stood still meanwhile. */
 export function lookCost(): number {
   return cost;
 }
@@ -133,13 +133,13 @@ export function lookCost(): number {
  * A look that begins `wait` ms from now at the earliest, so after all that the caller has done so far.
  *
  * Two hundred commands that are ended at once share each look: what it costs then grows with the number of processes, not
- * with that times the number of commands. Nobody waits longer than it asked to, but for the turn that is in progress.
+ * with that times the number of commands. No caller waits longer than it asked to, except for the turn that is in progress.
  */
 export function nextLook(wait: number): Promise<Look> {
   return new Promise((resolve) => {
     const due = realTime.now() + wait;
     waiters.push({ due, resolve });
-    // A timer may be early by part of a ms; a look that served nobody would only set the next timer.
+    // A timer may be early by part of a ms; a look that served no waiter would only set the next timer.
     if (timer === undefined || due < timer.at) setTimer(due);
   });
 }

@@ -6,22 +6,24 @@ import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from '
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.
 const killingTime = 130;
 
-// On a machine so busy that this was too little, the hunt goes on behind the caller's back for so many ms.
+// On a machine so busy that this was too little, the hunt goes on for this many ms after the caller has its answer.
 const afterHunt = 5000;
 
 /**
  * Ends all processes of a command: its `killSignal`, after `grace` ms SIGKILL, repeated until a look finds none. Resolves 130 ms
  * after the first SIGKILL at the latest; what was forked in that time and not seen yet is still hunted, for 5 s.
  *
- * Why nobody escapes who could be found, and nobody else is hit:
- * - A member is the root, whoever is in the root's session or group, whoever carries the mark, whoever has a member as
- *   parent, and whoever was a member when last looked. One that forks between two looks leaves a child that is a
+ * Why no process escapes that could be found, and no other process is hit:
+ * - A member is the root, every process in the root's session or group, every process that carries the mark, every child
+ *   of a member, and every process that was a member at the last look. One that forks between two looks leaves a child that is a
  *   member by the same rules, so looking again finds it; a look that finds none ends the hunt.
  * - Killing a whole group is one step for the kernel, a fork in progress included, so a fork bomb inside it cannot
- *   outrun it. Those that left the group are killed one by one, the oldest first, lest a parent replace its children.
+ *   outrun it. Those that left the group are killed one by one, the oldest first, so that no parent replaces its children.
  * - A stopped process gets a signal only when continued, so SIGCONT follows it. SIGKILL needs none.
- * - Members are known by pid and start time, compared at most 25 ms before they are signalled, so a reused pid is nobody's. A group's number cannot be reused while somebody is in it: the group is ours from when a member by
- *   another rule is seen in it (the root at first, which is not waited for yet) until it is seen empty.
+ * - Members are known by pid and start time, compared at most 25 ms before they are signalled, so a process
+ *   with a reused pid is not taken for a member. The number of a group cannot be reused while a process is in it: the group
+ *   is ours from when a member by another rule is seen in it (the root at first, which is not waited for yet) until it is
+ *   seen empty.
  * Should this process die half-way, what was not signalled yet lives on, unless `killOnParentExit` watches it too.
  */
 export async function terminateTree(
@@ -67,7 +69,7 @@ async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: numbe
   return { endedBy: 'SIGKILL', remaining: hunt.survivors() };
 }
 
-/** Keeps this process from ending by itself meanwhile: whoever is left would be left for good. */
+/** Keeps this process from ending by itself meanwhile: a process that is left then would be left for good. */
 async function huntOn(hunt: TreeHunt): Promise<void> {
   const end = realTime.now() + afterHunt;
   for (let wait = 10; !hunt.isOver && realTime.now() < end; wait = Math.min(wait * 2, 200)) {

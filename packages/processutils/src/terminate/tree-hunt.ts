@@ -42,14 +42,14 @@ const hangingAfter = 65;
 // No time between two looks counts for more than this many milliseconds of calm.
 const calmStep = 10;
 
-// After how many looks in a row that found nobody and were disturbed the group is hit as a whole.
+// After this many looks in a row that found no process and were disturbed, the group is hit as a whole.
 const disturbedLooks = 5;
 
 // Why nothing is known, when nothing was found.
 const disturbedLook = 'processes ended at every look, and may have forked before';
 const blindLook = 'the processes of this machine cannot be listed: one that left the group of the command is not seen';
 
-/** Looks for the processes of a command and signals them; see `terminateTree` for why nobody escapes. */
+/** Looks for the processes of a command and signals them; see `terminateTree` for why no process escapes. */
 export class TreeHunt {
   readonly #tree: CommandTree;
   readonly #signalAsRoot: PrivilegedSignal | undefined;
@@ -67,9 +67,9 @@ export class TreeHunt {
   #groupIsOurs = false;
   #groupKilled = false;
   #zombiesInGroup = false;
-  /** Why the last look, which found nobody, does not prove that nobody is left. */
+  /** Why the last look, which found no process, does not prove that none is left. */
   #doubt: string | undefined;
-  /** How many looks in a row found nobody and were disturbed. */
+  /** How many looks in a row found no process and were disturbed. */
   #disturbed = 0;
 
   constructor(tree: CommandTree, signalAsRoot: PrivilegedSignal | undefined) {
@@ -79,9 +79,9 @@ export class TreeHunt {
   }
 
   /**
-   * Signals each member of a look that did not get this signal yet; SIGKILL is repeated. Says whether that was all: nobody
-   * is left, or nobody but those whom an earlier SIGKILL has ended. `disturbed`: nobody was found, but a process that ended
-   * during the look may have left somebody, so it takes another one to know.
+   * Signals each member of a look that did not get this signal yet; SIGKILL is repeated. `done`: no process
+   * is left, except those that an earlier SIGKILL has ended. `disturbed`: no process was found, but one that ended during
+   * the look may have left a child, so only another look can tell.
    *
    * The look has to be younger than what was signalled before, or it would prove nothing.
    */
@@ -112,7 +112,7 @@ export class TreeHunt {
     return disturbed ? 'disturbed' : 'done';
   }
 
-  /** Whether the last look found nobody who could still be ended. */
+  /** Whether the last look found no process that could still be ended. */
   get isOver(): boolean {
     return this.#over;
   }
@@ -129,7 +129,7 @@ export class TreeHunt {
   }
 
   /**
-   * Who is left. A process that has been sent SIGKILL is not: it executes no instruction of its program any more, even
+   * The processes that are left. One that has been sent SIGKILL is not: it executes no instruction of its program any more, even
    * if a busy machine takes its time to clear it away; unless it hangs in the kernel, look after look.
    */
   #left(): ProcessEntry[] {
@@ -141,16 +141,16 @@ export class TreeHunt {
     return since !== undefined && this.#calm - since > hangingAfter;
   }
 
-  /** Says whether the look was disturbed: whoever it did not find may be there all the same. */
+  /** Returns whether the look was disturbed: a process that it did not find may be there all the same. */
   #lookAt(look: Look): boolean {
     const now = realTime.now();
     this.#calm += Math.min(now - this.#lookedAt, calmStep);
     this.#lookedAt = now;
     const disturbed = look.blind ? this.#lookBlindly() : this.#lookAmong(look);
     this.#doubt = look.blind ? blindLook : disturbed ? disturbedLook : undefined;
-    const nobody = this.#members.length === 0;
-    if (nobody && !disturbed) this.#groupIsOurs = false;
-    this.#disturbed = nobody && disturbed ? this.#disturbed + 1 : 0;
+    const none = this.#members.length === 0;
+    if (none && !disturbed) this.#groupIsOurs = false;
+    this.#disturbed = none && disturbed ? this.#disturbed + 1 : 0;
     if (this.#disturbed === 0 || this.#disturbed % disturbedLooks !== 0) return disturbed;
     // Processes that live for less than a look takes: the group can still be hit as a whole, unless it was already,
     // after which all in it are dead, or all that is left in it are zombies.
@@ -158,7 +158,7 @@ export class TreeHunt {
     return true;
   }
 
-  /** Finds the members in a look; says whether somebody who lives may be missing in it. */
+  /** Finds the members in a look; returns whether a process that lives may be missing in it. */
   #lookAmong(look: Look): boolean {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
@@ -167,13 +167,13 @@ export class TreeHunt {
       mark === undefined
         ? undefined
         : look.carriersOf(mark, since, (entry) => !entry.zombie && !this.#killed.has(keyOf(entry)));
-    // Nobody of the command is older than the command. The machine's first process and those that called for the command
-    // cannot be of it, whatever a table says that was read while they changed.
+    // No process of the command is older than the command. The machine's first process, this process and its parent cannot
+    // be of it, whatever a table says that was read while they changed.
     const members = new Set<ProcessEntry>();
     const join = (entry: ProcessEntry): void => {
       if (entry.start >= since && mayBeSignalled(entry.pid)) members.add(entry);
     };
-    // The root has ended, and its number is somebody else's: so is the group of that number, should it have one.
+    // The root has ended, and its number is another process's: so is the group of that number, should it have one.
     if (root !== undefined && (look.process(root.pid)?.start ?? 0) > since) this.#groupIsOurs = false;
     const group = root === undefined ? [] : look.inGroup(root.pid);
     this.#zombiesInGroup = group.some(({ zombie }) => zombie);
@@ -182,7 +182,7 @@ export class TreeHunt {
       if (entry?.start === start) join(entry);
     }
     marked?.found.forEach(join);
-    // Once ours it stays ours until it is seen empty: nobody else can have its number before.
+    // Once ours it stays ours until it is seen empty: no other group can have its number before.
     if (ownGroup && [...members].some((entry) => entry.group === root?.pid)) this.#groupIsOurs = true;
     const sessionIsOurs = ownGroup && [...members].some(({ session }) => session === root?.pid);
     if (this.#groupIsOurs) group.forEach(join);

@@ -1,5 +1,5 @@
 import { getEventListeners, once } from 'node:events';
-import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -311,6 +311,30 @@ describe('a pipe that others hold', () => {
       }),
     );
     expect((error as ProcessAbortedError).stdout.length).toBe('ready\n'.length + 60_000);
+  });
+
+  it('is read to its end when a descendant wrote and ended while this thread was busy', async () => {
+    // The command itself ends at once, and its end is seen. Its child writes and ends within one turn of this thread, whose
+    // next step is the look that finds no process left. Another process of the machine that ends during this look makes
+    // it look again, after a turn: hence several rounds.
+    for (const round of [1, 2, 3, 4, 5]) {
+      const abort = new AbortController();
+      const go = join(directory, `go-${round}`);
+      const trap = `while [ ! -e ${go} ]; do :; done; printf "%060000d" 0; exit`;
+      const child = `trap '${trap}' TERM; echo ready; while :; do sleep 0.01; done`;
+      const busy = (): void => {
+        writeFileSync(go, '');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+      };
+      const onStdoutLine = (line: string): void => {
+        if (line !== 'ready') return;
+        abort.abort();
+        setTimeout(busy, 100);
+      };
+      const run = execute('sh', ['-c', `(${child}) & trap exit TERM; wait`], { signal: abort.signal, onStdoutLine });
+      const { stdout, endedBy } = (await rejection(run)) as ProcessAbortedError;
+      expect({ length: stdout.length, endedBy }).toEqual({ length: 'ready\n'.length + 60_000, endedBy: 'SIGTERM' });
+    }
   });
 
   it('that is written to without end does not keep execute', async () => {
