@@ -11,7 +11,7 @@ import { followAbort } from './system/shared-listener.js';
 export interface PipelineResult<Written extends Output = string> {
   /** What the last command wrote to stdout. */
   readonly stdout: Written;
-  /** The result of each command. Of what went to the next one, `stdout` has the first and the last half of `maxBuffer`. */
+  /** The result of each command. Where stdout went to the next command, `stdout` has its first and last half of `maxBuffer`. */
   readonly stages: readonly ExecuteResult<Written>[];
 }
 

@@ -224,7 +224,7 @@ describe('secrets', () => {
     ['the name of a variable, after NUL', { env: { 'A\0Zq7x': '' } }],
     ['a value beside a key', { cwd: 'password=Zq7x\0' }],
     ['an object', { signal: { password: 'Zq7x' } }],
-  ])('G24 that nobody named is not shown when it stands in %s that is refused', async (_what, options) => {
+  ])('G24 that the caller did not name is not shown when it stands in %s that is refused', async (_what, options) => {
     for (const run of [execute, trycmd]) {
       const error = await run('true', [], options as ExecuteOptions).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION' });

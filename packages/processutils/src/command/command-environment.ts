@@ -33,8 +33,8 @@ const usual = '/bin:/usr/bin';
  * directory of the command, then of those above it.
  *
  * Not every such folder is local: for `/tmp/build`, any user may have put one into `/tmp`, and would choose what we run. So
- * a folder counts only when it belongs to root, to the user of this process, or to the owner of the command's directory: a
- * user who works there trusts that owner. An empty entry of `PATH`, or another that is relative and means the command's
+ * a folder counts only when it belongs to root, to the user of this process, or to the owner of the command's directory: working
+ * there means trusting that owner. An empty entry of `PATH`, or another that is relative and means the command's
  * directory, is left out: what lies there by accident is no program that was installed.
  */
 export function withLocalPrograms(env: Readonly<Record<string, string>>, cwd: string | undefined) {

@@ -19,7 +19,7 @@ export function checkInput(input: unknown, attempts: number): ProcessInput | und
   if (attempts > 1) {
     throw new InvalidArgumentError('processInput', 'text or bytes when there may be several attempts', hidden(input));
   }
-  // Nothing more would come of it, its end neither: the command would wait for ever.
+  // Nothing more would come of it, its end neither: the command would wait forever.
   const isDestroyed = input instanceof Readable && input.destroyed && !input.readableEnded && input.errored === null;
   if (isDestroyed || (input instanceof ReadableStream && input.locked)) {
     throw new InvalidArgumentError('processInput', 'a stream that can still be read', hidden(input));

@@ -24,8 +24,8 @@ export interface Masker {
  * goes before its own parts.
  *
  * Secrets go first: `password=my secret` masked by its key alone would leave half of the secret, which then could no
- * longer be found. Only one that is part of a key's name (`pass`) waits, so as not to hide that name. Of a text that was
- * cut, the end may be the beginning of a secret, or a value whose end is missing.
+ * longer be found. Only one that is part of a key's name (`pass`) waits, so as not to hide that name. The end of a text that was
+ * cut may be the beginning of a secret, or a value whose end is missing.
  */
 export function masker(secrets: readonly string[]): Masker {
   const known = [...new Set(secrets)].filter((value) => value !== '').sort((a, b) => b.length - a.length);

@@ -8,7 +8,7 @@ export interface OutputCapture {
   add(chunk: Buffer): void;
   bytes(): Buffer;
   text(): string;
-  /** The text for an error or a log. Of a long one nothing is held more than twice, for a moment. */
+  /** The text for an error or a log. No part of a long text is held more than twice, for a moment. */
   shown(mask: Masker): string;
   /** The text as data of which a secret is masked. */
   sanitized(mask: Masker): string;

@@ -84,7 +84,7 @@ function startWatcher(): boolean {
   watcher.once('exit', (code) => {
     state.watcher = undefined;
     if (state.trees.size === 0) return;
-    // One that gives up by itself would do so again, at once and for ever.
+    // One that gives up by itself would do so again, at once and forever.
     const givenUp = !atWork || (code !== null && code !== 0);
     if (givenUp || !startWatcher())
       getLogger().error('killOnParentExit: no process watches for the end of this one any more');

@@ -13,7 +13,7 @@ import type { SpawnPlan } from './spawn-plan.js';
 export interface StartedProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Gives back the descriptors that were put by for it. */
+  /** Releases the descriptors that were put by for it. */
   release(): void;
 }
 

@@ -28,7 +28,7 @@ export function findProgram(
  * The search path for programs of our own: `prlimit`, `ps`, `kill`, a root helper.
  *
  * An empty or relative entry of PATH means the current directory, and so does a PATH that is unset, to some systems:
- * a user who can write there could make us run any program, as root maybe. What the user asks us to run is searched for
+ * a user with the right to write there could make us run any program, as root maybe. What the user asks us to run is searched for
  * as the system does; what we start of our own accord is not.
  */
 export function trustedPath(path: string | undefined): string {

@@ -106,8 +106,8 @@ export class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
-    const nobodyElse = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
-    this.#over = left.length > 0 ? nobodyElse : !disturbed;
+    const onlyUnendable = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
+    this.#over = left.length > 0 ? onlyUnendable : !disturbed;
     if (left.length > 0) return 'more';
     return disturbed ? 'disturbed' : 'done';
   }

@@ -114,7 +114,7 @@ describe('processInput', () => {
     });
   });
 
-  it('as a web stream that somebody else reads is refused', async () => {
+  it('as a web stream that has another reader is refused', async () => {
     const input = ReadableStream.from(['a']);
     input.getReader();
     expect(await rejection(execute('cat', [], { processInput: input }))).toMatchObject({ option: 'processInput' });

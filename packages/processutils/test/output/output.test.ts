@@ -77,7 +77,7 @@ describe('stdout and stderr', () => {
     await until(() => processesWith(token).length === 0, 5000);
   });
 
-  it('are refused a stream that has ended, and a callback for what nobody here reads', async () => {
+  it('are refused a stream that has ended, and a callback for what this process does not read', async () => {
     const ended = new PassThrough();
     ended.end();
     expect(await rejection(execute('true', [], { stdout: ended }))).toMatchObject({ option: 'stdout' });

@@ -181,7 +181,7 @@ describe('stdout and stderr', () => {
     expect((error as ProcessExecutionError).message).not.toContain('s3cr3t');
   });
 
-  it("'tee' end the command when nobody reads what this process prints", async () => {
+  it("'tee' end the command when no process reads what this one prints", async () => {
     token = uniqueSleep();
     const text = `
       import { execute } from '@oslo-concurrency/processutils';

@@ -53,7 +53,7 @@ describe('a signal', () => {
     ['a root that is this process', process.pid],
     ['a root that is its parent', process.ppid],
     ['a root that is the first process', 1],
-  ])('is sent to nobody by a hunt with %s', (_what, pid) => {
+  ])('is sent to no process by a hunt with %s', (_what, pid) => {
     const sent = recordSignals();
     for (const start of [0, findProcess(pid)?.start ?? 0]) {
       const hunt = new TreeHunt({ root: { pid, start }, ownGroup: true, mark: createMark().id }, undefined);
@@ -63,7 +63,7 @@ describe('a signal', () => {
     expect(sent).toEqual([]);
   });
 
-  it('is sent to nobody for a mark that is empty, or that others merely contain', () => {
+  it('is sent to no process for a mark that is empty, or that others merely contain', () => {
     const sent = recordSignals();
     for (const mark of ['', ' ', '1', ',', 'unlimited']) {
       expect(marksOf({ pid: process.pid, start: findProcess(process.pid)?.start ?? 0 })?.has(mark)).toBe(false);

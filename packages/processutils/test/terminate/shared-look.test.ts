@@ -35,12 +35,12 @@ const entryOf = (facts: Partial<ProcessEntry> & { pid: number }): ProcessEntry =
 const nobody = 2 ** 22 + 7;
 
 describe('a look at the processes', () => {
-  it('serves all who asked for one in the same turn', async () => {
+  it('serves all callers of the same turn', async () => {
     const looks = await Promise.all(Array.from({ length: 200 }, () => nextLook(0)));
     expect(new Set(looks).size).toBe(1);
   });
 
-  it('serves together those who ask for it at almost the same moment', async () => {
+  it('serves together callers that ask for it at almost the same moment', async () => {
     const looks = await Promise.all([nextLook(20), nextLook(21), nextLook(20.5)]);
     expect(new Set(looks).size).toBe(1);
   });
@@ -81,7 +81,7 @@ describe('a look at the processes', () => {
     expect(look.carriersOf(older.id, first.start).found.map(({ pid }) => pid)).toEqual([first.pid]);
   });
 
-  it('takes a process that got the number of another for nobody but itself', async () => {
+  it('takes a process that got the number of another for itself only', async () => {
     const mark = createMark();
     const child = spawn('sleep', [uniqueSleep()], { env: mark.environment({ PATH: process.env.PATH ?? '' }) });
     await once(child, 'spawn');
@@ -92,7 +92,7 @@ describe('a look at the processes', () => {
     expect(marksOf({ pid, start: start + 1 })).toBeUndefined();
   });
 
-  it('G29 finds who was born while the others were read, child of one that ended meanwhile or not', async () => {
+  it('G29 finds a process that was born while the others were read, child of one that ended meanwhile or not', async () => {
     const mark = createMark();
     const read = listProcesses();
     const born = await sleeper(mark.environment({}));
@@ -114,7 +114,7 @@ describe('a hunt', () => {
   const hunt = (): TreeHunt => new TreeHunt({ root, ownGroup: true, mark: '1' }, undefined);
   const stranger = entryOf({ pid: nobody + 1, start: 999 });
 
-  it('that finds nobody in a disturbed look is not over, and is over in the next one that is undisturbed', () => {
+  it('that finds no process in a disturbed look is not over, and is over in the next one that is undisturbed', () => {
     const hunting = hunt();
     expect(hunting.signalMembers('SIGTERM', new DisturbedLook([stranger]))).toBe('disturbed');
     expect(hunting.isOver).toBe(false);
@@ -139,7 +139,7 @@ describe('a hunt', () => {
     }
   });
 
-  it('takes nobody who is older than the command, child or not', () => {
+  it('takes no process that is older than the command, child or not', () => {
     const older = entryOf({ pid: nobody + 2, parent: nobody, group: nobody, session: nobody, start: 999 });
     const hunting = hunt();
     hunting.signalMembers('SIGTERM', new Look([entryOf(root), older]));

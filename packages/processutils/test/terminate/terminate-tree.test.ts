@@ -204,7 +204,7 @@ describe('killOnParentExit', () => {
     const parent = await startParent(3);
     parentPid = parent.pid ?? 0;
     const [watcher, ...more] = watchersOf(parentPid);
-    if (watcher === undefined) throw new Error('nobody watches');
+    if (watcher === undefined) throw new Error('no process watches');
     expect(more).toEqual([]);
     process.kill(watcher, 'SIGKILL');
     await until(() => watchersOf(parentPid).length === 1 && watchersOf(parentPid)[0] !== watcher, 5000);
@@ -221,7 +221,7 @@ describe('killOnParentExit', () => {
     }
   });
 
-  it('starts nothing where nobody can watch, and says so', () => {
+  it('starts nothing where no process can watch, and says so', () => {
     // As in a bundle: the program that watches is not where its package had it.
     const home = fileURLToPath(new URL('../..', import.meta.url));
     const bundle = mkdtempSync(join(home, 'build', 'bundle-'));
