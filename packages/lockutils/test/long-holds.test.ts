@@ -11,11 +11,12 @@ import {
   Semaphores,
 } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver, lockfileDriver } from '@oslo-concurrency/lockutils/drivers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { Contender } from './contender.js';
 import { alone, type GrantAtOnce, permit, reader, requestFor } from './drivers/at-once.js';
 import { recordedLog } from './fixtures/recorded-log.js';
 import { lockDirectory } from './lock-directory.js';
+import { runFixture } from './run-fixture.js';
 
 /** All plain files of a lock path, the hidden ones too. */
 function filesIn(directory: string): string[] {
@@ -251,5 +252,20 @@ describe('a lock that is held for long', () => {
     const shared = driver.tryAcquire(requestFor(path, reader)) as GrantAtOnce;
     shared.refresh?.(true);
     expect((died.tryAcquire(requestFor(path, reader)) as GrantAtOnce).previousOwnerDied).toBe(false);
+  });
+});
+
+test('G4 a lock is looked at every 5 s until its end, one look at a time, and kept young once an hour; its loss is told once', async () => {
+  const { stdout, stderr, exitCode } = await runFixture('looks-by-hand.mjs', {});
+  expect([exitCode, stderr]).toEqual([0, '']);
+  expect(JSON.parse(stdout)).toEqual({
+    timers: [{ every: 5000, keepsAlive: false }],
+    young: [720, 1440],
+    afterItsEnd: { looks: 1500, cleared: true },
+    whileOneIsUnderWay: 1,
+    afterItsAnswer: 2,
+    lostAfterItsEnd: [],
+    failures: 3,
+    lost: { asked: 1, lost: ['lost'] },
   });
 });
