@@ -140,6 +140,27 @@ export class EtcdRequestError extends EtcdEndpointError {
   }
 }
 
+/**
+ * This process asks for more leases at once than it gets answered: the lease could not even be asked for in time.
+ * Nothing was sent, so nothing is left in etcd. The leases that are held are renewed first. oslo has no counterpart.
+ */
+export class EtcdBusyError extends ConcurrencyError {
+  readonly code = 'ERR_ETCD_BUSY';
+  /** How many more wait in this process. */
+  readonly waiting: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+
+  constructor(waiting: number, timeout: number) {
+    super(
+      `This process could not ask etcd for the lease within ${timeout} ms, because it is busy with its other leases ` +
+        `(${waiting} more wait); ask for fewer at once, or choose a longer ttl`,
+    );
+    this.waiting = waiting;
+    this.timeout = timeout;
+  }
+}
+
 /** None of several endpoints could do it. `failures` has the error of each, the last as `cause`. */
 export class EtcdUnavailableError extends ConcurrencyError {
   readonly code = 'ERR_ETCD_UNAVAILABLE';

@@ -1,4 +1,4 @@
-import { getLogger } from '@oslo-concurrency/core';
+import { getLogger, realTime } from '@oslo-concurrency/core';
 import type { Holder, LeaseDriver, LeaseRequest } from '@oslo-concurrency/lockutils';
 import { awaitTurn, stayBack } from './await-turn.js';
 import { EtcdClosedError } from './etcd-errors.js';
@@ -72,9 +72,14 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
    */
   const join = async (request: LeaseRequest, signal: AbortSignal): Promise<{ place: QueueKey; view: View }> => {
     signal.throwIfAborted();
-    const joining = QueueKey.join(gateway, queueOf(request.name), request, (lease) =>
-      inBackground(request, revokeLease(gateway, lease, limitFor(request))),
-    );
+    // One limit for the turn and the requests together: the call settles within it.
+    const limit = limitFor(request);
+    const enter = () =>
+      QueueKey.join(gateway, queueOf(request.name), request, limit, (lease) =>
+        inBackground(request, revokeLease(gateway, lease, limitFor(request))),
+      );
+    // An abort before the turn comes leaves nothing to clean up: nothing was sent.
+    const joining = gateway.turnstile.pass('join', enter, { signal, patience: limit.until - realTime.now() });
     let settle = (): void => {};
     const aborted = new Promise<never>((_, reject) => {
       settle = () => reject(signal.reason);

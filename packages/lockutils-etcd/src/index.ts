@@ -1,5 +1,6 @@
 export {
   EtcdAuthError,
+  EtcdBusyError,
   EtcdClosedError,
   EtcdClusterMismatchError,
   EtcdEndpointError,

@@ -51,12 +51,13 @@ export class QueueKey {
    * Joins the queue; answers the place, and what stood before it when it was taken.
    *
    * The id of the lease is chosen here, so that a request whose answer was lost can be repeated, and what it made can
-   * be taken back. The lease begins at the leader when it applies the grant, so after `since`.
+   * be taken back. What is granted after `limit` is of no use to anybody. The lease begins at the leader when it applies the grant, so after `since`.
    */
   static async join(
     gateway: Gateway,
     prefix: string,
     request: LeaseRequest,
+    limit: { readonly until: number },
     leave: (lease: string, ttl: number) => void,
   ): Promise<{ readonly place: QueueKey; readonly view: View }> {
     const id = newLeaseId();
@@ -64,8 +65,6 @@ export class QueueKey {
     const key = prefix + id.toString(16);
     const value = ownerValue(request.label);
     const since = request.now();
-    // What is granted later than that is of no use to anybody.
-    const limit = limitFor(request);
     try {
       const ttl = await grantLease(gateway, lease, Math.ceil(request.ttl / 1000), limit);
       const encoded = base64(key);
@@ -137,7 +136,14 @@ export class QueueKey {
   }
 
   /** Asks for the whole ttl again; `false` when the key is gone. See `provenKeepAlive` for what that proves. */
-  async renew(settings: AttemptSettings): Promise<boolean> {
+  renew(settings: AttemptSettings): Promise<boolean> {
+    return this.#gateway.turnstile.pass('keep', () => this.#renew(settings), {
+      signal: settings.signal,
+      patience: settings.timeout,
+    });
+  }
+
+  async #renew(settings: AttemptSettings): Promise<boolean> {
     return this.#gateway.attempt(async (member, request) => {
       const validUntil = await provenKeepAlive(member, request, {
         lease: this.#lease,

@@ -129,6 +129,17 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
     await other.close();
   });
 
+  test('loses none of 500 names that are asked for at once with a ttl of 10 s', { timeout: 60_000 }, async () => {
+    const name = freshName();
+    const held = await Promise.all(
+      Array.from({ length: 500 }, (_, n) => lease(`${name}-${n}`, { driver, ttl: 10_000 })),
+    );
+    const start = performance.now();
+    await cluster.until(async () => performance.now() - start > 11_000, 20_000);
+    expect(held.filter(({ signal }) => signal.aborted).map(({ signal }) => String(signal.reason))).toEqual([]);
+    await Promise.all(held.map((one) => one.release()));
+  });
+
   test('G7 aborts at any moment, against the grant too, leave nothing in etcd', async () => {
     const name = freshName();
     let granted = 0;

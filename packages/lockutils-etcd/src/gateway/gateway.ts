@@ -3,6 +3,7 @@ import { EtcdAuthError, EtcdClosedError, type EtcdEndpointError, EtcdUnavailable
 import { Member, type RequestSettings } from './member.js';
 import { pause } from './stop-after.js';
 import { type EtcdTls, type Transport, transportFor } from './transport.js';
+import { Turnstile } from './turnstile.js';
 
 /** Where the cluster is, and who we are there. */
 export interface GatewayOptions {
@@ -25,8 +26,13 @@ export interface AttemptSettings {
   readonly once?: boolean;
 }
 
+// Some dozens keep one process busy: it reads no more answers a second with more of them.
+const mostUnderWay = 64;
+
 /** The cluster: requests go to one endpoint for as long as that answers, then to the next. */
 export class Gateway {
+  /** Begins renewals before new leases, and few enough of both at once. */
+  readonly turnstile = new Turnstile(mostUnderWay);
   readonly #members: readonly Member[];
   readonly #transport: Transport;
   readonly #options: GatewayOptions;
