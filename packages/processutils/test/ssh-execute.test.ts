@@ -151,6 +151,20 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     killAll(token);
   });
 
+  it('G23 leaves a remote command the whole of killGrace before SIGKILL', async () => {
+    const token = uniqueSleep();
+    const abort = new AbortController();
+    const command = `trap '' TERM; while :; do sleep ${token}; done`;
+    const run = rejection(sshExecute(client, command, { signal: abort.signal, killGrace: 600 }));
+    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    const start = performance.now();
+    abort.abort();
+    expect(await run).toMatchObject({ endedBy: 'SIGKILL' });
+    expect(performance.now() - start).toBeGreaterThanOrEqual(599);
+    await until(() => processesWith(token).length === 0, 5000);
+    killAll(token);
+  });
+
   it('G23 ends a remote command that began before the server said so', async () => {
     const token = uniqueSleep();
     const abort = new AbortController();

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execute, ProcessAbortedError } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMark, forgetMarks, marksOf } from '../../src/terminate/command-mark.js';
 import { findProcess, listProcesses, type ProcessEntry } from '../../src/terminate/process-table.js';
 import { Look, lookNow, nextLook } from '../../src/terminate/shared-look.js';
+import { terminateTree } from '../../src/terminate/terminate-tree.js';
 import { TreeHunt } from '../../src/terminate/tree-hunt.js';
 import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
 
@@ -81,6 +82,20 @@ describe('a look at the processes', () => {
     expect(look.carriersOf(older.id, first.start).found.map(({ pid }) => pid)).toEqual([first.pid]);
   });
 
+  it('G23 finds the carriers of the mark of an outer command under a command that one of its descendants runs', async () => {
+    const marks = [createMark(), createMark(), createMark()];
+    const { pid, start } = await sleeper(
+      marks.reduce<Record<string, string>>((env, mark) => mark.environment(env), {}),
+    );
+    for (const { id } of marks) {
+      expect(
+        lookNow()
+          .carriersOf(id, start)
+          .found.map((entry) => entry.pid),
+      ).toEqual([pid]);
+    }
+  });
+
   it('takes a process that got the number of another for itself only', async () => {
     const mark = createMark();
     const child = spawn('sleep', [uniqueSleep()], { env: mark.environment({ PATH: process.env.PATH ?? '' }) });
@@ -137,6 +152,40 @@ describe('a hunt', () => {
       expect(hunting.signalMembers('SIGTERM', new Look(entries))).toBe('more');
       expect(hunting.survivors().map(({ pid }) => pid)).toEqual([nobody, nobody + 2, nobody + 3]);
     }
+  });
+
+  it('G23 asks a process to end once, and sends SIGKILL again at every look that shows it', async () => {
+    const { pid, start } = await sleeper();
+    const sent: unknown[] = [];
+    const spy = vi.spyOn(process, 'kill').mockImplementation((_pid, signal) => {
+      sent.push(signal);
+      return true;
+    });
+    try {
+      const hunting = new TreeHunt({ root: { pid, start }, ownGroup: false, mark: undefined }, undefined);
+      for (const signal of ['SIGTERM', 'SIGTERM', 'SIGKILL', 'SIGKILL', 'SIGKILL'] as const) {
+        hunting.signalMembers(signal, lookNow());
+      }
+    } finally {
+      spy.mockRestore();
+    }
+    expect(sent).toEqual(['SIGTERM', 'SIGCONT', 'SIGKILL', 'SIGKILL', 'SIGKILL']);
+  });
+
+  it('G23 goes on behind the back of its caller when its time was too short, until no process is left', async () => {
+    const mark = createMark();
+    token = uniqueSleep();
+    const env = mark.environment({ PATH: process.env.PATH ?? '' });
+    const fork = (): void => void spawn('sleep', [token], { env });
+    fork();
+    // One more before each look, which comes 3 ms after the last one.
+    const forking = setInterval(fork, 1);
+    const { remaining } = await terminateTree({ ownGroup: false, mark: mark.id }, 0, undefined);
+    clearInterval(forking);
+    expect(remaining.length).toBeGreaterThan(0);
+    // No look before the end has seen this one.
+    fork();
+    await until(() => processesWith(token).length === 0, 5000);
   });
 
   it('takes no process that is older than the command, child or not', () => {

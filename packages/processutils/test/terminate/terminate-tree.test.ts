@@ -100,6 +100,22 @@ describe('ending a command', () => {
     await nothingIsLeft();
   });
 
+  it('G23 leaves a command the whole of killGrace before SIGKILL', async () => {
+    token = uniqueSleep();
+    let aborted = 0;
+    const abort = new AbortController();
+    const run = execute(fixture('ignores-term.sh'), [token], {
+      signal: abort.signal,
+      killGrace: 600,
+      onStdoutLine: () => {
+        aborted = performance.now();
+        abort.abort();
+      },
+    });
+    await expect(run).rejects.toMatchObject({ endedBy: 'SIGKILL' });
+    expect(performance.now() - aborted).toBeGreaterThanOrEqual(600);
+  });
+
   it('G23 does not touch processes of other commands, nor of this one, that started later', async () => {
     const other = uniqueSleep();
     const sibling = new AbortController();
