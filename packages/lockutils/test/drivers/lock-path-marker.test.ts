@@ -79,6 +79,14 @@ describe('G20 a lock path belongs to one driver', () => {
     expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOTDIR');
   });
 
+  test('G16 a link to a folder with a marker of the same driver is not followed', () => {
+    const elsewhere = join(directory, 'elsewhere');
+    mkdirSync(join(elsewhere, 'driver'), { recursive: true });
+    writeFileSync(join(elsewhere, 'driver', 'kernel'), '');
+    symlinkSync(elsewhere, join(directory, '.oslo-concurrency'));
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOTDIR');
+  });
+
   test('G16 where nothing can be made the error is the system’s, and a marked one is still of use', () => {
     const missing = join(directory, 'missing');
     expect(codeOf(() => claimLockPath(missing, 'kernel'))).toBe('ENOENT');

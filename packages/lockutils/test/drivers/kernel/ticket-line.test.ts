@@ -73,6 +73,40 @@ describe('G10 the queue file of the kernel driver', () => {
     third.leave();
   });
 
+  it('G10 a newcomer takes no gap before those who wait when the counter was set back to a ticket that is held', () => {
+    using directory = lockDirectory();
+    for (let round = 0; round < 5; round += 1) draw(directory.path).leave();
+    const [first, gone, last] = [draw(directory.path), draw(directory.path), draw(directory.path)];
+    gone.leave();
+    overwrite(queueIn(directory.path), counter(BigInt(first.ticket)), 0);
+    const newcomer = draw(directory.path);
+    expect(newcomer.ticket).toBe(last.ticket + 1);
+    first.leave();
+    expect([last, newcomer].map((place) => place.isFirst())).toEqual([true, false]);
+    last.leave();
+    newcomer.leave();
+  });
+
+  it('G10 a waiter that gives up erases its entry, so that no hint is lost on it; one whose entry is a later one’s does not', () => {
+    using directory = lockDirectory();
+    const entryOf = (place: PlaceAtOnce): bigint => {
+      const at = ringStart + (place.ticket % ringSize) * entryBytes;
+      return readFileSync(queueIn(directory.path)).readBigUInt64LE(at + 16);
+    };
+    for (let round = 0; round < 5; round += 1) draw(directory.path).leave();
+    const [first, gone, old] = [draw(directory.path), draw(directory.path), draw(directory.path)];
+    expect(entryOf(gone)).toBe(BigInt(gone.ticket));
+    gone.leave();
+    expect(entryOf(gone)).toBe(0n);
+    overwrite(queueIn(directory.path), counter(BigInt(old.ticket + ringSize)), 0);
+    const later = draw(directory.path);
+    expect(entryOf(old)).toBe(BigInt(later.ticket));
+    old.leave();
+    expect(entryOf(later)).toBe(BigInt(later.ticket));
+    first.leave();
+    later.leave();
+  });
+
   it('G10 who leaves does not look for a follower among all numbers when the counter was set far ahead', () => {
     using directory = lockDirectory();
     const place = draw(directory.path);
