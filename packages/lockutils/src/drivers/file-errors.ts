@@ -6,7 +6,7 @@ import { accessDenied, mayChange } from '../lock-path/access-denied.js';
 import { forgetLockPath } from '../lock-path/lock-path.js';
 import { lockPathOf } from '../lock-path/rights.js';
 
-/** What a driver was doing at a file of a lock when the system refused. */
+/** The operation on a file of a lock that the system refused. */
 export type FileOperation =
   | 'open'
   | 'create'
@@ -20,8 +20,8 @@ export type FileOperation =
   | 'release';
 
 /**
- * The error for people in place of the system's at `path`, a lock file or a file that a driver keeps for it. Errors of this
- * package and mistakes in the program stay as they are.
+ * Turns the system's error at `path`, a lock file or a file that a driver keeps for it, into one for people. Errors of
+ * this package and mistakes in the program stay as they are.
  */
 export function fileError(path: string, operation: FileOperation, error: unknown): unknown {
   if (isConcurrencyError(error)) return error;
@@ -48,7 +48,7 @@ export function fileError(path: string, operation: FileOperation, error: unknown
     case 'EOPNOTSUPP':
       return new LockFileTypeError(path, 'a socket, FIFO or device', cause);
     case 'EROFS':
-      // What is there already may be opened on a read-only file system, but not for writing.
+      // On a read-only file system, an existing file may be opened, but not for writing.
       if (operation !== 'open') return new LockPathError(lockPath, 'read-only', cause);
       return accessDenied(lockPath, path, cause);
     case 'EACCES':
@@ -60,7 +60,7 @@ export function fileError(path: string, operation: FileOperation, error: unknown
     case 'ENOSYS':
     case 'EINVAL':
     case 'ENOTSUP':
-      // A lock that could not be released is held.
+      // A lock that could not be released is still held.
       if (operation === 'release' || operation === 'renew') return new LockFileSystemError(path, operation, cause);
       return new LockUnsupportedError(path, `The system cannot lock this file (${cause.code}); nothing is held`, cause);
     default:
@@ -72,7 +72,8 @@ function isMaking(operation: FileOperation): boolean {
   return operation === 'create' || operation === 'mark';
 }
 
-// Names what lies where a folder must be: the lock path, something in it that all its locks use, or what is the lock's own.
+// Names the path where a folder is expected: the lock path, a folder in it that all its locks use, or a folder of the
+// lock itself.
 function noFolder(lockPath: string, path: string, cause: unknown): LockPathError | LockFileTypeError {
   if (!isFolder(lockPath)) return new LockPathError(lockPath, 'not-a-directory', cause);
   let at = path;
@@ -93,7 +94,7 @@ function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch {
-    // A directory that this user may not enter does not say.
+    // A directory that this user may not enter does not even reveal that.
     return false;
   }
 }

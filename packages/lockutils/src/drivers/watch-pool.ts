@@ -8,7 +8,10 @@ export type Watch = (path: string, listener: WatchListener) => FSWatcher;
 
 type WatchListener = (event: 'change' | 'rename', name?: string | null) => void;
 
-/** Hears the name of the entry of a folder that came, went or changed; `undefined` when the system does not tell which. */
+/**
+ * Receives the name of an entry of a folder that appeared, disappeared or changed; `undefined` if the system does not
+ * report the name.
+ */
 export type HintListener = (name: string | undefined) => void;
 
 interface Watched {
@@ -19,11 +22,13 @@ interface Watched {
 }
 
 /**
- * Watches files and folders for all waits of this thread: one watcher a path, kept for one to two seconds after its last
- * wait, since making and closing one costs more than the rest of a hand-over. Swept up, since even a timer for it would.
+ * Watches files and folders for all waits of this thread: one watcher per path, kept for one to two seconds after its
+ * last wait, because creating and closing a watcher costs more than the rest of a hand-over. One sweeper closes them,
+ * because even one timer per watcher would cost too much.
  *
- * Hints only, and never in the way: a watcher does not keep the process alive (the guard poll of the wait does), and
- * where the system grants none (128 inotify instances a user) no hint comes and the guard poll serves alone.
+ * The watchers only give hints and never cause a failure. A watcher does not keep the process alive (the polling of the
+ * wait does). If the system grants no watcher (128 inotify instances per user), there are no hints, and polling alone
+ * serves the wait.
  */
 export class WatchPool {
   readonly #start: Watch;
@@ -34,7 +39,10 @@ export class WatchPool {
     this.#start = start;
   }
 
-  /** Calls `hear` at each change of `path`, which `prepare` makes when it must be watched anew. Returns how to stop. */
+  /**
+   * Calls `hear` at each change of `path`. `prepare` creates the file if it must be watched anew. Returns a function
+   * that stops this.
+   */
   subscribe(path: string, hear: HintListener, prepare?: (path: string) => void): () => void {
     let watched = this.#watched.get(path);
     if (watched === undefined) {
@@ -46,7 +54,7 @@ export class WatchPool {
       }
     }
     const { listeners } = watched;
-    // A function of its own, so that one given twice is stopped once for each.
+    // A separate function, so that a function that is given twice is stopped once for each.
     const own: HintListener = (name) => hear(name);
     listeners.add(own);
     return () => {
@@ -59,8 +67,8 @@ export class WatchPool {
   #watch(path: string, listeners: Set<HintListener>): Watched {
     const watcher = withSpareDescriptors(() =>
       this.#start(path, (event, name) => {
-        // What is watched was removed or replaced, or an entry of a folder is called like the folder: this watcher may
-        // hear of nothing that comes under the path.
+        // The watched file or folder was removed or replaced, or an entry of the folder has the name of the folder
+        // itself: this watcher may not see a later file or folder at the path.
         if (event === 'rename' && (name ?? basename(path)) === basename(path)) this.#watchAnew(path, watched);
         for (const hear of [...listeners]) hear(name ?? undefined);
       }),
@@ -79,7 +87,7 @@ export class WatchPool {
     try {
       this.#watch(path, watched.listeners);
     } catch {
-      // There is nothing of that name: the guard poll serves.
+      // Nothing exists at the path: polling serves the wait.
     }
   }
 

@@ -70,7 +70,9 @@ export function forgetLockPaths(lockFile: string): void {
   for (const area of Object.keys(kinds)) made.delete(keyOf(dirname(lockFile), area as LockArea));
 }
 
-/** The error for people in place of the system's at the files of the lock at `lockFile`; any other error stays as it is. */
+/**
+ * Turns the system's error at the files of the lock at `lockFile` into one for people; any other error stays as it is.
+ */
 export function explained(lockFile: string, operation: FileOperation, error: unknown): unknown {
   const { path: from, dest } = (error ?? {}) as NodeJS.ErrnoException & { readonly dest?: string };
   const named = dest ?? from;

@@ -97,5 +97,5 @@ export const synchronousFs: LockfileFs = {
   utimes: fs.utimesSync,
 };
 
-/** The watchers of the folders in which others come and go. */
+/** The watchers of the folders in which other processes create and remove entries. */
 export const folderWatches = new WatchPool((path, listener) => fs.watch(path, { persistent: false }, listener));
