@@ -3,7 +3,7 @@ import type { LockStatus } from './lock-status.js';
 /**
  * Why a lock was left in place. `held`, `waited-for`: it is in use · `recent`: it was used since `olderThan` ·
  * `abandoned`: its last holder died, and the next holder must learn of that · `foreign`: it is not certainly one of our
- * lock files, or not a plain file · `unreadable`: this user may not read it, so what it is cannot be seen · `failed`: the
+ * lock files, or not a plain file · `unreadable`: this user may not read it, so its kind is unknown · `failed`: the
  * system refused.
  */
 export type KeepReason = 'held' | 'waited-for' | 'recent' | 'abandoned' | 'foreign' | 'unreadable' | 'failed';

@@ -77,8 +77,8 @@ export interface Place {
    */
   onTurn(wake: () => void): () => void;
   /**
-   * Notes for listings of the lock whether the owner of the place waits, or keeps the place together with the lock.
-   * Called with `true` when the wait begins, and with `false` at the grant. Never throws. Absent if the driver cannot.
+   * Records for listings whether the owner of the place waits, or keeps the place while it holds the lock. Called with
+   * `true` when the wait begins, and with `false` at the grant. Never throws. Absent if the driver cannot.
    */
   noteWait?(waits: boolean): void;
   /** Gives up the place and notifies the next waiter. Has no effect when called again; never throws or rejects. */

@@ -42,8 +42,8 @@ export interface LockStatus {
   /** The last holder of a free lock, if it ended without releasing. The next holder will learn of that. */
   readonly abandonedBy: Holder | undefined;
   /**
-   * Why no more can be said: this user may not read the lock file. With what mends it. Such a file is listed when it is
-   * locked, or may be a lock by its name and length.
+   * Why nothing more is known: this user may not read the lock file; with the remedy. Such a file is listed if it is
+   * locked, or if its name and length allow it to be a lock file.
    */
   readonly note?: string;
 }

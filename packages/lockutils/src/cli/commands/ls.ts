@@ -14,7 +14,8 @@ interface LsOptions extends PlaceOptions {
 const help = `
 Reads the lock table of the kernel, or the folders of the lockfile driver. It tries no lock, so it disturbs no other process.
 The state is "unknown" if there is no such table. A free lock of the lockfile driver is listed only while a process waits
-for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not queue, so it is not counted.
+for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not queue, so it is
+not counted.
 
 Examples:
   lockutils ls --lock-path /var/lock/nova

@@ -122,13 +122,13 @@ function placeOf(
     },
     onTurn: (wake) => listen(system, watchers, request.path, wake),
     noteWait(waits) {
-      // Who was let in at once has written nothing, and writes nothing now.
+      // A waiter that was granted the lock at once has written nothing, and writes nothing now.
       if (waits === noted) return;
       noted = waits;
       try {
         noteWaiting(queue, ticket, waits);
       } catch {
-        // It is only counted wrong.
+        // Listings only count it wrongly.
       }
     },
     leave() {

@@ -34,9 +34,9 @@ export function eraseTicketOwner(queue: OpenFile, ticket: number): void {
   queue.write(entry, entryBytes, positionOf(ticket));
 }
 
-/** Notes whether the owner of `ticket` waits, or keeps the ticket together with the lock. */
+/** Records whether the owner of `ticket` waits, or keeps the ticket while it holds the lock. */
 export function noteWaiting(queue: OpenFile, ticket: number, waits: boolean): void {
-  // A later ticket may have taken the place in the ring.
+  // A later ticket may have taken this entry of the ring.
   if (!readEntry(queue, ticket)) return;
   entry[waitsAt] = waits ? 1 : 0;
   queue.write(entry.subarray(waitsAt), 1, positionOf(ticket) + waitsAt);

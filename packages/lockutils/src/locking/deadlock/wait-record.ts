@@ -39,7 +39,7 @@ const folder = 'waits';
 const freshFor = 2000;
 const keptFor = 3_600_000;
 
-// Never O_CREAT on a file that is there: root gives a record the owner of the lock path, and in a sticky folder the kernel
+// Never O_CREAT on an existing file: root gives a record the owner of the lock path, and in a sticky folder the kernel
 // refuses O_CREAT on another user's file. Not truncated: a rewrite writes the same text, and no reader sees half of it.
 const writeAgain = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 const createNew = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;

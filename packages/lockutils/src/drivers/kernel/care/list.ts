@@ -24,7 +24,7 @@ export function listLockFiles(directory: string, names: readonly string[]): Lock
   return found;
 }
 
-// An unlocked file need not be a lock, and its last holder need not have released it: only its content would tell.
+// An unlocked file need not be a lock, and its last holder need not have released it: only its content would show that.
 function noteOn({ path, refused }: LockEntry, directory: string, locked: boolean): Partial<LockStatus> {
   if (refused === undefined) return {};
   const { message: note } = accessDenied(directory, path, refused);

@@ -11,7 +11,7 @@ export interface LockEntry {
   readonly stats: Stats;
   /** The mark at the beginning of the file; `undefined` if it is not a plain file or not readable. */
   readonly mark: Mark | undefined;
-  /** The error of the system where this user may not read it. */
+  /** The system's error if this user may not read it. */
   readonly refused?: NodeJS.ErrnoException;
 }
 

@@ -78,9 +78,9 @@ function status(
 
 /**
  * The number of waiters. An exclusive holder that queued keeps its ticket until the release. A holder that passed the
- * queue has no ticket, and another thread of its process may wait. So each ticket says whether its owner waits. Only the
- * entries of the latest tickets are known. Of the others, the first that belongs to the holder's process counts as the
- * holder's, because only stopped waiters that the holder passed have lower tickets.
+ * queue has no ticket, and another thread of its process may wait. So each ticket says whether its owner waits. Only
+ * the entries of the latest tickets are known. Among the other tickets, the first that belongs to the holder's process
+ * counts as the holder's, because only stopped waiters that the holder passed have lower tickets.
  */
 function waitersBehind(
   system: KernelSystem,
@@ -110,7 +110,7 @@ function notesOf(system: KernelSystem, path: string, tickets: readonly HeldTicke
       queue.close();
     }
   } catch {
-    // Removed meanwhile, or not ours to read.
+    // It was removed in the meantime, or is not readable for us.
     return tickets.map(() => undefined);
   }
 }
