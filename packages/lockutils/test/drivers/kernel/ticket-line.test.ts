@@ -107,6 +107,26 @@ describe('G10 the queue file of the kernel driver', () => {
     later.leave();
   });
 
+  it('G10 who leaves gives one hint to the next that is still there, past those that gave up', () => {
+    using directory = lockDirectory();
+    const hints: string[] = [];
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      lutimesSync: (path, ...times) => {
+        hints.push(String(path));
+        defaultKernelSystem.lutimesSync(path, ...times);
+      },
+    };
+    draw(directory.path).leave();
+    const first = draw(directory.path, system);
+    const gone = [draw(directory.path), draw(directory.path)];
+    const last = draw(directory.path);
+    for (const place of gone) place.leave();
+    first.leave();
+    expect(hints).toEqual([expect.stringContaining(join('.oslo-concurrency', 'wake'))]);
+    last.leave();
+  });
+
   it('G10 who leaves does not look for a follower among all numbers when the counter was set far ahead', () => {
     using directory = lockDirectory();
     const place = draw(directory.path);
