@@ -183,6 +183,26 @@ describe('ending a command', () => {
   });
 });
 
+it('G29 says that it does not know what left the group of a command where the permissions of this process hide /proc', () => {
+  token = uniqueSleep();
+  const home = fileURLToPath(new URL('../../../..', import.meta.url));
+  const program = `import { execute } from '@oslo-concurrency/processutils';
+    const left = 'setsid sleep ${token} > /dev/null 2>&1 & echo ready; sleep ${token}';
+    const options = { timeout: 1000, killGrace: 300 };
+    const { remaining } = await execute('/bin/sh', ['-c', left], options).catch((error) => error);
+    console.log(JSON.stringify(remaining));`;
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const allowed = [home, '/bin', '/usr'].map((path) => `--allow-fs-read=${path}`);
+  const flags = [permission, '--allow-child-process', '--no-warnings', ...allowed, '--input-type=module', '-'];
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd, input: program, encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toEqual([{ pid: 0, name: 'unknown', reason: expect.stringMatching(/cannot be listed/) }]);
+  expect(processesWith(`sleep\0${token}`)).toHaveLength(1);
+});
+
 describe('killOnParentExit', () => {
   async function startParent(commands: number): Promise<ChildProcess> {
     token = uniqueSleep();
