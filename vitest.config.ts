@@ -9,7 +9,8 @@ const measuring = [
   'test/promises/{import,strict-drivers}.test.ts',
   'test/verify-lease-driver.test.ts',
   'test/verify/leases/*.test.ts',
-  'test/{takeover,ending-while-waiting,idle-waiters,import,import-footprint,lifecycle}.test.ts',
+  'test/promises/{takeover,ending-while-waiting,idle-waiters}.test.ts',
+  'test/{import,import-footprint,lifecycle}.test.ts',
   'test/terminate/terminate-tree.test.ts',
 ];
 

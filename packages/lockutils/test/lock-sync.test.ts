@@ -9,7 +9,7 @@ import { type LockDriver, lock, lockSync } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { hasOslo, type Peer, startPeer } from './fixtures/peer.js';
 import { releaseFailsOnce } from './fixtures/release-fails-once.js';
-import { runFixture } from './run-fixture.js';
+import { runFixture } from './support/run-fixture.js';
 
 const refused = expect.objectContaining({ code: 'ERR_LOCK_HELD_BY_THIS_THREAD' });
 const notFree = expect.objectContaining({ code: 'ERR_LOCK_NOT_ACQUIRED' });

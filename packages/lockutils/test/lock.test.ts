@@ -2,8 +2,8 @@ import { getLogger, lockChannels, setLogger } from '@oslo-concurrency/core';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultRegistry, pathRegistry } from '../src/local/turn-registry.js';
-import { lockDirectory } from './lock-directory.js';
-import { runFixture } from './run-fixture.js';
+import { lockDirectory } from './support/lock-directory.js';
+import { runFixture } from './support/run-fixture.js';
 
 afterEach(() => {
   expect(defaultRegistry.size, 'names left in the registry').toBe(0);

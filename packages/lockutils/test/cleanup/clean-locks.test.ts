@@ -16,8 +16,8 @@ import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils'
 import { describe, expect, it } from 'vitest';
 import { removeUnusedLock } from '../../build/drivers/kernel/care/remove-unused.js';
 import { defaultKernelSystem } from '../../build/drivers/kernel/system.js';
-import { Contender } from '../contender.js';
-import { lockDirectory } from '../lock-directory.js';
+import { Contender } from '../support/contender.js';
+import { lockDirectory } from '../support/lock-directory.js';
 
 const hidden = (directory: string, kind: string): string[] => {
   const folder = join(directory, '.oslo-concurrency', kind);

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { Contender } from '../contender.js';
-import { killChild } from '../kill-child.js';
-import { lockDirectory } from '../lock-directory.js';
+import { Contender } from '../support/contender.js';
+import { killChild } from '../support/kill-child.js';
+import { lockDirectory } from '../support/lock-directory.js';
 
 const onLinux = process.platform === 'linux';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
 import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
-import { lockDirectory } from '../lock-directory.js';
+import { lockDirectory } from '../support/lock-directory.js';
 import { type StartedCommand, startLockutils, startWrapper } from './command.js';
 
 /** From now on nobody reads what the command says. */

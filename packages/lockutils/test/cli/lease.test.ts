@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { lockDirectory } from '../lock-directory.js';
+import { lockDirectory } from '../support/lock-directory.js';
 import { gone, lockutils, StartedCommand, startLockutils } from './command.js';
 
 const run = (path: string, ...args: string[]): readonly string[] => [

@@ -5,8 +5,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { Contender } from '../contender.js';
-import { lockDirectory } from '../lock-directory.js';
+import { Contender } from '../support/contender.js';
+import { lockDirectory } from '../support/lock-directory.js';
 import { gone, lockutils, startLockutils } from './command.js';
 
 const within = (path: string): NodeJS.ProcessEnv => ({ OSLO_LOCK_PATH: path });

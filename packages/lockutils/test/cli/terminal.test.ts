@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
-import { lockDirectory } from '../lock-directory.js';
+import { lockDirectory } from '../support/lock-directory.js';
 import { startOnTerminal } from './command.js';
 
 const present = existsSync('/usr/bin/python3');

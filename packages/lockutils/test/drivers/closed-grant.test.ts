@@ -4,9 +4,9 @@ import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver, lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../build/drivers/kernel/open-file.js';
-import { Contender } from '../contender.js';
-import { lockDirectory } from '../lock-directory.js';
-import { alone, type GrantAtOnce as Grant, type Mode, permit, reader, requestFor } from './at-once.js';
+import { alone, type GrantAtOnce as Grant, type Mode, permit, reader, requestFor } from '../support/at-once.js';
+import { Contender } from '../support/contender.js';
+import { lockDirectory } from '../support/lock-directory.js';
 
 const drivers = {
   kernel: () => kernelDriver(),

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { expect, test } from 'vitest';
-import { Contender } from '../contender.js';
-import { lockDirectory } from '../lock-directory.js';
+import { Contender } from '../support/contender.js';
+import { lockDirectory } from '../support/lock-directory.js';
 
 interface Granted {
   readonly previousOwnerDied: boolean;

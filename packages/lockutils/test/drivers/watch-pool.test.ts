@@ -2,7 +2,7 @@ import { mkdirSync, rmdirSync, watch, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WatchPool } from '../../build/drivers/watch-pool.js';
-import { lockDirectory } from '../lock-directory.js';
+import { lockDirectory } from '../support/lock-directory.js';
 
 describe('watch pool', () => {
   const pool = () => new WatchPool((path, listener) => watch(path, { persistent: false }, listener));

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { LeaseDriver } from '../../src/drivers/lease-driver.js';
 import { acquireLease } from '../../src/lease/acquire-lease.js';
 import { leaseSettings } from '../../src/lease/lease-options.js';
-import { ManualMachine, settled } from './manual-clock.js';
-import { MemoryLeaseDriver } from './memory-lease-driver.js';
+import { ManualMachine, settled } from '../support/manual-clock.js';
+import { MemoryLeaseDriver } from '../support/memory-lease-driver.js';
 
 const ttl = 10_000;
 const margin = 1000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { leaseClock, sleepAwareClock } from '../../src/lease/lease-clock.js';
-import { ManualMachine } from './manual-clock.js';
+import { ManualMachine } from '../support/manual-clock.js';
 
 describe('the clock of leases', () => {
   const elapsed = (during: (machine: ManualMachine) => void): number => {

@@ -10,7 +10,7 @@ import {
   restampOwnerRecord,
 } from '../../build/owner/owner-record.js';
 import { ownIdentity } from '../../build/owner/process-identity.js';
-import { testProperty } from '../property-test.js';
+import { testProperty } from '../support/property-test.js';
 
 describe('an owner record', () => {
   test('names process, machine, command, label and time, and is judged like the process itself', () => {

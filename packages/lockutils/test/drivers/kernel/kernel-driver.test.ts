@@ -17,9 +17,17 @@ import { describe, expect, it } from 'vitest';
 import { OpenFile } from '../../../build/drivers/kernel/open-file.js';
 import { removeLockFiles } from '../../../build/drivers/kernel/removal.js';
 import { WatchPool } from '../../../build/drivers/watch-pool.js';
-import { Contender } from '../../contender.js';
-import { lockDirectory } from '../../lock-directory.js';
-import { alone, type GrantAtOnce, type Mode, type PlaceAtOnce, permit, reader, requestFor } from '../at-once.js';
+import {
+  alone,
+  type GrantAtOnce,
+  type Mode,
+  type PlaceAtOnce,
+  permit,
+  reader,
+  requestFor,
+} from '../../support/at-once.js';
+import { Contender } from '../../support/contender.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const take = (path: string, mode: Mode = alone, driver = kernelDriver()): GrantAtOnce | undefined =>
   driver.tryAcquire(requestFor(path, mode)) as GrantAtOnce | undefined;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { lockfileDriver } from '@oslo-concurrency/lockutils/drivers';
 import { expect, it } from 'vitest';
 import type { Grant, LockRequest } from '../../../src/drivers/driver.js';
-import { lockDirectory } from '../../lock-directory.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const driver = lockfileDriver();
 

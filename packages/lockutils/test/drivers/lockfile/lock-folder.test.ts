@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { testProperty } from '../../property-test.js';
+import { testProperty } from '../../support/property-test.js';
 import { everyInterleaving, makeLockPath, Scene, type Start } from './interleaving.js';
 
 const directory = makeLockPath();

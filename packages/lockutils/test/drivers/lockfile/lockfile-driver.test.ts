@@ -21,8 +21,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
 import { type Grant, lock, lockSync } from '../../../dist/index.js';
-import { killChild } from '../../kill-child.js';
-import { testProperty } from '../../property-test.js';
+import { killChild } from '../../support/kill-child.js';
+import { testProperty } from '../../support/property-test.js';
 import { Contender } from './contender.js';
 import { endChildren } from './obedient-child.js';
 

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { cleanLocks } from '@oslo-concurrency/lockutils';
 import fc from 'fast-check';
 import { afterEach, describe, expect } from 'vitest';
-import { killChild } from '../../kill-child.js';
-import { testProperty } from '../../property-test.js';
+import { killChild } from '../../support/kill-child.js';
+import { testProperty } from '../../support/property-test.js';
 
 const program = fileURLToPath(new URL('../../fixtures/lock-again-and-again.mjs', import.meta.url));
 const children = new Set<ChildProcess>();

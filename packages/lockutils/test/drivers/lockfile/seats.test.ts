@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { testProperty } from '../../property-test.js';
+import { testProperty } from '../../support/property-test.js';
 import { everyInterleaving, makeLockPath } from './interleaving.js';
 import { type Deed, SeatScene } from './seat-scene.js';
 

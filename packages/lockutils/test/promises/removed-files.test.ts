@@ -1,0 +1,52 @@
+import { readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lock } from '@oslo-concurrency/lockutils';
+import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
+import { expect, it } from 'vitest';
+import { Contender } from '../support/contender.js';
+import { lockDirectory } from '../support/lock-directory.js';
+
+const requestFor = (path: string) => ({ name: 'x', path, shared: false, permits: undefined, label: undefined });
+
+it.each([
+  ['removed', (path: string) => unlinkSync(path)],
+  ['moved away', (path: string) => renameSync(path, `${path}-old`)],
+  [
+    'replaced',
+    (path: string) => {
+      writeFileSync(`${path}-new`, '');
+      renameSync(`${path}-new`, path);
+    },
+  ],
+])('G15 a lock file that was %s between two locks is not taken for the lock', async (_how, change) => {
+  using directory = lockDirectory();
+  const path = join(directory.path, 'x');
+  const [one, two] = [kernelDriver(), kernelDriver()];
+  await (await one.tryAcquire(requestFor(path)))?.release();
+  change(path);
+  const grant = await two.tryAcquire(requestFor(path));
+  expect(grant).toBeDefined();
+  expect(await one.tryAcquire(requestFor(path))).toBeUndefined();
+  await grant?.release();
+  const last = await one.tryAcquire(requestFor(path));
+  expect(last).toBeDefined();
+  await last?.release();
+});
+
+it('G15 a waiter of another process is granted the new file after the old one was removed at release', async () => {
+  using directory = lockDirectory();
+  const options = { external: true, lockPath: directory.path };
+  await using waiter = await Contender.start();
+  await using rival = await Contender.start();
+  for (let round = 0; round < 20; round += 1) {
+    const held = await lock('x', { ...options, removeOnRelease: true });
+    const { granted } = await waiter.queue('x', { ...options, removeOnRelease: true });
+    await held.release();
+    await granted;
+    const refused = rival.acquire('x', { ...options, blocking: false });
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
+    await waiter.release('x');
+  }
+  expect(readdirSync(directory.path)).toEqual(['.oslo-concurrency']);
+  expect(readdirSync(join(directory.path, '.oslo-concurrency', 'queue'))).toEqual([]);
+});
