@@ -2,11 +2,8 @@
 // makes a sentence hard to read, or a second word for something that has a name already, and the better words. Prints
 // every match and exits with 1. CONTRIBUTING.md, "Words", lists the same rules for people.
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { packages, root } from './workspaces.mjs';
-
-/** Packages whose texts still break rules. A package leaves this list when it is clean, and none may be added. */
-const unchecked = ['lockutils-etcd'];
 
 /** What must not be written, and the better words. Spaces in a pattern also match the start of a next comment line. */
 const rules = [
@@ -31,7 +28,6 @@ const rules = [
 
 const breaches = [];
 for (const { folder } of packages) {
-  if (unchecked.includes(basename(folder))) continue;
   for (const path of sourcesIn(join(folder, 'src'))) {
     const source = readFileSync(path, 'utf8');
     // A sentence may break at any word, so the marks at the start of comment lines count as spaces.

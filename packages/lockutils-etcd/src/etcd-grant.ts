@@ -5,7 +5,7 @@ import { pause } from './gateway/stop-after.js';
 import { watchKey } from './key-watch.js';
 import type { QueueKey } from './queue-key.js';
 
-/** What a holder is told by its driver. */
+/** What the driver reports to a holder. */
 type LossReport = 'gone' | 'closed';
 
 const brand = Symbol.for('@oslo-concurrency/etcd-grant@1');
@@ -64,7 +64,7 @@ export class EtcdGrant implements LeaseGrant {
     };
   }
 
-  /** Tells the holder that the key is gone, or is given back because the driver was closed. */
+  /** Reports to the holder that its key is gone, or is released because the driver was closed. */
   reportLost(reason: LossReport): void {
     this.#stop.abort();
     for (const report of [...this.#reports]) report(reason);

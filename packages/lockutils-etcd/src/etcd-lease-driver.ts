@@ -24,9 +24,9 @@ export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {
   tryAcquire(request: LeaseRequest, signal: AbortSignal): Promise<EtcdGrant | undefined>;
   holders(name: string): Promise<readonly Holder[]>;
   /**
-   * Ends waits with an EtcdClosedError, aborts and gives back the leases that are held through this driver, and resolves
-   * when nothing of it is left in etcd, as far as etcd can be reached; within ttl + 2 s when it cannot, with a warning
-   * in the log of what is left there.
+   * Ends waits with an EtcdClosedError, and aborts and releases the leases that are held through this driver. Resolves
+   * when nothing of it is left in etcd. Where etcd cannot be reached it resolves within ttl + 2 s, and warns in the log
+   * of what is left there.
    */
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export interface EtcdLeaseDriver extends LeaseDriver, AsyncDisposable {
  * etcd counts whole seconds: a ttl is rounded up, and is at least one and a half election timeouts of the cluster (2 s
  * by default). Connects when it is first used. One driver serves any number of leases; `close` it at the end.
  *
- * @throws InvalidOptionError for a wrong option. What is wrong with the cluster is told by the first `lease`.
+ * @throws InvalidOptionError for a wrong option. The first `lease` reports what is wrong with the cluster.
  * @example
  * const driver = etcdLeaseDriver({ endpoints: ['http://10.0.0.1:2379', 'http://10.0.0.2:2379'] });
  */
@@ -67,8 +67,9 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   };
 
   /**
-   * Joining is never broken off half way: the request may be under way to the server, and taking back what is not
-   * there yet would leave it there. Who aborts is answered at once; the place is taken back as soon as it is known.
+   * Joining is never broken off half way: the request may be under way to the server, and removing what is not
+   * there yet would leave it there. A caller that aborts is answered at once. The driver removes the place as soon as it
+   * knows it.
    */
   const join = async (request: LeaseRequest, signal: AbortSignal): Promise<{ place: QueueKey; view: View }> => {
     signal.throwIfAborted();

@@ -6,7 +6,7 @@ import type { EtcdTls } from './gateway/transport.js';
 export interface EtcdOptions {
   /** The client URLs of the members, `http://` or `https://`. The first that answers is used, the others on failure. */
   readonly endpoints: string | readonly string[];
-  /** What the keys begin with; `oslo-concurrency/` by default. Everybody who is to meet must give the same. */
+  /** What the keys begin with; `oslo-concurrency/` by default. All processes that share leases must give the same. */
   readonly prefix?: string;
   /** For clusters with authentication, with `password`. */
   readonly username?: string;

@@ -6,7 +6,7 @@ import type { Holder } from '@oslo-concurrency/lockutils';
 /** How a key is given up on purpose: by its holder, or by a waiter that goes. */
 export type Farewell = 'released' | 'left';
 
-/** What is stored under a key of the queue: who put it there, and how it was given up. */
+/** What is stored under a key of the queue: the process that put it there, and how that process gave it up. */
 interface OwnerValue {
   readonly pid?: number;
   readonly command?: string;
@@ -16,7 +16,7 @@ interface OwnerValue {
   readonly farewell?: Farewell;
 }
 
-/** The value for a key of this process. Of the command line only the program and its script: arguments may be secret. */
+/** The value for a key of this process. It holds only the program and the script of the command line: arguments may be secret. */
 export function ownerValue(label: string | undefined): string {
   const command = [process.execPath, ...process.argv.slice(1, 2)].map((path) => basename(path)).join(' ');
   const value: OwnerValue = {
@@ -40,7 +40,7 @@ export function farewellOf(value: string | undefined): Farewell | undefined {
   return farewell === 'released' || farewell === 'left' ? farewell : undefined;
 }
 
-/** Who stands behind a key. Empty for a key of another program, such as `etcdctl lock`. `value` in base64. */
+/** The process behind a key. Empty for a key of another program, such as `etcdctl lock`. `value` in base64. */
 export function holderOf(value: string | undefined): Holder {
   const { pid, command, host, label, since } = read(fromBase64(value ?? ''));
   const date = new Date(since ?? Number.NaN);

@@ -37,7 +37,7 @@ export interface KeptKey {
  * - A majority that follows a leader of at most T elects none of an earlier moment and a greater term: L is the leader
  *   of T, and a majority still followed it *after* it answered.
  * A later leader gives every lease its whole ttl from its election on, so the lease lasts at least ttl from `since`,
- * whoever counts. If the terms differ, the answer is not used. Nothing of this asks that the two members be one, so the
+ * whichever leader counts. If the terms differ, the answer is not used. Nothing of this asks that the two members be one, so the
  * members may stand behind one address.
  *
  * @throws EtcdNoLeaderError while the leader is changing.

@@ -10,10 +10,10 @@ import type { View } from './queue-view.js';
 
 /**
  * A place in the queue for one name: a key `<prefix><lease id in hex>` that lives as long as its etcd lease. This is
- * etcd's own lock recipe, so `etcdctl lock` stands in the same queue. Whose key has the lowest create revision holds.
+ * etcd's own lock recipe, so `etcdctl lock` stands in the same queue. The key with the lowest create revision holds.
  *
- * Who can hold what, step by step: without the key nobody waits for us, and we hold nothing. With the key, all who come
- * later wait, until it is gone: by release, or because the lease was not kept alive. No lower revision can appear any
+ * What this process holds, step by step: without the key no process waits for it, and it holds nothing. With the key, all
+ * later comers wait until it is gone: by release, or because the lease was not kept alive. No lower revision can appear any
  * more, so being first is final as long as the key exists. A crash at any step leaves at most a lease that expires.
  */
 export class QueueKey {

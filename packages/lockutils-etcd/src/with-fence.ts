@@ -14,7 +14,7 @@ export type FencedStep =
 export interface FencedResult {
   /** The revision of the transaction. */
   readonly revision: bigint;
-  /** Of each `get`, by key, what stood there; `undefined` when nothing did. */
+  /** What stood under the key of each `get`; `undefined` when nothing did. */
   readonly values: ReadonlyMap<string, Buffer | undefined>;
 }
 

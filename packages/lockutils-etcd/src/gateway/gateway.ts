@@ -5,7 +5,7 @@ import { pause } from './stop-after.js';
 import { type EtcdTls, type Transport, transportFor } from './transport.js';
 import { Turnstile } from './turnstile.js';
 
-/** Where the cluster is, and who we are there. */
+/** Where the cluster is, and as what user this process signs in. */
 export interface GatewayOptions {
   /** At least one URL, without a path. */
   readonly endpoints: readonly string[];
@@ -26,7 +26,7 @@ export interface AttemptSettings {
   readonly once?: boolean;
 }
 
-// Some dozens keep one process busy: it reads no more answers a second with more of them.
+// A guess: with some dozens under way a process has answers to read all the time.
 const mostUnderWay = 64;
 
 /** The cluster: requests go to one endpoint for as long as that answers, then to the next. */
@@ -85,7 +85,7 @@ export class Gateway {
       if (this.#closed) throw new EtcdClosedError();
       signal?.throwIfAborted();
       const member = this.current;
-      // Of a time that is limited, each member that has not been asked yet gets its part.
+      // Each member that has not been asked yet gets its part of a limited time.
       const part = Math.max(10, (until - realTime.now()) / (most - failures.length));
       const request = { timeout: Math.min(timeout, this.#options.requestTimeout, part), signal };
       let token: string | undefined;

@@ -1,6 +1,6 @@
 import { realTime } from '@oslo-concurrency/core';
 
-// The timeout is counted in so many parts.
+// The number of parts in which the timeout is counted.
 const parts = 8;
 
 /**

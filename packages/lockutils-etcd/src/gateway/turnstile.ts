@@ -8,9 +8,8 @@ export type Purpose = 'keep' | 'join';
  * Limits how much work of this process is under way at the cluster at once. The rest begins in the order of arrival,
  * and work that keeps a lease begins before work that asks for a new one.
  *
- * Why a limit: one process gets no more answers a second from hundreds of requests at once than from dozens, but each
- * answer comes later. Then all leases are granted with little of their term left, and none is renewed in time. Work
- * that waits here was not sent, so no term runs for it.
+ * Why a limit: with hundreds of requests at once each answer comes late. Leases are then granted with little of their term
+ * left, and may not be renewed in time. Work that waits here was not sent, so no term runs for it.
  *
  * Why renewals go first, and new leases get half of the places: a lease that is not granted yet loses nothing by
  * waiting, a lease that is not renewed is lost. New leases can never hold the places that a renewal needs.
