@@ -48,9 +48,7 @@ export function fileError(path: string, operation: FileOperation, error: unknown
     case 'EOPNOTSUPP':
       return new LockFileTypeError(path, 'a socket, FIFO or device', cause);
     case 'EROFS':
-      // On a read-only file system, an existing file may be opened, but not for writing.
-      if (operation !== 'open') return new LockPathError(lockPath, 'read-only', cause);
-      return accessDenied(lockPath, path, cause);
+      return new LockPathError(lockPath, 'read-only', cause);
     case 'EACCES':
     case 'EPERM':
       return isMaking(operation) && !isThere(path) && !mayChange(lockPath)

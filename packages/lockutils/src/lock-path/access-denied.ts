@@ -13,7 +13,6 @@ export function mayChange(directory: string): boolean {
  * The error names what denies access and the remedy.
  */
 export function accessDenied(lockPath: string, path: string, cause: NodeJS.ErrnoException): LockFileAccessError {
-  if (cause.code === 'EROFS') return new LockFileAccessError(path, cause);
   const named = cause.path?.startsWith(`${lockPath}${sep}`) === true ? cause.path : path;
   try {
     return new LockFileAccessError(path, cause, factsOf(lockPath, named));

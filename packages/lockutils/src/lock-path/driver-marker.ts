@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors.js';
-import { hiddenFolder, makeHiddenFolder } from './hidden-folder.js';
+import { hiddenFolder, makeHiddenFolder, whileFoldersAppear } from './hidden-folder.js';
 import { giveFileRights } from './new-file.js';
 import { giveFolderRights, modeIn, placeBeside, type Rights, rightsOf } from './rights.js';
 
@@ -38,10 +38,12 @@ export function claimLockPath(directory: string, driverName: string): void {
   const marker = join(directory, hiddenFolder, 'driver');
   const file = encodeURIComponent(driverName);
   if (safeFolders.has(directory) && existsSync(join(marker, file))) return;
-  makeHiddenFolder(directory);
-  const found = readMarker(marker);
-  if (found === undefined) createMarker(directory, marker, file);
-  const markedWith = found ?? readMarker(marker);
+  const markedWith = whileFoldersAppear(directory, () => {
+    makeHiddenFolder(directory);
+    const found = readMarker(marker);
+    if (found === undefined) createMarker(directory, marker, file);
+    return found ?? readMarker(marker);
+  });
   if (markedWith !== file) {
     throw new LockDriverMismatchError(directory, driverName, decodeURIComponent(markedWith ?? 'unknown'), marker);
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hiddenFolder } from './lock-path.js';
 import { giveFolderRights, type Made, modeIn, placeBeside, rightsOf } from './rights.js';
@@ -13,14 +13,14 @@ export { hiddenFolder };
  * Follows no symbolic link inside `directory`. @throws the system's error; `ENOTDIR` if something else is in the way.
  */
 export function makeHiddenFolder(directory: string, ...names: readonly string[]): string {
-  let path = directory;
-  for (const name of [hiddenFolder, ...names]) {
-    path = join(path, name);
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined) makeFolder(directory, path, 'folder');
-    else if (!found.isDirectory()) throw notADirectory(path);
-  }
-  return path;
+  return whileFoldersAppear(directory, () => {
+    let path = directory;
+    for (const name of [hiddenFolder, ...names]) {
+      path = join(path, name);
+      makeIfMissing(directory, path, 'folder');
+    }
+    return path;
+  });
 }
 
 /**
@@ -28,11 +28,35 @@ export function makeHiddenFolder(directory: string, ...names: readonly string[])
  * other users left.
  */
 export function makeMeetingPlace(directory: string, area: string, name: string): string {
-  const path = join(makeHiddenFolder(directory, area), name);
+  return whileFoldersAppear(directory, () => {
+    const path = join(makeHiddenFolder(directory, area), name);
+    makeIfMissing(directory, path, 'meeting folder');
+    return path;
+  });
+}
+
+/**
+ * Calls `make` again while it fails because a folder that it was using is gone, though the lock path is there.
+ *
+ * Processes that meet in a new lock path create its folders at the same time. The rename of a complete folder replaces
+ * one that another process has created, while that one is empty. A call that was under way into the replaced folder
+ * fails with ENOENT, but the folder is there again. A process renames a folder only if it saw none before, so each
+ * process replaces a folder at most once, and the calls succeed in the end.
+ */
+export function whileFoldersAppear<T>(directory: string, make: () => T): T {
+  for (let round = 0; ; round += 1) {
+    try {
+      return make();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || round >= 100 || !existsSync(directory)) throw error;
+    }
+  }
+}
+
+function makeIfMissing(directory: string, path: string, kind: Made): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) makeFolder(directory, path, 'meeting folder');
+  if (found === undefined) makeFolder(directory, path, kind);
   else if (!found.isDirectory()) throw notADirectory(path);
-  return path;
 }
 
 // The folder is created under a name of its own and renamed when it is complete, so no process finds it without its

@@ -1,5 +1,5 @@
 import { execFileSync, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,13 @@ import { describe, expect, it } from 'vitest';
 import { Contender } from '../support/contender.js';
 import { killChild } from '../support/kill-child.js';
 import { lockDirectory } from '../support/lock-directory.js';
+
+/** Resolves when the worker has answered the call `id`. A message of another id says before that the call waits. */
+async function answerOf(worker: Worker, id: number): Promise<void> {
+  for await (const [message] of on(worker, 'message', { signal: AbortSignal.timeout(20_000) })) {
+    if ((message as { readonly id: number }).id === id) return;
+  }
+}
 
 const onLinux = process.platform === 'linux';
 
@@ -92,7 +99,7 @@ describe.runIf(onLinux)('listLocks', () => {
         expect(await waiters()).toBe(0);
         worker.postMessage({ id: 1, call: 'lock', name: 'x', options });
         await expect.poll(waiters).toBe(1);
-        const granted = once(worker, 'message', { signal: AbortSignal.timeout(20_000) });
+        const granted = answerOf(worker, 1);
         await held.release();
         await granted;
         // It keeps the ticket with which it waited.

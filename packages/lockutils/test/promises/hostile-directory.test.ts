@@ -109,7 +109,7 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
   });
 
   it.each([
-    ['EROFS', 'ERR_LOCK_FILE_ACCESS'],
+    ['EROFS', 'ERR_LOCK_PATH'],
     ['EACCES', 'ERR_LOCK_FILE_ACCESS'],
     ['EMFILE', 'ERR_LOCK_FILE_SYSTEM'],
     ['ENOSPC', 'ERR_LOCK_FILE_SYSTEM'],
@@ -327,7 +327,7 @@ it.runIf(process.getuid?.() === 0)(
       else await (late as { release(): Promise<void> }).release();
       // Busy until the descriptor that is kept for a moment after release is closed.
       await vi.waitFor(() => mount('-o', 'remount,ro', directory.path), { interval: 10, timeout: 5000 });
-      await expect(lock('before', options)).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_ACCESS' });
+      await expect(lock('before', options)).rejects.toMatchObject({ code: 'ERR_LOCK_PATH', problem: 'read-only' });
     } finally {
       execFileSync('umount', ['-l', directory.path]);
     }

@@ -1,0 +1,34 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { killChild } from '../support/kill-child.js';
+import { lockDirectory } from '../support/lock-directory.js';
+
+const program = new URL('../fixtures/meets-in-lock-path.mjs', import.meta.url);
+const ways = [{}, { fair: true }, { permits: 2 }, { shared: true }, { removeOnRelease: true }];
+let children: ChildProcess[];
+beforeAll(async () => {
+  children = Array.from({ length: 4 }, () => fork(program));
+  await Promise.all(children.map((child) => once(child, 'message')));
+});
+afterAll(() => Promise.all(children.map(killChild)));
+
+// A folder that one of them has just made may be replaced by that of another: some in ten thousand calls met that.
+describe.each(['kernel', 'lockfile'])('processes that meet in a new lock path, driver %s', (driver) => {
+  test('G9 G16 are all granted the lock, whichever of them makes the folders', async () => {
+    using directory = lockDirectory();
+    for (let round = 0; round < 400; round += 1) {
+      const lockPath = join(directory.path, String(round));
+      mkdirSync(lockPath);
+      const options = ways[round % ways.length];
+      const ends = children.map(async (child) => {
+        const answer = once(child, 'message');
+        child.send({ lockPath, driver, options });
+        return (await answer)[0];
+      });
+      expect(await Promise.all(ends)).toEqual(children.map(() => 'held'));
+    }
+  });
+});
