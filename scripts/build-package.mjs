@@ -92,6 +92,8 @@ async function bundle(input) {
     // The package brings its sources.
     sourcemapExcludeSources: true,
     minify: false,
+    // Editors read the doc comments in the types, and people in the sources. Here they would only be parsed.
+    comments: { legal: true, annotation: true, jsdoc: false },
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     codeSplitting: shared,

@@ -35,8 +35,8 @@ describe('importing core', () => {
     expect(flags('process.stdin') & nonBlocking, 'what this would see').toBe(nonBlocking);
   });
 
-  it.runIf(isYardstickNode)('G22 takes at most 3 ms', () => {
-    expect(importCost(import.meta.resolve('@oslo-concurrency/core'))).toBeLessThanOrEqual(3);
+  it.runIf(isYardstickNode)('G22 takes less than 15 ms', () => {
+    expect(importCost(import.meta.resolve('@oslo-concurrency/core'))).toBeLessThan(15);
   });
 
   it('would be caught if it did', () => {

@@ -19,9 +19,9 @@ describe('importing the package', () => {
     expect(importOnce()).toMatchObject({ added: [], changed: [], resources: [] });
   });
 
-  it.runIf(isYardstickNode)('G22 takes at most 10 ms after core', () => {
+  it.runIf(isYardstickNode)('G22 takes less than 15 ms after core', () => {
     const after = [import.meta.resolve('@oslo-concurrency/core')];
-    expect(importCost(import.meta.resolve('@oslo-concurrency/processutils'), { after })).toBeLessThanOrEqual(10);
+    expect(importCost(import.meta.resolve('@oslo-concurrency/processutils'), { after })).toBeLessThan(15);
   });
 
   it('gives these names and no others', () => {
