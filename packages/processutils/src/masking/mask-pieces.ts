@@ -63,7 +63,7 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
 }
 
 // After this many characters the parts that were masked are collected.
-const collectAfter = 32 * 1024 * 1024;
+const collectAfter = 2 * 1024 * 1024;
 
 function* slices(parts: Iterable<string>): Generator<string> {
   let given = 0;
