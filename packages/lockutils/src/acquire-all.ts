@@ -82,12 +82,12 @@ export async function acquireAll<T>(
   const [options, fn] = optionsOfCall<LockOptions, LocksBody<T>>(second, third);
   const calls = planAll(names, options);
   if (fn === undefined) {
-    const held = await takeInTurn(calls, options);
+    const held = await acquireInOrder(calls, options);
     return handOver(held, held.names, calls);
   }
   checkBody(fn);
   const nested = options.deadlock === 'off' ? calls : calls.map(nestIn(currentBody()));
-  const held = await takeInTurn(nested, options);
+  const held = await acquireInOrder(nested, options);
   const bodies = nested.flatMap(({ body }) => body ?? []);
   for (const body of bodies) body.acquiring = false;
   const body = bodies.at(-1);
@@ -150,7 +150,7 @@ function filesOf(names: readonly string[], options: LockOptions): LockCall[] {
   return paths.map((path) => planIn(new TurnRegistry(), nameOf.get(path) ?? path, path, { ...options, doLog: false }));
 }
 
-async function takeInTurn(calls: readonly LockCall[], options: LockOptions): Promise<HeldLocks> {
+async function acquireInOrder(calls: readonly LockCall[], options: LockOptions): Promise<HeldLocks> {
   const granted: GrantedLock[] = [];
   try {
     for (const call of calls) {

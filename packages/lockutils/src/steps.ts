@@ -8,15 +8,15 @@ import { InvalidOptionError } from '@oslo-concurrency/core';
 export type Steps<T> = Generator<unknown, T, unknown>;
 
 /**
- * A step that may be cut short. `giveBack` releases an answer that arrives after the procedure stopped waiting for it.
+ * A step that may be cut short. `releaseLate` releases an answer that arrives after the procedure stopped waiting for it.
  */
 export class Cuttable {
   readonly value: unknown;
-  readonly giveBack: (late: never) => unknown;
+  readonly releaseLate: (late: never) => unknown;
 
-  constructor(value: unknown, giveBack: (late: never) => unknown) {
+  constructor(value: unknown, releaseLate: (late: never) => unknown) {
     this.value = value;
-    this.giveBack = giveBack;
+    this.releaseLate = releaseLate;
   }
 }
 
@@ -24,8 +24,8 @@ export class Cuttable {
 export const nothing = (): void => {};
 
 /** One step: `const names = yield* step(fs.readdir(path))`. */
-export function* step<T>(value: T | PromiseLike<T>, giveBack?: (late: T) => unknown): Steps<T> {
-  return (yield giveBack === undefined ? value : new Cuttable(value, giveBack)) as T;
+export function* step<T>(value: T | PromiseLike<T>, releaseLate?: (late: T) => unknown): Steps<T> {
+  return (yield releaseLate === undefined ? value : new Cuttable(value, releaseLate)) as T;
 }
 
 /** Cuts a step short, by rejecting, when the call that it belongs to has to end. */
@@ -74,7 +74,7 @@ export function runSync<T>(steps: Steps<T>, refusal: (pending: unknown) => Error
     const value = valueIn(next.value);
     if (isThenable(value)) {
       value
-        .then(next.value instanceof Cuttable ? (next.value.giveBack as (late: unknown) => unknown) : nothing)
+        .then(next.value instanceof Cuttable ? (next.value.releaseLate as (late: unknown) => unknown) : nothing)
         .then(nothing, nothing);
       next = steps.throw(refusal(value));
     } else next = steps.next(value);

@@ -57,13 +57,13 @@ export async function acquireLease(
   try {
     // Settles as soon as the call has to end, even if the driver takes longer.
     const work = obtain(driver, request, settings, clock, giveUp.signal);
-    const grant = await unlessAborted(work, giveUp.signal, (late) => late && giveBack(name, late));
+    const grant = await unlessAborted(work, giveUp.signal, (late) => late && releaseUnused(name, late));
     if (grant === undefined) {
       throw settings.blocking ? new LeaseTimeoutError(name, timeout, holders) : new LeaseNotAcquiredError(name);
     }
     const granted = clock.now();
     if (grant.validUntil - leaseMargin(ttl) <= granted) {
-      giveBack(name, grant);
+      releaseUnused(name, grant);
       throw new LeaseTtlTooShortError(name, ttl);
     }
     publish('grant', { waitedMs: granted - asked });
@@ -114,7 +114,7 @@ async function attempt(
       return error;
     };
     // A driver that ignores the signal may still grant the lease later.
-    return await answeredWithin(work, limit, clock, unanswered, (late) => late && giveBack(request.name, late));
+    return await answeredWithin(work, limit, clock, unanswered, (late) => late && releaseUnused(request.name, late));
   } finally {
     stopListening();
   }
@@ -172,7 +172,7 @@ async function hintOrInterval(
   }
 }
 
-function giveBack(name: string, grant: LeaseGrant): void {
+function releaseUnused(name: string, grant: LeaseGrant): void {
   grant.release().catch((error: unknown) => {
     getLogger().warn(`Releasing the lease ${name} failed; it will expire: ${String(error)}`);
   });

@@ -28,9 +28,9 @@ export function hold<T>(call: LockCall, fn: LockBody<T> | undefined): Promise<T 
 }
 
 function handleOf(call: LockCall): Promise<HeldLock> {
-  const handOn = (granted: GrantedLock): HeldLock => handOver(granted, [call.name], [call]) as GrantedLock & HeldLock;
+  const asHandle = (granted: GrantedLock): HeldLock => handOver(granted, [call.name], [call]) as GrantedLock & HeldLock;
   const held = acquireWatched(call);
-  return isThenable(held) ? held.then(handOn) : Promise.resolve(handOn(held));
+  return isThenable(held) ? held.then(asHandle) : Promise.resolve(asHandle(held));
 }
 
 function holdGranted<T>(call: LockCall, granted: GrantedLock, fn: LockBody<T>): Promise<T> {

@@ -7,7 +7,7 @@ import type { Holder } from '../owner/holder.js';
 import { nothing, perform, type Steps, step } from '../steps.js';
 import type { LockCall } from './call.js';
 import { PatientWait } from './patient-wait.js';
-import { thisProcess, whoHolds } from './report.js';
+import { currentHolders, thisProcess } from './report.js';
 import { timeUp } from './wait.js';
 
 /** Options of an upgrade; times are milliseconds. */
@@ -122,7 +122,7 @@ function noteMode({ body }: LockCall, shared: boolean): void {
 
 // One of these records is our own: we share the lock while we wait.
 function* otherHolders(call: LockCall): Steps<readonly Holder[]> {
-  const holders = [...(yield* whoHolds(call))];
+  const holders = [...(yield* currentHolders(call))];
   const own = holders.findIndex(({ pid }) => pid === process.pid);
   if (own !== -1) holders.splice(own, 1);
   return holders;

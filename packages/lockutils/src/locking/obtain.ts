@@ -26,7 +26,7 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
     if (grant !== undefined) return { grant, place: undefined };
     wait.begin('driver');
   }
-  const place = yield* joinLine(driver, request, ordered, wait);
+  const place = yield* joinQueue(driver, request, ordered, wait);
   let grant: Grant | undefined;
   try {
     if (place !== undefined) yield* untilFirst(place, wait);
@@ -75,7 +75,7 @@ function* pause(wait: Wait, atMost?: number): Steps<void> {
   wait.look();
 }
 
-function* joinLine(driver: LockDriver, request: LockRequest, ordered: boolean, wait: Wait): Steps<Place | undefined> {
+function* joinQueue(driver: LockDriver, request: LockRequest, ordered: boolean, wait: Wait): Steps<Place | undefined> {
   if (driver.joinQueue === undefined) return undefined;
   // A caller that did not ask for order goes on without a place then: the lock may be free, or become free at any
   // moment.

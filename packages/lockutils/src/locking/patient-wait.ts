@@ -59,7 +59,7 @@ export class PatientWait {
   }
 
   /** For `perform`. After it has reported that the wait is over, the remaining cleanup steps may take their time. */
-  readonly race = ({ value: step, giveBack }: Cuttable): PromiseLike<unknown> => {
+  readonly race = ({ value: step, releaseLate }: Cuttable): PromiseLike<unknown> => {
     const answer = step as PromiseLike<unknown>;
     if (this.#reported) return answer;
     const begin = (end: (error: unknown) => void): (() => void) => {
@@ -72,7 +72,7 @@ export class PatientWait {
         this.#abandon = undefined;
       };
     };
-    return settleOnce(answer, begin, giveBack as (late: unknown) => unknown);
+    return settleOnce(answer, begin, releaseLate as (late: unknown) => unknown);
   };
 
   listen(subscribe: (wake: () => void) => () => void): void {

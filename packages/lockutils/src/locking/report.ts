@@ -15,19 +15,19 @@ export function announce(call: LockCall): void {
 export function tellWait(call: LockCall): void {
   const { onWait } = call.options;
   if (onWait === undefined && !lockChannels.wait.hasSubscribers) return;
-  const info = { name: call.name, lockFile: call.request?.path, holders: () => run(whoHolds(call)) };
+  const info = { name: call.name, lockFile: call.request?.path, holders: () => run(currentHolders(call)) };
   if (lockChannels.wait.hasSubscribers) lockChannels.wait.publish({ ...eventOf(call), detail: info });
   onWait?.(info);
 }
 
 /** The error of a call whose timeout has expired. */
 export function* timedOut(call: LockCall): Steps<LockTimeoutError> {
-  return new LockTimeoutError(call.name, call.options.timeout ?? 0, yield* whoHolds(call));
+  return new LockTimeoutError(call.name, call.options.timeout ?? 0, yield* currentHolders(call));
 }
 
 /** The error of a call that must not wait. */
 export function* notFree(call: LockCall): Steps<AcquireLockFailedError> {
-  return new AcquireLockFailedError(call.name, yield* whoHolds(call));
+  return new AcquireLockFailedError(call.name, yield* currentHolders(call));
 }
 
 /** This process as a holder: it holds the internal lock. */
@@ -36,7 +36,7 @@ export function thisProcess(): Holder {
 }
 
 /** The holders of the lock, for messages; none if they cannot be determined. */
-export function* whoHolds(call: LockCall): Steps<readonly Holder[]> {
+export function* currentHolders(call: LockCall): Steps<readonly Holder[]> {
   const { driver, request } = call;
   // A name is one lock within a process, so this process may hold it with another file than the one asked for.
   const here = isAtGate(call) ? [thisProcess()] : [];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver, lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { OpenFile } from '../../build/drivers/kernel/open-file.js';
+import { OpenFile } from '../../build/drivers/kernel/files/open-file.js';
 import { alone, type GrantAtOnce as Grant, type Mode, permit, reader, requestFor } from '../support/at-once.js';
 import { Contender } from '../support/contender.js';
 import { lockDirectory } from '../support/lock-directory.js';

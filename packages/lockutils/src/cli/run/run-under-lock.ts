@@ -19,7 +19,7 @@ import type { RunOptions } from './run-options.js';
  * State at each step, also after a crash:
  * - While waiting, we have a place in the queue. The kernel frees it if we die.
  * - From the grant until the end of the command, we hold the lock by a descriptor that no child inherits. SIGKILL frees
- *   the lock; `--if-killed` decides what happens to the command then (see death-watch and inheritable-driver).
+ *   the lock; `--if-killed` decides what happens to the command then (see death-watch, and the inheritable kernel driver).
  * - A signal during the wait ends the wait and then us. A signal after the grant goes to the command, and we stay until
  *   the command has ended.
  * - A lease ends by its ttl if we are killed. If the lease is lost, the command is ended (see end-when-lost).
@@ -32,7 +32,7 @@ export async function runUnderLock(name: string, command: readonly string[], opt
     const launcher = launcherFor(options);
     const claim = await take(name, options.label ?? labelOf(command), options, relay.waitSignal);
     const end = await runHolding(claim, command, launcher, relay);
-    const lost = await giveBack(claim);
+    const lost = await releaseClaim(claim);
     if (end.problem !== undefined) complain(end.problem);
     // Behaves as the command itself would: a shell stops its loop when a Ctrl-C ended the command, but not when the
     // command exits with 130.
@@ -91,7 +91,7 @@ async function runHolding(
  * Resolves to whether the claim had been lost before. A claim that could not be released otherwise ends with this
  * process, or by its ttl.
  */
-async function giveBack(claim: Claim): Promise<boolean> {
+async function releaseClaim(claim: Claim): Promise<boolean> {
   try {
     await claim.release();
     return false;

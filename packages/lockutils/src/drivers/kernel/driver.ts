@@ -3,20 +3,16 @@ import { LockUnsupportedError } from '../../errors.js';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';
-import type { Holder } from '../../owner/holder.js';
-import { liveness } from '../../owner/liveness.js';
-import { holderOf } from '../../owner/owner-record.js';
 import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
 import { WatchPool } from '../watch-pool.js';
+import { LockFiles } from './files/lock-files.js';
 import { kernelGrant } from './grant.js';
-import { kernelHolders } from './holders.js';
-import { openLockFile } from './lock-file.js';
-import { LockFiles } from './lock-files.js';
-import { type Mark, readMark } from './owner-mark.js';
+import { holdersOf } from './holders.js';
+import { hiddenPath } from './lock-paths.js';
 import { drawTicket } from './queue.js';
-import { takenSeats } from './seats.js';
+import { seatKinds } from './seats.js';
 import { defaultKernelSystem, type KernelSystem } from './system.js';
 
 /** Options of {@link kernelDriver}. */
@@ -52,7 +48,7 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
       ? { joinQueue: (request: LockRequest) => joinQueue(system, watchers, request, allowNetworkFileSystem) }
       : {}),
     onRelease: (request, wake) => watchers.subscribe(request.path, wake),
-    holders: (request) => holders(system, request),
+    holders: (request) => holdersOf(system, request),
   };
 }
 
@@ -94,20 +90,44 @@ function prepareLockPath(path: string, allowNetwork: boolean): void {
   }
 }
 
-function holders(system: KernelSystem, request: LockRequest): Holder[] {
-  const marks = [...lockFileMark(system, request.path), ...takenSeats(system, request)];
-  const named = marks.flatMap((mark) =>
-    mark.state === 'left' && mark.record !== undefined && liveness(mark.record) !== 'dead' ? [mark.record] : [],
-  );
-  return named.length > 0 ? named.map(holderOf) : kernelHolders(system, request.path);
+/** A driver whose locks another process can inherit. */
+export interface InheritableDriver {
+  readonly driver: LockDriver;
+  /** The descriptors that make the lock on this file. From now on the release closes them and does not unlock them. */
+  handOver(lockFile: string): readonly number[];
 }
 
-function lockFileMark(system: KernelSystem, path: string): Mark[] {
-  if (system.lstatSync(path)?.isFile() !== true) return [];
-  const file = openLockFile(system, path);
-  try {
-    return [readMark(file, 0)];
-  } finally {
-    file.close();
-  }
+/**
+ * The kernel driver, with a record of the descriptors that are open on the files that make a lock: its lock file and
+ * its holders' seats. A command that inherits these descriptors holds the lock with us and after us, as with flock(1):
+ * the lock belongs to the open file description, which lasts until its last descriptor is closed.
+ */
+export function inheritableKernelDriver(): InheritableDriver {
+  const open = new Map<number, string>();
+  const handedOver = new Set<number>();
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    openSync(path, flags, mode) {
+      const fd = defaultKernelSystem.openSync(path, flags, mode);
+      open.set(fd, String(path));
+      return fd;
+    },
+    closeSync(fd) {
+      open.delete(fd);
+      handedOver.delete(fd);
+      defaultKernelSystem.closeSync(fd);
+    },
+    // Unlocking would end the lock for every process that shares the open file description.
+    unlock(fd, offset, length) {
+      if (!handedOver.has(fd)) defaultKernelSystem.unlock(fd, offset, length);
+    },
+  };
+  return {
+    driver: kernelDriver({ system }),
+    handOver(lockFile) {
+      const files = [lockFile, ...seatKinds.map((kind) => hiddenPath(lockFile, kind))];
+      for (const [fd, path] of open) if (files.includes(path)) handedOver.add(fd);
+      return [...handedOver];
+    },
+  };
 }

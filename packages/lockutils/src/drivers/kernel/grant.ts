@@ -1,16 +1,14 @@
-import { dirname } from 'node:path';
-import { getLogger, realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors.js';
-import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
-import type { LockFiles, OpenLockFile } from './lock-files.js';
-import { hiddenPath, kindsOfLock, openHidden } from './lock-paths.js';
+import { keepLockYoung } from './care/keep-young.js';
+import { tryToRemoveLockFiles } from './care/removal.js';
+import type { LockFiles, OpenLockFile } from './files/lock-files.js';
+import type { OpenFile } from './files/open-file.js';
+import { clearMark, readMark, restoreMark, writeMark } from './files/owner-mark.js';
+import { hiddenPath, openHidden } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
-import type { OpenFile } from './open-file.js';
-import { clearMark, readMark, restoreMark, writeMark } from './owner-mark.js';
 import { upgradeByte } from './queue.js';
-import { removeLockFiles } from './removal.js';
 import { type Seat, takeSeat } from './seats.js';
 import type { KernelSystem } from './system.js';
 
@@ -106,8 +104,8 @@ class KernelGrant implements Grant {
       else if (this.#marked) clearMark(file, 0);
       this.#seat?.leave(unused);
       // Only if we hold it exclusively: a shared holder would otherwise hold a lock on a file that is no longer the
-      // lock. If the lock was lost, nothing is removed: see `removeLockFiles`.
-      if (remove && this.#alone) this.#remove();
+      // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
+      if (remove && this.#alone) tryToRemoveLockFiles(this.#system, this.#request.path, file);
     } finally {
       this.#files.release(this.#locked);
     }
@@ -157,7 +155,7 @@ class KernelGrant implements Grant {
   refresh(keepYoung: boolean): boolean {
     if (this.#locked.file.closed) return true;
     if (!this.#isThere()) return false;
-    if (keepYoung) this.#keepYoung();
+    if (keepYoung) keepLockYoung(this.#system, this.#locked.file, this.#marked);
     return true;
   }
 
@@ -197,46 +195,6 @@ class KernelGrant implements Grant {
     } catch {
       return true;
     }
-  }
-
-  #keepYoung(): void {
-    const { path } = this.#request;
-    touch(this.#locked.file, this.#marked);
-    const now = realTime.date() / 1000;
-    for (const kind of kindsOfLock) quietly(() => this.#system.lutimesSync(hiddenPath(path, kind), now, now));
-    keepMarkerYoung(dirname(path));
-  }
-
-  // The lock is released even if its file cannot be removed, so a failure here does not fail the release.
-  #remove(): void {
-    const { path } = this.#request;
-    try {
-      if (readMark(this.#locked.file, 0).state === 'foreign') {
-        getLogger().warn(`Not removed: ${path} contains data that is not of a lock`);
-      } else removeLockFiles(this.#system, path, this.#locked.file);
-    } catch (error) {
-      getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
-    }
-  }
-}
-
-// Only the owner of a file may set its times. An exclusive holder may instead rewrite the same content, which changes
-// one of the times. Reading changes the other, on most mounts once a day.
-function touch(file: OpenFile, marked: boolean): void {
-  try {
-    file.touch();
-  } catch {
-    if (marked) restoreMark(file, 0);
-    else quietly(() => readMark(file, 0));
-  }
-}
-
-// A file that cannot be kept young may be removed. Then its holder learns of that.
-function quietly(call: () => unknown): void {
-  try {
-    call();
-  } catch {
-    // Explained above.
   }
 }
 

@@ -1,67 +1,40 @@
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
 import { liveness } from '../../owner/liveness.js';
-import { holderOf, type OwnerRecord } from '../../owner/owner-record.js';
-import { readProcStat } from '../../owner/proc-stat.js';
-import { ownIdentity } from '../../owner/process-identity.js';
-import { readLockTable, type TableLock } from './lock-table.js';
+import { holderOf } from '../../owner/owner-record.js';
+import type { LockRequest } from '../driver.js';
+import { openLockFile } from './files/lock-files.js';
+import { type Mark, readMark } from './files/owner-mark.js';
+import { takenSeats } from './seats.js';
 import type { KernelSystem } from './system.js';
+import { processHolder } from './table/holder-process.js';
+import { isWholeFile, readLockTable } from './table/lock-table.js';
 
-/** The processes that hold the whole file, as far as the kernel reports them. */
-export function kernelHolders(system: KernelSystem, path: string): Holder[] {
+/** The holders of a lock: by their records, or, if no live process wrote one, as far as the kernel names them. For messages. */
+export function holdersOf(system: KernelSystem, request: LockRequest): Holder[] {
+  const marks = [...lockFileMark(system, request.path), ...takenSeats(system, request)];
+  const named = marks.flatMap((mark) =>
+    mark.state === 'left' && mark.record !== undefined && liveness(mark.record) !== 'dead' ? [mark.record] : [],
+  );
+  return named.length > 0 ? named.map(holderOf) : kernelHolders(system, request.path);
+}
+
+function lockFileMark(system: KernelSystem, path: string): Mark[] {
+  if (system.lstatSync(path)?.isFile() !== true) return [];
+  const file = openLockFile(system, path);
+  try {
+    return [readMark(file, 0)];
+  } finally {
+    file.close();
+  }
+}
+
+// The processes that hold the whole file.
+function kernelHolders(system: KernelSystem, path: string): Holder[] {
   const inode = system.lstatSync(path)?.ino;
   const table = inode === undefined ? undefined : readLockTable(system, dirname(path));
   if (inode === undefined || table === undefined) return [];
   const locks = table.held(inode).filter(isWholeFile);
   const pids = locks.flatMap((lock) => table.pids(inode, lock));
   return [...new Set(pids)].slice(0, locks.length).map(processHolder);
-}
-
-/** Whether a lock covers the whole file, as the locks on lock files do. */
-export function isWholeFile(lock: TableLock): boolean {
-  return lock.start === 0 && lock.end === Number.POSITIVE_INFINITY;
-}
-
-/** The holder entry for a holder of which only the process is known. */
-export function processHolder(pid: number): Holder {
-  return { pid, ...commandOf(pid), host: hostname() };
-}
-
-/**
- * The holder of one lock. The kernel names its processes, and a record claims an owner. The kernel's answer decides: a
- * record only adds details, and only if it was written by one of these processes, or if none of them can be seen.
- */
-export function holderBehind(pids: readonly number[], record: OwnerRecord | undefined): Holder {
-  const [first] = pids;
-  if (record !== undefined) {
-    if (first === undefined && liveness(record) !== 'dead') return holderOf(record);
-    if (pids.some((pid) => isBy(record, pid))) return holderOf(record);
-  }
-  return first === undefined ? {} : processHolder(first);
-}
-
-// The process that is `pid` here may have another pid in its own pid namespace, which is the pid in the record.
-function isBy(record: OwnerRecord, pid: number): boolean {
-  if (record.bootId !== ownIdentity().bootId) return false;
-  try {
-    const names = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split(/\s+/);
-    const startTime = readProcStat(`/proc/${pid}/stat`).startTime;
-    return Number(names?.at(-1) ?? pid) === record.pid && (record.startTime ?? startTime) === startTime;
-  } catch {
-    return false;
-  }
-}
-
-function commandOf(pid: number): { command?: string } {
-  try {
-    const [program, script] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (program === undefined || program === '') return {};
-    // As in the owner record: further arguments may be secrets.
-    const command = script?.startsWith('/') ? `${basename(program)} ${script}` : basename(program);
-    return { command: command.replace(/[\p{Cc}\p{Cf}]/gu, '?') };
-  } catch {
-    return {};
-  }
 }

@@ -1,11 +1,8 @@
-import { constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { hiddenFolder, makeHiddenFolder } from '../../lock-path/hidden-folder.js';
 import { createFile } from '../../lock-path/new-file.js';
 import { lockPathOf } from '../../lock-path/rights.js';
-import { fileError } from '../file-errors.js';
-import { withSpareDescriptors } from '../idle-files.js';
-import { OpenFile } from './open-file.js';
+import { OpenFile, openOrCreate } from './files/open-file.js';
 import type { KernelSystem } from './system.js';
 
 /** The kinds of files that each lock has for itself: its queue, and the seats of its permit holders and its readers. */
@@ -16,8 +13,6 @@ export const kindsOfLock = ['queue', 'seats', 'readers'] as const;
  * folder.
  */
 export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
-
-const openExisting = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** The path of the hidden file of this kind for a lock file. */
 export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
@@ -31,37 +26,24 @@ const seen = new Set<string>();
 /** Opens a hidden file for reading and writing. Creates its folder and the file if they do not exist. */
 export function openHidden(system: KernelSystem, path: string): OpenFile {
   const folder = dirname(path);
-  try {
-    if (!seen.has(folder)) makeFolder(folder);
-    return openOrCreate(system, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(path, 'open', error);
-  }
-  // Somebody has emptied the lock path since.
-  try {
-    makeFolder(folder);
-    return openOrCreate(system, path);
-  } catch (error) {
-    throw fileError(path, 'create', error);
-  }
-}
-
-// As with lock files, never O_CREAT on an existing file: in a sticky folder the kernel would refuse another user's
-// file.
-function openOrCreate(system: KernelSystem, path: string): OpenFile {
-  for (let round = 0; ; round += 1) {
-    try {
-      return OpenFile.open(system, path, openExisting);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    try {
-      withSpareDescriptors(() => createFile(lockPathOf(path), path, system));
-    } catch (error) {
-      // It was created or removed between the two calls: try again.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw error;
-    }
-  }
+  const create = (): void => createFile(lockPathOf(path), path, system);
+  return openOrCreate(
+    path,
+    () => {
+      if (!seen.has(folder)) makeFolder(folder);
+      return OpenFile.openToWrite(system, path);
+    },
+    () => {
+      try {
+        create();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        // Somebody has emptied the lock path since.
+        makeFolder(folder);
+        create();
+      }
+    },
+  );
 }
 
 function makeFolder(folder: string): void {

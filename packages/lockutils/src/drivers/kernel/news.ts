@@ -1,7 +1,9 @@
+import type { Holder } from '../../owner/holder.js';
+import { holderOf, maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
+import { OpenFile } from './files/open-file.js';
+import { clearMark, type Mark, readMark } from './files/owner-mark.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
-import type { OpenFile } from './open-file.js';
-import { clearMark, readMark } from './owner-mark.js';
 import { newsByte } from './queue.js';
 import type { KernelSystem } from './system.js';
 
@@ -30,5 +32,30 @@ export function learnOfWriter(system: KernelSystem, request: LockRequest, file: 
     return false;
   } finally {
     queue.close();
+  }
+}
+
+/**
+ * The last holder of a free lock, if it ended without releasing. The next holder must learn of that (G19), so the mark
+ * that reports it must not be removed like any other file. `mark` is the mark of the lock file. A dead reader is not
+ * reported, so the readers' seats are not examined.
+ */
+export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
+  if (mark?.state === 'left') return mark.record === undefined ? {} : holderOf(mark.record);
+  for (const left of seatMarks(system, path)) {
+    if (left.state === 'left') return left.record === undefined ? {} : holderOf(left.record);
+  }
+  return undefined;
+}
+
+function* seatMarks(system: KernelSystem, path: string): Generator<Mark> {
+  const seats = hiddenPath(path, 'seats');
+  const size = system.lstatSync(seats)?.size ?? 0;
+  if (size === 0) return;
+  const file = OpenFile.openToRead(system, seats);
+  try {
+    for (let at = 0; at < size; at += maxOwnerRecordBytes) yield readMark(file, at);
+  } finally {
+    file.close();
   }
 }

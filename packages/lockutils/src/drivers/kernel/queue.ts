@@ -2,20 +2,24 @@ import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import type { WatchPool } from '../watch-pool.js';
+import type { OpenFile } from './files/open-file.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
-import type { OpenFile } from './open-file.js';
 import type { KernelSystem } from './system.js';
-import { firstFree, guardByte, nextTicket, readCounter, writeCounter } from './ticket-counter.js';
 import {
   eraseTicketOwner,
+  firstFree,
+  guardByte,
+  nextTicket,
   noteWaiting,
   oldestKnown,
   onlyStoppedBefore,
+  readCounter,
   stoppedPatience,
   wakeFileOf,
+  writeCounter,
   writeTicketOwner,
-} from './ticket-owner.js';
-import { giveHint, listen, wakeFolderOf } from './wake-files.js';
+} from './tickets.js';
+import { giveHint, listen, ownWakeFile, wakeFolderOf } from './wake-files.js';
 
 // FIFO across processes. The queue file of a lock contains a counter (8 bytes). Byte locks on the file, far beyond its
 // end and without meaning for its content, form the queue:
@@ -81,7 +85,7 @@ function drawUnderGuard(queue: OpenFile): number {
   let ticket = nextTicket(queue);
   // The byte is locked only if somebody damaged the file. Behind all tickets in the queue, a byte is free.
   while (!queue.tryLock(ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(queue));
-  writeTicketOwner(queue, ticket);
+  writeTicketOwner(queue, ticket, ownWakeFile);
   writeCounter(queue, ticket + 1);
   return ticket;
 }

@@ -1,9 +1,9 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
 import { fileError } from '../file-errors.js';
+import type { OpenFile } from './files/open-file.js';
+import { clearMark, type Mark, readMark, writeMark } from './files/owner-mark.js';
 import { hiddenPath, openHidden } from './lock-paths.js';
-import type { OpenFile } from './open-file.js';
-import { clearMark, type Mark, readMark, writeMark } from './owner-mark.js';
 import type { KernelSystem } from './system.js';
 
 /** Readers beyond this number hold the lock without a record. */

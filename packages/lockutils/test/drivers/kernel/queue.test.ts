@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { stoppedPatience } from '../../../build/drivers/kernel/ticket-owner.js';
+import { stoppedPatience } from '../../../build/drivers/kernel/tickets.js';
 import { type PlaceAtOnce, requestFor } from '../../support/at-once.js';
 import { Contender } from '../../support/contender.js';
 import { lockDirectory } from '../../support/lock-directory.js';

@@ -5,9 +5,9 @@ import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { refuseNetworkFileSystem } from '../../../lock-path/network-file-system.js';
 import type { CleaningReport, CleaningRule, KeepReason } from '../../care.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
-import { readLockTable } from '../lock-table.js';
+import { abandonedBy } from '../news.js';
 import { defaultKernelSystem, type KernelSystem } from '../system.js';
-import { abandonedBy } from './abandoned.js';
+import { readLockTable } from '../table/lock-table.js';
 import { leftoverNames, removeLeftover } from './remove-leftovers.js';
 import { removeUnusedLock } from './remove-unused.js';
 

@@ -1,8 +1,8 @@
 import { basename, join } from 'node:path';
 import { accessDenied } from '../../../lock-path/access-denied.js';
 import type { LockStatus } from '../../lock-status.js';
-import { readLockTable } from '../lock-table.js';
 import { defaultKernelSystem } from '../system.js';
+import { readLockTable } from '../table/lock-table.js';
 import { isLockFile, type LockEntry, mayBeLockFile, readEntry } from './lock-entry.js';
 import { kernelLockStatus } from './lock-status.js';
 

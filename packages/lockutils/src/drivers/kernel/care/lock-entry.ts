@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { maxOwnerRecordBytes } from '../../../owner/owner-record.js';
-import { OpenFile } from '../open-file.js';
-import { type Mark, readMark } from '../owner-mark.js';
+import { OpenFile } from '../files/open-file.js';
+import { type Mark, readMark } from '../files/owner-mark.js';
 import type { KernelSystem } from '../system.js';
 
 /** An entry of a lock path. */

@@ -2,16 +2,15 @@ import type { Holder } from '../../../owner/holder.js';
 import { liveness } from '../../../owner/liveness.js';
 import { holderOf, maxOwnerRecordBytes, type OwnerRecord } from '../../../owner/owner-record.js';
 import { heldBy, type LockStatus } from '../../lock-status.js';
-import { holderBehind, isWholeFile, processHolder } from '../holders.js';
+import { OpenFile } from '../files/open-file.js';
+import { type Mark, readMark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
-import type { LockTable, TableLock } from '../lock-table.js';
-import { OpenFile } from '../open-file.js';
-import { type Mark, readMark } from '../owner-mark.js';
+import { abandonedBy } from '../news.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
-import { guardByte } from '../ticket-counter.js';
-import { isWaiting } from '../ticket-owner.js';
-import { abandonedBy } from './abandoned.js';
+import { holderBehind, processHolder } from '../table/holder-process.js';
+import { isWholeFile, type LockTable, type TableLock } from '../table/lock-table.js';
+import { guardByte, isWaiting } from '../tickets.js';
 import type { LockEntry } from './lock-entry.js';
 
 /** The result of {@link kernelLockStatus} for one lock file. */

@@ -1,15 +1,12 @@
-import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { namesIn } from '../../../lock-path/names-in.js';
 import { createFile } from '../../../lock-path/new-file.js';
+import { OpenFile } from '../files/open-file.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
-import { OpenFile } from '../open-file.js';
-import { removeLockFiles } from '../removal.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
-
-const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
+import { removeLockFiles } from './removal.js';
 
 /**
  * The lock names that have a queue or seats but no lock file: the lock file was deleted by hand, or by Python's oslo.
@@ -35,7 +32,7 @@ export function removeLeftover(system: KernelSystem, path: string): boolean {
   let file: OpenFile;
   try {
     createFile(dirname(path), path, system);
-    file = OpenFile.open(system, path, readWrite);
+    file = OpenFile.openToWrite(system, path);
   } catch (error) {
     // Another process has created it, or removed it again.
     if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
@@ -58,7 +55,7 @@ function seatsAreFree(system: KernelSystem, lockFile: string): boolean {
 
 function isUnlocked(system: KernelSystem, path: string): boolean {
   if (system.lstatSync(path) === undefined) return true;
-  const file = OpenFile.open(system, path, readWrite);
+  const file = OpenFile.openToWrite(system, path);
   try {
     return file.tryLock(0, 0, false);
   } finally {

@@ -1,15 +1,13 @@
-import { constants } from 'node:fs';
 import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
-import { isWholeFile } from '../holders.js';
+import { OpenFile } from '../files/open-file.js';
+import { type Mark, readMark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
-import type { LockTable } from '../lock-table.js';
-import { OpenFile } from '../open-file.js';
-import { type Mark, readMark } from '../owner-mark.js';
-import { removeLockFiles } from '../removal.js';
+import { abandonedBy } from '../news.js';
 import type { KernelSystem } from '../system.js';
-import { abandonedBy } from './abandoned.js';
+import { isWholeFile, type LockTable } from '../table/lock-table.js';
 import { isLockFile, readEntry } from './lock-entry.js';
 import { ticketsOf } from './lock-status.js';
+import { removeLockFiles } from './removal.js';
 
 /** The rule of {@link removeUnusedLock}. */
 export interface RemovalRule extends CleaningRule {
@@ -17,8 +15,6 @@ export interface RemovalRule extends CleaningRule {
   /** Whether an empty file counts as a lock file here. */
   readonly emptyToo: boolean;
 }
-
-const readWrite = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * Removes the files of one lock unless it is held or waited for; never waits. `undefined`: it is already gone.
@@ -50,7 +46,7 @@ export function removeUnusedLock(
 function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): 'removed' | KeepReason | undefined {
   let file: OpenFile;
   try {
-    file = OpenFile.open(system, path, readWrite);
+    file = OpenFile.openToWrite(system, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

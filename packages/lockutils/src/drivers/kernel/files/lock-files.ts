@@ -1,11 +1,12 @@
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { LockUnsupportedError } from '../../errors.js';
-import { fileError } from '../file-errors.js';
-import { IdleFiles } from '../idle-files.js';
-import { checkPlainFile, openLockFile } from './lock-file.js';
-import type { OpenFile } from './open-file.js';
-import type { KernelSystem } from './system.js';
+import { LockFileTypeError, LockUnsupportedError } from '../../../errors.js';
+import { createFile } from '../../../lock-path/new-file.js';
+import { fileError } from '../../file-errors.js';
+import { IdleFiles } from '../../idle-files.js';
+import type { KernelSystem } from '../system.js';
+import { OpenFile, openOrCreate } from './open-file.js';
 
 /** An open lock file and its identity, which cannot pass to another file while it is open. */
 export interface OpenLockFile {
@@ -118,6 +119,37 @@ export class LockFiles {
     this.#keep(refused);
     this.#idle.putOff();
   }
+}
+
+/** Opens a lock file, and creates it if it does not exist. */
+export function openLockFile(system: KernelSystem, path: string): OpenFile {
+  return openOrCreate(
+    path,
+    () => openOwnedOrNot(system, path),
+    () => createFile(dirname(path), path, system),
+  );
+}
+
+// Only the owner of a file may use the flag O_NOATIME: reading then leaves no access time, which would cost a write of
+// the inode.
+function openOwnedOrNot(system: KernelSystem, path: string): OpenFile {
+  try {
+    return OpenFile.openToWrite(system, path, constants.O_NOATIME);
+  } catch (error) {
+    if (constants.O_NOATIME === undefined || (error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    return OpenFile.openToWrite(system, path);
+  }
+}
+
+function checkPlainFile(path: string, stats: Stats): void {
+  if (!stats.isFile()) throw new LockFileTypeError(path, kindOf(stats));
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
 }
 
 function lockFileOf(file: OpenFile, dev: number, ino: number, lookAgain: number): OpenLockFile {

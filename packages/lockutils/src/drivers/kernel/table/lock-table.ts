@@ -1,10 +1,10 @@
 import { constants, readdirSync, readFileSync } from 'node:fs';
-import { networkFileSystemOf } from '../../lock-path/network-file-system.js';
-import { firstPidNamespace } from '../../owner/liveness.js';
-import { ownIdentity } from '../../owner/process-identity.js';
-import { withSpareDescriptors } from '../idle-files.js';
-import { type ProcLocks, readProcLocks } from './read-proc-locks.js';
-import type { KernelSystem } from './system.js';
+import { networkFileSystemOf } from '../../../lock-path/network-file-system.js';
+import { firstPidNamespace } from '../../../owner/liveness.js';
+import { ownIdentity } from '../../../owner/process-identity.js';
+import { withSpareDescriptors } from '../../idle-files.js';
+import type { KernelSystem } from '../system.js';
+import { type ProcLocks, readProcLocks } from './proc-locks.js';
 
 /** One lock as `/proc/locks` lists it: bytes `start` to `end`. `Infinity` means "to the end of the file". */
 export interface TableLock {
@@ -13,6 +13,11 @@ export interface TableLock {
   readonly end: number;
   /** Only for POSIX locks, such as Python's. A lock of an open file description belongs to no process. */
   readonly pid: number | undefined;
+}
+
+/** Whether a lock covers the whole file, as the locks on lock files do. */
+export function isWholeFile(lock: TableLock): boolean {
+  return lock.start === 0 && lock.end === Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -1,8 +1,10 @@
-import { hiddenPath, openHidden } from './lock-paths.js';
-import type { OpenFile } from './open-file.js';
-import { seatKinds } from './seats.js';
-import type { KernelSystem } from './system.js';
-import { guardByte } from './ticket-counter.js';
+import { getLogger } from '@oslo-concurrency/core';
+import type { OpenFile } from '../files/open-file.js';
+import { readMark } from '../files/owner-mark.js';
+import { hiddenPath, openHidden } from '../lock-paths.js';
+import { seatKinds } from '../seats.js';
+import type { KernelSystem } from '../system.js';
+import { guardByte } from '../tickets.js';
 
 /**
  * Removes a lock file, its seats and its queue, while the caller holds the lock file exclusively. Returns true if it is
@@ -24,6 +26,20 @@ export function removeLockFiles(system: KernelSystem, path: string, file: OpenFi
   for (const kind of seatKinds) removeQuietly(system, hiddenPath(path, kind));
   system.unlinkSync(path);
   return true;
+}
+
+/**
+ * The same at the release of an exclusive holder. The lock is released even if its files cannot be removed, so a failure
+ * is only logged.
+ */
+export function tryToRemoveLockFiles(system: KernelSystem, path: string, file: OpenFile): void {
+  try {
+    if (readMark(file, 0).state === 'foreign') {
+      getLogger().warn(`Not removed: ${path} contains data that is not of a lock`);
+    } else removeLockFiles(system, path, file);
+  } catch (error) {
+    getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
+  }
 }
 
 function removeQueue(system: KernelSystem, path: string): boolean {

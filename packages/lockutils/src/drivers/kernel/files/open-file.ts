@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
-import { withSpareDescriptors } from '../idle-files.js';
-import { closeQuietly, type KernelSystem } from './system.js';
+import { fileError } from '../../file-errors.js';
+import { withSpareDescriptors } from '../../idle-files.js';
+import { closeQuietly, type KernelSystem } from '../system.js';
 
 /**
  * One open descriptor and its only owner. No other code has the number, so it cannot be used after it was closed: by
@@ -31,6 +32,11 @@ export class OpenFile {
   /** Opens `path` for reading. Follows no link and never blocks. @throws the system's error */
   static openToRead(system: KernelSystem, path: string): OpenFile {
     return OpenFile.open(system, path, readOnly);
+  }
+
+  /** Opens `path` for reading and writing, as {@link openToRead} does. @throws the system's error */
+  static openToWrite(system: KernelSystem, path: string, flag = 0): OpenFile {
+    return OpenFile.open(system, path, readWrite | flag);
   }
 
   get closed(): boolean {
@@ -85,8 +91,34 @@ export class OpenFile {
   }
 }
 
-// Nonblocking: opening a FIFO that another user placed there would wait forever.
-const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/**
+ * Opens a file by `open`; if it does not exist, creates it by `create` first, which fails with `EEXIST` if it does.
+ *
+ * Two steps instead of O_CREAT alone: in a sticky directory, the kernel refuses O_CREAT on another user's file
+ * (`fs.protected_regular`) although the file itself may be opened.
+ */
+export function openOrCreate(path: string, open: () => OpenFile, create: () => void): OpenFile {
+  for (let round = 0; ; round += 1) {
+    try {
+      return open();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fileError(path, 'open', error);
+    }
+    try {
+      withSpareDescriptors(create);
+    } catch (error) {
+      // Another process created it first, or it was removed between the two calls: try again.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || round >= 100) throw fileError(path, 'create', error);
+    }
+  }
+}
+
+// O_NOFOLLOW: a link placed there by another user would make us open and write to one of our own files. O_NONBLOCK:
+// opening a FIFO must fail or return, not hang. Never O_TRUNC: the file may have other content. Node adds O_CLOEXEC
+// (G17).
+const safely = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const readOnly = constants.O_RDONLY | safely;
+const readWrite = constants.O_RDWR | safely;
 
 function refused(path: string): never {
   throw Object.assign(new Error(`EBADF: the descriptor of ${path} is already closed`), { code: 'EBADF', path });

@@ -14,8 +14,8 @@ import { basename, join } from 'node:path';
 import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { OpenFile } from '../../../build/drivers/kernel/open-file.js';
-import { removeLockFiles } from '../../../build/drivers/kernel/removal.js';
+import { removeLockFiles } from '../../../build/drivers/kernel/care/removal.js';
+import { OpenFile } from '../../../build/drivers/kernel/files/open-file.js';
 import { WatchPool } from '../../../build/drivers/watch-pool.js';
 import {
   alone,

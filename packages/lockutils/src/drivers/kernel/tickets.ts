@@ -1,8 +1,51 @@
 import { Buffer } from 'node:buffer';
 import { readProcStat } from '../../owner/proc-stat.js';
 import { ownIdentity } from '../../owner/process-identity.js';
-import type { OpenFile } from './open-file.js';
-import { ownWakeFile } from './wake-files.js';
+import type { OpenFile } from './files/open-file.js';
+
+/** Locked while a ticket is drawn. Tickets are the bytes before it. */
+export const guardByte = 2 ** 40;
+
+const counter = Buffer.alloc(8);
+
+/**
+ * The number of the next ticket, read under the guard. If the file does not contain one, because it is new or was
+ * emptied or damaged, the number follows the highest ticket that is held: counting from 0 again would put each newcomer
+ * before the waiters in the queue.
+ */
+export function nextTicket(queue: OpenFile): number {
+  return readCounter(queue) || firstFree(queue);
+}
+
+/** The number after the highest ticket that is held. */
+export function firstFree(queue: OpenFile): number {
+  let low = 0;
+  let high = guardByte;
+  for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
+    if (nobodyFrom(queue, from)) high = from;
+    else low = from + 1;
+  }
+  return low;
+}
+
+function nobodyFrom(queue: OpenFile, ticket: number): boolean {
+  if (!queue.tryLock(ticket, guardByte - ticket, true)) return false;
+  queue.unlock(ticket, guardByte - ticket);
+  return true;
+}
+
+/** The number of the next ticket in the file; also 0 if the file does not contain one. */
+export function readCounter(queue: OpenFile): number {
+  const read = queue.read(counter, 8, 0);
+  const value = read < 8 ? 0 : Number(counter.readBigUInt64LE());
+  return value < guardByte / 2 ? value : 0;
+}
+
+/** Sets the number of the next ticket to `next`, under the guard. */
+export function writeCounter(queue: OpenFile, next: number): void {
+  counter.writeBigUInt64LE(BigInt(next));
+  queue.write(counter, 8, 0);
+}
 
 /** Milliseconds until a waiter checks whether the waiters before it can act at all. */
 export const stoppedPatience = 200;
@@ -14,14 +57,14 @@ const entryBytes = 32;
 const entry = Buffer.alloc(entryBytes);
 const waitsAt = 28;
 
-/** Records the owner of `ticket`. Called under the guard. */
-export function writeTicketOwner(queue: OpenFile, ticket: number): void {
+/** Records this process as the owner of `ticket`, with the wake file it listens to. Called under the guard. */
+export function writeTicketOwner(queue: OpenFile, ticket: number, wakeFile: number): void {
   const { pid, startTime = 0, pidNamespace = 0 } = ownIdentity();
   entry.writeUInt32LE(pid, 0);
   entry.writeUInt32LE(pidNamespace, 4);
   entry.writeBigUInt64LE(BigInt(startTime), 8);
   entry.writeBigUInt64LE(BigInt(ticket), 16);
-  entry.writeUInt32LE(ownWakeFile, 24);
+  entry.writeUInt32LE(wakeFile, 24);
   entry[waitsAt] = 0;
   queue.write(entry, entryBytes, positionOf(ticket));
 }

@@ -6,8 +6,8 @@ import {
   maxOwnerRecordBytes,
   type OwnerRecord,
   restampOwnerRecord,
-} from '../../owner/owner-record.js';
-import type { LockRequest } from '../driver.js';
+} from '../../../owner/owner-record.js';
+import type { LockRequest } from '../../driver.js';
 import type { OpenFile } from './open-file.js';
 
 /**
@@ -82,7 +82,7 @@ export function clearMark(file: OpenFile, position: number): void {
   try {
     file.write(releasedByte, 1, position);
   } catch {
-    // The next holder is wrongly told that an owner died: a false alarm is better than a missing one.
+    // The next holder is wrongly informed that an owner died: a false alarm is better than a missing one.
   }
 }
 
