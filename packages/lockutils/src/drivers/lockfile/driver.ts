@@ -1,20 +1,18 @@
 import { basename, dirname } from 'node:path';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
-import { run, runSync, type Steps, step } from '../../steps.js';
+import { perform, runSync, type Steps, step } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
-import { joinLine } from './file-line.js';
+import { loadProperLockfile, lockCall, type OwnedFolder } from '../proper-lockfile.js';
 import { FolderHold } from './folder-hold.js';
-import { explaining, lockfileGrant, performer } from './grant.js';
+import { explaining, lockfileGrant } from './grant.js';
 import { holdersOf } from './holders.js';
-import { lockCall } from './lock-call.js';
 import { LockFolder } from './lock-folder.js';
 import { explained, heldFolderOf, lockPathsOf, seatPathsOf } from './lock-paths.js';
-import type { OwnedFolder } from './owned-fs.js';
-import { loadProperLockfile } from './proper-lockfile.js';
+import { sweepOnce } from './owner-file.js';
+import { joinQueue } from './queue.js';
 import { Seats } from './seats.js';
-import { sweepOnce } from './sweep.js';
-import { folderWatches, type LockfileFs, promisedFs, synchronousFs } from './system.js';
+import { folderWatches, isCode, type LockfileFs, promisedFs, synchronousFs } from './system.js';
 
 /** Options of {@link lockfileDriver}. */
 export interface LockfileDriverOptions {
@@ -37,24 +35,25 @@ export interface LockfileDriverOptions {
  * machine or in another container, because its end cannot be seen (`holders` names it; remove its file by hand).
  *
  * The lock of `web` is the folder `.oslo-concurrency/lockfile/held/web`; there is no file `web` itself. An exclusive
- * holder acquires the lock by `LockFolder`, readers and permit holders by `Seats`; `FolderHold` changes one mode into
+ * holder acquires the lock by `LockFolder`, readers and permit holders by `Seats`; `ModeChange` changes one mode into
  * the other.
  */
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
   const { synchronous = false, fs = synchronous ? synchronousFs : promisedFs } = options;
+  const performed = synchronous ? runSync : perform;
   return {
     name: 'lockfile',
     tryAcquire(request) {
       check(request);
-      if (request.shared || request.permits !== undefined) return acquireSeat(fs, request, synchronous);
-      return synchronous ? acquireSync(fs, request) : acquire(fs, request);
+      const steps = request.shared || request.permits !== undefined ? takingSeat : takingExclusively;
+      return performed(explaining(request.path, 'lock', steps(fs, request, synchronous)));
     },
     joinQueue(request) {
       check(request);
-      return joinLine(fs, request, synchronous);
+      return joinQueue(fs, request, synchronous);
     },
     onRelease: (request, wake) => listen(request, wake),
-    holders: ({ path }) => (synchronous ? runSync(holdersOf(fs, path)) : run(holdersOf(fs, path))),
+    holders: ({ path }) => performed(holdersOf(fs, path)),
   };
 }
 
@@ -72,68 +71,47 @@ function listen({ path, permits }: LockRequest, wake: () => void): () => void {
   };
 }
 
-function acquireSeat(
-  fs: LockfileFs,
-  { path, label, permits }: LockRequest,
-  synchronous: boolean,
-): Grant | undefined | Promise<Grant | undefined> {
-  const perform = performer(synchronous);
+function* takingSeat(fs: LockfileFs, request: LockRequest, synchronous: boolean): Steps<Grant | undefined> {
+  const { path, label, permits } = request;
   const hold = new FolderHold(new Seats(fs, path), { label, permits });
-  const take = function* (): Steps<Grant | undefined> {
-    yield* sweepOnce(fs, path);
-    return (yield* hold.take()) ? lockfileGrant(path, hold, { permits, perform }) : undefined;
-  };
-  return perform(explaining(path, 'lock', take()));
+  yield* sweepOnce(fs, path);
+  return (yield* hold.take()) ? lockfileGrant(hold, synchronous) : undefined;
 }
 
-async function acquire(fs: LockfileFs, { path, label }: LockRequest): Promise<Grant | undefined> {
-  const { folder, grant } = prepare(fs, path, label);
-  try {
-    await run(sweepOnce(fs, path));
-    return grant(await loadProperLockfile().lock(...lockCall(path, folder)), false);
-  } catch (error) {
-    return takenOrThrow(path, error);
-  }
-}
-
-function acquireSync(fs: LockfileFs, { path, label }: LockRequest): Grant | undefined {
-  const { folder, grant } = prepare(fs, path, label);
-  try {
-    runSync(sweepOnce(fs, path));
-    return grant(loadProperLockfile().lockSync(...lockCall(path, folder)), true);
-  } catch (error) {
-    return takenOrThrow(path, error);
-  }
-}
-
-function takenOrThrow(path: string, error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw explained(path, 'lock', error);
-}
-
-function prepare(fs: LockfileFs, path: string, label: string | undefined) {
+function* takingExclusively(fs: LockfileFs, request: LockRequest, synchronous: boolean): Steps<Grant | undefined> {
+  const { path, label } = request;
   const seats = new Seats(fs, path);
   const lock = new LockFolder(fs, path, { label, tidy: (names) => seats.tidy(names) });
-  const hold = new FolderHold(seats, { label }, lock);
-  const folder: OwnedFolder & { readonly own: string } = {
+  let hold: FolderHold | undefined;
+  const holding = (): FolderHold => {
+    hold ??= new FolderHold(seats, { label }, lock);
+    return hold;
+  };
+  const folder: OwnedFolder = {
     own: lock.own,
     take: () => lock.take(),
     judge: () => lock.judge(),
     breakDead: () => lock.breakDead(),
     // By then other holders may share it.
-    release: () => hold.release(),
+    release: () => holding().release(),
   };
-  const grant = (unlock: () => void | Promise<void>, synchronous: boolean): Grant => {
-    hold.previousOwnerDied = lock.previousOwnerDied;
-    // proper-lockfile forgets a lock before it releases it, so a second call after a failure must bypass it.
-    let known = true;
-    const giveBack = function* (): Steps<void> {
-      if (!known) return yield* hold.release();
-      known = false;
-      yield* step(unlock());
-    };
-    return lockfileGrant(path, hold, { permits: undefined, perform: performer(synchronous), giveBack });
-  };
-  return { folder, grant };
+  yield* sweepOnce(fs, path);
+  const { lock: acquire, lockSync } = loadProperLockfile();
+  const call = lockCall(lockPathsOf(path).held, folder);
+  let unlock: () => void | Promise<void>;
+  try {
+    unlock = yield* step<() => void | Promise<void>>(synchronous ? lockSync(...call) : acquire(...call));
+  } catch (error) {
+    if (isCode(error, 'ELOCKED')) return undefined;
+    throw error;
+  }
+  // proper-lockfile forgets a lock before it releases it, so a second call after a failure must bypass it.
+  let known = true;
+  return lockfileGrant(holding(), synchronous, function* (): Steps<void> {
+    if (!known) return yield* holding().release();
+    known = false;
+    yield* step(unlock());
+  });
 }
 
 function check({ path }: LockRequest): void {

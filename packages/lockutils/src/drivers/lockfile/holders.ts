@@ -3,9 +3,8 @@ import type { Holder } from '../../owner/holder.js';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
+import { isNumber, lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { isOfDead } from './owner-file.js';
-import { isNumber } from './seats.js';
 import type { Answer, LockfileFs } from './system.js';
 
 /** An owner file in the folder of a lock, of a live or dead owner. */

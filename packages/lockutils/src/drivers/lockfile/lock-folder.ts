@@ -1,12 +1,9 @@
 import { join } from 'node:path';
-import { LockLostError } from '../../errors.js';
 import { newIdentityName } from '../../owner/identity-name.js';
-import { type Steps, step } from '../../steps.js';
+import type { Steps } from '../../steps.js';
 import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
-import { moveIn } from './move-in.js';
-import type { OwnedFolder } from './owned-fs.js';
-import { discardOwnerFile, isCode, isOfDead, namesIn, prepareOwnerFile, quietly, removed } from './owner-file.js';
-import type { LockfileFs } from './system.js';
+import { discardOwnerFile, isOfDead, moveIn, prepareOwnerFile } from './owner-file.js';
+import { type LockfileFs, namesIn, quietly, removed, renamed } from './system.js';
 
 /** Options of {@link LockFolder}. */
 export interface LockFolderOptions {
@@ -26,7 +23,7 @@ export interface LockFolderOptions {
 }
 
 /**
- * One attempt at a lock, and the lock if the attempt succeeds.
+ * One attempt to hold a lock exclusively.
  *
  * The lock is the folder `held/NAME`. It is free if the folder is missing or empty, and held while an owner file is in
  * it. The name of that file is unique and identifies the process that made it. Four rules, and their effect:
@@ -38,7 +35,7 @@ export interface LockFolderOptions {
  * 2. *Break*: only a file whose owner was judged dead is moved away, by its own name. A name is never used again, so
  *   however old the judgement is, it cannot affect another owner. If several processes break the lock, one of them
  *   moves the file.
- * 3. *Release*: only our own file is removed, by its name; then the folder, if it is still empty.
+ * 3. *Release* (`FolderHold`): only our own file is removed, by its name; then the folder, if it is still empty.
  * 4. The file of a dead owner goes to `died/NAME`. The next holder of the lock removes it there while it holds the lock
  *   exclusively, and so was the first holder after the death.
  *
@@ -46,14 +43,9 @@ export interface LockFolderOptions {
  * rename on, a held lock with a dead owner, which rule 2 ends; after rule 2, or after half of rule 3, an empty folder,
  * which is free.
  */
-export class LockFolder implements OwnedFolder {
+export class LockFolder {
   /** Whether the previous holder ended without releasing. Known after {@link take}. */
   previousOwnerDied = false;
-  /**
-   * Whether no caller has learned of the lock. Then {@link release} must leave the report of a death to the next
-   * holder.
-   */
-  unused = false;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #area: LockArea;
@@ -66,7 +58,6 @@ export class LockFolder implements OwnedFolder {
   readonly own: string;
   readonly #prepared: string;
   #judgedDead: string[] = [];
-  #mayBeReleased = false;
 
   constructor(fs: LockfileFs, lockFile: string, options: LockFolderOptions = {}) {
     const { area = 'lockfile', label, own = newIdentityName() } = options;
@@ -118,34 +109,7 @@ export class LockFolder implements OwnedFolder {
    * died.
    */
   *breakDead(): Steps<void> {
-    for (const name of this.#judgedDead) {
-      try {
-        yield* step(this.#fs.rename(join(this.#paths.held, name), this.#paths.died));
-      } catch (error) {
-        // Another process has removed it.
-        if (!isCode(error, 'ENOENT')) throw error;
-      }
-    }
-  }
-
-  /** Releases the lock. @throws LockLostError if our owner file is gone; then nothing is removed. */
-  *release(): Steps<void> {
-    const file = join(this.#paths.held, this.own);
-    try {
-      // One step frees the lock and reports a death, as if we had died like the previous holder: the next holder learns
-      // of that.
-      if (this.unused && this.previousOwnerDied) yield* step(this.#fs.rename(file, this.#paths.died));
-      else yield* step(this.#fs.unlink(file));
-    } catch (error) {
-      const gone = isCode(error, 'ENOENT');
-      this.#mayBeReleased ||= !gone;
-      if (!gone) throw error;
-      // After a call that failed, a missing file was removed by that call: only its answer was lost.
-      if (!this.#mayBeReleased) throw new LockLostError(this.#lockFile, error);
-    }
-    // From here on the lock is free. The folder may stay. If it cannot be removed, that usually means there is a
-    // successor.
-    yield* quietly(() => this.#fs.rmdir(this.#paths.held));
+    for (const name of this.#judgedDead) yield* renamed(this.#fs, join(this.#paths.held, name), this.#paths.died);
   }
 
   // Leaves nothing of ours behind, even if it is not known how far we got: every path here belongs only to us.

@@ -35,6 +35,11 @@ export type LockArea = 'lockfile' | 'lease';
 export const seatsName = 'seats';
 export const upgradeName = 'upgrade';
 
+/** Whether a seat is that of a permit holder. */
+export function isNumber(seat: string): boolean {
+  return /^\d{1,15}$/.test(seat);
+}
+
 const kinds: Record<LockArea, readonly string[]> = {
   lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
   lease: ['held', 'died', 'new', 'token'],

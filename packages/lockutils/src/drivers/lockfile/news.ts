@@ -1,17 +1,71 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { lockPathsOf, seatPathsOf } from './lock-paths.js';
-import { isCode, namesIn } from './owner-file.js';
-import { isNumber } from './seats.js';
-import type { LockfileFs } from './system.js';
+import { isNumber, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { makeMeetingFolder } from './owner-file.js';
+import { isCode, type LockfileFs, namesIn, quietly, removed, renamed } from './system.js';
 
 /** The owner file of a dead holder, moved aside to report its death to the next holder. */
 export interface News {
   readonly path: string;
   /** The dead holder, as far as its file can be read. */
   readonly holder: Holder;
+}
+
+/** The death that a holder has learned of: of an exclusive holder, or of the permit holder with that seat. */
+export type Learned = 'lock' | { readonly seat: string };
+
+// Each round means that others removed a folder between two of our calls.
+const maxRounds = 100;
+
+/**
+ * What the new holder of `seat` learns, and no other holder: removes one report.
+ *
+ * Only one of the holders that take seats after a dead writer removes the report about it. The report of the seat then
+ * stays for the next holder of that seat: a grant that came too late could pass on only one of the two.
+ */
+export function* learn(fs: LockfileFs, lockFile: string, seat: string): Steps<Learned | undefined> {
+  const { died } = seatPathsOf(lockFile);
+  if (yield* removed(fs, lockPathsOf(lockFile).died)) return 'lock';
+  if (!isNumber(seat) || !(yield* removed(fs, join(died, seat)))) return undefined;
+  yield* quietly(() => fs.rmdir(died));
+  return { seat };
+}
+
+/**
+ * Releases by leaving the owner file `file` as the report, as if its owner had died like the holder before it: the next
+ * holder learns of that.
+ */
+export function* passOn(seats: ReportPlace, file: string, learned: Learned): Steps<void> {
+  if (learned === 'lock') return yield* step(seats.fs.rename(file, lockPathsOf(seats.lockFile).died));
+  yield* reportSeat(seats, file, learned.seat);
+  // The folder for the report could not be created: a lost report is better than a seat that is never freed.
+  yield* removed(seats.fs, file);
+}
+
+/**
+ * Moves the owner file of a permit holder to where the next holder of that seat finds it. Any process may remove the
+ * folder for it while it is empty, even between our creating it and the rename. So a rename that finds nothing only
+ * ends the attempt if the file itself is gone.
+ */
+export function* reportSeat(seats: ReportPlace, file: string, seat: string): Steps<void> {
+  const { fs, lockFile } = seats;
+  const folder = seatPathsOf(lockFile).died;
+  for (let round = 0; round < maxRounds; round += 1) {
+    if (yield* renamed(fs, file, join(folder, seat))) return;
+    // Another process has removed it.
+    if (!(yield* namesIn(fs, dirname(file))).includes(basename(file))) break;
+    yield* makeMeetingFolder(fs, lockFile, seats.newName(), folder);
+  }
+  yield* quietly(() => fs.rmdir(folder));
+}
+
+/** The lock that a report belongs to. */
+export interface ReportPlace {
+  readonly fs: LockfileFs;
+  readonly lockFile: string;
+  newName(): string;
 }
 
 /**

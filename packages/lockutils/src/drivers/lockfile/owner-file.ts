@@ -1,11 +1,11 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { forgetLockPaths, type LockArea, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
-import type { Answer, LockfileFs } from './system.js';
+import { isCode, type LockfileFs, namesIn, quietly } from './system.js';
 
 /** The content of an owner file in addition to its owner's identity. */
 export interface OwnerFacts {
@@ -79,56 +79,86 @@ export function isOfDead(name: string): boolean {
   return identity !== undefined && liveness(identity) === 'dead';
 }
 
-/** Removes a file; `false` if there was none. */
-export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
-  try {
-    yield* step(fs.unlink(path));
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
-/** Removes a folder if it is empty. Returns whether it is gone now. */
-export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
-  try {
-    yield* step(fs.rmdir(folder));
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return true;
-    if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-    if ((yield* namesIn(fs, folder)).length > 0) return false;
-    throw error;
-  }
-}
-
 /** Removes the parts that {@link prepareOwnerFile} has created. */
 export function* discardOwnerFile(fs: LockfileFs, folder: string, own: string): Steps<void> {
   yield* quietly(() => fs.unlink(join(folder, own)));
   yield* quietly(() => fs.rmdir(folder));
 }
 
-/** The names in a folder; none if there is no such folder. */
-export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
+/**
+ * Renames the folder `prepared`, which contains `own`, to `target`. rename(2) succeeds only if `target` is missing or
+ * an empty folder; `false` if another owner's folder is there. @throws ENOENT if the parent folder of `target` does not
+ * exist.
+ */
+export function* moveIn(fs: LockfileFs, prepared: string, target: string, own: string): Steps<boolean> {
+  for (let round = 1; ; round += 1) {
+    try {
+      yield* step(fs.rename(prepared, target));
+      return true;
+    } catch (error) {
+      if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+      // Windows and some servers also report EPERM for "not empty" and for "exists", and a server's answer may be lost.
+      const names = yield* namesIn(fs, target);
+      if (names.includes(own)) return true;
+      if (names.length > 0) return false;
+      if (round === 3) return yield* deniedToAll(fs, prepared, target, own, error);
+      // An empty folder is free, so removing it takes the lock from no process; the removal fails if an owner has moved
+      // in.
+      yield* quietly(() => fs.rmdir(target));
+    }
+  }
+}
+
+// The folder looks empty, but can be neither replaced nor removed. Either a cache is outdated and an owner is in it, or
+// we may not change anything here. A rename to an unused name beside it shows which.
+function* deniedToAll(fs: LockfileFs, prepared: string, target: string, own: string, error: unknown): Steps<false> {
+  if (!isCode(error, 'EPERM', 'EACCES')) throw error;
+  const aside = join(dirname(target), own);
   try {
-    return yield* step(fs.readdir(folder));
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return [];
+    yield* step(fs.rename(prepared, aside));
+  } catch {
     throw error;
   }
+  yield* step(fs.rename(aside, prepared));
+  return false;
 }
 
-/** Ignores the failure of a call: other processes judge and remove what it leaves behind. */
-export function* quietly(call: () => Answer<void> | undefined): Steps<void> {
+const swept = new Set<string>();
+
+/**
+ * Removes the folders in `new/` of processes that died between preparing an owner file and moving it in. Once per lock
+ * path and process. No process ever takes such a folder for a lock, so this is only tidiness, and fails silently.
+ */
+export function* sweepOnce(fs: LockfileFs, lockFile: string, area: LockArea = 'lockfile'): Steps<void> {
+  const { prepared } = lockPathsOf(lockFile, area);
+  if (swept.has(prepared)) return;
+  if (swept.size >= 1000) swept.clear();
+  swept.add(prepared);
+  yield* sweep(fs, prepared);
+}
+
+/** Removes the folders that dead processes left in the folder `prepared`, as {@link sweepOnce} does. */
+export function* sweep(fs: LockfileFs, prepared: string): Steps<void> {
   try {
-    yield* step(call());
+    for (const name of yield* step(fs.readdir(prepared))) {
+      if (isOfDead(name)) yield* removeFolder(fs, join(prepared, name), 3);
+    }
   } catch {
-    // Explained above.
+    // Another process does the same, or we may not.
   }
 }
 
-/** Whether `error` is a system error with one of these codes. */
-export function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+// Shared holders may leave `new/OWNER/seats` and `new/OWNER/SEAT/FILE`. None of the calls that a user may replace
+// removes a tree.
+function* removeFolder(fs: LockfileFs, folder: string, depth: number): Steps<void> {
+  for (const name of yield* step(fs.readdir(folder))) {
+    const path = join(folder, name);
+    try {
+      yield* step(fs.unlink(path));
+    } catch (error) {
+      if (depth === 0) throw error;
+      yield* removeFolder(fs, path, depth - 1);
+    }
+  }
+  yield* step(fs.rmdir(folder));
 }

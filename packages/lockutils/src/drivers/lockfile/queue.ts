@@ -4,10 +4,49 @@ import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js
 import { type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { isStopped } from '../../owner/stopped.js';
-import { type Steps, step } from '../../steps.js';
+import { perform, runSync, type Steps, step } from '../../steps.js';
+import type { LockRequest, Place } from '../driver.js';
+import { explaining } from './grant.js';
 import { lockPathsOf } from './lock-paths.js';
-import { discardOwnerFile, isCode, makeMeetingFolder, namesIn, prepareOwnerFile, quietly } from './owner-file.js';
-import type { LockfileFs } from './system.js';
+import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from './owner-file.js';
+import { folderWatches, isCode, type LockfileFs, namesIn, quietly, removed } from './system.js';
+
+// A ticket that stays blocks all waiters behind it for as long as this process lives, so a failure is retried.
+const retryEvery = 100;
+const maxRetries = 600;
+
+/** Joins the queue of a lock. `synchronous`: the place never returns a promise. */
+export function joinQueue(fs: LockfileFs, { path, label }: LockRequest, synchronous: boolean): Place | Promise<Place> {
+  const ticket = new TicketFolder(fs, path);
+  const { extra: queue } = lockPathsOf(path);
+  const performed = synchronous ? runSync : perform;
+  // Settles when the ticket is gone, or when it must be retried; no caller waits for the retries.
+  function* leaving(retries: number): Steps<void> {
+    try {
+      yield* ticket.leave();
+    } catch {
+      if (retries > 0) realTime.setTimeout(() => void performed(leaving(retries - 1)), retryEvery).unref();
+    }
+  }
+  function* joining(): Steps<Place> {
+    yield* ticket.join(label);
+    let left = false;
+    return {
+      ticket: ticket.number,
+      isFirst: () => performed(explaining(path, 'queue', ticket.isFirst())),
+      onTurn: (wake) =>
+        folderWatches.subscribe(queue, (name) => {
+          if (name === undefined || name === ticket.before) wake();
+        }),
+      leave() {
+        if (left) return undefined;
+        left = true;
+        return performed(leaving(maxRetries));
+      },
+    };
+  }
+  return performed(explaining(path, 'queue', joining()));
+}
 
 // Milliseconds in the queue after which a waiter ignores the stopped ones before it.
 const stoppedPatience = 200;
@@ -43,7 +82,7 @@ export class TicketFolder {
   #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
-  readonly #line: string;
+  readonly #queue: string;
   readonly #prepared: string;
   readonly #own: string;
   readonly #livenessOf: (identity: ProcessIdentity) => Liveness;
@@ -58,7 +97,7 @@ export class TicketFolder {
     const { extra, prepared } = lockPathsOf(lockFile);
     this.#fs = fs;
     this.#lockFile = lockFile;
-    this.#line = extra;
+    this.#queue = extra;
     this.#prepared = join(prepared, own);
     this.#own = own;
     this.#livenessOf = livenessOf;
@@ -95,13 +134,9 @@ export class TicketFolder {
 
   /** Gives up the place. Has no effect when called again. */
   *leave(): Steps<void> {
-    try {
-      yield* step(this.#fs.unlink(join(this.#folder(this.number), this.#own)));
-    } catch (error) {
-      if (!isCode(error, 'ENOENT')) throw error;
-    }
+    yield* removed(this.#fs, join(this.#folder(this.number), this.#own));
     yield* quietly(() => this.#fs.rmdir(this.#folder(this.number)));
-    yield* quietly(() => this.#fs.rmdir(this.#line));
+    yield* quietly(() => this.#fs.rmdir(this.#queue));
   }
 
   *#take(number: number, round: number): Steps<boolean> {
@@ -114,14 +149,14 @@ export class TicketFolder {
       const names = yield* namesIn(this.#fs, this.#folder(number));
       if (names.length > 0) return names.includes(this.#own);
       if (!isCode(error, 'ENOENT') || round > maxRounds) throw error;
-      yield* this.#makeLine();
+      yield* this.#makeQueue();
       return false;
     }
   }
 
-  *#makeLine(): Steps<void> {
+  *#makeQueue(): Steps<void> {
     // Another process has created it, or removed it again because it was empty: the next round shows which.
-    yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#line);
+    yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#queue);
   }
 
   *#isTaken(number: number, pastStopped: boolean): Steps<boolean> {
@@ -140,12 +175,12 @@ export class TicketFolder {
   }
 
   *#numbers(): Steps<number[]> {
-    const names = yield* namesIn(this.#fs, this.#line);
+    const names = yield* namesIn(this.#fs, this.#queue);
     return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
   }
 
   #folder(number: number): string {
-    return join(this.#line, String(number));
+    return join(this.#queue, String(number));
   }
 }
 

@@ -1,7 +1,8 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type Steps, step } from '../../steps.js';
 import {
+  isNumber,
   type LockPaths,
   lockPathRightsOf,
   lockPathsOf,
@@ -10,12 +11,9 @@ import {
   seatsName,
   upgradeName,
 } from './lock-paths.js';
-import { moveIn } from './move-in.js';
-import { isCode, isOfDead, makeMeetingFolder, namesIn, prepareFolder, quietly } from './owner-file.js';
-import type { LockfileFs } from './system.js';
-
-// Each round means that others removed a folder between two of our calls.
-const maxRounds = 100;
+import { reportSeat } from './news.js';
+import { isOfDead, moveIn, prepareFolder } from './owner-file.js';
+import { isCode, type LockfileFs, namesIn, quietly, renamed } from './system.js';
 
 /**
  * The lock as several share it: readers, or permit holders.
@@ -46,7 +44,7 @@ const maxRounds = 100;
  *
  * A crash leaves: before a rename, a folder in `new/`, to be removed later; after it, an owner file of a dead owner,
  * see 6; in the middle of leaving or opening, empty folders, which are free. A stopped process keeps what it holds, and
- * blocks no other process in any other way: no step depends on a step of another process. `FolderHold` explains
+ * blocks no other process in any other way: no step depends on a step of another process. `ModeChange` explains
  * downgrade and upgrade.
  */
 export class Seats {
@@ -84,7 +82,7 @@ export class Seats {
     for (const name of names) {
       if (name === upgradeName) continue;
       if (!this.#isDead(name)) return false;
-      yield* this.#moveAway(join(this.#paths.held, name), this.#paths.died);
+      yield* renamed(this.fs, join(this.#paths.held, name), this.#paths.died);
     }
     const made = this.newName();
     const folder = yield* prepareFolder(this.fs, this.lockFile, made);
@@ -158,7 +156,7 @@ export class Seats {
     const folder = join(this.#seatPaths.seats, seat);
     for (const name of yield* namesIn(this.fs, folder)) {
       if (!this.#isDead(name)) return false;
-      if (isNumber(seat)) yield* this.tellOfSeat(join(folder, name), seat);
+      if (isNumber(seat)) yield* reportSeat(this, join(folder, name), seat);
       else yield* quietly(() => this.fs.unlink(join(folder, name)));
     }
     yield* quietly(() => this.fs.rmdir(folder));
@@ -175,35 +173,4 @@ export class Seats {
     yield* quietly(() => this.fs.rmdir(folder));
     return true;
   }
-
-  /**
-   * Leaves an owner file for the next holder of that seat to find. Any process may remove the folder for it while it is
-   * empty, even between our creating it and the rename. So a rename that finds nothing only ends the attempt if the
-   * file itself is gone.
-   */
-  *tellOfSeat(file: string, seat: string): Steps<void> {
-    const folder = this.#seatPaths.died;
-    for (let round = 0; round < maxRounds; round += 1) {
-      if (yield* this.#moveAway(file, join(folder, seat))) return;
-      // Another process has removed it.
-      if (!(yield* namesIn(this.fs, dirname(file))).includes(basename(file))) break;
-      yield* makeMeetingFolder(this.fs, this.lockFile, this.newName(), folder);
-    }
-    yield* quietly(() => this.fs.rmdir(folder));
-  }
-
-  *#moveAway(file: string, to: string): Steps<boolean> {
-    try {
-      yield* step(this.fs.rename(file, to));
-      return true;
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return false;
-      throw error;
-    }
-  }
-}
-
-/** Whether a seat is that of a permit holder. */
-export function isNumber(seat: string): boolean {
-  return /^\d{1,15}$/.test(seat);
 }

@@ -10,7 +10,7 @@ import {
   promisedRights,
   type Rights,
 } from '../../lock-path/rights.js';
-import { run } from '../../steps.js';
+import { run, type Steps, step } from '../../steps.js';
 import { WatchPool } from '../watch-pool.js';
 
 /** The answer of a call: a value or a promise of it. */
@@ -99,3 +99,65 @@ export const synchronousFs: LockfileFs = {
 
 /** The watchers of the folders in which other processes create and remove entries. */
 export const folderWatches = new WatchPool((path, listener) => fs.watch(path, { persistent: false }, listener));
+
+/** The names in a folder; none if there is no such folder. */
+export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
+  try {
+    return yield* step(fs.readdir(folder));
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Renames a file; `false` if it is gone, or the folder that it should go to is missing. */
+export function* renamed(fs: LockfileFs, from: string, to: string): Steps<boolean> {
+  try {
+    yield* step(fs.rename(from, to));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Removes a file; `false` if there was none. */
+export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
+  try {
+    yield* step(fs.unlink(path));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Removes a folder if it is empty. Returns whether it is gone now. */
+export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
+  try {
+    yield* step(fs.rmdir(folder));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return true;
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    if ((yield* namesIn(fs, folder)).length > 0) return false;
+    throw error;
+  }
+}
+
+/**
+ * Ignores the failure of a call: other processes judge and remove what it leaves behind. Returns whether it succeeded.
+ */
+export function* quietly(call: () => Answer<void> | undefined): Steps<boolean> {
+  try {
+    yield* step(call());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether `error` is a system error with one of these codes. */
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}

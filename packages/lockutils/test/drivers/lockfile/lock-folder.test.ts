@@ -2,8 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { everyInterleaving, makeLockPath, Scene, type Start } from '../../support/lockfile/interleaving.js';
 import { testProperty } from '../../support/property-test.js';
-import { everyInterleaving, makeLockPath, Scene, type Start } from './interleaving.js';
 
 const directory = makeLockPath();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { TicketFolder } from '../../../build/drivers/lockfile/queue.js';
 import type { Steps } from '../../../build/steps.js';
+import { Failure, makeLockPath, nameOf, steppedFs } from '../../support/lockfile/interleaving.js';
 import { testProperty } from '../../support/property-test.js';
-import { Failure, makeLockPath, nameOf, steppedFs } from './interleaving.js';
 
 const directory = makeLockPath();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

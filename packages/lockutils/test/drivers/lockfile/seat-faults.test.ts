@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lockfileDriver, synchronousFs } from '../../../dist/drivers.js';
 import type { Grant } from '../../../dist/index.js';
-import { failingAt } from './failing-fs.js';
-import { dieHolding } from './fault-points.js';
-import { endChildren } from './obedient-child.js';
+import { failingAt } from '../../support/lockfile/failing-fs.js';
+import { dieHolding } from '../../support/lockfile/fault-points.js';
+import { endChildren } from '../../support/lockfile/obedient-child.js';
 
 let directory: string;
 beforeEach(() => {

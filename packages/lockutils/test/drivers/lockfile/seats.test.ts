@@ -1,9 +1,9 @@
 import { existsSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { everyInterleaving, makeLockPath } from '../../support/lockfile/interleaving.js';
+import { type Deed, SeatScene } from '../../support/lockfile/seat-scene.js';
 import { testProperty } from '../../support/property-test.js';
-import { everyInterleaving, makeLockPath } from './interleaving.js';
-import { type Deed, SeatScene } from './seat-scene.js';
 
 const directory = makeLockPath();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,7 +1,15 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { Contender, type Mode, type Order } from './contender.js';
-import { attempt, changesAnything, dieHolding, LockPaths, leftOver, type Point, told } from './fault-points.js';
-import { endChildren } from './obedient-child.js';
+import { Contender, type Mode, type Order } from '../../support/lockfile/contender.js';
+import {
+  attempt,
+  changesAnything,
+  dieHolding,
+  LockPaths,
+  leftOver,
+  type Point,
+  told,
+} from '../../support/lockfile/fault-points.js';
+import { endChildren } from '../../support/lockfile/obedient-child.js';
 
 const paths = new LockPaths();
 afterEach(endChildren);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { Contender } from './contender.js';
-import { attempt, dieHolding, LockPaths, leftOver, type Point } from './fault-points.js';
-import { endChildren } from './obedient-child.js';
+import { Contender } from '../../support/lockfile/contender.js';
+import { attempt, dieHolding, LockPaths, leftOver, type Point } from '../../support/lockfile/fault-points.js';
+import { endChildren } from '../../support/lockfile/obedient-child.js';
 
 const locks = new LockPaths();
 afterEach(endChildren);

@@ -4,9 +4,9 @@ import { removeHalfMade } from '../../../lock-path/half-made.js';
 import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { runSync } from '../../../steps.js';
 import type { CleaningReport, CleaningRule } from '../../care.js';
-import { sweep } from '../sweep.js';
+import { sweep } from '../owner-file.js';
 import { synchronousFs } from '../system.js';
-import { lockFolderNames } from './lock-folder-names.js';
+import { lockFolderNames } from './list.js';
 import { removeUnusedFolders } from './remove-unused.js';
 
 /** Removes the leftovers of unused locks of the lockfile driver, and the folders that dead processes were preparing. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { namesIn } from '../../../lock-path/names-in.js';
 import { run } from '../../../steps.js';
 import type { LockStatus } from '../../lock-status.js';
 import { promisedFs } from '../system.js';
-import { lockFolderNames } from './lock-folder-names.js';
 import { folderLockStatus } from './lock-status.js';
 
 /**
@@ -17,4 +18,10 @@ export async function listLockFolders(directory: string): Promise<LockStatus[]> 
     if (status !== undefined) found.push({ name, lockFile, ...status });
   }
   return found;
+}
+
+/** The names of all locks of the lockfile driver that have any file or folder in a lock path, sorted. */
+export function lockFolderNames(directory: string): string[] {
+  const kinds = ['held', 'died', 'died-seats', 'queue'];
+  return [...new Set(kinds.flatMap((kind) => namesIn(join(directory, hiddenFolder, 'lockfile', kind))))].sort();
 }

@@ -5,11 +5,10 @@ import { parseIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
 import { heldBy, type LockStatus } from '../../lock-status.js';
 import { holderBehind, ownersOf } from '../holders.js';
-import { waitersOf } from '../line-entries.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
 import { newsOf } from '../news.js';
 import { isOfDead } from '../owner-file.js';
-import type { LockfileFs } from '../system.js';
+import { type LockfileFs, namesIn } from '../system.js';
 
 /** The result of {@link folderLockStatus} for one lock. */
 export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
@@ -43,6 +42,16 @@ export function* folderLockStatus(
   };
 }
 
+/** The owner files of the processes that wait in the queue of a lock and may be alive. */
+function* waitersOf(fs: LockfileFs, lockFile: string, isDead: (name: string) => boolean): Steps<string[]> {
+  const { extra: queue } = lockPathsOf(lockFile);
+  const waiters: string[] = [];
+  for (const ticket of yield* namesIn(fs, queue)) {
+    waiters.push(...(yield* namesIn(fs, join(queue, ticket))).filter((name) => !isDead(name)));
+  }
+  return waiters;
+}
+
 // An exclusive holder keeps its place in the queue until the release, and no thread waits for a lock that it holds
 // exclusively. A permit holder may wait for another permit.
 function placesKept(holders: readonly { readonly name: string }[], waiters: readonly string[]): number {
@@ -59,8 +68,8 @@ function threadOf(name: string): string {
  * death.
  */
 function lastChange(lockFile: string): number | undefined {
-  const { held, died, extra: line } = lockPathsOf(lockFile);
-  const times = [held, died, seatPathsOf(lockFile).died, line].flatMap(changesBelow);
+  const { held, died, extra: queue } = lockPathsOf(lockFile);
+  const times = [held, died, seatPathsOf(lockFile).died, queue].flatMap(changesBelow);
   return times.length === 0 ? undefined : Math.max(...times);
 }
 

@@ -1,16 +1,16 @@
 import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
 import type { CleaningRule, KeepReason } from '../../care.js';
-import { clearLine } from '../line-entries.js';
 import { LockFolder } from '../lock-folder.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
 import { newsOf } from '../news.js';
-import { folderRemoved, isOfDead, quietly, removed } from '../owner-file.js';
+import { isOfDead } from '../owner-file.js';
 import { Seats } from '../seats.js';
-import type { LockfileFs } from '../system.js';
-import { UnseenHold } from '../unseen-hold.js';
+import { folderRemoved, type LockfileFs, namesIn, quietly, removed } from '../system.js';
 import { type FolderLockStatus, folderLockStatus } from './lock-status.js';
+import { UnseenHold } from './unseen-hold.js';
 
 /** The rule of {@link removeUnusedFolders}. Tests of the protocol also give `isDead` and `newName`. */
 export interface FolderRemovalRule extends CleaningRule {
@@ -25,7 +25,7 @@ export interface FolderRemovalRule extends CleaningRule {
  * Why it is safe on a live system: the first lookup only saves work. Every step is one that any process which comes for
  * the lock may do at any time, and that fails if the lock is in use:
  *
- * 1. *The queue*: removes tickets of dead owners by their unique names, then empty folders (see `clearLine`). A process
+ * 1. *The queue*: removes tickets of dead owners by their unique names, then empty folders (see `clearQueue`). A process
  *   that has joined in the meantime keeps its ticket, and everything else stays. The holder and the next waiter are the
  *   same as before.
  * 2. *The dead in the folder of the lock*: a reader's file is removed; a permit holder's is moved to `died-seats`, an
@@ -56,7 +56,7 @@ export function* removeUnusedFolders(
   const reason = keepReason(status, rule);
   if (reason !== undefined) return reason;
   if (rule.dryRun) return 'removed';
-  if (!(yield* clearLine(fs, lockFile, isDead))) return 'waited-for';
+  if (!(yield* clearQueue(fs, lockFile, isDead))) return 'waited-for';
   if (!(yield* putOutDead(fs, lockFile, rule))) return 'held';
   if ((yield* newsOf(fs, lockFile)).length > 0) {
     const kept = rule.abandonedToo ? yield* removeNews(fs, lockFile, rule) : 'abandoned';
@@ -71,6 +71,25 @@ function keepReason(status: FolderLockStatus, { before, abandonedToo }: FolderRe
   if (status.holders.length > 0) return 'held';
   if (status.waiters !== 0) return 'waited-for';
   return status.abandonedBy !== undefined && !abandonedToo ? 'abandoned' : undefined;
+}
+
+/**
+ * Removes from the queue of a lock the tickets of dead owners and empty folders, and the queue itself if it is empty.
+ * Returns whether there is no queue now.
+ *
+ * Any process may do this at any time, as `TicketFolder` does it to the tickets before its own. The ticket of a live
+ * owner is never empty until it is given up: it is moved in together with its owner file, and only its owner removes
+ * that file or moves it out again. A file is removed by its name, which is never used again, so an old judgement does
+ * no harm. Removing numbers can only make the next number smaller, and it is still greater than all existing ones.
+ */
+function* clearQueue(fs: LockfileFs, lockFile: string, isDead: (name: string) => boolean): Steps<boolean> {
+  const { extra: queue } = lockPathsOf(lockFile);
+  for (const ticket of yield* namesIn(fs, queue)) {
+    const folder = join(queue, ticket);
+    for (const name of yield* namesIn(fs, folder)) if (isDead(name)) yield* removed(fs, join(folder, name));
+    yield* quietly(() => fs.rmdir(folder));
+  }
+  return yield* folderRemoved(fs, queue);
 }
 
 /** Removes the dead owners in the folder of a lock, and then the folder; `false` if there is another owner. */
@@ -101,7 +120,7 @@ function* removeNews(
   const hold = new UnseenHold(fs, lockFile, newName());
   if (!(yield* hold.take())) return 'held';
   try {
-    if (!(yield* clearLine(fs, lockFile, isDead))) return 'waited-for';
+    if (!(yield* clearQueue(fs, lockFile, isDead))) return 'waited-for';
     const news = yield* newsOf(fs, lockFile);
     if (news.some(({ path }) => grantedAt(path) >= before)) return 'recent';
     for (const { path } of news) yield* removed(fs, path);

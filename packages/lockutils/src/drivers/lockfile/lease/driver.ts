@@ -8,12 +8,10 @@ import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
 import { run } from '../../../steps.js';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../lease-driver.js';
-import { lockCall } from '../lock-call.js';
+import { loadProperLockfile, lockCall } from '../../proper-lockfile.js';
 import { explained, heldFolderOf, lockPathsOf } from '../lock-paths.js';
-import { namesIn } from '../owner-file.js';
-import { loadProperLockfile } from '../proper-lockfile.js';
-import { sweepOnce } from '../sweep.js';
-import { folderWatches } from '../system.js';
+import { sweepOnce } from '../owner-file.js';
+import { folderWatches, namesIn } from '../system.js';
 import { LeaseFolder } from './lease-folder.js';
 import { type LeaseFs, promisedLeaseFs } from './lease-fs.js';
 
@@ -94,15 +92,15 @@ async function acquire(
     const { ttl, label } = request;
     const folder = new LeaseFolder(fs, path, { ttl, label, host, now: () => request.now() });
     await run(sweepOnce(fs, path, 'lease'));
-    const release = await loadProperLockfile().lock(...lockCall(path, folder, 'lease'));
-    return grantOf(path, ttl, folder, release);
+    const unlock = await loadProperLockfile().lock(...lockCall(lockPathsOf(path, 'lease').held, folder));
+    return grantOf(path, ttl, folder, unlock);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
     throw explained(path, 'lock', error);
   }
 }
 
-function grantOf(path: string, ttl: number, folder: LeaseFolder, giveBack: () => Promise<void>): LeaseGrant {
+function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => Promise<void>): LeaseGrant {
   // One at a time: a release must find the file where the previous renewal has left it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
@@ -120,7 +118,7 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, giveBack: () =>
     release: () =>
       inTurn(async () => {
         try {
-          await giveBack();
+          await unlock();
           return true;
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code === 'ERR_LOCK_LOST') return false;

@@ -4,8 +4,8 @@ import type { Rights } from '../../../lock-path/rights.js';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import { type Steps, step } from '../../../steps.js';
 import type { LockPaths } from '../lock-paths.js';
-import { discardOwnerFile, isCode } from '../owner-file.js';
-import type { LockfileFs } from '../system.js';
+import { discardOwnerFile } from '../owner-file.js';
+import { isCode, type LockfileFs } from '../system.js';
 
 /**
  * The next fencing token: the last one plus one.

@@ -5,10 +5,10 @@ import { newIdentityName, parseIdentityName } from '../../../owner/identity-name
 import { liveness } from '../../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../../owner/owner-record.js';
 import { type Steps, step } from '../../../steps.js';
+import type { OwnedFolder } from '../../proper-lockfile.js';
 import { LockFolder } from '../lock-folder.js';
 import { type LockPaths, lockPathRightsOf, lockPathsOf } from '../lock-paths.js';
-import type { OwnedFolder } from '../owned-fs.js';
-import { isCode, quietly } from '../owner-file.js';
+import { isCode, quietly } from '../system.js';
 import { nextToken } from './fencing-token.js';
 import type { LeaseFs } from './lease-fs.js';
 

@@ -3,10 +3,18 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { removeUnusedFolders } from '../../../../build/drivers/lockfile/care/remove-unused.js';
 import { runSync } from '../../../../build/steps.js';
 import type { Place } from '../../../../src/drivers/driver.js';
-import { Contender, type Mode } from '../contender.js';
-import { failingAt } from '../failing-fs.js';
-import { attempt, changesAnything, dieHolding, LockPaths, leftOver, type Point, told } from '../fault-points.js';
-import { endChildren } from '../obedient-child.js';
+import { Contender, type Mode } from '../../../support/lockfile/contender.js';
+import { failingAt } from '../../../support/lockfile/failing-fs.js';
+import {
+  attempt,
+  changesAnything,
+  dieHolding,
+  LockPaths,
+  leftOver,
+  type Point,
+  told,
+} from '../../../support/lockfile/fault-points.js';
+import { endChildren } from '../../../support/lockfile/obedient-child.js';
 
 const paths = new LockPaths();
 afterEach(endChildren);

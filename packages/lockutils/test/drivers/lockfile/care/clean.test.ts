@@ -7,7 +7,7 @@ import { type FolderRemovalRule, removeUnusedFolders } from '../../../../build/d
 import { runSync } from '../../../../build/steps.js';
 import { Contender } from '../../../support/contender.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
-import { leftOver } from '../fault-points.js';
+import { leftOver } from '../../../support/lockfile/fault-points.js';
 
 const optionsIn = (lockPath: string): LockOptions => ({ external: true, fair: true, lockPath, driver: 'lockfile' });
 const hidden = (lockPath: string, ...names: string[]): string =>

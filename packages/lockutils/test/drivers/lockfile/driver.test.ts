@@ -22,9 +22,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockfileDriver, promisedFs, synchronousFs } from '../../../dist/drivers.js';
 import { type Grant, lock, lockSync } from '../../../dist/index.js';
 import { killChild } from '../../support/kill-child.js';
+import { Contender } from '../../support/lockfile/contender.js';
+import { endChildren } from '../../support/lockfile/obedient-child.js';
 import { testProperty } from '../../support/property-test.js';
-import { Contender } from './contender.js';
-import { endChildren } from './obedient-child.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/${name}.mjs`, import.meta.url));
 const run = (name: string, ...args: string[]): string =>

@@ -2,7 +2,7 @@ import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { killChild } from '../../support/kill-child.js';
+import { killChild } from '../kill-child.js';
 
 /** A signal that the child sends to itself before the file system call of that number, from 1. */
 export interface Fault {

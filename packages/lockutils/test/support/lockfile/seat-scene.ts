@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { removeUnusedFolders } from '../../../build/drivers/lockfile/care/remove-unused.js';
+import { UnseenHold } from '../../../build/drivers/lockfile/care/unseen-hold.js';
 import { FolderHold } from '../../../build/drivers/lockfile/folder-hold.js';
 import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
+import { ModeChange } from '../../../build/drivers/lockfile/mode-change.js';
 import { Seats } from '../../../build/drivers/lockfile/seats.js';
-import { UnseenHold } from '../../../build/drivers/lockfile/unseen-hold.js';
 import { parseIdentityName } from '../../../build/owner/identity-name.js';
 import type { Steps } from '../../../build/steps.js';
 import { Failure, nameOf, steppedFs } from './interleaving.js';
@@ -138,11 +139,11 @@ export class SeatScene {
       }
       if (!taken) return;
       hold = new FolderHold(seats, { label: undefined }, lock);
-      hold.previousOwnerDied = lock.previousOwnerDied;
     } else {
       hold = new FolderHold(seats, { label: undefined, permits: deed === 'count' ? permits : undefined });
       if (!(yield* hold.take())) return;
     }
+    const change = new ModeChange(hold);
     if (hold.previousOwnerDied) this.told.push(deed);
     this.granted.push(deed);
     this.#be(index, deed.startsWith('write') ? 'alone' : deed === 'count' ? 'counted' : 'together');
@@ -151,17 +152,17 @@ export class SeatScene {
     if (deed === 'write, downgrade') {
       // Others may be in from some moment of this on; it is alone no more from its beginning.
       this.#be(index, 'together');
-      yield* hold.downgrade();
+      yield* change.downgrade();
     }
-    if (deed.startsWith('read, upgrade') && (yield* hold.beginUpgrade())) {
+    if (deed.startsWith('read, upgrade') && (yield* change.beginUpgrade())) {
       let alone = false;
-      for (let attempts = 0; attempts < 3 && !alone; attempts += 1) alone = yield* hold.attemptUpgrade();
+      for (let attempts = 0; attempts < 3 && !alone; attempts += 1) alone = yield* change.attemptUpgrade();
       if (alone) this.#be(index, 'alone');
       yield undefined;
-      yield* hold.endUpgrade();
+      yield* change.endUpgrade();
       if (deed.endsWith('downgrade')) {
         this.#be(index, 'together');
-        yield* hold.downgrade();
+        yield* change.downgrade();
       }
       yield undefined;
     }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { encodeOwnerRecord } from '../../owner/owner-record.js';
-import { type Steps, step } from '../../steps.js';
+import { encodeOwnerRecord } from '../../../owner/owner-record.js';
+import { type Steps, step } from '../../../steps.js';
 import {
   type LockPaths,
   lockPathRightsOf,
@@ -9,10 +9,9 @@ import {
   type SeatPaths,
   seatPathsOf,
   upgradeName,
-} from './lock-paths.js';
-import { moveIn } from './move-in.js';
-import { discardOwnerFile, prepareFolder, quietly, removed } from './owner-file.js';
-import type { LockfileFs } from './system.js';
+} from '../lock-paths.js';
+import { discardOwnerFile, moveIn, prepareFolder } from '../owner-file.js';
+import { type LockfileFs, quietly, removed } from '../system.js';
 
 /** What other processes read that look at the lock in the meantime. */
 const label = 'removing the leftovers of a lock';

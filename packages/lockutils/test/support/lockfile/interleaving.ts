@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FolderHold } from '../../../build/drivers/lockfile/folder-hold.js';
 import { LockFolder } from '../../../build/drivers/lockfile/lock-folder.js';
+import { Seats } from '../../../build/drivers/lockfile/seats.js';
 import { type LockfileFs, synchronousFs } from '../../../build/drivers/lockfile/system.js';
 import { makeHiddenFolder } from '../../../build/lock-path/hidden-folder.js';
 import { parseIdentityName } from '../../../build/owner/identity-name.js';
@@ -148,7 +150,7 @@ export class Scene {
     yield undefined;
     this.inside -= 1;
     actor.inside = false;
-    yield* folder.release();
+    yield* new FolderHold(new Seats(steppedFs, this.lockFile), { label: undefined }, folder).release();
   }
 }
 

@@ -5,9 +5,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelDriver, lockfileLeaseDriver } from '../../../../dist/drivers.js';
 import { type LeaseDriver, type LeaseGrant, lease } from '../../../../dist/index.js';
 import { type LeaseFs, promisedLeaseFs } from '../../../../src/drivers/lockfile/lease/lease-fs.js';
-import { LeaseContender } from '../lease-contender.js';
-import { endChildren } from '../obedient-child.js';
-import { localDirectory, type SharedDirectory, sshfsDirectory, sshfsMissing } from '../shared-directory.js';
+import { LeaseContender } from '../../../support/lockfile/lease-contender.js';
+import { endChildren } from '../../../support/lockfile/obedient-child.js';
+import {
+  localDirectory,
+  type SharedDirectory,
+  sshfsDirectory,
+  sshfsMissing,
+} from '../../../support/lockfile/shared-directory.js';
 
 const noSshfs = process.platform === 'linux' ? sshfsMissing() : 'is tested on Linux';
 const longTtl = 60_000;
