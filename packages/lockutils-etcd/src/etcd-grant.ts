@@ -26,7 +26,7 @@ export class EtcdGrant implements LeaseGrant {
   readonly #request: LeaseRequest;
   readonly #forget: () => void;
   readonly #stop = new AbortController();
-  readonly #reports = new Set<(reason?: LossReport) => void>();
+  readonly #reports = new Set<(reason: LossReport) => void>();
 
   constructor(gateway: Gateway, place: QueueKey, request: LeaseRequest, forget: () => void) {
     Object.defineProperty(this, brand, { value: true });
@@ -55,7 +55,7 @@ export class EtcdGrant implements LeaseGrant {
     }
   }
 
-  onLost(report: (reason?: LossReport) => void): () => void {
+  onLost(report: (reason: LossReport) => void): () => void {
     this.#reports.add(report);
     if (this.#reports.size === 1) void this.#watchOwnKey();
     return () => {

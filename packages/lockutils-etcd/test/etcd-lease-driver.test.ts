@@ -113,7 +113,7 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
     const left = async (): Promise<void> => {
       // As a waiter of another process that died between its farewell and the revocation.
       const { signal } = new AbortController();
-      const request = { name, ttl: 5000, label: undefined, now: () => performance.now(), waiting() {} };
+      const request = { name, ttl: 5000, permits: 1, label: undefined, now: () => performance.now(), waiting() {} };
       const place = await other.acquire(request, signal);
       await cluster.etcdctl('put', place.key, '{"farewell":"left"}', '--ignore-lease');
     };

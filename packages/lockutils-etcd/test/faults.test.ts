@@ -90,6 +90,7 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
         const request = {
           name: `stale-${round}`,
           ttl: 3000,
+          permits: 1,
           label: undefined,
           now: () => performance.now(),
           waiting() {},

@@ -60,7 +60,7 @@ describe.skipIf(etcdMissing)(`withFence${withEtcd}`, () => {
   test('writes nothing once the key is marked as released, though it is still there', async () => {
     // Of a grant alone, which has no watch that could hear of it first.
     const { signal } = new AbortController();
-    const request = { name: 'job', ttl, label: undefined, now: () => performance.now(), waiting() {} };
+    const request = { name: 'job', ttl, permits: 1, label: undefined, now: () => performance.now(), waiting() {} };
     const grant = await driver.acquire(request, signal);
     const held = { grant, name: 'job', fencingToken: grant.token, assertHeld() {} } as unknown as HeldLease;
     await withFence(held, [{ put: 'a', value: 'in time' }]);

@@ -4,4 +4,7 @@ export { type LockfileDriverOptions, lockfileDriver } from './drivers/lockfile/d
 export { type LockfileLeaseDriverOptions, lockfileLeaseDriver } from './drivers/lockfile/lease/driver.js';
 export { type LeaseFs, promisedLeaseFs } from './drivers/lockfile/lease/lease-fs.js';
 export { type LockfileFs, promisedFs, synchronousFs } from './drivers/lockfile/system.js';
+export { EngineGrant, grantOf } from './lease/ordered/engine-grant.js';
+export type { LeaseQueue, PlaceContext, PlaceView, QueuePlace } from './lease/ordered/lease-queue.js';
+export { type OrderedLeaseDriver, orderedLeaseDriver } from './lease/ordered/ordered-lease-driver.js';
 export type { Rights } from './lock-path/rights.js';

@@ -7,7 +7,14 @@ export type { CleanLocksResult, KeepReason } from './drivers/care.js';
 export type { DriverName, Grant, LockDriver, LockRequest, Place, Upgrade } from './drivers/driver.js';
 export type { KernelDriverOptions } from './drivers/kernel/driver.js';
 export type { KernelSystem } from './drivers/kernel/system.js';
-export type { LeaseDriver, LeaseGrant, LeaseRequest } from './drivers/lease-driver.js';
+export type {
+  LeaseDriver,
+  LeaseEnd,
+  LeaseGrant,
+  LeaseRecord,
+  LeaseRequest,
+  ReleaseHints,
+} from './drivers/lease-driver.js';
 export type { LockStatus } from './drivers/lock-status.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/driver.js';
 export type { LockfileFs } from './drivers/lockfile/system.js';

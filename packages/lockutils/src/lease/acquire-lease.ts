@@ -2,22 +2,23 @@ import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-con
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../drivers/lease-driver.js';
 import { answeredWithin, onAbort, unlessAborted } from '../local/settle-once.js';
 import type { Holder } from '../owner/holder.js';
-import { nothing } from '../steps.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './errors.js';
 import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseSettings } from './lease-options.js';
 import { leaseMargin } from './lease-term.js';
+import { inPollTurn } from './poll-turns.js';
+import { ReleaseWait } from './wait-for-release.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
 /** Waits until the driver grants `name`, for as long as `settings` allow. `clock` is for tests. */
-export async function acquireLease(
+export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
   name: string,
-  settings: LeaseSettings,
+  settings: LeaseSettings<G>,
   clock: LeaseClock = leaseClock,
-): Promise<HeldLease> {
-  const { driver, ttl, label, signal, timeout } = settings;
+): Promise<HeldLease<G>> {
+  const { driver, ttl, permits, label, signal, timeout } = settings;
   signal?.throwIfAborted();
   const asked = clock.now();
   const event = { name, id: ++calls.last, external: true } satisfies LockEvent;
@@ -32,6 +33,7 @@ export async function acquireLease(
   const request: LeaseRequest = {
     name,
     ttl,
+    permits,
     label,
     now: () => clock.now(),
     waiting(known) {
@@ -57,13 +59,13 @@ export async function acquireLease(
   try {
     // Settles as soon as the call has to end, even if the driver takes longer.
     const work = obtain(driver, request, settings, clock, giveUp.signal);
-    const grant = await unlessAborted(work, giveUp.signal, (late) => late && releaseUnused(name, late));
+    const grant = await unlessAborted(work, giveUp.signal, (late) => late && releaseUnused(request, late, clock));
     if (grant === undefined) {
       throw settings.blocking ? new LeaseTimeoutError(name, timeout, holders) : new LeaseNotAcquiredError(name);
     }
     const granted = clock.now();
     if (grant.validUntil - leaseMargin(ttl) <= granted) {
-      releaseUnused(name, grant);
+      releaseUnused(request, grant, clock);
       throw new LeaseTtlTooShortError(name, ttl);
     }
     publish('grant', { waitedMs: granted - asked });
@@ -82,27 +84,32 @@ export async function acquireLease(
   }
 }
 
-function obtain(
-  driver: LeaseDriver,
+function obtain<G extends LeaseGrant>(
+  driver: LeaseDriver<G>,
   request: LeaseRequest,
-  settings: LeaseSettings,
+  settings: LeaseSettings<G>,
   clock: LeaseClock,
   stop: AbortSignal,
-): Promise<LeaseGrant | undefined> {
+): Promise<G | undefined> {
   if (!settings.blocking || settings.timeout === 0) return attempt(driver, request, clock, stop);
-  return driver.acquire?.(request, stop) ?? poll(driver, request, clock, stop);
+  if (driver.acquire !== undefined) return driver.acquire(request, stop);
+  const behind = (): void => {
+    // A driver that cannot name the holders is no reason to end the wait.
+    holdersOf(driver, request, clock).then(request.waiting, () => request.waiting([]));
+  };
+  return inPollTurn(driver, request.name, stop, () => poll(driver, request, clock, stop), behind);
 }
 
 /**
  * One attempt. It is abandoned when its answer would be useless: a grant counts from before its request, so after the
  * ttl nothing of it is left. Abandoning works as on an abort, and the driver releases a late grant.
  */
-async function attempt(
-  driver: LeaseDriver,
+async function attempt<G extends LeaseGrant>(
+  driver: LeaseDriver<G>,
   request: LeaseRequest,
   clock: LeaseClock,
   stop: AbortSignal,
-): Promise<LeaseGrant | undefined> {
+): Promise<G | undefined> {
   const limit = longestAnswer(request);
   const abandoned = new AbortController();
   const stopListening = onAbort(stop, () => abandoned.abort(stop.reason));
@@ -114,24 +121,29 @@ async function attempt(
       return error;
     };
     // A driver that ignores the signal may still grant the lease later.
-    return await answeredWithin(work, limit, clock, unanswered, (late) => late && releaseUnused(request.name, late));
+    return await answeredWithin(work, limit, clock, unanswered, (late) => late && releaseUnused(request, late, clock));
   } finally {
     stopListening();
   }
 }
 
-async function poll(
-  driver: LeaseDriver,
+async function poll<G extends LeaseGrant>(
+  driver: LeaseDriver<G>,
   request: LeaseRequest,
   clock: LeaseClock,
   stop: AbortSignal,
-): Promise<LeaseGrant> {
-  for (;;) {
-    const grant = await attempt(driver, request, clock, stop);
-    if (grant !== undefined) return grant;
-    stop.throwIfAborted();
-    request.waiting(await holdersOf(driver, request, clock));
-    await hintOrInterval(driver, request, clock, stop);
+): Promise<G> {
+  const wait = new ReleaseWait(driver, request, clock);
+  try {
+    for (;;) {
+      const grant = await attempt(driver, request, clock, stop);
+      if (grant !== undefined) return grant;
+      stop.throwIfAborted();
+      request.waiting(await holdersOf(driver, request, clock));
+      await wait.next(stop);
+    }
+  } finally {
+    wait.stop();
   }
 }
 
@@ -151,29 +163,16 @@ async function holdersOf(driver: LeaseDriver, request: LeaseRequest, clock: Leas
   );
 }
 
-async function hintOrInterval(
-  driver: LeaseDriver,
-  request: LeaseRequest,
-  clock: LeaseClock,
-  stop: AbortSignal,
-): Promise<void> {
-  let stopTimer = nothing;
-  let stopHints: (() => void) | undefined;
-  const woken = new Promise<void>((resolve) => {
-    // Up to a quarter earlier, so that callers that began together do not keep asking at the same moments.
-    stopTimer = clock.schedule((driver.pollEvery ?? 250) * (1 - Math.random() / 4), resolve);
-    stopHints = driver.onRelease?.(request, resolve);
-  });
-  try {
-    await unlessAborted(woken, stop, nothing);
-  } finally {
-    stopTimer();
-    stopHints?.();
-  }
-}
-
-function releaseUnused(name: string, grant: LeaseGrant): void {
-  grant.release().catch((error: unknown) => {
+/** Releases a grant that nobody receives. */
+function releaseUnused({ name, ttl }: LeaseRequest, grant: LeaseGrant, clock: LeaseClock): void {
+  const limit = ttl + 1500;
+  const late = new AbortController();
+  const giveUp = (): Error => {
+    const error = new LeaseUnansweredError(name, 'release', limit, grant.token);
+    late.abort(error);
+    return error;
+  };
+  answeredWithin(grant.release(late.signal), limit, clock, giveUp).catch((error: unknown) => {
     getLogger().warn(`Releasing the lease ${name} failed; it will expire: ${String(error)}`);
   });
 }

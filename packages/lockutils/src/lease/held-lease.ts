@@ -31,9 +31,9 @@ export interface HeldLeaseOptions {
  * the clock when they are called, so they are right even if the event loop was blocked or the machine slept. A lease is
  * not a lock: code that goes on after the abort can overlap with a successor. Therefore no function that expects a lock
  * accepts a lease. The lease renews itself, which keeps the process alive until the lease is released. `lease` creates
- * it.
+ * it. `G` is the driver's kind of grant, so that the fence of one engine takes only leases of that engine.
  */
-export class HeldLease implements AsyncDisposable {
+export class HeldLease<G extends LeaseGrant = LeaseGrant> implements AsyncDisposable {
   /** Makes leases and locks different types, whatever members they have. */
   declare readonly [leaseBrand]: 'lease';
   readonly name: string;
@@ -45,7 +45,7 @@ export class HeldLease implements AsyncDisposable {
   /** How long the call waited, in milliseconds. */
   readonly waitedMs: number;
   /** The driver's grant, for functions that come with a driver. A release through the grant would go unnoticed here. */
-  readonly grant: LeaseGrant;
+  readonly grant: G;
 
   readonly #options: HeldLeaseOptions;
   readonly #abort = new AbortController();
@@ -70,7 +70,7 @@ export class HeldLease implements AsyncDisposable {
    *
    * One case remains: code that read "held" and is stopped before it acts. No clock can help there; the token can.
    */
-  constructor(grant: LeaseGrant, options: HeldLeaseOptions) {
+  constructor(grant: G, options: HeldLeaseOptions) {
     this.grant = grant;
     this.name = options.name;
     this.fencingToken = grant.token;
@@ -78,7 +78,7 @@ export class HeldLease implements AsyncDisposable {
     this.#options = options;
     this.#signal = readingThrough(this.#abort.signal, () => this.#check());
     this.#term = new LeaseTerm(options.clock, options.ttl, options.renewEvery, grant.validUntil);
-    const stop = grant.onLost?.((reason) => this.#lose(reason === 'closed' ? reason : 'gone'));
+    const stop = grant.onLost?.((reason, cause) => this.#lose(reason === 'closed' ? reason : 'gone', cause));
     if (stop !== undefined) this.#cancel.set('driver', stop);
     this.#armDeadline();
     this.#armTick();
@@ -142,7 +142,12 @@ export class HeldLease implements AsyncDisposable {
     // A lost lease need not be reported to the server. Removing what may be left of it is worth one second.
     const limit = this.#lost === undefined ? ttl + 1500 : 1000;
     const unanswered = new LeaseUnansweredError(name, 'release', limit, token);
-    const wasThere = await answeredWithin(grant.release(), limit, clock, () => unanswered).catch((error: unknown) => {
+    const late = new AbortController();
+    const giveUp = (): Error => {
+      late.abort(unanswered);
+      return unanswered;
+    };
+    const wasThere = await answeredWithin(grant.release(late.signal), limit, clock, giveUp).catch((error: unknown) => {
       if (this.#lost === undefined) throw error;
       // The loss is more important than the failure to reach the server.
       if (error === unanswered) getLogger().warn(unanswered.message);

@@ -1,5 +1,5 @@
 import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
-import type { LeaseDriver } from '../drivers/lease-driver.js';
+import type { LeaseDriver, LeaseGrant } from '../drivers/lease-driver.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
 import { leaseMargin } from './lease-term.js';
@@ -12,15 +12,20 @@ export interface LeaseWaitInfo {
 }
 
 /** Options of `lease`. Times are milliseconds. */
-export interface LeaseOptions {
+export interface LeaseOptions<G extends LeaseGrant = LeaseGrant> {
   /** The mechanism, such as `etcdLeaseDriver(...)` of `@oslo-concurrency/lockutils-etcd`. */
-  readonly driver: LeaseDriver;
+  readonly driver: LeaseDriver<G>;
   /**
    * How long the lease lasts without renewal; at least 200. If this process dies or is cut off, other callers are
    * granted the lease after this time. For about as long the process may be cut off or blocked without losing the
    * lease. 15,000 suits most uses.
    */
   readonly ttl: number;
+  /**
+   * The number of holders at a time, at most 10,000; 1 by default. All callers should give the same number for a name.
+   * If they differ, the smallest number among the holders and the newcomer counts. Needs a driver with permits.
+   */
+  readonly permits?: number | undefined;
   /** The time between two renewals; a third of `ttl` by default. */
   readonly renewEvery?: number | undefined;
   /** Rejects with a `LeaseTimeoutError` after this time; `Infinity` by default, 0 makes one attempt. */
@@ -36,13 +41,15 @@ export interface LeaseOptions {
 }
 
 /** {@link LeaseOptions} with defaults filled in. */
-export interface LeaseSettings extends LeaseOptions {
+export interface LeaseSettings<G extends LeaseGrant = LeaseGrant> extends LeaseOptions<G> {
+  readonly permits: number;
   readonly renewEvery: number;
   readonly timeout: number;
   readonly blocking: boolean;
 }
 
 const longestTtl = 2 ** 31 - 1;
+const mostPermits = 10_000;
 
 type Rule = readonly [expected: string, accepts: (value: unknown) => boolean];
 
@@ -56,6 +63,10 @@ const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
     (value) => (value as LeaseDriver | null)?.kind === 'lease' && isFunction((value as LeaseDriver).tryAcquire),
   ],
   ttl: [`a number of milliseconds from 200 to ${longestTtl}`, (value) => isBetween(value, 200, longestTtl)],
+  permits: [
+    `a whole number from 1 to ${mostPermits}`,
+    (value) => Number.isInteger(value) && isBetween(value, 1, mostPermits),
+  ],
   renewEvery: ['a number of milliseconds, 1 or more', (value) => isBetween(value, 1, longestTtl)],
   timeout: ['a number of milliseconds from 0 to Infinity', (value) => isBetween(value, 0, Number.POSITIVE_INFINITY)],
   // Checks the shape: test environments bring AbortSignals of another realm.
@@ -66,7 +77,7 @@ const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
 };
 
 /** @throws InvalidOptionError for the first option that is wrong. */
-export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettings {
+export function leaseSettings<G extends LeaseGrant>(name: unknown, options: LeaseOptions<G>): LeaseSettings<G> {
   if (typeof name !== 'string' || name === '' || name.includes('\0') || !isWellFormed(name)) {
     throw new InvalidOptionError('name', 'a well-formed string that is not empty and has no NUL', name);
   }
@@ -80,6 +91,11 @@ export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettin
     if (rule === undefined) throw unknownOption(option, Object.keys(rules), options);
     if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
   }
+  const { driver, permits = 1 } = options;
+  if (permits > 1 && driver.permits !== true) {
+    const expected = `1: the lease driver ${driver.name} grants a name to one holder at a time`;
+    throw new InvalidOptionError('permits', expected, permits);
+  }
   const { ttl, renewEvery = ttl / 3, timeout = Number.POSITIVE_INFINITY, blocking = true } = options;
   const longestRenewal = ttl - leaseMargin(ttl);
   if (renewEvery >= longestRenewal) {
@@ -89,5 +105,5 @@ export function leaseSettings(name: unknown, options: LeaseOptions): LeaseSettin
   if (!blocking && options.timeout !== undefined && timeout !== 0) {
     throw new InvalidOptionError('timeout', 'absent with blocking: false', timeout);
   }
-  return { ...options, renewEvery, timeout, blocking };
+  return { ...options, permits, renewEvery, timeout, blocking };
 }

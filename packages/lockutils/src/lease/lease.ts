@@ -1,4 +1,5 @@
 import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
+import type { LeaseGrant } from '../drivers/lease-driver.js';
 import { acquireLease } from './acquire-lease.js';
 import { LeaseLostError } from './errors.js';
 import type { HeldLease } from './held-lease.js';
@@ -16,20 +17,24 @@ import { type LeaseOptions, leaseSettings } from './lease-options.js';
  * @example
  * await lease('report', { driver, ttl: 15_000 }, async ({ signal, fencingToken }) => write(fencingToken, { signal }));
  */
-export function lease(name: string, options: LeaseOptions): Promise<HeldLease>;
-export function lease<T>(name: string, options: LeaseOptions, fn: (held: HeldLease) => T | PromiseLike<T>): Promise<T>;
-export async function lease<T>(
+export function lease<G extends LeaseGrant = LeaseGrant>(name: string, options: LeaseOptions<G>): Promise<HeldLease<G>>;
+export function lease<T, G extends LeaseGrant = LeaseGrant>(
   name: string,
-  options: LeaseOptions,
-  fn?: (held: HeldLease) => T | PromiseLike<T>,
-): Promise<T | HeldLease> {
+  options: LeaseOptions<G>,
+  fn: (held: HeldLease<G>) => T | PromiseLike<T>,
+): Promise<T>;
+export async function lease<T, G extends LeaseGrant>(
+  name: string,
+  options: LeaseOptions<G>,
+  fn?: (held: HeldLease<G>) => T | PromiseLike<T>,
+): Promise<T | HeldLease<G>> {
   const settings = leaseSettings(name, options);
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const held = await acquireLease(name, settings);
   return fn === undefined ? held : around(held, fn);
 }
 
-async function around<T>(held: HeldLease, fn: (held: HeldLease) => T | PromiseLike<T>): Promise<T> {
+async function around<T, H extends HeldLease>(held: H, fn: (held: H) => T | PromiseLike<T>): Promise<T> {
   let outcome: { readonly value: T } | { readonly error: unknown };
   try {
     outcome = { value: await fn(held) };

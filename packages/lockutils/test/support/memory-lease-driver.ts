@@ -1,4 +1,4 @@
-import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../src/index.js';
+import type { LeaseDriver, LeaseEnd, LeaseGrant, LeaseRequest } from '../../src/index.js';
 
 /** A lease server in the memory of the test, whose answers the test can hold back or spoil. */
 export class MemoryLeaseDriver implements LeaseDriver {
@@ -11,7 +11,7 @@ export class MemoryLeaseDriver implements LeaseDriver {
   onTheWay: (what: 'acquire' | 'renew' | 'release') => Promise<void> = async () => {};
   renewals = 0;
   releases = 0;
-  readonly #reports = new Map<string, (reason?: 'gone' | 'closed') => void>();
+  readonly #reports = new Map<string, (reason: LeaseEnd) => void>();
   #tokens = 0n;
 
   async tryAcquire(request: LeaseRequest): Promise<LeaseGrant | undefined> {
@@ -53,7 +53,7 @@ export class MemoryLeaseDriver implements LeaseDriver {
   }
 
   /** The server ends the lease under its holder, and tells it. */
-  revoke(name: string, reason?: 'gone' | 'closed'): void {
+  revoke(name: string, reason: LeaseEnd = 'gone'): void {
     this.held.delete(name);
     this.#reports.get(name)?.(reason);
   }

@@ -63,7 +63,7 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
         if (signal.aborted) {
           const given: Promise<unknown> = Promise.all([
             abandoned.get(path),
-            attempt.then((late) => late?.release()).catch(() => {}),
+            attempt.then((late) => late?.release(new AbortController().signal)).catch(() => {}),
           ]).finally(() => {
             if (abandoned.get(path) === given) abandoned.delete(path);
           });
@@ -72,11 +72,14 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
         throw error;
       }
     },
-    onRelease(request, wake) {
+    onRelease(request, { wake }) {
       const path = pathOf(request.name);
-      return folderWatches.subscribe(heldFolderOf(dirname(path), 'lease'), (name) => {
+      const stop = folderWatches.subscribe(heldFolderOf(dirname(path), 'lease'), (name) => {
         if (name === undefined || name === basename(path)) wake();
       });
+      // The watch has begun: a release before it is seen by this try.
+      wake();
+      return stop;
     },
     holders: (name) => holdersOf(fs, pathOf(name)),
   };
@@ -115,8 +118,8 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => P
       const renewed = inTurn(async () => ((await run(folder.renew())) ? folder.since + ttl : undefined));
       return unlessAborted(renewed, signal, () => {});
     },
-    release: () =>
-      inTurn(async () => {
+    release(signal) {
+      const released = inTurn(async () => {
         try {
           await unlock();
           return true;
@@ -124,7 +127,9 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => P
           if ((error as NodeJS.ErrnoException).code === 'ERR_LOCK_LOST') return false;
           throw error;
         }
-      }),
+      });
+      return unlessAborted(released, signal, () => {});
+    },
   };
 }
 

@@ -23,7 +23,10 @@ function newName(): string {
   return `lease-${names}`;
 }
 const tryFor = (driver: LeaseDriver, name: string, ttl: number): Promise<LeaseGrant | undefined> =>
-  driver.tryAcquire({ name, ttl, label: undefined, now: () => performance.now(), waiting: () => {} }, signal);
+  driver.tryAcquire(
+    { name, ttl, permits: 1, label: undefined, now: () => performance.now(), waiting: () => {} },
+    signal,
+  );
 
 // libfaketime sets the wall clock of one process apart; what time files have stays the file system's affair.
 const fakeTime = ['/usr/lib', '/usr/lib64']
@@ -102,7 +105,7 @@ describe.each(places)('leases between two machines on %s', (title, make, missing
       expect(late).toBeLessThan(latest + 1000);
       expect(next.fencingToken).toBe(2n);
       expect(await grant?.renew(signal)).toBeUndefined();
-      expect(await grant?.release()).toBe(false);
+      expect(await grant?.release(signal)).toBe(false);
       expect(await tryFor(here, name, 1)).toBeUndefined();
       await next.renew();
       await next.release();
@@ -117,7 +120,7 @@ describe.each(places)('leases between two machines on %s', (title, make, missing
       }
       held.assertHeld();
       await held.release();
-      expect(await grant?.release()).toBe(true);
+      expect(await grant?.release(signal)).toBe(true);
     });
 
     test.skipIf(fakeTime === undefined)('the clocks of the machines do not matter', async () => {
@@ -155,7 +158,7 @@ describe.each(places)('leases between two machines on %s', (title, make, missing
       expect(grant?.token).toBe(2n);
       expect(await tryFor(here, other, longTtl)).toBeUndefined();
       const next = await lease(other, { driver: here, ttl: longTtl, timeout: 500 + latest + 1000 });
-      await Promise.all([grant?.release(), next.release()]);
+      await Promise.all([grant?.release(signal), next.release()]);
     });
 
     test('G20 the kernel driver refuses a directory that is no local one', async () => {
@@ -249,7 +252,7 @@ describe.runIf(process.platform === 'linux')('a lease whose holder fails before 
       await contender.fail({ do: point.do, name, ttl: longTtl }, { call: point.call, signal: 'SIGKILL' });
       const grant = await tryFor(driver, name, longTtl);
       expect({ point, grows: Number(grant?.token) > earlier }).toEqual({ point, grows: true });
-      expect(await grant?.release()).toBe(true);
+      expect(await grant?.release(signal)).toBe(true);
     };
     const lanes = await pointsIn(4);
     await Promise.all(

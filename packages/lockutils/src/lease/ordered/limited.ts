@@ -1,0 +1,26 @@
+import { systemClock } from '@oslo-concurrency/core';
+import { onAbort, unlessAborted } from '../../local/settle-once.js';
+import { LeaseUnansweredError } from '../errors.js';
+
+/**
+ * Runs `work` with a signal that aborts with `signal`, or after `limit` ms with a {@link LeaseUnansweredError}. Settles
+ * as `work` does, or when the signal aborts, whichever is first. A late value goes to `late`.
+ */
+export async function limited<T>(
+  limit: number,
+  name: string,
+  signal: AbortSignal | undefined,
+  work: (either: AbortSignal) => Promise<T>,
+  late: (value: T) => unknown = () => {},
+): Promise<T> {
+  signal?.throwIfAborted();
+  const either = new AbortController();
+  const stopListening = signal && onAbort(signal, () => either.abort(signal.reason));
+  const stopTimer = systemClock.schedule(limit, () => either.abort(new LeaseUnansweredError(name, 'acquire', limit)));
+  try {
+    return await unlessAborted(work(either.signal), either.signal, late);
+  } finally {
+    stopTimer();
+    stopListening?.();
+  }
+}
