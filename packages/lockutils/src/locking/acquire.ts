@@ -17,8 +17,7 @@ import { mustWait, timeUp, type Wait } from './wait.js';
 export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
   announce(call);
   call.options.signal?.throwIfAborted();
-  // This fast path saves two thirds of the cost of an internal lock.
-  if (call.request === undefined && passAtOnce(call, call.gates[0] as Gate)) return granted(call, undefined);
+  if (isGrantedHere(call)) return granted(call, undefined);
   const wait = new CallWait(call);
   return perform(acquiring(call, wait), wait.race);
 }
@@ -26,11 +25,17 @@ export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
 /** The same, but stops this thread while it waits. */
 export function acquireSync(call: LockCall): GrantedLock {
   announce(call);
+  if (isGrantedHere(call)) return granted(call, undefined);
   const text = `The driver ${call.driver?.name} returns promises, so lockSync cannot use it; use lock()`;
   return runSync(
     acquiring(call, new BlockingWait(call)),
     () => new LockUnsupportedError(call.request?.path ?? '', text),
   );
+}
+
+// This fast path saves two thirds of the cost of an internal lock.
+function isGrantedHere(call: LockCall): boolean {
+  return call.request === undefined && passAtOnce(call, call.gates[0] as Gate);
 }
 
 /**

@@ -30,7 +30,9 @@ export class CallWait implements Wait {
     return this.#wait?.isOver === true;
   }
 
-  readonly race = (step: Cuttable): PromiseLike<unknown> => this.#patient.race(step);
+  // Most calls wait for a turn of this process without a limit: nothing can end such a wait early, so it needs no race.
+  readonly race = (step: Cuttable): PromiseLike<unknown> =>
+    this.#wait === undefined && this.#isEndless ? (step.value as PromiseLike<unknown>) : this.#patient.race(step);
 
   listen(subscribe: (wake: () => void) => () => void): void {
     this.#patient.listen(subscribe);
@@ -57,12 +59,15 @@ export class CallWait implements Wait {
     return this.#wait;
   }
 
+  get #isEndless(): boolean {
+    const { timeout = Number.POSITIVE_INFINITY, signal } = this.#call.options;
+    return timeout === Number.POSITIVE_INFINITY && signal === undefined;
+  }
+
   // A wait that ends by itself needs no other end.
   #watchForDeadlock(): DeadlockWatch | undefined {
-    const { name, inside, request, clock, options } = this.#call;
-    const endless =
-      (options.timeout ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY && options.signal === undefined;
-    if (!endless || inside === undefined || !holdsFile(inside)) return undefined;
+    const { name, inside, request, clock } = this.#call;
+    if (!this.#isEndless || inside === undefined || !holdsFile(inside)) return undefined;
     // A lock with permits does not show which holder is in the way.
     if (request === undefined || request.permits !== undefined) return undefined;
     const wants = { path: request.path, shared: request.shared };

@@ -90,7 +90,8 @@ export class GrantedLock implements LockHandle {
   releaseSync(): void {
     // The lock was lost; the earlier call already reported that, so there is nothing left to do.
     if (this.#release !== undefined || this.#state === 'released') return;
-    runSync(this.#releasing(false));
+    if (this.#obtained === undefined) this.#releaseHere();
+    else runSync(this.#releasing(false));
     this.#release = releasedAtOnce;
   }
 

@@ -20,6 +20,8 @@ export class StartedCommand implements AsyncDisposable {
   #stdout = '';
   #stderr = '';
   #changed = (): void => {};
+  /** Ended, and all that it wrote was read: at its exit some may still be in the pipes. */
+  #closed = false;
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.process = spawn(file, args, { env: { ...process.env, ...env } });
@@ -33,6 +35,7 @@ export class StartedCommand implements AsyncDisposable {
     });
     this.exited = once(this.process, 'exit');
     this.ended = once(this.process, 'close').then(([status, signal]) => {
+      this.#closed = true;
       this.#changed();
       return { status, signal, stdout: this.#stdout, stderr: this.#stderr };
     });
@@ -47,7 +50,7 @@ export class StartedCommand implements AsyncDisposable {
     for (;;) {
       const match = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
       if (match !== null) return match;
-      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+      if (this.#closed) {
         throw new Error(`ended without saying ${pattern}: ${this.#stdout}${this.#stderr}`);
       }
       await new Promise<void>((resolve) => {

@@ -40,7 +40,8 @@ class Terminal {
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.shown += chunk;
     });
-    this.ended = once(this.process, 'exit');
+    // Not at its exit: what it showed last may still be in the pipe then.
+    this.ended = once(this.process, 'close');
   }
 
   type(text: string): void {

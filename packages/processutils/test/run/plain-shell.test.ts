@@ -33,7 +33,7 @@ describe('a command finds what a plain shell would give it', () => {
       shown += chunk;
       if (String(chunk).includes('ready')) terminal.stdin.write('\x03');
     });
-    await once(terminal, 'exit');
+    await once(terminal, 'close');
     expect(shown).toContain('ended by SIGINT');
     expect(processesWith(token)).toEqual([]);
   });
