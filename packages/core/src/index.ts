@@ -7,13 +7,15 @@ export {
   configure,
   getLockPath,
   getOption,
+  setDefaults,
+} from './config/config.js';
+export { ConfigFileError, configFilesIn, loadConfigFile } from './config/config-file.js';
+export {
   listOpts,
   type OptionDefinition,
   type OptionDescription,
   registerOption,
-  setDefaults,
-} from './config.js';
-export { ConfigFileError, configFilesIn, loadConfigFile } from './config-file.js';
+} from './config/option-definitions.js';
 export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './errors.js';
 export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';

@@ -1,16 +1,15 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
 import type { Holder, LeaseDriver, LeaseRequest } from '@oslo-concurrency/lockutils';
-import { awaitTurn, stayBack } from './await-turn.js';
 import { EtcdClosedError } from './etcd-errors.js';
-import { EtcdGrant } from './etcd-grant.js';
-import { revokeLease } from './etcd-lease.js';
 import { type EtcdOptions, etcdSettings } from './etcd-options.js';
 import { keysUnder, type RangeResponse } from './gateway/etcd-api.js';
 import { type AttemptSettings, Gateway } from './gateway/gateway.js';
 import { atMost, pause } from './gateway/stop-after.js';
-import { farewellOf, holderOf } from './owner-value.js';
-import { limitFor, QueueKey } from './queue-key.js';
-import type { View } from './queue-view.js';
+import { awaitTurn, stayBack } from './queue/await-turn.js';
+import { EtcdGrant } from './queue/etcd-grant.js';
+import { revokeLease } from './queue/etcd-lease.js';
+import { farewellOf, holderOf } from './queue/owner-value.js';
+import { limitFor, QueueKey, type View } from './queue/queue-key.js';
 
 /** For what a place in etcd is. */
 interface Place {

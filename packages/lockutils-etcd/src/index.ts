@@ -16,7 +16,6 @@ export {
   NotEtcdError,
 } from './etcd-errors.js';
 export { type EtcdLeaseDriver, etcdLeaseDriver } from './etcd-lease-driver.js';
-export type { EtcdOptions } from './etcd-options.js';
+export { type EtcdOptions, parseEtcdUrl } from './etcd-options.js';
 export type { EtcdTls } from './gateway/transport.js';
-export { parseEtcdUrl } from './parse-etcd-url.js';
 export { type FencedResult, type FencedStep, withFence } from './with-fence.js';

@@ -1,8 +1,8 @@
 import { InvalidOptionError, isConcurrencyError } from '@oslo-concurrency/core';
 import type { HeldLease } from '@oslo-concurrency/lockutils';
 import { FencedOutError, FencedWriteUnknownError } from './etcd-errors.js';
-import { isEtcdGrant } from './etcd-grant.js';
 import { base64, type TxnResponse } from './gateway/etcd-api.js';
+import { isEtcdGrant } from './queue/etcd-grant.js';
 
 /** One step of a fenced transaction, on any key of the same cluster. */
 export type FencedStep =

@@ -2,8 +2,8 @@ import { getLogger, InvalidOptionError, systemClock } from '@oslo-concurrency/co
 import { defaultRegistry, TurnRegistry } from './local/turn-registry.js';
 import { type Body, currentBody, newBody } from './local/wait-graph.js';
 import { type LockCall, lockFileOf, planIn } from './locking/call.js';
-import { handOver } from './locking/forgotten-handles.js';
-import type { GrantedLock } from './locking/held-lock.js';
+import { handOver } from './locking/held/forgotten-handles.js';
+import type { GrantedLock } from './locking/held/held-lock.js';
 import { acquireWatched, holdAround, watchOver } from './locking/hold.js';
 import { checkBody, optionsOfCall } from './options/call-arguments.js';
 import { checkLockOptions, checkScope, type LockOptions } from './options/lock-options.js';

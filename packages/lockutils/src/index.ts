@@ -59,7 +59,7 @@ export {
   type SyncSynchronizer,
   synchronizedSync,
 } from './lock-sync.js';
-export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock } from './locking/handles.js';
+export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock } from './locking/held/handles.js';
 export { type InternalLock, internalLock, Semaphores } from './objects/internal-lock.js';
 export {
   type ExternalLockOptions,

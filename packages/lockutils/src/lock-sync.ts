@@ -1,6 +1,6 @@
 import { InvalidOptionError, systemClock } from '@oslo-concurrency/core';
 import { plan } from './locking/call.js';
-import type { LockSyncBody, SyncHeldLock } from './locking/handles.js';
+import type { LockSyncBody, SyncHeldLock } from './locking/held/handles.js';
 import { holdSync } from './locking/hold.js';
 import { optionsOfCall } from './options/call-arguments.js';
 import { checkLockOptions, type LockOptions } from './options/lock-options.js';

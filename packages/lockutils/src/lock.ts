@@ -1,5 +1,5 @@
 import { plan } from './locking/call.js';
-import type { HeldLock, LockBody } from './locking/handles.js';
+import type { HeldLock, LockBody } from './locking/held/handles.js';
 import { hold } from './locking/hold.js';
 import { checkNothingFollows } from './options/call-arguments.js';
 import type { LockOptions } from './options/lock-options.js';

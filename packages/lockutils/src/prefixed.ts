@@ -1,6 +1,6 @@
 import { lock } from './lock.js';
 import { lockFileName } from './lock-path/lock-path.js';
-import type { HeldLock, LockBody } from './locking/handles.js';
+import type { HeldLock, LockBody } from './locking/held/handles.js';
 import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 import { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
 import { type Synchronizer, synchronized } from './synchronized.js';

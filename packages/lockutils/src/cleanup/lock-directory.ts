@@ -6,8 +6,7 @@ import { withSpareDescriptors } from '../drivers/idle-files.js';
 import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
 import { accessDenied } from '../lock-path/access-denied.js';
 import { markedDriver } from '../lock-path/driver-marker.js';
-import { halfMadeHiddenFolder } from '../lock-path/half-made.js';
-import { hiddenFolder } from '../lock-path/hidden-folder.js';
+import { halfMadeHiddenFolder, hiddenFolder } from '../lock-path/hidden-folder.js';
 import { lockPathProblem } from '../lock-path/lock-path.js';
 
 /** The absolute lock path that the options mean. @throws InvalidOptionError @throws LockPathRequiredError */

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { isConcurrencyError } from '@oslo-concurrency/core';
+import { complain } from './terminal/output.js';
 
 /**
  * The exit statuses of the commands, if it is not the status of the command they ran; as flock(1), timeout(1) and
@@ -22,4 +24,25 @@ export const exitStatus = {
 /** The exit status for a command that was ended by a signal, as shells count it: 128+n. */
 export function signalStatus(signal: NodeJS.Signals): number {
   return 128 + (constants.signals[signal] ?? 0);
+}
+
+/**
+ * The arguments contradict each other, or ask for something that is not available here. The message is for the user of
+ * the command.
+ */
+export class UsageError extends Error {}
+
+/** Reports the error that ended a command, and returns the exit status. */
+export function statusOfFailure(error: unknown): number {
+  complain(messageOf(error));
+  const misuse = ['ERR_INVALID_OPTION', 'ERR_INVALID_LOCK_NAME'].some((code) => isConcurrencyError(error, code));
+  return misuse || error instanceof UsageError ? exitStatus.usage : exitStatus.failure;
+}
+
+function messageOf(error: unknown): string {
+  // The library's own advice is for programmers.
+  if (isConcurrencyError(error, 'ERR_LOCK_PATH_REQUIRED')) {
+    return 'no lock path: use --lock-path DIR, set OSLO_LOCK_PATH, or use a --config-file that sets it';
+  }
+  return error instanceof Error ? error.message : String(error);
 }

@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from './child/child-command.js';
 import { endBySignal, SignalRelay } from './child/signal-relay.js';
-import { exitStatus } from './exit-status.js';
-import { complain, statusOfFailure } from './failure.js';
-import { packageVersion } from './package-version.js';
-import { ignoreClosedOutput, print } from './terminal/output.js';
+import { exitStatus, statusOfFailure } from './exit-status.js';
+import { complain, ignoreClosedOutput, packageVersion, print } from './terminal/output.js';
 
 const help = `Usage: lockutils-wrapper COMMAND [ARGUMENT...]
 

@@ -3,8 +3,7 @@ import { cleanCommand } from './commands/clean.js';
 import { lsCommand } from './commands/ls.js';
 import { runCommand } from './commands/run.js';
 import { exitStatus } from './exit-status.js';
-import { packageVersion } from './package-version.js';
-import { ignoreClosedOutput } from './terminal/output.js';
+import { ignoreClosedOutput, packageVersion } from './terminal/output.js';
 
 const help = `
 Examples:

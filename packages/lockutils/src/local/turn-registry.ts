@@ -1,5 +1,5 @@
 import { processState } from '@oslo-concurrency/core';
-import { TurnQueue } from './turn-queue.js';
+import { type Turn, TurnQueue } from './turn-queue.js';
 
 /**
  * The queues in use of one collection, by key. A queue without holders and waiters is not kept (G25), with one
@@ -50,6 +50,20 @@ export class TurnRegistry {
     // Another queue may already be stored under the key, opened after an earlier settle.
     if (this.#queues.get(key) === queue) this.#queues.delete(key);
   }
+}
+
+/** A turn in one of this process's queues, with the queue it belongs to. */
+export interface HeldTurn {
+  readonly registry: TurnRegistry;
+  readonly key: string;
+  readonly queue: TurnQueue;
+  readonly turn: Turn;
+}
+
+/** Leaves a queue of this process, and forgets the queue if it is now idle. */
+export function leaveTurn({ registry, key, queue, turn }: HeldTurn): void {
+  queue.leave(turn);
+  registry.settle(key, queue);
 }
 
 /** A collection of internal locks: `Semaphores` or `FairLocks`. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from './lock-path.js';
 import { giveFolderRights, type Made, modeIn, placeBeside, rightsOf } from './rights.js';
 
@@ -88,4 +89,37 @@ function removeEmpty(folder: string): void {
 
 function notADirectory(path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR', path });
+}
+
+/** The name of a hidden folder that is not complete yet. */
+export const halfMadeHiddenFolder = /^\.oslo-concurrency\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Removes the incomplete markers, folders and files that crashes left behind more than an hour ago. */
+export function removeHalfMade(directory: string): void {
+  const hidden = join(directory, hiddenFolder);
+  removeOld(hidden, /^(driver|new)\.[0-9a-f-]{36}$/);
+  removeOld(directory, halfMadeHiddenFolder);
+}
+
+function removeOld(folder: string, halfMade: RegExp): void {
+  for (const name of namesIn(folder)) {
+    if (!halfMade.test(name)) continue;
+    const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+    if (stats === undefined || realTime.date() - stats.mtimeMs <= 3_600_000) continue;
+    try {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    } catch {
+      // It belongs to another user, in a sticky directory.
+    }
+  }
+}
+
+/** The names in a folder; none if there is no such folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }

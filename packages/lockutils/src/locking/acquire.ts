@@ -2,14 +2,14 @@ import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
 import { nothing, perform, runSync, type Steps, step } from '../steps.js';
-import { BlockingWait } from './blocking-wait.js';
 import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
-import { CallWait } from './call-wait.js';
 import { CycleSearch } from './deadlock/cycle-search.js';
-import { GrantedLock } from './held-lock.js';
+import { GrantedLock } from './held/held-lock.js';
 import { type Obtained, obtain } from './obtain.js';
 import { announce, notFree, timedOut } from './report.js';
-import { mustWait, timeUp, type Wait } from './wait.js';
+import { BlockingWait } from './wait/blocking-wait.js';
+import { CallWait } from './wait/call-wait.js';
+import { mustWait, timeUp, type Wait } from './wait/wait.js';
 
 /**
  * Acquires the lock. If it is free, this happens at once, so an uncontended lock costs no timer, promise or listener.

@@ -1,9 +1,8 @@
 import { type Clock, getLogger, getOption, processState, systemClock } from '@oslo-concurrency/core';
 import type { LockDriver, LockRequest } from '../drivers/driver.js';
 import { selectDriver } from '../drivers/select.js';
-import { type HeldTurn, leaveTurn } from '../local/held-turn.js';
 import type { TurnMode } from '../local/turn-queue.js';
-import { defaultRegistry, pathRegistry, type TurnRegistry } from '../local/turn-registry.js';
+import { defaultRegistry, type HeldTurn, leaveTurn, pathRegistry, type TurnRegistry } from '../local/turn-registry.js';
 import { type Body, currentBody } from '../local/wait-graph.js';
 import { lockFilePath } from '../lock-path/lock-path.js';
 import { threadLockFile } from '../lock-path/thread-lock-file.js';

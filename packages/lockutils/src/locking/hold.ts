@@ -5,9 +5,10 @@ import { checkWaitOptions, type WaitOptions } from '../options/wait-options.js';
 import { isThenable } from '../steps.js';
 import { acquire, acquireSync } from './acquire.js';
 import { eventOf, type LockCall } from './call.js';
-import { handOver } from './forgotten-handles.js';
-import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from './handles.js';
-import { type GrantedLock, releasedAtOnce, SyncGrantedLock } from './held-lock.js';
+import { handOver } from './held/forgotten-handles.js';
+import type { HeldLock, LockBody, LockSyncBody, SyncHeldLock } from './held/handles.js';
+import { type GrantedLock, releasedAtOnce } from './held/held-lock.js';
+import { SyncGrantedLock } from './held/sync-held-lock.js';
 
 /**
  * Acquires the lock. With `fn`, holds it while `fn` runs and resolves to the value of `fn`; without, resolves to the

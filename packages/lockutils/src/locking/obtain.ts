@@ -1,6 +1,6 @@
 import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js';
 import { nothing, type Steps, step } from '../steps.js';
-import type { Wait } from './wait.js';
+import type { Wait } from './wait/wait.js';
 
 /** A grant, and the place in the queue that is kept with it until the release. */
 export interface Obtained {

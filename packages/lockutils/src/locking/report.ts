@@ -1,7 +1,6 @@
 import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
 import { AcquireLockFailedError, LockTimeoutError } from '../errors.js';
-import { ownCommand } from '../owner/command-line.js';
-import type { Holder } from '../owner/holder.js';
+import { type Holder, thisProcess } from '../owner/holder.js';
 import { run, type Steps, step } from '../steps.js';
 import { eventOf, type LockCall } from './call.js';
 
@@ -28,11 +27,6 @@ export function* timedOut(call: LockCall): Steps<LockTimeoutError> {
 /** The error of a call that must not wait. */
 export function* notFree(call: LockCall): Steps<AcquireLockFailedError> {
   return new AcquireLockFailedError(call.name, yield* currentHolders(call));
-}
-
-/** This process as a holder: it holds the internal lock. */
-export function thisProcess(): Holder {
-  return { pid: process.pid, command: ownCommand() };
 }
 
 /** The holders of the lock, for messages; none if they cannot be determined. */

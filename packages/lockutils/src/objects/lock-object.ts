@@ -1,7 +1,7 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import { LockNotHeldError } from '../errors.js';
 import type { LockCall } from '../locking/call.js';
-import type { HeldLock, LockBody } from '../locking/handles.js';
+import type { HeldLock, LockBody } from '../locking/held/handles.js';
 import { holdPlanned } from '../locking/hold.js';
 import type { WaitOptions } from '../options/wait-options.js';
 

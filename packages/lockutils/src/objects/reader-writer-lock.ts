@@ -1,7 +1,7 @@
 import type { TurnQueue } from '../local/turn-queue.js';
 import { defaultRegistry, TurnRegistry } from '../local/turn-registry.js';
 import { type LockCall, planIn } from '../locking/call.js';
-import type { HeldLock } from '../locking/handles.js';
+import type { HeldLock } from '../locking/held/handles.js';
 import { checkLockOptions } from '../options/lock-options.js';
 import type { WaitOptions } from '../options/wait-options.js';
 import { ReaderWriterObject } from './lock-object.js';

@@ -1,4 +1,4 @@
-import { type ProcStat, readProcStat } from './proc-stat.js';
+import { hasEnded, type ProcStat, readProcStat } from './proc-stat.js';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /** `unknown`: this process cannot see the owner, so it must assume that the owner is alive. */
@@ -48,16 +48,19 @@ function seenInProc(owner: ProcessIdentity, startTime: number): Liveness {
   if (found === 'unreadable') return 'unknown';
   if (found.startTime !== startTime) return 'dead';
   // If the first thread has ended and others still run, the process shows as Z and can still write.
-  if (isGone(found) && found.threads <= 1) return 'dead';
+  if (hasEnded(found) && found.threads <= 1) return 'dead';
   if (owner.thread === undefined) return 'alive';
   const thread = statOf(`/proc/${owner.pid}/task/${owner.thread.tid}/stat`);
   if (thread === 'missing') return 'dead';
   if (thread === 'unreadable') return 'unknown';
-  return thread.startTime !== owner.thread.startTime || isGone(thread) ? 'dead' : 'alive';
+  return thread.startTime !== owner.thread.startTime || hasEnded(thread) ? 'dead' : 'alive';
 }
 
-function isGone({ state }: ProcStat): boolean {
-  return state === 'Z' || state === 'X';
+/** Whether the owner is alive and stopped (SIGSTOP, Ctrl-Z), so that it cannot do anything now; `false` if unknown. */
+export function isStopped(owner: ProcessIdentity): boolean {
+  if (liveness(owner) !== 'alive') return false;
+  const found = statOf(`/proc/${owner.pid}/stat`);
+  return typeof found === 'object' && found.state === 'T';
 }
 
 function statOf(path: string): ProcStat | 'missing' | 'unreadable' {

@@ -1,5 +1,4 @@
-import { ownCommand } from './command-line.js';
-import type { Holder } from './holder.js';
+import { type Holder, ownCommand, printable } from './holder.js';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /**
@@ -145,8 +144,4 @@ function isThread(value: unknown): value is { tid: number; startTime: number } {
 
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }

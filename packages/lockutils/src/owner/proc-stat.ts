@@ -4,6 +4,12 @@ import { readFileSync } from 'node:fs';
 export interface ProcStat {
   /** One letter: R, S, D, T, Z ... */
   readonly state: string;
+  /** The pid of the parent. */
+  readonly parent: number;
+  /** The process group. */
+  readonly group: number;
+  /** The foreground group of the terminal of the process; -1 if it has no terminal. */
+  readonly foreground: number;
   /** The number of threads that the process still has. */
   readonly threads: number;
   /**
@@ -18,5 +24,17 @@ export function readProcStat(path: string): ProcStat {
   const text = readFileSync(path, 'utf8');
   // The second field is the program's name in parentheses. The name may contain spaces and parentheses itself.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: Number(fields[19]) };
+  return {
+    state: fields[0] ?? '',
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    foreground: Number(fields[5]),
+    threads: Number(fields[17]),
+    startTime: Number(fields[19]),
+  };
+}
+
+/** Whether the process or thread has ended, although its parent may not have collected it yet. */
+export function hasEnded({ state }: ProcStat): boolean {
+  return state === 'Z' || state === 'X';
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
 import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
+import { type StartedCommand, startLockutils, startWrapper } from '../support/command.js';
 import { lockDirectory } from '../support/lock-directory.js';
-import { type StartedCommand, startLockutils, startWrapper } from './command.js';
 
 /** From now on nobody reads what the command says. */
 function turnAway({ process }: StartedCommand, ...streams: readonly ('stdout' | 'stderr')[]): void {

@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { gone, lockutils, StartedCommand, startLockutils } from '../support/command.js';
 import { lockDirectory } from '../support/lock-directory.js';
-import { gone, lockutils, StartedCommand, startLockutils } from './command.js';
 
 const run = (path: string, ...args: string[]): readonly string[] => [
   'run',

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
 import { formatLocks } from '../../build/cli/commands/ls.js';
+import { lockutils } from '../support/command.js';
 import { Contender } from '../support/contender.js';
 import { lockDirectory } from '../support/lock-directory.js';
-import { lockutils } from './command.js';
 
 const visible = (directory: string): string[] => readdirSync(directory).filter((name) => name[0] !== '.');
 

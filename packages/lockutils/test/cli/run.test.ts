@@ -5,9 +5,9 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { gone, lockutils, startLockutils } from '../support/command.js';
 import { Contender } from '../support/contender.js';
 import { lockDirectory } from '../support/lock-directory.js';
-import { gone, lockutils, startLockutils } from './command.js';
 
 const within = (path: string): NodeJS.ProcessEnv => ({ OSLO_LOCK_PATH: path });
 const linux = process.platform === 'linux';

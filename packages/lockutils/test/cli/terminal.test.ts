@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
+import { startOnTerminal } from '../support/command.js';
 import { lockDirectory } from '../support/lock-directory.js';
-import { startOnTerminal } from './command.js';
 
 const present = existsSync('/usr/bin/python3');
 if (!present && process.env.CI) throw new Error('Install the Debian package python3');

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { startWrapper } from './command.js';
+import { startWrapper } from '../support/command.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'wrapper-test-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

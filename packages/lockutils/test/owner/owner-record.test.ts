@@ -102,7 +102,7 @@ describe('an owner record', () => {
   });
 
   test('shows program and script, but no further argument and nothing that was evaluated', () => {
-    const program = `import(${JSON.stringify(new URL('../../build/owner/command-line.js', import.meta.url).href)})
+    const program = `import(${JSON.stringify(new URL('../../build/owner/holder.js', import.meta.url).href)})
       .then(({ ownCommand }) => console.log(ownCommand()))`;
     expect(execFileSync(process.execPath, ['-e', program, '/secret']).toString()).toBe('node\n');
     expect(execFileSync(process.execPath, ['-', '/secret'], { input: program }).toString()).toBe('node\n');

@@ -17,10 +17,10 @@ import { terminateTree } from '../terminate/terminate-tree.js';
 import type { CommandTree, Ending } from '../terminate/tree-hunt.js';
 import { CallbackResults } from './callback-results.js';
 import { EndWitness, unnamedSignal } from './end-witness.js';
-import { frontFailure } from './front-failure.js';
 import { forgetTree, updateTree, watchTree } from './parent-exit-watch.js';
-import { planSpawn } from './spawn-plan.js';
-import { startProcess } from './start-process.js';
+import { frontFailure } from './start/front-failure.js';
+import { planSpawn } from './start/spawn-plan.js';
+import { startProcess } from './start/start-process.js';
 import { type StopReason, StopRequest } from './stop-request.js';
 
 /** How one run of a command ended. */

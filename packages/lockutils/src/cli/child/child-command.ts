@@ -59,7 +59,7 @@ export function startChild(command: ChildCommand): RunningChild {
       resolve(signal === null ? { status: code ?? 0 } : { status: signalStatus(signal), signal }),
     );
   });
-  const descendants = new Map<number, string>();
+  const descendants = new Map<number, number>();
   return {
     ended,
     kill: (signal) => void child.kill(signal),
@@ -83,22 +83,3 @@ function sendQuietly(pid: number, signal: NodeJS.Signals): void {
     // It has ended in the meantime, or we may not signal it: a set-user-id program.
   }
 }
-
-/**
- * The signals that are passed on: all that end a process by default and that Node can handle. Signals that stop and
- * continue reach the command through its process group. SIGPIPE has no meaning for Node. Faults (SIGSEGV and the like)
- * cannot be passed on.
- */
-export const forwardedSignals: readonly NodeJS.Signals[] = [
-  'SIGHUP',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGTERM',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGALRM',
-  'SIGVTALRM',
-  'SIGXCPU',
-  'SIGIO',
-  'SIGPWR',
-];

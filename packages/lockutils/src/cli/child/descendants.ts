@@ -1,18 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
-
-/** What `/proc` reports about a process that has not ended. */
-interface Living {
-  readonly parent: number;
-  /** When it started. Distinguishes it from a later process with the same pid. */
-  readonly start: string;
-}
+import { readdirSync } from 'node:fs';
+import { hasEnded, type ProcStat, readProcStat } from '../../owner/proc-stat.js';
 
 /**
  * A process and its descendants, parents first, as far as `/proc` shows them, with their start times. Without `/proc`:
  * only the process, without a start time. A process that has left its parent (a daemon) is not found.
  */
-export function withDescendants(pid: number): ReadonlyMap<number, string | undefined> {
-  const all = new Map<number, Living>();
+export function withDescendants(pid: number): ReadonlyMap<number, number | undefined> {
+  const all = new Map<number, ProcStat>();
   const children = new Map<number, number[]>();
   for (const other of pids()) {
     const living = look(other);
@@ -23,12 +17,12 @@ export function withDescendants(pid: number): ReadonlyMap<number, string | undef
   const found = [pid];
   // The loop also visits entries that it appends.
   for (const process of found) found.push(...(children.get(process) ?? []));
-  return new Map(found.map((each) => [each, all.get(each)?.start]));
+  return new Map(found.map((each) => [each, all.get(each)?.startTime]));
 }
 
 /** Whether the process with this start time still runs. */
-export function stillRuns(pid: number, start: string): boolean {
-  return look(pid)?.start === start;
+export function stillRuns(pid: number, start: number): boolean {
+  return look(pid)?.startTime === start;
 }
 
 function pids(): number[] {
@@ -41,12 +35,10 @@ function pids(): number[] {
   }
 }
 
-function look(pid: number): Living | undefined {
+function look(pid: number): ProcStat | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ended = fields[0] === 'Z' || fields[0] === 'X';
-    return ended ? undefined : { parent: Number(fields[1]), start: fields[19] ?? '' };
+    const stat = readProcStat(`/proc/${pid}/stat`);
+    return hasEnded(stat) ? undefined : stat;
   } catch {
     // The process has ended in the meantime.
     return undefined;

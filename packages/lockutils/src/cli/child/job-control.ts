@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { type ProcStat, readProcStat } from '../../owner/proc-stat.js';
 
 /**
  * Whether the terminal has already sent this signal to the command. The terminal sends Ctrl-C and Ctrl-\ to all
@@ -16,15 +16,11 @@ export function isInBackground(): boolean {
   return foreground !== undefined && foreground !== noTerminal && group !== foreground;
 }
 
-const noTerminal = '-1';
+const noTerminal = -1;
 
-function groups(): { readonly group: string; readonly foreground: string } | undefined {
+function groups(): Pick<ProcStat, 'group' | 'foreground'> | undefined {
   try {
-    const stat = readFileSync('/proc/self/stat', 'utf8');
-    // The fields after the name in parentheses: state, ppid, process group, session, terminal, foreground group of the
-    // terminal.
-    const [, , group = '', , , foreground = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { group, foreground };
+    return readProcStat('/proc/self/stat');
   } catch {
     return undefined;
   }

@@ -1,7 +1,26 @@
 import { realTime } from '@oslo-concurrency/core';
 import { signalStatus } from '../exit-status.js';
-import { forwardedSignals, type RunningChild } from './child-command.js';
+import type { RunningChild } from './child-command.js';
 import { cameToGroup } from './job-control.js';
+
+/**
+ * The signals that are passed on: all that end a process by default and that Node can handle. Signals that stop and
+ * continue reach the command through its process group. SIGPIPE has no meaning for Node. Faults (SIGSEGV and the like)
+ * cannot be passed on.
+ */
+const forwardedSignals: readonly NodeJS.Signals[] = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTERM',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGXCPU',
+  'SIGIO',
+  'SIGPWR',
+];
 
 /**
  * Handles the signals that this process receives, for the command that they are passed on to, or for the wait before

@@ -1,11 +1,10 @@
 import { Command, Option } from 'commander';
 import { cleanLocks } from '../../cleanup/clean-locks.js';
 import type { CleanLocksResult } from '../../drivers/care.js';
-import { exitStatus } from '../exit-status.js';
-import { complain, statusOfFailure } from '../failure.js';
-import { printable } from '../terminal/describe-holder.js';
+import { printable } from '../../owner/holder.js';
+import { exitStatus, statusOfFailure } from '../exit-status.js';
 import { durationForm } from '../terminal/duration.js';
-import { print } from '../terminal/output.js';
+import { complain, print } from '../terminal/output.js';
 import { loadConfigOf, type PlaceOptions, placeOptions, toMilliseconds } from './options.js';
 
 interface CleanOptions extends PlaceOptions {

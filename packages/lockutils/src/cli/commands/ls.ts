@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { listLocks } from '../../cleanup/list-locks.js';
 import type { LockStatus } from '../../drivers/lock-status.js';
-import { statusOfFailure } from '../failure.js';
-import { describeHolder, printable } from '../terminal/describe-holder.js';
+import { printable } from '../../owner/holder.js';
+import { statusOfFailure } from '../exit-status.js';
+import { describeHolder } from '../terminal/describe-holder.js';
 import { formatDuration } from '../terminal/duration.js';
 import { print } from '../terminal/output.js';
 import { loadConfigOf, type PlaceOptions, placeOptions } from './options.js';

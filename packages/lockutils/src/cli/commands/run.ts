@@ -1,5 +1,5 @@
 import { Command, Option, type ParseOptionsResult } from 'commander';
-import type { RunOptions } from '../run/run-options.js';
+import type { RunOptions } from '../run/claim.js';
 import { runUnderLock } from '../run/run-under-lock.js';
 import { durationForm } from '../terminal/duration.js';
 import { placeOptions, toMilliseconds, toWhole } from './options.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { LeaseDriver } from '../../drivers/lease-driver.js';
 import { lockfileLeaseDriver } from '../../drivers.js';
-import { UsageError } from '../failure.js';
+import { UsageError } from '../exit-status.js';
 
 /** A lease driver, and a function that closes its connections. */
 export interface OpenLeaseDriver {

@@ -5,13 +5,10 @@ import { type ChildEnd, startChild } from '../child/child-command.js';
 import { deathWatch } from '../child/death-watch.js';
 import { endBySignal, SignalRelay } from '../child/signal-relay.js';
 import { loadConfigOf } from '../commands/options.js';
-import { exitStatus } from '../exit-status.js';
-import { complain, statusOfFailure, UsageError } from '../failure.js';
-import type { Claim } from './claim.js';
-import { claimLease } from './claim-lease.js';
-import { claimLock } from './claim-lock.js';
+import { exitStatus, statusOfFailure, UsageError } from '../exit-status.js';
+import { complain } from '../terminal/output.js';
+import { type Claim, claim, type RunOptions } from './claim.js';
 import { endWhenLost } from './end-when-lost.js';
-import type { RunOptions } from './run-options.js';
 
 /**
  * Acquires the lock or lease, runs the command, releases the lock or lease, and resolves to the exit status.
@@ -30,9 +27,9 @@ export async function runUnderLock(name: string, command: readonly string[], opt
     checkTogether(options);
     loadConfigOf(options);
     const launcher = launcherFor(options);
-    const claim = await take(name, options.label ?? labelOf(command), options, relay.waitSignal);
-    const end = await runHolding(claim, command, launcher, relay);
-    const lost = await releaseClaim(claim);
+    const claimed = await claim(name, options.label ?? labelOf(command), options, relay.waitSignal);
+    const end = await runHolding(claimed, command, launcher, relay);
+    const lost = await releaseClaim(claimed);
     if (end.problem !== undefined) complain(end.problem);
     // Behaves as the command itself would: a shell stops its loop when a Ctrl-C ended the command, but not when the
     // command exits with 130.
@@ -63,23 +60,18 @@ function checkTogether(options: RunOptions): void {
   if (options.ifKilled === 'hold') refuse('lease', 'ifKilled', '--if-killed hold is for locks, not for a --lease');
 }
 
-async function take(name: string, label: string, options: RunOptions, signal: AbortSignal): Promise<Claim> {
-  if (options.lease === undefined) return claimLock(name, label, options, signal);
-  return claimLease(name, label, options.lease, options, signal);
-}
-
 async function runHolding(
-  claim: Claim,
+  claimed: Claim,
   [file = '', ...args]: readonly string[],
   launcher: readonly string[],
   relay: SignalRelay,
 ): Promise<ChildEnd> {
   // These variables come from an outer lockutils and are about its lock.
   const { OSLO_PREVIOUS_OWNER_DIED: _, OSLO_FENCING_TOKEN: __, ...inherited } = process.env;
-  const env = { ...inherited, ...claim.env };
-  const child = startChild({ file, args, env, launcher, descriptors: claim.descriptors });
+  const env = { ...inherited, ...claimed.env };
+  const child = startChild({ file, args, env, launcher, descriptors: claimed.descriptors });
   relay.passTo(child);
-  const stopWatching = endWhenLost(claim, child);
+  const stopWatching = endWhenLost(claimed, child);
   try {
     return await child.ended;
   } finally {
@@ -91,9 +83,9 @@ async function runHolding(
  * Resolves to whether the claim had been lost before. A claim that could not be released otherwise ends with this
  * process, or by its ttl.
  */
-async function releaseClaim(claim: Claim): Promise<boolean> {
+async function releaseClaim(claimed: Claim): Promise<boolean> {
   try {
-    await claim.release();
+    await claimed.release();
     return false;
   } catch (error) {
     complain((error as Error).message);

@@ -15,8 +15,3 @@ export function describeHolder(holders: readonly Holder[]): string {
     ...(more.length === 0 ? [] : [`and ${more.length} more`]),
   ].join(' ');
 }
-
-/** Removes the characters that could control a terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-}

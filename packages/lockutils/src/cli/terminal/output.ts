@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { printable } from '../../owner/holder.js';
+
 /**
  * Prints to standard output; call {@link ignoreClosedOutput} first. A reader that stops reading, such as `head`, is not
  * a failure. A full disk rejects.
@@ -18,4 +21,15 @@ export function print(text: string): Promise<void> {
  */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+/** Reports a problem on standard error, in one line without a stack trace. */
+export function complain(problem: string): void {
+  process.stderr.write(`lockutils: ${printable(problem)}\n`);
+}
+
+/** The version of this package, for `--version`. */
+export function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -1,7 +1,7 @@
 import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
-import type { Holder } from '../../owner/holder.js';
+import { type Holder, printable } from '../../owner/holder.js';
 import { isInBackground } from '../child/job-control.js';
-import { describeHolder, printable } from './describe-holder.js';
+import { describeHolder } from './describe-holder.js';
 import { formatDuration } from './duration.js';
 
 /** The output for the notice. */

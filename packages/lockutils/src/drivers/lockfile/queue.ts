@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
-import { type Liveness, liveness } from '../../owner/liveness.js';
+import { isStopped, type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
-import { isStopped } from '../../owner/stopped.js';
 import { perform, runSync, type Steps, step } from '../../steps.js';
 import type { LockRequest, Place } from '../driver.js';
 import { explaining } from './grant.js';

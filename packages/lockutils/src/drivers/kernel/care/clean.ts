@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { removeHalfMade } from '../../../lock-path/half-made.js';
-import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { hiddenFolder, removeHalfMade } from '../../../lock-path/hidden-folder.js';
 import { refuseNetworkFileSystem } from '../../../lock-path/network-file-system.js';
 import type { CleaningReport, CleaningRule, KeepReason } from '../../care.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';

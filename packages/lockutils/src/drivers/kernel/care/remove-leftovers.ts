@@ -1,6 +1,5 @@
 import { dirname, join } from 'node:path';
-import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
-import { namesIn } from '../../../lock-path/names-in.js';
+import { hiddenFolder, namesIn } from '../../../lock-path/hidden-folder.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import { OpenFile } from '../files/open-file.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { removeHalfMade } from '../../../lock-path/half-made.js';
-import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { hiddenFolder, removeHalfMade } from '../../../lock-path/hidden-folder.js';
 import { runSync } from '../../../steps.js';
 import type { CleaningReport, CleaningRule } from '../../care.js';
 import { sweep } from '../owner-file.js';

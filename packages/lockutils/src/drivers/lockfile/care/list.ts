@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
-import { namesIn } from '../../../lock-path/names-in.js';
+import { hiddenFolder, namesIn } from '../../../lock-path/hidden-folder.js';
 import { run } from '../../../steps.js';
 import type { LockStatus } from '../../lock-status.js';
 import { promisedFs } from '../system.js';

@@ -1,0 +1,223 @@
+import { realTime } from '@oslo-concurrency/core';
+import { type LeaseRequest, LeaseTtlTooShortError } from '@oslo-concurrency/lockutils';
+import { EtcdNoLeaderError } from '../etcd-errors.js';
+import { base64, type KeyValue, keysUnder, type RangeResponse, type TxnResponse } from '../gateway/etcd-api.js';
+import type { AttemptSettings, Gateway } from '../gateway/gateway.js';
+import { grantLease, isLeaseNotFound, newLeaseId, revokeLease } from './etcd-lease.js';
+import { type Farewell, farewellOf, ownerValue, withFarewell } from './owner-value.js';
+import { provenKeepAlive } from './proven-keep-alive.js';
+
+/** What stands in the queue before a key. */
+export interface View {
+  /** Whether the key itself is still there. */
+  readonly mine: boolean;
+  /** The next one before it, unless that was given up. */
+  readonly ahead: KeyValue | undefined;
+  /** The first of all: the holder. */
+  readonly first: KeyValue | undefined;
+  /** The revision at which this was so. */
+  readonly revision: string;
+}
+
+/**
+ * A place in the queue for one name: a key `<prefix><lease id in hex>` that lives as long as its etcd lease. This is
+ * etcd's own lock recipe, so `etcdctl lock` stands in the same queue. The key with the lowest create revision holds.
+ *
+ * What this process holds, step by step: without the key no process waits for it, and it holds nothing. With the key, all
+ * later comers wait until it is gone: by release, or because the lease was not kept alive. No lower revision can appear any
+ * more, so being first is final as long as the key exists. A crash at any step leaves at most a lease that expires.
+ */
+export class QueueKey {
+  readonly key: string;
+  /** The create revision of the key: the place in the queue, and the fencing token. */
+  readonly revision: bigint;
+  /** Until when, by the clock of the request, the lease cannot expire at the server. */
+  validUntil: number;
+  /** A revision at which the key was seen to exist. */
+  existedAt: bigint;
+
+  readonly #gateway: Gateway;
+  readonly #request: LeaseRequest;
+  readonly #prefix: string;
+  readonly #lease: string;
+  readonly #value: string;
+
+  private constructor(
+    gateway: Gateway,
+    request: LeaseRequest,
+    place: { prefix: string; lease: string; value: string; key: string; revision: bigint; validUntil: number },
+  ) {
+    this.#gateway = gateway;
+    this.#request = request;
+    this.#prefix = place.prefix;
+    this.#lease = place.lease;
+    this.#value = place.value;
+    this.key = place.key;
+    this.revision = place.revision;
+    this.validUntil = place.validUntil;
+    this.existedAt = place.revision;
+  }
+
+  /**
+   * Joins the queue; answers the place, and what stood before it when it was taken.
+   *
+   * The id of the lease is chosen here, so that a request whose answer was lost can be repeated, and what it made can
+   * be taken back. What is granted after `limit` is of no use to anybody. The lease begins at the leader when it applies the grant, so after `since`.
+   */
+  static async join(
+    gateway: Gateway,
+    prefix: string,
+    request: LeaseRequest,
+    limit: { readonly until: number },
+    leave: (lease: string, ttl: number) => void,
+  ): Promise<{ readonly place: QueueKey; readonly view: View }> {
+    const id = newLeaseId();
+    const lease = id.toString();
+    const key = prefix + id.toString(16);
+    const value = ownerValue(request.label);
+    const since = request.now();
+    try {
+      const ttl = await grantLease(gateway, lease, Math.ceil(request.ttl / 1000), limit);
+      const encoded = base64(key);
+      const queue = {
+        request_range: { ...keysUnder(prefix), sort_order: 'DESCEND', sort_target: 'CREATE', limit: '2' },
+      };
+      const first = {
+        request_range: { ...keysUnder(prefix), sort_order: 'ASCEND', sort_target: 'CREATE', limit: '1' },
+      };
+      const joining = {
+        compare: [{ key: encoded, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
+        success: [{ request_put: { key: encoded, value: base64(value), lease } }, queue, first],
+        // A repetition of a request that had been carried out.
+        failure: [{ request_range: { key: encoded } }],
+      };
+      const answer = await gateway.call<TxnResponse>('/v3/kv/txn', joining, limit);
+      const [, newest, oldest] = answer.responses ?? [];
+      const [own, ahead] = newest?.response_range?.kvs ?? [];
+      const repeated = answer.responses?.[0]?.response_range?.kvs?.[0];
+      const mine = answer.succeeded ? own : repeated;
+      if (mine?.key !== encoded)
+        throw new EtcdNoLeaderError(gateway.current.endpoint, 'the new key is not there', true);
+      const place = new QueueKey(gateway, request, {
+        prefix,
+        lease,
+        value,
+        key,
+        revision: BigInt(mine.create_revision),
+        validUntil: since + ttl * 1000,
+      });
+      if (!answer.succeeded) return { place, view: await place.look(limit) };
+      const view = { mine: true, ahead: notReleased(ahead), first: oldest?.response_range?.kvs?.[0] };
+      return { place, view: { ...view, revision: answer.header.revision ?? '0' } };
+    } catch (error) {
+      leave(lease, request.ttl);
+      // It expired between two requests.
+      throw isLeaseNotFound(error) ? new LeaseTtlTooShortError(request.name, request.ttl) : error;
+    }
+  }
+
+  /** The place in the queue as it is now, in one linearizable read. */
+  async look(settings: AttemptSettings): Promise<View> {
+    const before = { ...keysUnder(this.#prefix), max_create_revision: (this.revision - 1n).toString(), limit: '1' };
+    const answer = await this.#gateway.call<TxnResponse>(
+      '/v3/kv/txn',
+      {
+        success: [
+          { request_range: { key: base64(this.key) } },
+          { request_range: { ...before, sort_order: 'DESCEND', sort_target: 'CREATE' } },
+          { request_range: { ...before, sort_order: 'ASCEND', sort_target: 'CREATE' } },
+        ],
+      },
+      settings,
+    );
+    const [own, ahead, first] = (answer.responses ?? []).map(({ response_range }) => response_range?.kvs?.[0]);
+    return {
+      mine: this.#isMine(own),
+      ahead: notReleased(ahead),
+      first,
+      revision: answer.header.revision ?? '0',
+    };
+  }
+
+  /** Whether all that stood before have been given up, by their holder or as waiters: then nobody is before this place. */
+  async isFirst(settings: AttemptSettings): Promise<boolean> {
+    const query = { ...keysUnder(this.#prefix), max_create_revision: (this.revision - 1n).toString() };
+    const { kvs = [] } = await this.#gateway.call<RangeResponse>('/v3/kv/range', query, settings);
+    return kvs.every(({ value }) => farewellOf(value) !== undefined);
+  }
+
+  /** Asks for the whole ttl again; `false` when the key is gone. See `provenKeepAlive` for what that proves. */
+  renew(settings: AttemptSettings): Promise<boolean> {
+    return this.#gateway.turnstile.pass('keep', () => this.#renew(settings), {
+      signal: settings.signal,
+      patience: settings.timeout,
+    });
+  }
+
+  async #renew(settings: AttemptSettings): Promise<boolean> {
+    return this.#gateway.attempt(async (member, request) => {
+      const validUntil = await provenKeepAlive(member, request, {
+        lease: this.#lease,
+        key: this.key,
+        exists: (read) => this.#existsBy(read),
+        now: () => this.#request.now(),
+      });
+      if (validUntil === undefined) return false;
+      this.validUntil = Math.max(this.validUntil, validUntil);
+      return true;
+    }, settings);
+  }
+
+  /**
+   * Gives the place up as its holder: first marks the key, in one step with the check that it is there and unmarked,
+   * then revokes the lease, which deletes it. `false` when it was gone. Rejects when the lease cannot be revoked.
+   *
+   * The mark tells the next in the queue that nobody works under the key any more, nor under one before it, and ends
+   * the fence. A waiter that leaves says something else, since there is a holder before it.
+   */
+  release(): Promise<boolean> {
+    return this.#giveUp('released');
+  }
+
+  /** Gives the place up as a waiter; `false` when it was gone. */
+  leave(): Promise<boolean> {
+    return this.#giveUp('left');
+  }
+
+  async #giveUp(farewell: Farewell): Promise<boolean> {
+    const key = base64(this.key);
+    const value = base64(withFarewell(this.#value, farewell));
+    const marking = {
+      compare: [{ key, target: 'CREATE', result: 'EQUAL', create_revision: this.revision.toString() }],
+      success: [{ request_put: { key, value, ignore_lease: true } }],
+    };
+    const now = realTime.now();
+    const { until } = limitFor(this.#request);
+    // Half of the time is for the mark, which is a courtesy; the other for what makes the place free.
+    const marked = await this.#gateway
+      .call<TxnResponse>('/v3/kv/txn', marking, { until: now + (until - now) / 2 })
+      .catch(() => undefined);
+    // No successor's key can hang on this lease, so this hurts nobody; and if the lease was there, so was the key.
+    const existed = await revokeLease(this.#gateway, this.#lease, { until });
+    return marked?.succeeded ?? existed;
+  }
+
+  #existsBy({ kvs, header }: RangeResponse): boolean {
+    const there = this.#isMine(kvs?.[0]);
+    if (there) this.existedAt = BigInt(header.revision ?? this.existedAt);
+    return there;
+  }
+
+  #isMine(own: KeyValue | undefined): boolean {
+    return own !== undefined && BigInt(own.create_revision) === this.revision;
+  }
+}
+
+/** When to have ended with what takes or gives up one place; `lease` itself ends half a second later. */
+export function limitFor({ ttl }: Pick<LeaseRequest, 'ttl'>): { readonly until: number } {
+  return { until: realTime.now() + ttl + 1000 };
+}
+
+function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {
+  return farewellOf(ahead?.value) === 'released' ? undefined : ahead;
+}

@@ -1,0 +1,78 @@
+import type { Cuttable } from '../../steps.js';
+import { type LockCall, startOf } from '../call.js';
+import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
+import { tellWait } from '../report.js';
+import { PatientWait } from './patient-wait.js';
+import { mustWait, type Wait } from './wait.js';
+
+const defaultGuard = 50;
+
+/** The wait of one call of `lock()`. Creates nothing before there is something to wait for. */
+export class CallWait implements Wait {
+  readonly #call: LockCall;
+  #wait: PatientWait | undefined;
+  #begun = false;
+  #watch: DeadlockWatch | undefined;
+
+  constructor(call: LockCall) {
+    this.#call = call;
+  }
+
+  begin(): void {
+    if (this.#call.options.blocking === false) throw mustWait;
+    if (this.#begun) return;
+    this.#begun = true;
+    startOf(this.#call);
+    tellWait(this.#call);
+  }
+
+  get isOver(): boolean {
+    return this.#wait?.isOver === true;
+  }
+
+  // Most calls wait for a turn of this process without a limit: nothing can end such a wait early, so it needs no race.
+  readonly race = (step: Cuttable): PromiseLike<unknown> =>
+    this.#wait === undefined && this.#isEndless ? (step.value as PromiseLike<unknown>) : this.#patient.race(step);
+
+  listen(subscribe: (wake: () => void) => () => void): void {
+    this.#patient.listen(subscribe);
+    this.#watch ??= this.#watchForDeadlock();
+  }
+
+  look(): void {
+    this.#watch?.look();
+  }
+
+  pause(atMost?: number): Promise<void> {
+    return this.#patient.pause(atMost);
+  }
+
+  close(): void {
+    this.#wait?.close();
+    this.#watch?.close();
+  }
+
+  get #patient(): PatientWait {
+    const { clock, options } = this.#call;
+    const deadline = startOf(this.#call) + (options.timeout ?? Number.POSITIVE_INFINITY);
+    this.#wait ??= new PatientWait({ clock, deadline, signal: options.signal, guard: options.delay ?? defaultGuard });
+    return this.#wait;
+  }
+
+  get #isEndless(): boolean {
+    const { timeout = Number.POSITIVE_INFINITY, signal } = this.#call.options;
+    return timeout === Number.POSITIVE_INFINITY && signal === undefined;
+  }
+
+  // A wait that ends by itself needs no other end.
+  #watchForDeadlock(): DeadlockWatch | undefined {
+    const { name, inside, request, clock } = this.#call;
+    if (!this.#isEndless || inside === undefined || !holdsFile(inside)) return undefined;
+    // A lock with permits does not show which holder is in the way.
+    if (request === undefined || request.permits !== undefined) return undefined;
+    const wants = { path: request.path, shared: request.shared };
+    const patient = this.#patient;
+    const actions = { wake: () => patient.wake(), found: (error: Error) => patient.end(error) };
+    return new DeadlockWatch({ name, wants, inside, clock }, actions);
+  }
+}

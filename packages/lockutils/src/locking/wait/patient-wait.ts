@@ -1,0 +1,123 @@
+import { type Clock, realTime } from '@oslo-concurrency/core';
+import { onAbort, settleOnce } from '../../local/settle-once.js';
+import { type Cuttable, nothing } from '../../steps.js';
+import { timeUp } from './wait.js';
+
+// After a hint, the lock is about to become free: its last holder touches the file just before closing it.
+const burst = [0, 1, 2, 4, 8];
+const longestTimer = 2 ** 31 - 1;
+
+/** When and why a wait has to end, and how often it polls until then. */
+export interface WaitLimits {
+  readonly clock: Clock;
+  /** The time at which the call gives up, or `Infinity`. */
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+  /** Polling interval for events that send no notification: a killed holder, a Python peer. */
+  readonly guard: number;
+}
+
+/** Waits without stopping the thread. Ends at a deadline, by a signal, or by {@link end}. */
+export class PatientWait {
+  readonly #limits: WaitLimits;
+  readonly #forget: (() => void)[] = [];
+  #reason: { readonly error: unknown } | undefined;
+  #abandon: (() => void) | undefined;
+  /** Whether the end of the wait was reported to the procedure. */
+  #reported = false;
+  #resume: (() => void) | undefined;
+  #hinted = false;
+  #eager = burst.length;
+  #unsubscribe = (): void => {};
+
+  constructor(limits: WaitLimits) {
+    const { clock, deadline, signal } = limits;
+    this.#limits = limits;
+    if (deadline !== Number.POSITIVE_INFINITY) {
+      this.#forget.push(clock.schedule(deadline - clock.now(), () => this.end(timeUp)));
+    }
+    if (signal?.aborted) this.end(signal.reason);
+    else if (signal !== undefined) {
+      // The timer of AbortSignal.timeout() does not keep the process alive: the process would end silently before the
+      // wait could.
+      const awake = realTime.setInterval(nothing, longestTimer);
+      this.#forget.push(
+        onAbort(signal, () => this.end(signal.reason)),
+        () => realTime.clearInterval(awake),
+      );
+    }
+  }
+
+  /** Ends the wait: the current step rejects, and its late answer is released. */
+  end(error: unknown): void {
+    this.#reason ??= { error };
+    this.#abandon?.();
+  }
+
+  get isOver(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** For `perform`. After it has reported that the wait is over, the remaining cleanup steps may take their time. */
+  readonly race = ({ value: step, releaseLate }: Cuttable): PromiseLike<unknown> => {
+    const answer = step as PromiseLike<unknown>;
+    if (this.#reported) return answer;
+    const begin = (end: (error: unknown) => void): (() => void) => {
+      this.#abandon = () => {
+        this.#reported = true;
+        end(this.#reason?.error);
+      };
+      if (this.#reason !== undefined) this.#abandon();
+      return () => {
+        this.#abandon = undefined;
+      };
+    };
+    return settleOnce(answer, begin, releaseLate as (late: unknown) => unknown);
+  };
+
+  listen(subscribe: (wake: () => void) => () => void): void {
+    this.#unsubscribe();
+    this.#unsubscribe = subscribe(() => this.#hear());
+  }
+
+  pause(atMost = this.#limits.guard): Promise<void> {
+    if (this.#hinted) {
+      this.#hinted = false;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const delay = Math.min(burst[this.#eager] ?? atMost, atMost);
+      this.#eager += 1;
+      const cancel =
+        delay === 0 ? immediately(() => this.#resume?.()) : this.#limits.clock.schedule(delay, () => this.#resume?.());
+      this.#resume = () => {
+        this.#resume = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Ends the current {@link pause}, if there is one. */
+  wake(): void {
+    this.#resume?.();
+  }
+
+  #hear(): void {
+    this.#eager = 0;
+    if (this.#resume === undefined) this.#hinted = true;
+    else this.#resume();
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    this.#resume?.();
+    for (const forget of this.#forget.splice(0)) forget();
+  }
+}
+
+function immediately(action: () => void): () => void {
+  const immediate = realTime.setImmediate(action);
+  return () => realTime.clearImmediate(immediate);
+}
