@@ -90,7 +90,7 @@ export class GrantedLock implements LockHandle {
   releaseSync(): void {
     // The lock was lost; the earlier call already reported that, so there is nothing left to do.
     if (this.#release !== undefined || this.#state === 'released') return;
-    if (this.#obtained === undefined) this.#releaseHere();
+    if (this.#obtained === undefined) void this.#releaseHere();
     else runSync(this.#releasing(false));
     this.#release = releasedAtOnce;
   }
