@@ -31,7 +31,9 @@ const cleaners = {
 
 /**
  * Runs `processes` that lock, and now and then clean too, and one process that only cleans: for `seconds`, or until there
- * were `enough` grants and removals, or until the first overlap when `untilOverlap`. `locks` is `ours`, or `without inode check`: a lock that does not look whether its file is still the one the name leads to.
+ * were `enough` grants and removals, or until the first overlap when `untilOverlap`; the processes then go on whatever
+ * errors they meet. `locks` is `ours`, or `without inode check`: a lock that does not check whether its file is still the
+ * one that the name leads to.
  */
 export async function cleanWhileLocking({
   processes,
@@ -57,7 +59,8 @@ export async function cleanWhileLocking({
     const reports = [];
     for (let child = 0; child < processes; child += 1) {
       const program = fileURLToPath(new URL('./locking-process.mjs', import.meta.url));
-      const started = fork(program, [JSON.stringify({ directory, witness, names, seed: seed + child, locks })]);
+      const plan = { directory, witness, names, seed: seed + child, locks, goOn: untilOverlap };
+      const started = fork(program, [JSON.stringify(plan)]);
       children.push(started);
       ended.push(once(started, 'exit'));
       reports.push(
@@ -89,7 +92,8 @@ export async function cleanWhileLocking({
     }
     // A broken lock may also never be granted again.
     if (over) return found;
-    for (const child of children) child.send('stop');
+    // A process that met too many errors has ended, and its report says so.
+    for (const child of children) if (child.connected) child.send('stop');
     const hung = setTimeout(() => {
       for (const child of children) child.kill('SIGKILL');
     }, 60_000);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanLocks, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 
-const { directory, witness, names, seed, locks } = JSON.parse(process.argv[2]);
+const { directory, witness, names, seed, locks, goOn } = JSON.parse(process.argv[2]);
 const driver = locks === 'ours' ? undefined : kernelDriver({ system: withoutInodeCheck() });
 const options = { external: true, lockPath: directory, doLog: false, ...(driver && { driver }) };
 const report = { grants: 0, errors: [] };
@@ -27,7 +27,13 @@ async function run() {
       await lockOnce();
     } catch (error) {
       if (error.code !== 'ERR_LOCK_TIMEOUT' && error.code !== 'ERR_LOCK_NOT_ACQUIRED') report.errors.push(error.stack);
-      if (report.errors.length > 10) break;
+      if (report.errors.length > 10) {
+        // If the cleaner or the lock is broken, holders lose their locks and learn of it. Whether two holders are in at
+        // once shows only while the processes lock.
+        if (!goOn) break;
+        report.errors.length = 10;
+        await new Promise(setImmediate);
+      }
     }
   }
   // The driver keeps a few files open for a moment.
