@@ -11,7 +11,7 @@ export function announce(call: LockCall): void {
 }
 
 /** Reports to `onWait` and to subscribers that the call waits. */
-export function tellWait(call: LockCall): void {
+export function reportWait(call: LockCall): void {
   const { onWait } = call.options;
   if (onWait === undefined && !lockChannels.wait.hasSubscribers) return;
   const info = { name: call.name, lockFile: call.request?.path, holders: () => run(currentHolders(call)) };

@@ -6,7 +6,7 @@ import { eventOf, type LockCall, leaveTurns } from '../call.js';
 import type { Obtained } from '../obtain.js';
 import type { PatientWait } from '../wait/patient-wait.js';
 import type { LockHandle } from './handles.js';
-import { beginHold, endHold, type Hold, tellLost } from './long-holds.js';
+import { beginHold, endHold, type Hold, reportLost } from './long-holds.js';
 import { downgrade, type UpgradeOptions, upgrade } from './mode-change.js';
 
 /**
@@ -164,7 +164,7 @@ export class GrantedLock implements LockHandle {
         this.#release = undefined;
         throw failure;
       }
-      if (this.#hold !== undefined) tellLost(this.#hold, error);
+      if (this.#hold !== undefined) reportLost(this.#hold, error);
     }
     this.#state = 'released';
     if (this.#hold !== undefined) endHold(this.#hold);

@@ -41,7 +41,7 @@ export function endHold(hold: Hold): void {
 }
 
 /** Reports the loss of a lock to subscribers, once. Returns whether this was the first time. */
-export function tellLost(hold: Hold, error: Error): boolean {
+export function reportLost(hold: Hold, error: Error): boolean {
   if (hold.lost) return false;
   hold.lost = true;
   if (lockChannels.lost.hasSubscribers) lockChannels.lost.publish({ ...eventOf(hold.call), detail: error });
@@ -69,7 +69,7 @@ async function look(hold: Hold): Promise<void> {
     // If it was released in the meantime, its absence is expected.
     if (there === false && holds.has(hold)) {
       const error = new LockLostError(hold.call.request?.path ?? hold.call.name);
-      if (tellLost(hold, error)) getLogger().error(error.message);
+      if (reportLost(hold, error)) getLogger().error(error.message);
     }
   } catch {
     // The driver could not determine it.

@@ -1,7 +1,7 @@
 import { HeldByThisThreadError } from '../../errors.js';
 import { pathRegistry } from '../../local/turn-registry.js';
 import { type LockCall, startOf } from '../call.js';
-import { tellWait } from '../report.js';
+import { reportWait } from '../report.js';
 import { mustWait, timeUp, type Wait } from './wait.js';
 
 // Short at first, because most locks are held for a moment; then 200 checks a second of a few microseconds each.
@@ -27,7 +27,7 @@ export class BlockingWait implements Wait {
     if (this.#begun) return;
     this.#begun = true;
     startOf(this.#call);
-    tellWait(this.#call);
+    reportWait(this.#call);
   }
 
   listen(): void {}

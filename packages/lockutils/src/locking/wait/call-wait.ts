@@ -1,7 +1,7 @@
 import type { Cuttable } from '../../steps.js';
 import { type LockCall, startOf } from '../call.js';
 import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
-import { tellWait } from '../report.js';
+import { reportWait } from '../report.js';
 import { PatientWait } from './patient-wait.js';
 import { mustWait, type Wait } from './wait.js';
 
@@ -23,7 +23,7 @@ export class CallWait implements Wait {
     if (this.#begun) return;
     this.#begun = true;
     startOf(this.#call);
-    tellWait(this.#call);
+    reportWait(this.#call);
   }
 
   get isOver(): boolean {
