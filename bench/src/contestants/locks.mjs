@@ -1,5 +1,6 @@
 // A process that takes locks, asked over stdin. `locks.py` answers the same questions for Python.
 import { readdirSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import { median } from '../statistics.mjs';
@@ -54,6 +55,7 @@ async function contend({ startAt, ms, holdMs, ...which }) {
   stop(startAt - Date.now());
   const end = performance.now() + ms;
   const cpu = process.cpuUsage();
+  const turns = turnsOfLoop();
   let [grants, longestMs, heldMs] = [0, 0, 0];
   for (let now = performance.now(); now < end; ) {
     const drop = await lock.take();
@@ -67,7 +69,12 @@ async function contend({ startAt, ms, holdMs, ...which }) {
     now = performance.now();
   }
   const { user, system } = process.cpuUsage(cpu);
-  return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000 };
+  return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000, wakes: turnsOfLoop() - turns };
+}
+
+/** How often the event loop has turned: once each time the process was woken, if it had nothing else to do. */
+function turnsOfLoop() {
+  return performance.nodeTiming.uvMetricsInfo?.loopCount ?? 0;
 }
 
 function stop(ms) {

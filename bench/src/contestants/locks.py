@@ -1,6 +1,7 @@
 """The counterpart of locks.mjs: a process that takes locks with Python's libraries, asked over stdin."""
 import contextlib
 import os
+import resource
 import statistics
 import threading
 import time
@@ -92,8 +93,9 @@ def contend(request):
     make, hold = open_subject(request), request["holdMs"] / 1000
     time.sleep(max(0, request["startAt"] / 1000 - time.time()))
     end = time.perf_counter() + request["ms"] / 1000
-    cpu = time.process_time()
+    cpu, sleeps = time.process_time(), voluntary_sleeps()
     grants, longest, held_for = 0, 0.0, 0.0
+    holds = 0
     now = time.perf_counter()
     while now < end:
         with make():
@@ -102,6 +104,7 @@ def contend(request):
             if granted < end:
                 grants += 1
             if hold > 0:
+                holds += 1
                 time.sleep(hold)
             if granted < end:
                 held_for += min(time.perf_counter(), end) - granted
@@ -111,7 +114,12 @@ def contend(request):
         "longestMs": longest * 1000,
         "heldMs": held_for * 1000,
         "cpuMs": (time.process_time() - cpu) * 1000,
+        "wakes": voluntary_sleeps() - sleeps - holds,
     }
+
+
+def voluntary_sleeps():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 
 def take(request):

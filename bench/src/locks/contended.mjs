@@ -4,10 +4,8 @@ import { jain, max, sum } from '../statistics.mjs';
 import { present, rowsOf, subjects } from '../subjects.mjs';
 
 const reference = 'oslo';
-const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'proper-lockfile'];
-// They are oslo's mechanism, so they are not followed over all numbers of processes.
-const more = ['fasteners', 'filelock'];
-const quickNames = ['ours', 'ours fair', 'oslo', 'proper-lockfile'];
+const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'proper-lockfile', 'fasteners', 'filelock'];
+const quickNames = names.filter((name) => name !== 'ours lockfile');
 
 /** What is told of one round of processes that all want one lock: how to work it out, and how to read it. */
 const outcomes = {
@@ -44,6 +42,15 @@ const outcomes = {
     better: 'less',
     of: ({ each }) => sum(each.map(({ cpuMs }) => cpuMs)) / Math.max(1, sum(each.map(({ grants }) => grants))),
   },
+  wakes: {
+    title: 'Wakes of a process, to each grant of another process',
+    unit: '',
+    better: 'less',
+    of({ each }) {
+      const all = sum(each.map(({ grants }) => grants));
+      return sum(each.map(({ wakes }) => wakes)) / Math.max(1, (each.length - 1) * all);
+    },
+  },
   held: {
     title: 'Part of the time in which somebody held the lock',
     unit: '',
@@ -56,16 +63,16 @@ const outcomes = {
 export const contended = {
   id: 'locks.contended',
   group: 'locks',
-  seconds: { full: 130, quick: 12 },
+  seconds: { full: 170, quick: 20 },
   async run(context) {
-    const found = await present(context, context.quick ? quickNames : [...names, ...more]);
+    const found = await present(context, context.quick ? quickNames : names);
     const cells = cellsOf(context.quick);
     const pools = new Map();
     const figures = Object.fromEntries(Object.keys(outcomes).map((key) => [key, []]));
     try {
       for (const [index, { processes, holdMs, rounds, ms }] of cells.entries()) {
         const raw = await interleave(
-          found.filter((name) => processes === 8 || !more.includes(name)),
+          found,
           rounds,
           (subject, round) => compete(context, pools, { subject, processes, holdMs, ms, round }),
           { progress: (part) => context.progress((index + part) / cells.length) },
@@ -91,12 +98,19 @@ export const contended = {
   },
 };
 
-// The cell of the goals gets the most rounds.
+// The cells of the goals get the most rounds.
 function cellsOf(quick) {
-  if (quick) return [0, 1].map((holdMs) => ({ processes: 8, holdMs, rounds: 2, ms: 250 }));
+  if (quick) {
+    const cells = [
+      [8, 0],
+      [8, 1],
+      [32, 0],
+    ];
+    return cells.map(([processes, holdMs]) => ({ processes, holdMs, rounds: 2, ms: 500 }));
+  }
   return [2, 4, 8, 16, 32].flatMap((processes) =>
     [0, 1, 10].map((holdMs) => {
-      const goal = processes === 8 && holdMs === 1;
+      const goal = (processes === 8 && holdMs <= 1) || (processes === 32 && holdMs === 0);
       const plan = goal ? { least: 3, most: 5 } : { least: 2, most: 3, within: roughly };
       return { processes, holdMs, rounds: { ...plan, reference, by: outcomes.grants.of }, ms: goal ? 1500 : 300 };
     }),
