@@ -106,26 +106,27 @@ export class TreeHunt {
       this.#asked.set(pid, signal);
     }
     if (refused.length > 0) void this.#signalAsRoot?.(refused, signal);
-    const onlyUnendable = left.every((entry) => this.#refused.has(entry.pid) || this.#hangs(entry));
-    this.#over = left.length > 0 ? onlyUnendable : !disturbed;
+    // A process that was missed may be beside those that cannot be ended too.
+    this.#over = left.every((entry) => this.#isUnendable(entry)) && !disturbed;
     if (left.length > 0) return 'more';
     return disturbed ? 'disturbed' : 'done';
   }
 
-  /** Whether the last look found no process that could still be ended. */
+  /** Whether the last look found no process that could still be ended, and missed none. */
   get isOver(): boolean {
     return this.#over;
   }
 
   /** The members of the last look, but for the dead; and that there may be more, if that look does not exclude it. */
   survivors(): SurvivingProcess[] {
-    const left = this.#left().map((entry) => {
+    const left = this.#left();
+    const named = left.map((entry) => {
       const running = this.#hangs(entry) ? 'hangs in the kernel' : 'still running';
       return { pid: entry.pid, name: entry.name, reason: this.#refused.has(entry.pid) ? 'not permitted' : running };
     });
-    return this.#doubt === undefined || left.length > 0
-      ? left
-      : [...left, { pid: 0, name: 'unknown', reason: this.#doubt }];
+    // While there is a process to end, a look is not completed, and says nothing about others.
+    if (this.#doubt === undefined || left.some((entry) => !this.#isUnendable(entry))) return named;
+    return [...named, { pid: 0, name: 'unknown', reason: this.#doubt }];
   }
 
   /**
@@ -134,6 +135,11 @@ export class TreeHunt {
    */
   #left(): ProcessEntry[] {
     return this.#members.filter((entry) => this.#hangs(entry) || !this.#killed.has(keyOf(entry)));
+  }
+
+  /** Whether no signal of ours ends the process: this user may not signal it, or it hangs in the kernel. */
+  #isUnendable(entry: ProcessEntry): boolean {
+    return this.#refused.has(entry.pid) || this.#hangs(entry);
   }
 
   #hangs(entry: ProcessEntry): boolean {
@@ -166,7 +172,7 @@ export class TreeHunt {
     const marked =
       mark === undefined
         ? undefined
-        : look.carriersOf(mark, since, (entry) => !entry.zombie && !this.#killed.has(keyOf(entry)));
+        : look.carriersOf(mark, since, (entry) => this.#isToBeEnded(entry));
     // No process of the command is older than the command. The machine's first process, this process and its parent cannot
     // be of it, whatever a table says that was read while they changed.
     const members = new Set<ProcessEntry>();
@@ -196,6 +202,10 @@ export class TreeHunt {
       else if (!this.#hanging.has(keyOf(entry))) this.#hanging.set(keyOf(entry), this.#calm);
     }
     return marked?.disturbed === true;
+  }
+
+  #isToBeEnded(entry: ProcessEntry): boolean {
+    return !entry.zombie && !this.#killed.has(keyOf(entry)) && !this.#isUnendable(entry);
   }
 
   /** Where the system shows no processes (no /proc, Windows): the root, and the group by its number. */

@@ -141,6 +141,53 @@ describe('a hunt', () => {
     expect(hunting.survivors()).toEqual([]);
   });
 
+  it('G29 that finds only a process that refuses signals is over when no other can have been missed', () => {
+    const spy = vi.spyOn(process, 'kill').mockImplementation(() => {
+      throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    });
+    try {
+      const hunting = hunt();
+      const refusing = { pid: nobody, name: 'made up', reason: 'not permitted' };
+      expect(hunting.signalMembers('SIGKILL', new DisturbedLook([entryOf(root)]))).toBe('more');
+      expect(hunting.isOver).toBe(false);
+      expect(hunting.survivors()).toEqual([
+        refusing,
+        { pid: 0, name: 'unknown', reason: expect.stringMatching(/ended at every look/) },
+      ]);
+      expect(hunting.signalMembers('SIGKILL', new Look([entryOf(root)]))).toBe('more');
+      expect(hunting.isOver).toBe(true);
+      expect(hunting.survivors()).toEqual([refusing]);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+
+  it('G29 looks for the children of a process that refuses signals, though that one carries the mark', async () => {
+    const mark = createMark();
+    const { pid, start } = await sleeper(mark.environment({}));
+    const kill = process.kill.bind(process);
+    const refusing = (target: number, signal?: string | number): true => {
+      if (target === pid) throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+      return kill(target, signal);
+    };
+    const spy = vi.spyOn(process, 'kill').mockImplementation(refusing);
+    try {
+      const hunting = new TreeHunt({ root: { pid, start }, ownGroup: false, mark: mark.id }, undefined);
+      hunting.signalMembers('SIGKILL', lookNow());
+      const read = listProcesses();
+      const born = await sleeper(mark.environment({}));
+      hunting.signalMembers('SIGKILL', new Look(read));
+      await until(() => findProcess(born.pid)?.zombie !== false, 5000);
+      await vi.waitFor(() => {
+        hunting.signalMembers('SIGKILL', lookNow());
+        expect(hunting.isOver).toBe(true);
+      }, 5000);
+      expect(hunting.survivors().map((left) => left.pid)).toEqual([pid]);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+
   it('finds the children of children, whatever the order of the list', () => {
     const child = entryOf({ pid: nobody + 2, parent: nobody, start: 1001 });
     const grandchild = entryOf({ pid: nobody + 3, parent: nobody + 2, start: 1002 });
