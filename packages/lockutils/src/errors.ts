@@ -68,7 +68,8 @@ export type LockPathProblem =
   | 'not-readable'
   | 'read-only'
   | 'insecure'
-  | 'forbidden';
+  | 'forbidden'
+  | 'no-working-directory';
 
 const lockPathAdvice: Record<LockPathProblem, string> = {
   missing:
@@ -79,6 +80,8 @@ const lockPathAdvice: Record<LockPathProblem, string> = {
   'read-only': 'is on a read-only file system, where nothing can be locked; remount it, or use another lock path',
   insecure: 'is writable for everybody and has no sticky bit, so any user can remove a held lock; run chmod o-w on it',
   forbidden: 'is forbidden by node --permission; allow it with --allow-fs-read and --allow-fs-write',
+  'no-working-directory':
+    'is relative, and the working directory of this process was removed; use an absolute lock path, or change to a directory that exists',
 };
 
 /** The lock path cannot be used. Nothing was created in it. */

@@ -114,10 +114,19 @@ export function getOption<Name extends keyof ConfigValues>(name: Name): ConfigVa
   return value as ConfigValues[Name];
 }
 
-/** The configured directory of lock files as an absolute path, or `undefined`. oslo: `lockutils.get_lock_path`. */
+/**
+ * The configured directory of lock files as an absolute path, or `undefined`. oslo: `lockutils.get_lock_path`.
+ *
+ * @throws InvalidOptionError if it is configured as a relative path and the working directory was removed.
+ */
 export function getLockPath(): string | undefined {
   const path = getOption('lockPath');
-  return path === undefined ? undefined : resolve(path);
+  try {
+    return path === undefined ? undefined : resolve(path);
+  } catch {
+    const expected = 'an absolute path, since the working directory of this process was removed';
+    throw new InvalidOptionError('lockPath', expected, path);
+  }
 }
 
 /** Replaces the values of files; for `config-file`. */

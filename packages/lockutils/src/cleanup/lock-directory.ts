@@ -1,22 +1,20 @@
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import { join } from 'node:path';
+import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { DriverName } from '../drivers/driver.js';
 import { withSpareDescriptors } from '../drivers/idle-files.js';
-import { LockDriverMismatchError, LockPathError, LockPathRequiredError } from '../errors.js';
+import { LockDriverMismatchError, LockPathError } from '../errors.js';
 import { accessDenied } from '../lock-path/access-denied.js';
 import { markedDriver } from '../lock-path/driver-marker.js';
 import { halfMadeHiddenFolder, hiddenFolder } from '../lock-path/hidden-folder.js';
-import { lockPathProblem } from '../lock-path/lock-path.js';
+import { absoluteLockPath, lockPathProblem } from '../lock-path/lock-path.js';
 
-/** The absolute lock path that the options mean. @throws InvalidOptionError @throws LockPathRequiredError */
+/** The absolute lock path that the options mean. @throws InvalidOptionError, and as {@link absoluteLockPath} */
 export function directoryOf({ lockPath }: { readonly lockPath?: string }): string {
   if (lockPath !== undefined && (typeof lockPath !== 'string' || lockPath === '' || lockPath.includes('\0'))) {
     throw new InvalidOptionError('lockPath', 'a path that is not empty and has no NUL', lockPath);
   }
-  const directory = lockPath === undefined ? getLockPath() : resolve(lockPath);
-  if (directory === undefined) throw new LockPathRequiredError();
-  return directory;
+  return absoluteLockPath(lockPath);
 }
 
 /** The names in a lock path, without the hidden folder. @throws LockPathError */

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
-import { basename, isAbsolute, join, resolve } from 'node:path';
-import { getLockPath, InvalidOptionError } from '@oslo-concurrency/core';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { getOption, InvalidOptionError } from '@oslo-concurrency/core';
 import { InvalidLockNameError, LockPathError, type LockPathProblem, LockPathRequiredError } from '../errors.js';
 
 /** The folder inside a lock path for everything that is not a lock file. No lock can have its name. */
@@ -40,17 +40,36 @@ export function isWellFormed(text: string): boolean {
 const loneSurrogate = /\p{Surrogate}/u;
 
 /**
+ * The absolute path of a lock path: of `lockPath`, or of the configured one if that is absent or empty.
+ *
+ * @throws LockPathRequiredError if there is no lock path, LockPathError if it is relative and the working directory was
+ * removed
+ */
+export function absoluteLockPath(lockPath: string | undefined): string {
+  const path = lockPath === undefined || lockPath === '' ? getOption('lockPath') : lockPath;
+  if (path === undefined) throw new LockPathRequiredError();
+  return absolute(path, path);
+}
+
+function absolute(path: string, lockPath: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
+    // Without a working directory, only absolute paths have a meaning.
+    throw new LockPathError(lockPath, 'no-working-directory', error);
+  }
+}
+
+/**
  * The absolute path of a lock file, in `lockPath` or the configured lock path.
  *
- * @throws LockPathRequiredError if there is no lock path. @throws InvalidLockNameError
+ * @throws the errors of {@link absoluteLockPath}, InvalidLockNameError
  */
 export function lockFilePath(name: string, prefix: string | undefined, lockPath: string | undefined): string {
   if (last !== undefined && name === last.name && prefix === last.prefix && lockPath === last.lockPath)
     return last.path;
   const fileName = lockFileName(name, prefix);
-  const directory = lockPath === undefined || lockPath === '' ? getLockPath() : resolve(lockPath);
-  if (directory === undefined) throw new LockPathRequiredError();
-  const path = join(directory, fileName);
+  const path = join(absoluteLockPath(lockPath), fileName);
   // Not for a relative lock path, nor for the configured one: their meaning may change between two calls.
   if (lockPath !== undefined && isAbsolute(lockPath)) last = { name, prefix, lockPath, path };
   return path;
@@ -64,15 +83,15 @@ let last:
 /**
  * The absolute path of a lock file that was given as a path. Its last part must be a valid name of a lock file.
  *
- * @throws InvalidOptionError, InvalidLockNameError
+ * @throws InvalidOptionError, InvalidLockNameError, LockPathError if the path is relative and the working directory was
+ * removed
  */
 export function lockFileAt(path: string): string {
   if (typeof path !== 'string' || path.includes('\0') || !isWellFormed(path) || /(^|[/\\])\.{0,2}$/.test(path)) {
     throw new InvalidOptionError('path', 'the path of a file, not empty, well-formed and without NUL', path);
   }
-  const absolute = resolve(path);
-  lockFileName(basename(absolute), undefined);
-  return absolute;
+  lockFileName(basename(path), undefined);
+  return absolute(path, dirname(path));
 }
 
 // A directory that passed the check is not checked again in this process: the check is advice to people, and exclusion

@@ -6,13 +6,15 @@ import { expect, it } from 'vitest';
 import { lockDirectory } from '../support/lock-directory.js';
 import { runFixture } from '../support/run-fixture.js';
 
-it('every lock, lease and function of the lock path works with absolute paths after the working directory was removed', async () => {
+it('every lock, lease and function of the lock path works with an absolute path after the working directory was removed, and refuses a relative one with advice', async () => {
   using base = lockDirectory();
   const { stdout, stderr } = await runFixture('in-removed-directory.mjs', { base: base.path });
   expect(stderr).toBe('');
-  const report = JSON.parse(stdout) as Record<string, string>;
-  expect(Object.keys(report).length).toBeGreaterThan(30);
-  expect(Object.entries(report).filter(([, what]) => what !== 'done')).toEqual([]);
+  const { report, relative } = JSON.parse(stdout) as { [kind: string]: Record<string, string> };
+  expect(Object.keys(report ?? {}).length).toBeGreaterThan(30);
+  expect(Object.entries(report ?? {}).filter(([, what]) => what !== 'done')).toEqual([]);
+  expect(Object.keys(relative ?? {})).toHaveLength(11);
+  expect(Object.entries(relative ?? {}).filter(([, what]) => what !== 'no-working-directory locks')).toEqual([]);
 });
 
 const bin = (name: string): string => fileURLToPath(new URL(`../../bin/${name}.js`, import.meta.url));
