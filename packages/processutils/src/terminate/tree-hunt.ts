@@ -169,10 +169,7 @@ export class TreeHunt {
     const { root, ownGroup, mark } = this.#tree;
     const since = root?.start ?? 0;
     // First of all, since it completes the look.
-    const marked =
-      mark === undefined
-        ? undefined
-        : look.carriersOf(mark, since, (entry) => this.#isToBeEnded(entry));
+    const marked = mark === undefined ? undefined : look.carriersOf(mark, since, (entry) => this.#isToBeEnded(entry));
     // No process of the command is older than the command. The machine's first process, this process and its parent cannot
     // be of it, whatever a table says that was read while they changed.
     const members = new Set<ProcessEntry>();
