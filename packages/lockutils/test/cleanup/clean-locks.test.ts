@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   linkSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { cleanLocks, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { cleanLocks, type LockOptions, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { removeUnusedLock } from '../../build/drivers/kernel/care/remove-unused.js';
 import { defaultKernelSystem } from '../../build/drivers/kernel/system.js';
@@ -182,6 +183,79 @@ describe('cleanLocks', () => {
     }
     await cleanLocks({ lockPath: directory.path });
     for (const kind of ['queue', 'seats', 'readers']) expect(hidden(directory.path, kind)).toEqual([]);
+  });
+
+  it('G19 leaves the news of a dead holder of the second permit, and of one whose record cannot be read', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await using victim = await Contender.start();
+    const first = await lock('pool', { ...options, permits: 2 });
+    await victim.acquire('pool', { ...options, permits: 2 });
+    await victim.end();
+    await first.release();
+    writeFileSync(join(directory.path, 'damaged'), 'oslo-concurrency owner of a later version\n');
+    expect(await cleanLocks({ lockPath: directory.path })).toEqual({
+      removed: [],
+      kept: ['damaged', 'pool'].map((name) => ({ name, reason: 'abandoned' })),
+    });
+    const listed = await listLocks({ lockPath: directory.path });
+    expect(listed.map(({ abandonedBy }) => abandonedBy)).toEqual([{}, expect.objectContaining({ pid: victim.pid })]);
+    await using next = await lock('damaged', options);
+    expect(next.previousOwnerDied).toBe(true);
+  });
+
+  it('treats queues and seats whose lock file is gone as those of other locks: by age, news of a death and dryRun', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path, permits: 2 };
+    await using victim = await Contender.start();
+    await victim.acquire('died', options);
+    await victim.end();
+    for (const name of ['old', 'used']) await (await lock(name, options)).release();
+    const hourAgo = Date.now() / 1000 - 3600;
+    for (const file of ['queue/old', 'seats/old', 'queue/used', 'queue/died', 'seats/died']) {
+      utimesSync(join(directory.path, '.oslo-concurrency', file), hourAgo, hourAgo);
+    }
+    for (const name of ['died', 'old', 'used']) rmSync(join(directory.path, name));
+    const seats = (): string[] => hidden(directory.path, 'seats').sort();
+    const recent = { name: 'used', reason: 'recent' };
+    const olderThan = 60_000;
+    for (const dryRun of [true, false]) {
+      expect(seats()).toEqual(['died', 'old', 'used']);
+      const { removed, kept } = await cleanLocks({ lockPath: directory.path, olderThan, dryRun });
+      expect(removed).toEqual(['old']);
+      expect([...kept].sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+        { name: 'died', reason: 'abandoned' },
+        recent,
+      ]);
+    }
+    expect(seats()).toEqual(['died', 'used']);
+    const forced = await cleanLocks({ lockPath: directory.path, olderThan, abandoned: true });
+    expect(forced).toEqual({ removed: ['died'], kept: [recent] });
+    expect(seats()).toEqual(['used']);
+  });
+
+  it('removes what a crash left half made more than an hour ago, and nothing younger or of another name', async () => {
+    using directory = lockDirectory();
+    await (await lock('x', { external: true, lockPath: directory.path })).release();
+    const hidden = join(directory.path, '.oslo-concurrency');
+    const old = [
+      join(hidden, `new.${randomUUID()}`),
+      join(hidden, `driver.${randomUUID()}`),
+      `${hidden}.${randomUUID()}`,
+    ];
+    const young = [join(hidden, `new.${randomUUID()}`), `${hidden}.${randomUUID()}`];
+    const foreign = [join(hidden, 'new.file'), `${hidden}.copy`];
+    for (const path of [...old, ...young, ...foreign]) mkdirSync(path);
+    writeFileSync(join(old[1] as string, 'kernel'), '');
+    const hoursAgo = Date.now() / 1000 - 3700;
+    for (const path of [...old, ...foreign]) utimesSync(path, hoursAgo, hoursAgo);
+    const cleaned = await cleanLocks({ lockPath: directory.path, dryRun: true });
+    // What is half made is not listed as something of a stranger.
+    expect(cleaned).toEqual({ removed: ['x'], kept: [{ name: '.oslo-concurrency.copy', reason: 'foreign' }] });
+    for (const path of [...old, ...young, ...foreign]) expect(existsSync(path), path).toBe(true);
+    await cleanLocks({ lockPath: directory.path });
+    for (const path of old) expect(existsSync(path), path).toBe(false);
+    for (const path of [...young, ...foreign]) expect(existsSync(path), path).toBe(true);
   });
 
   it('goes on after what the system refuses to remove, and reports it', async () => {

@@ -199,6 +199,86 @@ describe('lease()', () => {
     expect(driver.releases).toBe(1);
   });
 
+  test('tells of a wait once, however often it tries, and leaves no timer and no subscription behind', async () => {
+    const machine = new ManualMachine();
+    const driver = new MemoryLeaseDriver();
+    const first = await acquireLease('job', leaseSettings('job', { driver, ttl }), machine.clock);
+    let tries = 0;
+    let listeners = 0;
+    const hinting: LeaseDriver = {
+      kind: 'lease',
+      name: 'hinting',
+      pollEvery: 20,
+      tryAcquire: (request) => {
+        tries += 1;
+        return driver.tryAcquire(request);
+      },
+      onRelease: () => {
+        listeners += 1;
+        return () => {
+          listeners -= 1;
+        };
+      },
+    };
+    let waits = 0;
+    const onWait = (): number => (waits += 1);
+    const settings = leaseSettings('job', { driver: hinting, ttl, timeout: 100_000, onWait });
+    const waiting = acquireLease('job', settings, machine.clock);
+    await settled();
+    await machine.pass(200);
+    expect(tries).toBeGreaterThan(5);
+    expect([waits, listeners]).toEqual([1, 1]);
+    await first.release();
+    await machine.pass(20);
+    const held = await waiting;
+    expect([waits, listeners]).toEqual([1, 0]);
+    await held.release();
+    expect(machine.timers).toBe(0);
+  });
+
+  test('an abort ends the request that the driver has under way; a wait that has ended tells of no wait', async () => {
+    const machine = new ManualMachine();
+    const signals: AbortSignal[] = [];
+    let answer = (_holders: readonly { pid: number }[]): void => {};
+    let known = false;
+    const slow: LeaseDriver = {
+      kind: 'lease',
+      name: 'slow',
+      tryAcquire: (_request, signal) => {
+        signals.push(signal);
+        return known ? Promise.resolve(undefined) : new Promise<never>(() => {});
+      },
+      holders: () => new Promise((done) => (answer = done)),
+    };
+    let waits = 0;
+    const controller = new AbortController();
+    const reason = new Error('changed my mind');
+    const ask = (more: object) =>
+      acquireLease(
+        'job',
+        leaseSettings('job', { driver: slow, ttl, onWait: () => (waits += 1), ...more }),
+        machine.clock,
+      );
+    const unanswered = expect(ask({})).rejects.toMatchObject({ code: 'ERR_LEASE_UNANSWERED' });
+    await machine.pass(ttl + 2000);
+    await unanswered;
+    expect(signals[0]?.reason).toMatchObject({ code: 'ERR_LEASE_UNANSWERED' });
+    const aborted = expect(ask({ signal: controller.signal })).rejects.toBe(reason);
+    controller.abort(reason);
+    await aborted;
+    expect(signals[1]?.reason).toBe(reason);
+    known = true;
+    const timedOut = expect(ask({ timeout: 10 })).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT' });
+    await settled();
+    await machine.pass(10);
+    await timedOut;
+    answer([{ pid: 4242 }]);
+    await settled();
+    expect(waits).toBe(0);
+    await machine.pass(ttl + 2000);
+    expect(machine.timers).toBe(0);
+  });
+
   test('what onWait throws ends the wait', async () => {
     const driver = new MemoryLeaseDriver();
     const first = await lease('job', { driver, ttl });
