@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import {
   type ExecuteLinesOptions,
   type ExecuteResult,
@@ -13,15 +12,21 @@ import {
   secret,
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { asPlainUser, plainUserIsPossible } from './support/plain-user.js';
-import { fixture, killAll, processesWith, uniqueSleep, until } from './support/processes.js';
+import { bytesWritten, endLeftovers, fixture, heldUp, processesWith, uniqueSleep, until } from './support/processes.js';
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
+
+/** A callback for `onCompletion`, and what resolves when it is called. */
+function completion(): { readonly ended: Promise<void>; onCompletion(): void } {
+  let onCompletion = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    onCompletion = resolve;
+  });
+  return { ended, onCompletion };
+}
 
 /** All lines, and what the loop over them throws. */
 async function readAll(lines: AsyncIterable<string>): Promise<{ lines: string[]; error: unknown }> {
@@ -97,13 +102,12 @@ describe('executeLines', () => {
       const onExecute = (running: RunningCommand): void => {
         pid = running.pid;
       };
-      const written = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
       const script = from === 'stderr' ? 'exec yes "$0" >&2' : 'exec yes "$0"';
       for await (const line of executeLines('sh', ['-c', script, 'x'.repeat(1000)], { from, onExecute })) {
         expect(line).toHaveLength(1000);
         // The event loop is free, so that what is not held comes, by the gigabyte.
-        await new Promise((resolve) => setTimeout(resolve, 500));
-        expect(written()).toBeLessThan(3_000_000);
+        await heldUp(pid, 3_000_000);
+        expect(bytesWritten(pid)).toBeLessThan(3_000_000);
         break;
       }
     },
@@ -135,9 +139,10 @@ describe('executeLines', () => {
     expect(lines).toEqual(['ready']);
     expect(error).toBeInstanceOf(ProcessTimeoutError);
     await until(() => processesWith(token).length === 0, 5000);
-    const slow = executeLines('seq', ['1', '1000000'], { timeout: 200 });
+    const { ended, onCompletion } = completion();
+    const slow = executeLines('seq', ['1', '1000000'], { timeout: 200, onCompletion });
     const begun = async (): Promise<void> => {
-      for await (const _ of slow) await new Promise((resolve) => setTimeout(resolve, 300));
+      for await (const _ of slow) await ended;
     };
     await expect(begun()).rejects.toBeInstanceOf(ProcessTimeoutError);
   });
@@ -181,8 +186,9 @@ describe('a loop over executeLines that is left early', () => {
 
   it('does not mind how the command ended, by itself or by its timeout', async () => {
     for (const script of ['echo a; exit 3', 'seq 1 1000; exit 3', 'echo a; exec sleep 60']) {
-      for await (const _ of executeLines('sh', ['-c', script], { timeout: 500 })) {
-        if (script.endsWith('60')) await new Promise((resolve) => setTimeout(resolve, 600));
+      const { ended, onCompletion } = completion();
+      for await (const _ of executeLines('sh', ['-c', script], { timeout: 500, onCompletion })) {
+        if (script.endsWith('60')) await ended;
         break;
       }
     }

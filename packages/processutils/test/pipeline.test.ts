@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import {
+  execute,
   executePipeline,
   type PipelineCommand,
   PipelineError,
@@ -13,17 +14,14 @@ import {
   ProcessTimeoutError,
   secret,
 } from '@oslo-concurrency/processutils';
-import { afterAll, afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { fixture, killAll, processesWith, uniqueSleep, until } from './support/processes.js';
+import { afterAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { endLeftovers, fixture, heldUp, processesWith, uniqueSleep, until } from './support/processes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'pipeline-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 async function failure(run: Promise<unknown>): Promise<PipelineError> {
   const error = await run.catch((reason: unknown) => reason);
@@ -70,11 +68,16 @@ describe('executePipeline', () => {
   });
 
   it('G24 holds a command up when the next one is slow', async () => {
-    const slow = sh('sleep 1; head -c 1 >/dev/null; exec wc -c');
+    const gate = join(directory, 'gate');
+    await execute('mkfifo', [gate]);
+    const slow = sh(`read -r _ < ${gate}; head -c 1 >/dev/null; exec wc -c`);
     const before = process.memoryUsage().arrayBuffers;
     const run = executePipeline([['head', ['-c', '300000000', '/dev/zero']], slow]);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const fast = (): number[] => processesWith('head\0-c\x00300000000\0');
+    await until(() => fast().length === 1, 10_000);
+    await heldUp(fast()[0] ?? 0, 300_000_000);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
+    writeFileSync(gate, 'go on\n');
     expect(Number((await run).stdout.trim())).toBeGreaterThan(299_900_000);
   });
 

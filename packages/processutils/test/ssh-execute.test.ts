@@ -13,13 +13,8 @@ import {
 import { Client, Server, utils } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './support/processes.js';
+import { rejection } from './support/rejection.js';
 import { connect, type SshServer, sshd, startSshServer } from './support/ssh-server.js';
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 
 if (sshd === undefined && process.env.CI) throw new Error('sshd is missing: install the Debian package openssh-server');
 

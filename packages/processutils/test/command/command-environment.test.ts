@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecuteOptions, execute, type SshClient, sshExecute, trycmd } from '@oslo-concurrency/processutils';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { rejection } from '../support/rejection.js';
 
 const top = realpathSync(mkdtempSync(join(tmpdir(), 'prefer-local-')));
 const inner = join(top, 'workspace', 'package');
@@ -17,11 +18,6 @@ function install(directory: string, name: string, script = 'dirname "$0"'): void
 }
 
 const bin = (directory: string): string => join(directory, 'node_modules', '.bin');
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 
 beforeAll(() => {
   for (const directory of [top, inner]) install(bin(directory), 'everywhere');

@@ -12,15 +12,11 @@ import {
 } from '@oslo-concurrency/processutils';
 import { afterAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'extra-descriptors-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 const sh = (script: string, options: ExecuteOptions) => execute('sh', ['-c', script], options);
 const ownDescriptors = (): number => readdirSync('/proc/self/fd').length;
 

@@ -7,13 +7,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { execute, type ProcessInput } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
 import { fixture } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'input-'));
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 describe('processInput', () => {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { execute } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asPlainUser, plainUserIsPossible } from '../support/plain-user.js';
-import { killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { endLeftovers, processesWith, uniqueSleep, until } from '../support/processes.js';
 
 interface Seen {
   readonly name?: string;
@@ -27,10 +27,7 @@ function seenByPlainUser(...calls: readonly (readonly unknown[])[]): Seen[] {
 }
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 describe.skipIf(process.getuid?.() !== 0)('runAsRoot as root', () => {
   it('needs no helper and uses none', async () => {

@@ -11,13 +11,8 @@ import {
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { LineOrder } from '../../src/output/line-order.js';
+import { rejection } from '../support/rejection.js';
 import { connect, sshd, startSshServer } from '../support/ssh-server.js';
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 
 // What one process writes to two pipes arrives in that order when the reader has had its turn in between.
 const script =

@@ -1,21 +1,13 @@
 import { execute, LineTooLongError } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LineSplitter } from '../../src/output/line-splitter.js';
 import { encodeText } from '../../src/output/text-decoding.js';
-import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
+import { endLeftovers, fixture, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 const unlimited = (): Error => new Error('there is no limit');
 

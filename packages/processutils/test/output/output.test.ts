@@ -10,24 +10,25 @@ import {
   ProcessTimeoutError,
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { pythonRepr } from '../../src/masking/python-repr.js';
 import { captureOutput } from '../../src/output/output-capture.js';
 import { decodeText, encodeText } from '../../src/output/text-decoding.js';
-import { fixture, killAll, processesWith, uniqueSleep, unloadedNow, until } from '../support/processes.js';
+import {
+  endLeftovers,
+  fixture,
+  killAll,
+  processesWith,
+  uniqueSleep,
+  unloadedNow,
+  until,
+} from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'output-'));
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 /** A stream that takes a piece only after so many turns of the event loop, and knows how much it ever had to hold. */
 function slowStream(turns: number): { stream: Writable; most(): number; taken(): number } {

@@ -10,24 +10,16 @@ import {
   sshExecute,
   trycmd,
 } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { endLeftovers, fixture, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 const program = fixture('talks-to-user.mjs');
 // Of bsdutils, which no Debian is without: gives a program a terminal.
 const script = '/usr/bin/script';
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
+endLeftovers();
 
 /** A terminal in which `command` runs, and what it shows. */
 class Terminal {

@@ -1,19 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { execute, ProcessTimeoutError, trycmd } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, it } from 'vitest';
-import { killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
+import { describe, expect, it } from 'vitest';
+import { endLeftovers, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 describe('onExecute and onCompletion', () => {
   it('are called once each, with pid and masked command, for each attempt', async () => {

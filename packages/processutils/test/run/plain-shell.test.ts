@@ -2,17 +2,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type CommandEvent, commandChannels } from '@oslo-concurrency/core';
 import { execute } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, it } from 'vitest';
-import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
+import { describe, expect, it } from 'vitest';
+import { endLeftovers, fixture, processesWith, uniqueSleep, until } from '../support/processes.js';
 
 // Of bsdutils, which no Debian is without: gives a program a terminal.
 const script = '/usr/bin/script';
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 describe('a command finds what a plain shell would give it', () => {
   it('the soft limit on open files that Node has raised is put back', () => {

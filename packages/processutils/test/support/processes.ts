@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
 
 /** The path of a program in test/fixtures. */
 export function fixture(name: string): string {
@@ -58,6 +59,34 @@ export async function until(condition: () => boolean, limit: number): Promise<nu
     await pause(5);
   }
   return unloadedNow() - unloaded;
+}
+
+/** How many bytes a process has written so far. */
+export function bytesWritten(pid: number): number {
+  return Number(/^wchar: (\d+)$/m.exec(readOf(pid, 'io'))?.[1]);
+}
+
+/**
+ * Resolves when something holds a process up: it sleeps, and has written nothing more, at twenty looks in a row; or when it
+ * has written more than `most` bytes, so nothing does.
+ */
+export async function heldUp(pid: number, most: number): Promise<void> {
+  let before = -1;
+  let looks = 0;
+  await until(() => {
+    const written = bytesWritten(pid);
+    looks = written === before && /^State:\s+S/m.test(readOf(pid, 'status')) ? looks + 1 : 0;
+    before = written;
+    return looks === 20 || written > most;
+  }, 10_000);
+}
+
+/** Ends after each test of the file what the test left on purpose: the processes of the tokens that it took. */
+export function endLeftovers(): void {
+  afterEach(() => {
+    for (const token of given) killAll(token);
+    given.clear();
+  });
 }
 
 /**

@@ -4,24 +4,16 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execute, ProcessAbortedError, sshExecute, trycmd } from '@oslo-concurrency/processutils';
-import { afterAll, afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import { fixture, killAll, processesWith, uniqueSleep, unloadedNow, until } from '../support/processes.js';
+import { afterAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { endLeftovers, fixture, processesWith, uniqueSleep, unloadedNow, until } from '../support/processes.js';
+import { rejection } from '../support/rejection.js';
 import { connect, sshd, startSshServer } from '../support/ssh-server.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'kill-signal-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (error) => error,
-  );
+endLeftovers();
 
 /** A script that ends at SIGINT, says so, and takes no notice of SIGTERM. */
 const endsAtInterrupt = `trap 'echo interrupted; exit' INT; trap '' TERM; echo ready; while :; do sleep "$0"; done`;

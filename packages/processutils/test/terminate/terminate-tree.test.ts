@@ -6,19 +6,24 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asPlainUser, plainUserIsPossible } from '../support/plain-user.js';
-import { fixture, killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from '../support/processes.js';
+import {
+  endLeftovers,
+  fixture,
+  parentOf,
+  processesWith,
+  uniqueSleep,
+  unloadedNow,
+  until,
+} from '../support/processes.js';
 
 const grace = 250;
 // G23's word.
 const settling = 200;
 
 let token = '';
-afterEach(() => {
-  killAll(token || undefined);
-  token = '';
-});
+endLeftovers();
 
 /** Runs a fixture, aborts it when it says that it is ready, and gives the error and how long ending it took. */
 async function endWhenReady(

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeadlockError } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
@@ -190,8 +191,12 @@ describe.each(['kernel', 'lockfile'])('G12 between processes, driver %s', (drive
     await first?.ask('run', { code: 'globalThis.go()' });
     await second?.ask('run', { code: 'globalThis.go()' });
     await expect.poll(waiting, { timeout: 10_000 }).toEqual(['a']);
-    // Three looks more.
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    // Three looks more: at each, the waiter writes its record anew.
+    const [record] = readWaits(directory.path, Date.now());
+    const written = (): number => statSync(join(directory.path, '.oslo-concurrency/waits', record?.id ?? '')).mtimeMs;
+    for (let look = 0, before = written(); look < 3; look += 1, before = written()) {
+      await expect.poll(written).toBeGreaterThan(before);
+    }
     expect(waiting()).toEqual(['a']);
     await first?.ask('run', { code: 'globalThis.end()' });
     const ends = [first, second].map((contender) => contender?.ask('run', { code: 'return globalThis.done' }));
