@@ -1,11 +1,11 @@
-// README compares us with others. A cell that claims something names what says so: a test of ours, by file and title, or a
+// docs/comparison.md compares us with others. A cell that claims something names what says so: a test of ours, by file and title, or a
 // document of the other's. Without that, a renamed test or a changed mind would leave a claim that nothing holds up.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './workspaces.mjs';
 
-const section = /\n## Beside others\n([\s\S]*?)\n## /.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
-const lines = section.split('\n');
+const page = 'docs/comparison.md';
+const lines = readFileSync(join(root, page), 'utf8').split('\n');
 const sources = new Map(
   lines.flatMap((line) => {
     const found = /^- \[(\w+)\] \[[^\]]+\]\(([^)]+)\)(?: "(.*)")?/.exec(line);
@@ -13,7 +13,7 @@ const sources = new Map(
   }),
 );
 const rows = lines.filter((line) => line.startsWith('| ') && !/^\| (---)? ?\|/.test(line));
-const complaints = rows.length > 0 ? [] : ['there is no table under "Beside others"'];
+const complaints = rows.length > 0 ? [] : ['there is no table'];
 
 const used = new Set();
 for (const row of rows) {
@@ -30,11 +30,11 @@ for (const row of rows) {
 for (const [mark, { where, title }] of sources) {
   if (!used.has(mark)) complaints.push(`[${mark}] is named by no cell`);
   if (where.startsWith('https://')) continue;
-  const file = join(root, where);
+  const file = join(root, 'docs', where);
   if (!existsSync(file)) complaints.push(`[${mark}]: there is no ${where}`);
   else if (title === undefined || !readFileSync(file, 'utf8').includes(title)) {
     complaints.push(`[${mark}]: ${where} has no test "${title ?? ''}"`);
   }
 }
-for (const complaint of complaints) console.log(`README.md: ${complaint}`);
+for (const complaint of complaints) console.log(`${page}: ${complaint}`);
 process.exitCode = complaints.length === 0 ? 0 : 1;

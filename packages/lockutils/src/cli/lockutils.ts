@@ -23,7 +23,7 @@ export async function lockutils(args: readonly string[]): Promise<number> {
     .description('Named locks between processes, shared with @oslo-concurrency/lockutils and oslo.concurrency.')
     .version(packageVersion(), '-V, --version')
     .addHelpText('after', help)
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show the help of a command')
     .enablePositionalOptions();
   for (const command of [runCommand(exit), lsCommand(exit), cleanCommand(exit)]) program.addCommand(command);
   for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(see --help)');
