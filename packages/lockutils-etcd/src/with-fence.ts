@@ -1,8 +1,9 @@
 import { InvalidOptionError, isConcurrencyError } from '@oslo-concurrency/core';
 import type { HeldLease } from '@oslo-concurrency/lockutils';
+import { grantOf } from '@oslo-concurrency/lockutils/drivers';
 import { FencedOutError, FencedWriteUnknownError } from './etcd-errors.js';
 import { base64, type TxnResponse } from './gateway/etcd-api.js';
-import { isEtcdGrant } from './queue/etcd-grant.js';
+import { type EtcdGrant, engine } from './queue/etcd-grant.js';
 
 /** One step of a fenced transaction, on any key of the same cluster. */
 export type FencedStep =
@@ -28,9 +29,8 @@ export interface FencedResult {
  * @example
  * await withFence(held, [{ put: 'app/counter', value: String(next) }]);
  */
-export async function withFence(held: HeldLease, steps: readonly FencedStep[]): Promise<FencedResult> {
-  const { grant } = held;
-  if (!isEtcdGrant(grant)) throw new InvalidOptionError('held', 'a lease of an etcd driver', grant);
+export async function withFence(held: HeldLease<EtcdGrant>, steps: readonly FencedStep[]): Promise<FencedResult> {
+  const grant = grantOf(held, engine);
   if (!Array.isArray(steps))
     throw new InvalidOptionError('steps', 'an array of { put, value }, { delete } or { get }', steps);
   const success = steps.map(operationOf);

@@ -111,7 +111,7 @@ describe.skipIf(etcdMissing)(
         expect(closed.code).toBe('fulfilled');
         expect(other.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
         expect(warnings.join('\n')).toMatch(
-          /the line for closed could not be taken back, it expires by its ttl of 2000 ms/,
+          /the etcd queue for closed could not be removed, it expires by its ttl of 2000 ms/,
         );
       } finally {
         setLogger(undefined);

@@ -1,6 +1,6 @@
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EtcdLeaseDriver, etcdLeaseDriver, withFence } from '../src/index.js';
+import { type EtcdGrant, type EtcdLeaseDriver, etcdLeaseDriver, withFence } from '../src/index.js';
 import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
 import { SlowProxy } from './cluster/slow-proxy.js';
 
@@ -46,7 +46,7 @@ describe.skipIf(etcdMissing)(`withFence${withEtcd}`, () => {
   test('writes nothing once the key is gone, and the lease is lost', async () => {
     const held = await lease('job', { driver, ttl });
     // Under the lease's own eyes, but before it can have heard of it: the fence is not the clock's nor the watch's.
-    await held.grant.release();
+    await held.grant.release(new AbortController().signal);
     await expect(withFence(held, [{ put: 'a', value: 'late' }])).rejects.toMatchObject({
       code: 'ERR_FENCED_OUT',
       leaseName: 'job',
@@ -62,13 +62,13 @@ describe.skipIf(etcdMissing)(`withFence${withEtcd}`, () => {
     const { signal } = new AbortController();
     const request = { name: 'job', ttl, permits: 1, label: undefined, now: () => performance.now(), waiting() {} };
     const grant = await driver.acquire(request, signal);
-    const held = { grant, name: 'job', fencingToken: grant.token, assertHeld() {} } as unknown as HeldLease;
+    const held = { grant, name: 'job', fencingToken: grant.token, assertHeld() {} } as unknown as HeldLease<EtcdGrant>;
     await withFence(held, [{ put: 'a', value: 'in time' }]);
     await cluster.etcdctl('put', '--ignore-lease', grant.key, '{"farewell":"released"}');
     await expect(withFence(held, [{ put: 'a', value: 'late' }])).rejects.toMatchObject({ code: 'ERR_FENCED_OUT' });
     expect(await stored('a')).toBe('in time');
     await withFence(await lease('other', { driver, ttl }), [{ put: 'a', value: 'new' }]);
-    await grant.release();
+    await grant.release(new AbortController().signal);
   });
 
   test('an answer that does not come is told as unknown, not as failed, and the write is not repeated', async () => {

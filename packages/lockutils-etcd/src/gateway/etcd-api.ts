@@ -34,7 +34,11 @@ export interface WatchMessage {
     readonly canceled?: boolean;
     readonly cancel_reason?: string;
     readonly compact_revision?: string;
-    readonly events?: readonly { readonly type?: 'PUT' | 'DELETE'; readonly kv: KeyValue }[];
+    readonly events?: readonly {
+      readonly type?: 'PUT' | 'DELETE';
+      readonly kv: KeyValue;
+      readonly prev_kv?: KeyValue;
+    }[];
   };
   readonly error?: { readonly grpc_code?: number; readonly message?: string };
 }

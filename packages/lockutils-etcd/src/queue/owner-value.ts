@@ -12,18 +12,20 @@ interface OwnerValue {
   readonly command?: string;
   readonly host?: string;
   readonly label?: string;
+  readonly permits?: number;
   readonly since?: string;
   readonly farewell?: Farewell;
 }
 
 /** The value for a key of this process. It holds only the program and the script of the command line: arguments may be secret. */
-export function ownerValue(label: string | undefined): string {
+export function ownerValue(label: string | undefined, permits: number): string {
   const command = [process.execPath, ...process.argv.slice(1, 2)].map((path) => basename(path)).join(' ');
   const value: OwnerValue = {
     pid: process.pid,
     command: command.slice(0, 200),
     host: hostname(),
     ...(label === undefined ? {} : { label }),
+    ...(permits === 1 ? {} : { permits }),
     since: new Date(realTime.date()).toISOString(),
   };
   return JSON.stringify(value);
@@ -40,15 +42,22 @@ export function farewellOf(value: string | undefined): Farewell | undefined {
   return farewell === 'released' || farewell === 'left' ? farewell : undefined;
 }
 
+/** How many holders the request behind a key admits; 1 for a key of another program. `value` in base64. */
+export function permitsOf(value: string | undefined): number {
+  const { permits } = read(fromBase64(value ?? ''));
+  return typeof permits === 'number' && permits >= 1 ? permits : 1;
+}
+
 /** The process behind a key. Empty for a key of another program, such as `etcdctl lock`. `value` in base64. */
 export function holderOf(value: string | undefined): Holder {
-  const { pid, command, host, label, since } = read(fromBase64(value ?? ''));
+  const { pid, command, host, label, permits, since } = read(fromBase64(value ?? ''));
   const date = new Date(since ?? Number.NaN);
   return {
     ...(typeof pid === 'number' ? { pid } : {}),
     ...(typeof command === 'string' ? { command } : {}),
     ...(typeof host === 'string' ? { host } : {}),
     ...(typeof label === 'string' ? { label } : {}),
+    ...(typeof permits === 'number' ? { permits } : {}),
     ...(Number.isNaN(date.getTime()) ? {} : { since: date }),
   };
 }

@@ -3,21 +3,11 @@ import { type LeaseRequest, LeaseTtlTooShortError } from '@oslo-concurrency/lock
 import { EtcdNoLeaderError } from '../etcd-errors.js';
 import { base64, type KeyValue, keysUnder, type RangeResponse, type TxnResponse } from '../gateway/etcd-api.js';
 import type { AttemptSettings, Gateway } from '../gateway/gateway.js';
-import { grantLease, isLeaseNotFound, newLeaseId, revokeLease } from './etcd-lease.js';
+import { grantLease, isLeaseNotFound, revokeLease } from './etcd-lease.js';
 import { type Farewell, farewellOf, ownerValue, withFarewell } from './owner-value.js';
 import { provenKeepAlive } from './proven-keep-alive.js';
-
-/** What stands in the queue before a key. */
-export interface View {
-  /** Whether the key itself is still there. */
-  readonly mine: boolean;
-  /** The next one before it, unless that was given up. */
-  readonly ahead: KeyValue | undefined;
-  /** The first of all: the holder. */
-  readonly first: KeyValue | undefined;
-  /** The revision at which this was so. */
-  readonly revision: string;
-}
+import { ahead, standing, type View } from './queue-view.js';
+import { limitFor } from './request-times.js';
 
 /**
  * A place in the queue for one name: a key `<prefix><lease id in hex>` that lives as long as its etcd lease. This is
@@ -61,20 +51,19 @@ export class QueueKey {
   /**
    * Joins the queue; answers the place, and what stood before it when it was taken.
    *
-   * The id of the lease is chosen here, so that a request whose answer was lost can be repeated, and what it made can
-   * be taken back. What is granted after `limit` is of no use to anybody. The lease begins at the leader when it applies the grant, so after `since`.
+   * The caller chooses the id of the lease, so that a request whose answer was lost can be repeated, and what it made can
+   * be removed. What is granted after `limit` is of no use to anybody. The lease begins at the leader when it applies the grant, so after `since`.
    */
   static async join(
     gateway: Gateway,
     prefix: string,
     request: LeaseRequest,
-    limit: { readonly until: number },
-    leave: (lease: string, ttl: number) => void,
+    id: bigint,
+    limit: AttemptSettings,
   ): Promise<{ readonly place: QueueKey; readonly view: View }> {
-    const id = newLeaseId();
     const lease = id.toString();
     const key = prefix + id.toString(16);
-    const value = ownerValue(request.label);
+    const value = ownerValue(request.label, request.permits);
     const since = request.now();
     try {
       const ttl = await grantLease(gateway, lease, Math.ceil(request.ttl / 1000), limit);
@@ -82,18 +71,18 @@ export class QueueKey {
       const queue = {
         request_range: { ...keysUnder(prefix), sort_order: 'DESCEND', sort_target: 'CREATE', limit: '2' },
       };
-      const first = {
+      const oldestOnly = {
         request_range: { ...keysUnder(prefix), sort_order: 'ASCEND', sort_target: 'CREATE', limit: '1' },
       };
       const joining = {
         compare: [{ key: encoded, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
-        success: [{ request_put: { key: encoded, value: base64(value), lease } }, queue, first],
+        success: [{ request_put: { key: encoded, value: base64(value), lease } }, queue, oldestOnly],
         // A repetition of a request that had been carried out.
         failure: [{ request_range: { key: encoded } }],
       };
       const answer = await gateway.call<TxnResponse>('/v3/kv/txn', joining, limit);
       const [, newest, oldest] = answer.responses ?? [];
-      const [own, ahead] = newest?.response_range?.kvs ?? [];
+      const [own, next] = newest?.response_range?.kvs ?? [];
       const repeated = answer.responses?.[0]?.response_range?.kvs?.[0];
       const mine = answer.succeeded ? own : repeated;
       if (mine?.key !== encoded)
@@ -107,10 +96,10 @@ export class QueueKey {
         validUntil: since + ttl * 1000,
       });
       if (!answer.succeeded) return { place, view: await place.look(limit) };
-      const view = { mine: true, ahead: notReleased(ahead), first: oldest?.response_range?.kvs?.[0] };
-      return { place, view: { ...view, revision: answer.header.revision ?? '0' } };
+      const first = oldest?.response_range?.kvs?.[0];
+      const view = { mine: true, ...ahead(next, first), first, revision: answer.header.revision ?? '0' };
+      return { place, view };
     } catch (error) {
-      leave(lease, request.ttl);
       // It expired between two requests.
       throw isLeaseNotFound(error) ? new LeaseTtlTooShortError(request.name, request.ttl) : error;
     }
@@ -130,12 +119,36 @@ export class QueueKey {
       },
       settings,
     );
-    const [own, ahead, first] = (answer.responses ?? []).map(({ response_range }) => response_range?.kvs?.[0]);
+    const [own, next, first] = (answer.responses ?? []).map(({ response_range }) => response_range?.kvs?.[0]);
     return {
       mine: this.#isMine(own),
-      ahead: notReleased(ahead),
+      ...ahead(next, first),
       first,
       revision: answer.header.revision ?? '0',
+    };
+  }
+
+  /** The place among others that admit several holders, as {@link standing} judges it. */
+  async lookAtAll(settings: AttemptSettings): Promise<View> {
+    const own = { request_range: { key: base64(this.key) } };
+    const limit = this.#request.permits * 2 + 20;
+    const before = {
+      ...keysUnder(this.#prefix),
+      max_create_revision: (this.revision - 1n).toString(),
+      limit: String(limit),
+    };
+    const others = { request_range: { ...before, sort_order: 'ASCEND', sort_target: 'CREATE' } };
+    const answer = await this.#gateway.call<TxnResponse>('/v3/kv/txn', { success: [own, others] }, settings);
+    const [mine, first = []] = (answer.responses ?? []).map(({ response_range }) => response_range?.kvs ?? []);
+    const { needed, last } = standing(first, this.#request.permits);
+    // More than were read stand before it, and those that were read are all on their way out.
+    const more = needed === 0 && first.length === limit;
+    return {
+      mine: this.#isMine(mine?.[0]),
+      ahead: more ? first.at(-1) : last,
+      first: first[0],
+      revision: answer.header.revision ?? '0',
+      needed: more ? 1 : needed,
     };
   }
 
@@ -175,16 +188,16 @@ export class QueueKey {
    * The mark tells the next in the queue that nobody works under the key any more, nor under one before it, and ends
    * the fence. A waiter that leaves says something else, since there is a holder before it.
    */
-  release(): Promise<boolean> {
-    return this.#giveUp('released');
+  release(signal: AbortSignal): Promise<boolean> {
+    return this.#giveUp('released', signal);
   }
 
   /** Gives the place up as a waiter; `false` when it was gone. */
-  leave(): Promise<boolean> {
-    return this.#giveUp('left');
+  leave(signal: AbortSignal): Promise<boolean> {
+    return this.#giveUp('left', signal);
   }
 
-  async #giveUp(farewell: Farewell): Promise<boolean> {
+  async #giveUp(farewell: Farewell, signal: AbortSignal): Promise<boolean> {
     const key = base64(this.key);
     const value = base64(withFarewell(this.#value, farewell));
     const marking = {
@@ -195,10 +208,10 @@ export class QueueKey {
     const { until } = limitFor(this.#request);
     // Half of the time is for the mark, which is a courtesy; the other for what makes the place free.
     const marked = await this.#gateway
-      .call<TxnResponse>('/v3/kv/txn', marking, { until: now + (until - now) / 2 })
+      .call<TxnResponse>('/v3/kv/txn', marking, { until: now + (until - now) / 2, signal })
       .catch(() => undefined);
     // No successor's key can hang on this lease, so this hurts nobody; and if the lease was there, so was the key.
-    const existed = await revokeLease(this.#gateway, this.#lease, { until });
+    const existed = await revokeLease(this.#gateway, this.#lease, { until, signal });
     return marked?.succeeded ?? existed;
   }
 
@@ -211,13 +224,4 @@ export class QueueKey {
   #isMine(own: KeyValue | undefined): boolean {
     return own !== undefined && BigInt(own.create_revision) === this.revision;
   }
-}
-
-/** When to have ended with what takes or gives up one place; `lease` itself ends half a second later. */
-export function limitFor({ ttl }: Pick<LeaseRequest, 'ttl'>): { readonly until: number } {
-  return { until: realTime.now() + ttl + 1000 };
-}
-
-function notReleased(ahead: KeyValue | undefined): KeyValue | undefined {
-  return farewellOf(ahead?.value) === 'released' ? undefined : ahead;
 }

@@ -25,7 +25,7 @@ export async function awaitTurn<G extends EngineGrant>(
   let view: PlaceView<G> | undefined = first;
   for (;;) {
     try {
-      view ??= await limited(Math.max(200, place.validUntil - request.now()), request.name, signal, (either) =>
+      view ??= await limited(Math.max(200, place.validUntil - request.now()) + 500, request.name, signal, (either) =>
         place.look(either),
       );
       if (view.state === 'granted') return view.grant;

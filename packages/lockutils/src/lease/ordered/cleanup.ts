@@ -14,13 +14,13 @@ export class Cleanup {
   }
 
   /**
-   * Runs `work` in the background, with a signal that aborts after the ttl and 1 s: by then what it removes has ended by
+   * Runs `work` in the background, with a signal that aborts after the ttl and 1.5 s: by then what it removes has ended by
    * itself. Never rejects; a failure is logged.
    */
   add({ name, ttl }: Pick<LeaseRequest, 'name' | 'ttl'>, work: (limit: AbortSignal) => Promise<unknown>): void {
     const limit = new AbortController();
-    const stopTimer = systemClock.schedule(ttl + 1000, () =>
-      limit.abort(new LeaseUnansweredError(name, 'release', ttl + 1000)),
+    const stopTimer = systemClock.schedule(ttl + 1500, () =>
+      limit.abort(new LeaseUnansweredError(name, 'release', ttl + 1500)),
     );
     const watched: Promise<unknown> = unlessAborted(work(limit.signal), limit.signal, () => {})
       .catch((error: unknown) =>
@@ -41,10 +41,10 @@ export class Cleanup {
     return [...this.#work].filter(([, place]) => place.name === name).map(([work]) => work);
   }
 
-  /** Resolves when all is removed, or within the longest ttl + 1.5 s; then the log says what is left. */
+  /** Resolves when all is removed, or within the longest ttl + 1.7 s; then the log says what is left. */
   async end(): Promise<void> {
     const longest = Math.max(0, ...[...this.#work.values()].map(({ ttl }) => ttl));
-    await atMost(longest + 1500, this.#all());
+    await atMost(longest + 1700, this.#all());
     if (this.#work.size === 0) return;
     const names = [...new Set([...this.#work.values()].map(({ name }) => name))].join(', ');
     getLogger().warn(

@@ -14,7 +14,8 @@ export abstract class EngineGrant implements LeaseGrant {
   released: () => void = () => {};
   readonly #reports = new Set<(reason: LeaseEnd, cause?: unknown) => void>();
   #stopWatching: (() => void) | undefined;
-  #ended = false;
+  #over = false;
+  #lost = false;
 
   /** `engine` is the driver's name, such as `etcd`. */
   constructor(engine: string) {
@@ -30,7 +31,8 @@ export abstract class EngineGrant implements LeaseGrant {
   protected watchLoss?(): () => void;
 
   async release(signal: AbortSignal): Promise<boolean> {
-    this.#end();
+    this.#stop();
+    this.#over = true;
     try {
       return await this.giveUp(signal);
     } finally {
@@ -40,7 +42,7 @@ export abstract class EngineGrant implements LeaseGrant {
 
   onLost(report: (reason: LeaseEnd, cause?: unknown) => void): () => void {
     this.#reports.add(report);
-    if (!this.#ended) this.#stopWatching ??= this.watchLoss?.();
+    if (!this.#over) this.#stopWatching ??= this.watchLoss?.();
     return () => {
       this.#reports.delete(report);
       if (this.#reports.size === 0) this.#stop();
@@ -49,14 +51,11 @@ export abstract class EngineGrant implements LeaseGrant {
 
   /** Reports to the holder that the lease has ended. Only the first report counts. */
   reportLost(reason: LeaseEnd, cause?: unknown): void {
-    if (this.#ended) return;
-    this.#end();
-    for (const report of [...this.#reports]) report(reason, cause);
-  }
-
-  #end(): void {
-    this.#ended = true;
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#over = true;
     this.#stop();
+    for (const report of [...this.#reports]) report(reason, cause);
   }
 
   #stop(): void {

@@ -23,7 +23,9 @@ export interface PlaceContext {
  * A place in an engine's queue for one name. It must end by itself, after about the ttl of its request, unless it is
  * kept: a waiter that dies must not hold up the others.
  *
- * Every call must settle when its `signal` aborts, even if the engine does not answer.
+ * Every call must settle when its `signal` aborts, even if the engine does not answer. It aborts later than an engine's own
+ * limit should end the call, since only the engine's error names the endpoint: `join` and `leave` after the ttl and 1 s,
+ * `look` when the place has ended.
  */
 export interface QueuePlace<G extends EngineGrant> {
   /** Until when the place lasts unless it is kept, by the request's `now()`. */

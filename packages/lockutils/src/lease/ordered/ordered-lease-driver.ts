@@ -56,15 +56,15 @@ export function orderedLeaseDriver<G extends EngineGrant>(queue: LeaseQueue<G>):
     const place = queue.place(request, { again, caller });
     const limit = longestAnswer(request);
     const joining = limited(limit, request.name, undefined, (signal) => place.join(signal));
-    const discard = (view: PlaceView<G>): void => {
-      if (view.state === 'granted') releaseUnused(view.grant, request);
-      else leave(place, request);
-    };
     try {
       return { place, view: await unlessAborted(joining, caller, () => {}) };
     } catch (error) {
       // The removal itself waits for the join: what leaves before it has arrived would leave the place there.
-      cleanup.add(request, (until) => unlessAborted(joining, until, () => {}).then(discard, () => place.leave(until)));
+      const remove = async (until: AbortSignal): Promise<unknown> => {
+        const view = await unlessAborted(joining, until, () => {}).catch(() => undefined);
+        return view?.state === 'granted' ? view.grant.release(until) : place.leave(until);
+      };
+      cleanup.add(request, remove);
       throw error;
     }
   };
@@ -108,13 +108,31 @@ export function orderedLeaseDriver<G extends EngineGrant>(queue: LeaseQueue<G>):
     if (left.length > 0) await atMost(ttl / 4, Promise.all(left), signal);
   };
 
+  /** A grant that arrives for a call that has ended is released here, so that a new call knows of it. */
+  const unlessEnded = async <T extends G | undefined>(
+    request: LeaseRequest,
+    signal: AbortSignal,
+    work: (either: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const grant = await work(signal);
+    if (grant !== undefined && signal.aborted) {
+      releaseUnused(grant, request);
+      throw signal.reason;
+    }
+    return grant;
+  };
+
   /** Runs `work` with a signal that aborts with `signal` or when the driver is closed. */
-  const open = async <T>(signal: AbortSignal, work: (either: AbortSignal) => Promise<T>): Promise<T> => {
+  const open = async <T extends G | undefined>(
+    request: LeaseRequest,
+    signal: AbortSignal,
+    work: (either: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
     if (closed !== undefined) throw closed;
     signal.throwIfAborted();
     const call = new AbortController();
     const stopListening = onAbort(signal, () => call.abort(signal.reason));
-    const working = work(call.signal);
+    const working = unlessEnded(request, call.signal, work);
     calls.set(call, working);
     try {
       return await working;
@@ -145,15 +163,15 @@ export function orderedLeaseDriver<G extends EngineGrant>(queue: LeaseQueue<G>):
     kind: 'lease',
     name: queue.name,
     permits: queue.permits === true,
-    acquire: (request, signal) => open(signal, (either) => acquire(request, either)),
-    tryAcquire: (request, signal) => open(signal, (either) => attempt(request, either)),
+    acquire: (request, signal) => open(request, signal, (either) => acquire(request, either)),
+    tryAcquire: (request, signal) => open(request, signal, (either) => attempt(request, either)),
     holders: (name) => queue.holders(name),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** `lease` itself ends half a second later. */
+/** Longer than the engine's own limit, whose error knows more. */
 function longestAnswer({ ttl }: LeaseRequest): number {
-  return ttl + 1000;
+  return ttl + 1500;
 }
