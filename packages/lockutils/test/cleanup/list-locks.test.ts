@@ -1,11 +1,13 @@
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { on, once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
+import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
+import { type PlaceAtOnce, requestFor } from '../support/at-once.js';
 import { Contender } from '../support/contender.js';
 import { killChild } from '../support/kill-child.js';
 import { lockDirectory } from '../support/lock-directory.js';
@@ -131,6 +133,62 @@ describe.runIf(onLinux)('listLocks', () => {
     expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
   });
 
+  it('counts the waiters, and the holder not, where the queue file has forgotten whose the tickets are', async () => {
+    using directory = lockDirectory();
+    const options = { external: true, fair: true, lockPath: directory.path } as const;
+    await using first = await Contender.start();
+    await using second = await Contender.start();
+    await using third = await Contender.start();
+    await first.acquire('x', options);
+    const { granted } = await second.queue('x', options);
+    await third.queue('x', options);
+    const queue = join(directory.path, '.oslo-concurrency', 'queue', 'x');
+    const known = readFileSync(queue);
+    // The entries of the tickets begin after 64 bytes.
+    const forget = (until: number): void => writeFileSync(queue, Buffer.from(known).fill(0, 64, until), { flag: 'r+' });
+    forget(known.length);
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: first.pid }], waiters: 2 });
+    await first.release('x');
+    await granted;
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
+  });
+
+  it('counts a waiter once, whatever bytes it locks, and no reader that waits to become a writer', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    await (await lock('x', options)).release();
+    const draw = () => kernelDriver().joinQueue?.(requestFor(join(directory.path, 'x'))) as PlaceAtOnce;
+    draw().leave();
+    const second = draw();
+    // From here on it also keeps all bytes before its own, so that no ticket before it can be drawn.
+    expect([second.ticket, second.isFirst()]).toEqual([1, true]);
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', waiters: 1 });
+    second.leave();
+    await using reader = await lock('read', { ...options, shared: true });
+    await using other = await Contender.start();
+    await other.acquire('read', { ...options, shared: true });
+    const upgrading = reader.upgrade();
+    expect(await statusOf(directory.path, 'read')).toMatchObject({ state: 'shared', waiters: 0 });
+    await other.release('read');
+    await upgrading;
+  });
+
+  it('counts the readers that the file of the readers does not name, and nobody twice who reads there no more', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path, shared: true };
+    const readers = join(directory.path, '.oslo-concurrency', 'readers', 'read');
+    const lost = await lock('read', options);
+    rmSync(join(directory.path, 'read'));
+    await using first = await lock('read', options);
+    expect((await statusOf(directory.path, 'read')).holders).toHaveLength(1);
+    await lost.release().catch(() => {});
+    rmSync(readers);
+    await using _second = await lock('read', options);
+    rmSync(readers);
+    expect((await statusOf(directory.path, 'read')).holders).toHaveLength(2);
+    expect(first.released).toBe(false);
+  });
+
   it('believes the kernel where the record lies', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, lockPath: directory.path };
@@ -183,6 +241,18 @@ describe.runIf(onLinux)('listLocks', () => {
       holder.kill();
     }
     await once(holder, 'exit');
+    const held = await lock('ours', { external: true, lockPath: directory.path });
+    const waiter = spawn('/usr/bin/python3', ['-c', program, join(directory.path, 'ours')]);
+    const waiters = async () => (await statusOf(directory.path, 'ours')).waiters;
+    try {
+      await expect.poll(waiters).toBe(1);
+      await held.release();
+      await once(waiter.stdout, 'data');
+    } finally {
+      waiter.kill();
+    }
+    await once(waiter, 'exit');
+    rmSync(join(directory.path, 'ours'));
     expect(await listLocks({ lockPath: directory.path })).toEqual([]);
   });
 
@@ -192,6 +262,7 @@ describe.runIf(onLinux)('listLocks', () => {
     const options: LockOptions = { external: true, lockPath: directory.path };
     writeFileSync(join(directory.path, 'oslo'), '');
     await (await lock('ours', options)).release();
+    await (await lock('pool', { ...options, permits: 2 })).release();
     await using held = await lock('held', options);
     const bin = fileURLToPath(new URL('../../bin/lockutils.js', import.meta.url));
     const args = [
@@ -210,6 +281,7 @@ describe.runIf(onLinux)('listLocks', () => {
       ['held', 'held'],
       ['oslo', 'unknown'],
       ['ours', 'free'],
+      ['pool', 'free'],
     ]);
     const inContainer = readlinkSync('/proc/self/ns/pid') !== 'pid:[4026531836]';
     expect(await statusOf(directory.path, 'oslo')).toMatchObject({ state: inContainer ? 'unknown' : 'free' });

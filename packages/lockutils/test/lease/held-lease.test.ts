@@ -232,6 +232,24 @@ describe('a held lease', () => {
     await expect(lease.renew()).rejects.toMatchObject({ reason: 'released' });
   });
 
+  test.each([false, true])(
+    'a renewal that is answered after the release changes nothing, extended: %s',
+    async (extended) => {
+      const { driver, machine, lease } = await held();
+      let answer = (): void => {};
+      driver.onTheWay = (what) => (what === 'renew' ? new Promise((done) => (answer = done)) : Promise.resolve());
+      await machine.pass(ttl / 3);
+      expect(driver.renewals).toBe(1);
+      const entry = driver.held.get('job');
+      await lease.release();
+      if (extended && entry !== undefined) driver.held.set('job', entry);
+      answer();
+      await settled();
+      expect(lease.signal.aborted).toBe(false);
+      expect(machine.timers).toBe(0);
+    },
+  );
+
   test('a release that cannot be told to the server rejects with its error', async () => {
     const { driver, lease } = await held();
     driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
