@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  closeSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { removeLeftover } from '../../build/drivers/kernel/care/remove-leftovers.js';
 import { removeUnusedLock } from '../../build/drivers/kernel/care/remove-unused.js';
 import { defaultKernelSystem } from '../../build/drivers/kernel/system.js';
 import { Contender } from '../support/contender.js';
@@ -232,6 +234,30 @@ describe('cleanLocks', () => {
     const forced = await cleanLocks({ lockPath: directory.path, olderThan, abandoned: true });
     expect(forced).toEqual({ removed: ['died'], kept: [recent] });
     expect(seats()).toEqual(['used']);
+  });
+
+  it('G15 leaves queues and seats to a process that locks the new lock file before the cleaner does', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    await (await lock('x', { external: true, permits: 2, lockPath: directory.path })).release();
+    rmSync(path);
+    let other: number | undefined;
+    const system = {
+      ...defaultKernelSystem,
+      openSync: ((opened: string, ...more: [number, number]) => {
+        const fd = defaultKernelSystem.openSync(opened, ...more);
+        // Another process opens and locks the file in the moment after the cleaner opened it.
+        if (opened === path && other === undefined) {
+          other = defaultKernelSystem.openSync(opened, 'r+');
+          expect(defaultKernelSystem.tryLock(other, 0, 0, false)).toBe(true);
+        }
+        return fd;
+      }) as typeof defaultKernelSystem.openSync,
+    };
+    expect(removeLeftover(system, path)).toBe(false);
+    expect([visible(directory.path), hidden(directory.path, 'seats')]).toEqual([['x'], ['x']]);
+    closeSync(other as number);
+    expect((await cleanLocks({ lockPath: directory.path })).removed).toEqual(['x']);
   });
 
   it('removes what a crash left half made more than an hour ago, and nothing younger or of another name', async () => {

@@ -99,6 +99,35 @@ describe('a held lease', () => {
     expect(machine.timers).toBe(0);
   });
 
+  test('aborts at its deadline though a timer fires early', async () => {
+    const machine = new ManualMachine();
+    const { clock } = machine;
+    const early = {
+      now: () => clock.now(),
+      skipped: 0,
+      schedule: (delay: number, action: () => void) => clock.schedule(delay > 1 ? delay - 0.5 : delay, action),
+    };
+    const driver = new MemoryLeaseDriver();
+    driver.onTheWay = (what) => (what === 'renew' ? never() : Promise.resolve());
+    const lease = await acquireLease('job', leaseSettings('job', { driver, ttl }), early);
+    let told = false;
+    lease.signal.addEventListener('abort', () => {
+      told = true;
+    });
+    await machine.pass(ttl - margin - 0.1);
+    expect(told).toBe(false);
+    await machine.pass(0.1);
+    expect(told).toBe(true);
+  });
+
+  test('a short one ends 100 ms before it can be granted elsewhere', async () => {
+    const machine = new ManualMachine();
+    const settings = leaseSettings('job', { driver: new MemoryLeaseDriver(), ttl: 500 });
+    const lease = await acquireLease('job', settings, machine.clock);
+    expect(lease.remaining).toBe(400);
+    await lease.release();
+  });
+
   test('says so when the renewal under way had no answer yet', async () => {
     const { driver, machine, lease } = await held();
     driver.onTheWay = () => new Promise(() => {});
@@ -129,6 +158,23 @@ describe('a held lease', () => {
     expect(lease.remaining).toBe(ttl * 5 - margin * 5);
     await machine.pass(ttl);
     expect(lease.remaining).toBeCloseTo(ttl * 5 - margin * 5 - (ttl % (ttl / 3)));
+    await lease.release();
+  });
+
+  test('a renewal that promises less than the promise before takes nothing away', async () => {
+    const machine = new ManualMachine();
+    const driver = new MemoryLeaseDriver();
+    const shorter: LeaseDriver = {
+      kind: 'lease',
+      name: 'shorter',
+      tryAcquire: async (request) => {
+        const grant = await driver.tryAcquire(request);
+        return grant && { ...grant, renew: async () => grant.validUntil - 2000 };
+      },
+    };
+    const lease = await acquireLease('job', leaseSettings('job', { driver: shorter, ttl }), machine.clock);
+    await lease.renew();
+    expect(lease.remaining).toBe(ttl - margin);
     await lease.release();
   });
 
@@ -181,9 +227,30 @@ describe('a held lease', () => {
     other.lease.signal.addEventListener('abort', () => {
       told = true;
     });
+    await other.machine.pass(1000);
     other.machine.sleep(ttl);
     await other.machine.pass(250);
     expect(told).toBe(true);
+  });
+
+  test('says blocked, and not unreachable, when an earlier renewal had failed and a later one had not', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = () => Promise.reject(new Error('the line is cut'));
+    await machine.pass(ttl / 3);
+    driver.onTheWay = async () => {};
+    await machine.pass(1000);
+    expect(lease.remaining).toBeGreaterThan(ttl - margin - 1000);
+    machine.block(ttl);
+    expect(lease.signal.reason).toMatchObject({ reason: 'blocked', cause: undefined });
+  });
+
+  test('says unreachable, and not slept, when a short sleep is not what ended it', async () => {
+    const { driver, machine, lease } = await held();
+    driver.onTheWay = never;
+    await machine.pass(ttl / 3);
+    machine.sleep(100);
+    await machine.pass(ttl);
+    expect(lease.signal.reason).toMatchObject({ reason: 'unreachable' });
   });
 
   test('one millisecond less of blocking or sleep loses nothing', async () => {
@@ -226,6 +293,7 @@ describe('a held lease', () => {
     await lease[Symbol.asyncDispose]();
     expect(driver.releases).toBe(1);
     expect(lease.released).toBe(true);
+    expect(lease.remaining).toBe(0);
     await machine.pass(ttl * 2);
     expect(lease.signal.aborted).toBe(false);
     expect(() => lease.assertHeld()).toThrow('this holder has released it');
@@ -305,6 +373,16 @@ describe('a held lease', () => {
     machine.block(ttl);
     expect(lease.signal.aborted).toBe(true);
     await pending;
+  });
+
+  test('renew() rejects when the lease was released before the answer came', async () => {
+    const { driver, lease } = await held();
+    let answer = (): void => {};
+    driver.onTheWay = (what) => (what === 'renew' ? new Promise((done) => (answer = done)) : Promise.resolve());
+    const renewing = expect(lease.renew()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'released' });
+    await lease.release();
+    answer();
+    await renewing;
   });
 
   test('expiresAt is a wall clock time', async () => {

@@ -37,6 +37,18 @@ describe('the clock of leases', () => {
     expect(total).toBe(10_000);
   });
 
+  test('a wall clock set back hides no later sleep where it is the only witness', () => {
+    let [monotonic, wall] = [1000, 5_000_000];
+    const clock = sleepAwareClock({ now: () => monotonic, schedule: () => () => {} }, [() => wall]);
+    wall -= 3_600_000;
+    expect(clock.now()).toBe(1000);
+    wall += 10_000;
+    expect(clock.now()).toBe(11_000);
+    monotonic += 5;
+    wall += 5;
+    expect([clock.now(), clock.skipped]).toEqual([11_005, 10_000]);
+  });
+
   test('a wall clock set back during a sleep does not hide it from /proc/uptime', () => {
     const total = elapsed((machine) => {
       machine.sleep(10_000);
