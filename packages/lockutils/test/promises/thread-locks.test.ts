@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -227,20 +227,43 @@ describe('a lock with threads: true', () => {
     expect(existsSync(dirname(file))).toBe(false);
   });
 
-  test('leaves the directory of a live process alone, and that of another user', async () => {
+  test('leaves the directory of a live process alone, also when one of its workers ends', async () => {
     const held = await lock(freshName(), threads);
     const directory = dirname(held.lockFile ?? '');
     const other = await childProcess();
     await other.ask('lock', freshName());
     expect(existsSync(directory)).toBe(true);
+    const library = JSON.stringify(new URL('../../dist/index.js', import.meta.url).href);
+    const code = `import(${library}).then(({ lock }) => lock('of a worker', { threads: true }, () => {}))`;
+    const worker = new Worker(code, { eval: true });
+    expect(await once(worker, 'exit')).toEqual([0]);
+    expect(existsSync(directory)).toBe(true);
     await held.release();
   });
+
+  test.runIf(process.geteuid?.() === 0)(
+    'leaves the directory of another user alone, though its process is dead',
+    async () => {
+      const dead = await childProcess();
+      const directory = dirname(String((await dead.ask('lock', freshName())).value));
+      dead.child.kill('SIGKILL');
+      await once(dead.child, 'exit');
+      chownSync(directory, 65_534, 65_534);
+      try {
+        await (await childProcess()).ask('lock', freshName());
+        expect(existsSync(directory)).toBe(true);
+      } finally {
+        chownSync(directory, 0, 0);
+      }
+      await (await childProcess()).ask('lock', freshName());
+      expect(existsSync(directory)).toBe(false);
+    },
+  );
 
   test.runIf(process.geteuid?.() === 0)('refuses a directory that another user made at its place', () => {
     const code = `
       import { chownSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
       import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
       import { Worker } from 'node:worker_threads';
       import { lock } from '@oslo-concurrency/lockutils';
       const worker = () => new Promise((resolve) => new Worker(${JSON.stringify(`
