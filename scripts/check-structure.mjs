@@ -15,6 +15,7 @@ const mayImport = {
   fixture: ['core', 'lockutils'],
   'lockutils-etcd': ['core', 'lockutils'],
   'lockutils-postgres': ['core', 'lockutils'],
+  'lockutils-redis': ['core', 'lockutils'],
 };
 /**
  * The rooms of a package, from the top down: a source may import its own room and rooms of rows below, types included.

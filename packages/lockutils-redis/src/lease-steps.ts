@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { realTime } from '@oslo-concurrency/core';
+import type { Holder, LeaseRequest } from '@oslo-concurrency/lockutils';
+import type { Lane, StepLimits } from './client/lane.js';
+import { pause } from './client/pause.js';
+import { channelPrefix, type LeaseKeys, leaseKeys } from './lease-keys.js';
+import { holderOf, ownerValue } from './owner-value.js';
+import { RedisEndpointError } from './redis-errors.js';
+import { acquireScript } from './scripts/acquire.js';
+import { holdersScript } from './scripts/holders.js';
+import { leaveScript } from './scripts/leave.js';
+import { renewScript } from './scripts/renew.js';
+
+/** For how long the last token of a name is kept at least: longer than clocks are set back by mistake. Milliseconds. */
+const tokenMemory = 24 * 60 * 60 * 1000;
+
+/** The caller: one id for one call of `lease`, and what it asks for. */
+export interface Place {
+  readonly id: string;
+  readonly request: LeaseRequest;
+  readonly keys: LeaseKeys;
+  readonly owner: string;
+  /** Whether the server may know of it. */
+  known: boolean;
+}
+
+/** The answer to a look: granted, or what the caller waits for. */
+export type Look =
+  | { readonly token: bigint; readonly validUntil: number }
+  | {
+      readonly token?: undefined;
+      /** The first of the queue, which polls; or behind one that was called and has not come; or behind others. */
+      readonly stands: 'first' | 'called' | 'queued';
+      /** Milliseconds until a holder's lease ends, or the place of a waiter that was called. */
+      readonly rest: number;
+      readonly holders: readonly Holder[];
+    };
+
+/** The steps of a lease, as one driver takes them. */
+export class LeaseSteps {
+  /** Names this driver in ids and in the channel on which its waiters are called. */
+  readonly driverId = randomBytes(8).toString('hex');
+  readonly #lane: Lane;
+  readonly #prefix: string;
+  readonly #requestTimeout: number;
+  #places = 0;
+
+  constructor(lane: Lane, prefix: string, requestTimeout: number) {
+    this.#lane = lane;
+    this.#prefix = prefix;
+    this.#requestTimeout = requestTimeout;
+  }
+
+  /** The channel on which the waiters of this driver are called. */
+  get channel(): string {
+    return `${channelPrefix(this.#prefix)}${this.driverId}`;
+  }
+
+  place(request: LeaseRequest): Place {
+    const id = `${this.driverId}-${++this.#places}`;
+    return { id, request, keys: leaseKeys(this.#prefix, request.name), owner: ownerValue(request.label), known: false };
+  }
+
+  /** Asks for the lease. `queue`: joins the queue, or keeps the place in it, if it is not free. */
+  async look(place: Place, queue: boolean, signal: AbortSignal, onLate: () => void): Promise<Look> {
+    const { ttl } = place.request;
+    const { permits = 1 } = place.request as { readonly permits?: number };
+    // The server counts the ttl from a later moment.
+    const since = place.request.now();
+    const memory = Math.ceil(Math.max(tokenMemory, 2 * ttl));
+    const args = [micros(ttl), String(permits), queue ? '1' : '0', place.owner, String(memory)];
+    const limits = { timeout: Math.min(this.#requestTimeout, ttl + 1000), signal, onLate };
+    const before = place.known;
+    place.known = true;
+    const answer = await this.#run(acquireScript, place, args, limits).catch((error: unknown) => {
+      if (error instanceof RedisEndpointError && !error.maybeApplied) place.known = before;
+      throw error;
+    });
+    const [what, detail, stands, ...holders] = answer;
+    if (what === 'granted') return { token: BigInt(detail as string), validUntil: since + ttl };
+    return {
+      stands: stands as 'first' | 'called' | 'queued',
+      rest: Number(detail),
+      holders: holders.map(holderOf),
+    };
+  }
+
+  /** Asks for the whole ttl again. Resolves to the new end, or to `undefined` if the lease is gone. */
+  async renew(place: Place, signal: AbortSignal): Promise<number | undefined> {
+    const { ttl } = place.request;
+    const since = place.request.now();
+    // Two renewals fit into a lease of which a third is over.
+    const timeout = Math.min(this.#requestTimeout, Math.max(200, ttl / 4));
+    const [what] = await this.#run(renewScript, place, [micros(ttl)], { timeout, signal });
+    return what === 'renewed' ? since + ttl : undefined;
+  }
+
+  /**
+   * Releases the lease or leaves the queue. Resolves to what the place was; to `unknown` if it was gone when an earlier
+   * try may have done it. A server that is away is asked again for `patience` ms.
+   */
+  async leave(place: Place, patience: number, signal?: AbortSignal): Promise<'held' | 'queued' | 'gone' | 'unknown'> {
+    const until = realTime.now() + patience;
+    for (let unsure = false; ; ) {
+      const timeout = Math.max(1, Math.min(this.#requestTimeout, place.request.ttl + 1000));
+      try {
+        const [what] = await this.#run(leaveScript, place, [], { timeout, signal });
+        return what === 'gone' && unsure ? 'unknown' : (what as 'held' | 'queued' | 'gone');
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof RedisEndpointError) || !error.passing || realTime.now() + 50 >= until) throw error;
+        unsure ||= error.maybeApplied;
+        await pause(50, signal);
+      }
+    }
+  }
+
+  /** The processes that hold `name` now. */
+  async holders(name: string): Promise<readonly Holder[]> {
+    const keys = leaseKeys(this.#prefix, name);
+    const step = { script: holdersScript, keys, args: [channelPrefix(this.#prefix), ''] };
+    return (await this.#lane.run(step, { timeout: this.#requestTimeout })).map(holderOf);
+  }
+
+  #run(script: typeof acquireScript, { id, keys }: Place, args: readonly string[], limits: StepLimits) {
+    return this.#lane.run({ script, keys, args: [channelPrefix(this.#prefix), id, ...args] }, limits);
+  }
+}
+
+function micros(ttl: number): string {
+  return String(Math.ceil(ttl * 1000));
+}

@@ -1,0 +1,325 @@
+import { type HeldLease, type Holder, lease } from '@oslo-concurrency/lockutils';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RedisLeaseDriver, redisLeaseDriver } from '../src/index.js';
+import { wayNames, ways } from './server/clients.js';
+import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
+
+describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRedis}`, (way) => {
+  let server: RedisServer;
+  let driver: RedisLeaseDriver;
+  let names = 0;
+  const freshName = (): string => `name-${++names}`;
+  const another = (): RedisLeaseDriver => redisLeaseDriver(ways[way](server.url));
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    driver = another();
+  });
+  afterAll(async () => {
+    await driver?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  test('fn holds the lease, its value comes back, and nothing is left in redis but the last token, for a day', async () => {
+    const name = freshName();
+    const value = await lease(name, { driver, ttl: 2000 }, async (held) => {
+      held.assertHeld();
+      expect(await server.leftovers()).not.toBe('');
+      return 'done';
+    });
+    expect(value).toBe('done');
+    expect(await server.leftovers()).toBe('');
+    const left = Number(await server.cli('PTTL', `oslo-concurrency:{${name}}:token`));
+    expect(left).toBeGreaterThan(23 * 3600 * 1000);
+    expect(left).toBeLessThanOrEqual(24 * 3600 * 1000);
+  });
+
+  test('G10 grants in the order of arrival, one at a time, with growing tokens', async () => {
+    const name = freshName();
+    const others = [driver, another()];
+    const first = await lease(name, { driver, ttl: 2000 });
+    const order: number[] = [];
+    const tokens = [first.fencingToken];
+    let inside = 0;
+    const waits: Promise<void>[] = [];
+    for (let n = 0; n < 12; n++) {
+      await new Promise<void>((waiting) => {
+        const onWait = (): void => waiting();
+        waits.push(
+          lease(name, { driver: others[n % 2] as RedisLeaseDriver, ttl: 2000, onWait }, async (held) => {
+            expect(++inside).toBe(1);
+            order.push(n);
+            tokens.push(held.fencingToken);
+            await Promise.resolve();
+            inside--;
+          }),
+        );
+      });
+    }
+    await first.release();
+    await Promise.all(waits);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(tokens.every((token, n) => n === 0 || token > (tokens[n - 1] as bigint))).toBe(true);
+    expect(await server.leftovers()).toBe('');
+    await others[1]?.close();
+  });
+
+  test('one release calls one waiter, and only the first one polls', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 30_000 });
+    const stop = new AbortController();
+    const waits: Promise<HeldLease | undefined>[] = [];
+    for (let n = 0; n < 10; n++) {
+      await new Promise<void>((waiting) => {
+        const options = { driver, ttl: 30_000, signal: stop.signal, onWait: () => waiting() };
+        waits.push(lease(name, options).catch(() => undefined));
+      });
+    }
+    const before = await commands(server);
+    await held.release();
+    await server.until(async () => (await server.waiters(name)) === 9);
+    const after = await commands(server);
+    expect(after.publish - before.publish).toBe(1);
+    // The release, and the look of the one that was called.
+    expect(after.scripts - before.scripts).toBeLessThanOrEqual(4);
+    stop.abort();
+    for (const granted of await Promise.all(waits)) await granted?.release();
+  });
+
+  test('a token is the greater of the last one and one more, and the clock of the server in microseconds', async () => {
+    const name = freshName();
+    const [seconds, micros] = (await server.cli('TIME')).split('\n').map(BigInt) as [bigint, bigint];
+    const now = seconds * 1_000_000n + micros;
+    const first = await lease(name, { driver, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    expect(first).toBeGreaterThan(now);
+    expect(first).toBeLessThan(now + 60_000_000n);
+    await server.cli('SET', `oslo-concurrency:{${name}}:token`, String(first + 3_600_000_000n));
+    const next = await lease(name, { driver, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    expect(next).toBe(first + 3_600_000_001n);
+  });
+
+  test('names with braces, percents and colons are different names', async () => {
+    const odd = ['a', '{a}', '}', '{}', '%7D', 'a}:held', 'a:held'];
+    const held = await Promise.all(odd.map((name) => lease(name, { driver, ttl: 2000, blocking: false, label: name })));
+    for (const name of odd) expect(await driver.holders(name)).toMatchObject([{ label: name }]);
+    await Promise.all(held.map((one) => one.release()));
+    expect(await server.leftovers()).toBe('');
+  });
+
+  test('onWait and the timeout name the holder; the timeout leaves no place in the queue', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000, label: 'the first' });
+    let heard: Promise<readonly Holder[]> | undefined;
+    await expect(
+      lease(name, { driver, ttl: 2000, timeout: 200, onWait: (info) => (heard = info.holders()) }),
+    ).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT', holders: [{ pid: process.pid, label: 'the first' }] });
+    expect(await heard).toMatchObject([{ pid: process.pid, label: 'the first' }]);
+    await held.release();
+    await server.untilEmpty();
+  });
+
+  test('blocking: false fails at once, with nothing written', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000 });
+    const before = await server.leftovers();
+    await expect(lease(name, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    expect(await server.leftovers()).toBe(before);
+    await held.release();
+    await lease(name, { driver, ttl: 2000, blocking: false }, () => {});
+  });
+
+  test('blocking: false is granted at once after a waiter before it was aborted', async () => {
+    const name = freshName();
+    for (let round = 0; round < 20; round++) {
+      const held = await lease(name, { driver, ttl: 5000 });
+      const change = new AbortController();
+      const waiting = new Promise<void>((waits) => {
+        lease(name, { driver, ttl: 5000, signal: change.signal, onWait: () => waits() }).catch(() => {});
+      });
+      await waiting;
+      const joining = lease(name, { driver, ttl: 5000, signal: change.signal }).catch(() => {});
+      await held.release();
+      change.abort();
+      await joining;
+      await lease(name, { driver, ttl: 5000, blocking: false }, () => {});
+    }
+  });
+
+  test('G7 aborts at any moment, against the grant too, leave nothing in redis', async () => {
+    const name = freshName();
+    let granted = 0;
+    const reason = new Error('changed my mind');
+    const abortAfter = (turns: number): AbortSignal => {
+      const controller = new AbortController();
+      const step = (left: number): void => {
+        if (left === 0) controller.abort(reason);
+        else setImmediate(step, left - 1);
+      };
+      step(turns);
+      return controller.signal;
+    };
+    const calls = Array.from({ length: 200 }, (_, n) =>
+      lease(name, { driver, ttl: 2000, signal: abortAfter(n) }, () => granted++).catch((error: unknown) => {
+        expect(error).toBe(reason);
+      }),
+    );
+    await Promise.all(calls);
+    await lease(name, { driver, ttl: 2000 }, () => granted++);
+    expect(granted).toBeGreaterThan(0);
+    await server.untilEmpty();
+  });
+
+  test('close ends waits, aborts held leases, leaves nothing in redis, and refuses further use', async () => {
+    const other = another();
+    const name = freshName();
+    const held = await lease(name, { driver: other, ttl: 2000 });
+    const waiting = lease(name, { driver: other, ttl: 2000 });
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'ERR_REDIS_CLOSED' });
+    await other.close();
+    await refused;
+    expect(held.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+    expect(await server.leftovers()).toBe('');
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+    await expect(lease(name, { driver: other, ttl: 2000 })).rejects.toMatchObject({ code: 'ERR_REDIS_CLOSED' });
+  });
+
+  test('close leaves nothing of a mere waiter, nor of one that is just joining, and ends all connections', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 5000 });
+    const before = await server.leftovers();
+    const connections = async () => Number(/connected_clients:(\d+)/.exec(await server.cli('INFO', 'clients'))?.[1]);
+    const connected = await connections();
+    for (const joining of [false, true]) {
+      const other = another();
+      const refused = (wait?: () => void) =>
+        expect(lease(name, { driver: other, ttl: 5000, ...(wait && { onWait: wait }) })).rejects.toMatchObject({
+          code: 'ERR_REDIS_CLOSED',
+        });
+      let refusal: Promise<void> | undefined;
+      if (joining) refusal = refused();
+      else await new Promise<void>((waits) => (refusal = refused(waits)));
+      await other.close();
+      await refusal;
+      expect(await server.leftovers()).toBe(before);
+    }
+    await server.until(async () => (await connections()) === connected);
+    await held.release();
+  });
+
+  test('renews itself: held for longer than its ttl, with the same token', async () => {
+    const held = await lease(freshName(), { driver, ttl: 1000 });
+    const start = performance.now();
+    await server.until(async () => performance.now() - start > 2500);
+    held.assertHeld();
+    await held.renew();
+    expect(held.remaining).toBeGreaterThan(700);
+    await held.release();
+  });
+
+  test('G4 a lease deleted under its holder: the signal aborts at the next renewal, the late release hurts no successor', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 1000 });
+    const lost = new Promise((aborted) => held.signal.addEventListener('abort', aborted, { once: true }));
+    await server.cli('DEL', ...['held', 'processes', 'queue'].map((part) => `oslo-concurrency:{${name}}:${part}`));
+    const successor = await lease(name, { driver, ttl: 5000 });
+    expect(successor.fencingToken).toBeGreaterThan(held.fencingToken);
+    await lost;
+    expect(held.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone' });
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    await successor.renew();
+    await successor.release();
+  });
+
+  test('a script cache that was flushed costs the text once more, and nothing else', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000 });
+    await server.cli('SCRIPT', 'FLUSH');
+    await held.renew();
+    await server.cli('SCRIPT', 'FLUSH');
+    const next = lease(name, { driver, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    await held.release();
+    expect(await next).toBeGreaterThan(held.fencingToken);
+    expect(await server.leftovers()).toBe('');
+  });
+
+  test('a waiter that died leaves the queue by its ttl, and the next one follows', async () => {
+    const name = freshName();
+    const ttl = 1000;
+    const held = await lease(name, { driver, ttl: 10_000 });
+    const dead = redisLeaseDriver(ways['a URL'](server.url));
+    const { signal } = new AbortController();
+    // A waiter that looked once and never again, as one whose process was killed.
+    const request = { name, ttl: 3 * ttl, label: 'dead', permits: 1, now: () => performance.now(), waiting() {} };
+    const stuck = dead.acquire({ ...request, waiting: () => new Promise(() => {}) }, signal);
+    stuck.catch(() => {});
+    await server.until(async () => (await server.waiters(name)) === 1);
+    const id = await server.cli('ZRANGE', `oslo-concurrency:{${name}}:queue`, '0', '0');
+    await dead.close();
+    await server.untilEmptyQueue(name);
+    // It is put back as it was, and no process stands behind it.
+    const [seconds, micros] = (await server.cli('TIME')).split('\n').map(BigInt) as [bigint, bigint];
+    const ends = seconds * 1_000_000n + micros + BigInt(ttl * 1000);
+    await server.cli('HSET', `oslo-concurrency:{${name}}:processes`, id, `${ends} ${ttl * 1000} 1 0 {}`);
+    await server.cli('ZADD', `oslo-concurrency:{${name}}:queue`, '1', id);
+    const next = lease(name, { driver, ttl });
+    await server.until(async () => (await server.waiters(name)) === 2);
+    const released = performance.now();
+    await held.release();
+    const { waitedMs } = await next.then(async (one) => {
+      await one.release();
+      return one;
+    });
+    expect(waitedMs).toBeGreaterThan(100);
+    expect(performance.now() - released).toBeLessThan(ttl + 1000);
+    expect(await server.leftovers()).toBe('');
+  });
+});
+
+describe.skipIf(redisMissing)(`a client of the user's own${withRedis}`, () => {
+  test('is neither connected nor used nor closed by the driver', async () => {
+    await using server = await RedisServer.start();
+    for (const client of [new Redis(server.url, { lazyConnect: true }), createClient({ url: server.url })]) {
+      await using driver = redisLeaseDriver({ client });
+      await lease('own', { driver, ttl: 2000 }, () => {});
+      expect('status' in client ? client.status : client.isOpen).toBe('status' in client ? 'wait' : false);
+    }
+    const busy = new Redis(server.url);
+    const blocked = busy.blpop('nothing', 0).catch(() => {});
+    const driver = redisLeaseDriver({ client: busy });
+    const held = await lease('own', { driver, ttl: 2000 });
+    await held.renew();
+    await held.release();
+    await driver.close();
+    expect(busy.status).toBe('ready');
+    busy.disconnect();
+    await blocked;
+  });
+
+  test('brings its user, database and key prefix', async () => {
+    await using server = await RedisServer.start();
+    await server.cli('ACL', 'SETUSER', 'worker', 'on', '>secret', '~app:oslo-concurrency:*', '&*', '+@all');
+    const url = server.url.replace('//', '//worker:secret@');
+    for (const client of [
+      new Redis(url, { db: 3, keyPrefix: 'app:', lazyConnect: true }),
+      createClient({ url, database: 3, keyPrefix: 'app:' } as object),
+    ]) {
+      await using driver = redisLeaseDriver({ client });
+      const held = await lease('own', { driver, ttl: 2000 });
+      expect(await server.cli('-n', '3', 'KEYS', '*:held')).toBe('app:oslo-concurrency:{own}:held');
+      const next = lease('own', { driver, ttl: 2000 }, () => {});
+      await server.until(async () => (await server.cli('-n', '3', 'KEYS', '*:queue')) !== '');
+      await held.release();
+      await next;
+    }
+  });
+});
+
+async function commands(server: RedisServer): Promise<{ publish: number; scripts: number }> {
+  const stats = await server.cli('INFO', 'commandstats');
+  const count = (name: string): number => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+  return { publish: count('publish'), scripts: count('evalsha') + count('eval') };
+}
