@@ -63,8 +63,7 @@ export class LeaseSteps {
 
   /** Asks for the lease. `queue`: joins the queue, or keeps the place in it, if it is not free. */
   async look(place: Place, queue: boolean, signal: AbortSignal, onLate: () => void): Promise<Look> {
-    const { ttl } = place.request;
-    const { permits = 1 } = place.request as { readonly permits?: number };
+    const { ttl, permits } = place.request;
     // The server counts the ttl from a later moment.
     const since = place.request.now();
     const memory = Math.ceil(Math.max(tokenMemory, 2 * ttl));
