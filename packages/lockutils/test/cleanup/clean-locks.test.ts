@@ -73,10 +73,12 @@ describe('cleanLocks', () => {
     await waiter.queue('x', options);
     waiter.process.kill('SIGSTOP');
     await holder.release('x');
-    expect(await cleanLocks({ lockPath: directory.path })).toEqual({
-      removed: [],
-      kept: [{ name: 'x', reason: 'waited-for' }],
-    });
+    for (const dryRun of [true, false]) {
+      expect(await cleanLocks({ lockPath: directory.path, dryRun })).toEqual({
+        removed: [],
+        kept: [{ name: 'x', reason: 'waited-for' }],
+      });
+    }
   });
 
   it('is as careful where the lock table of the kernel cannot be read', async () => {
@@ -234,6 +236,33 @@ describe('cleanLocks', () => {
     const forced = await cleanLocks({ lockPath: directory.path, olderThan, abandoned: true });
     expect(forced).toEqual({ removed: ['died'], kept: [recent] });
     expect(seats()).toEqual(['used']);
+  });
+
+  it.each<[string, string | undefined, (path: string) => void]>([
+    ['removed', undefined, (path) => rmSync(path)],
+    ['used', 'recent', (path) => utimesSync(path, new Date(), new Date())],
+    ['left by a holder that died', 'abandoned', (path) => writeFileSync(path, 'oslo-concurrency owner of some kind\n')],
+    ['written to by a stranger', 'foreign', (path) => writeFileSync(path, 'hello')],
+  ])('G15 G19 sees that a lock was %s between its first look and its own lock: %s', async (_what, verdict, change) => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    await (await lock('x', { external: true, lockPath: directory.path })).release();
+    const hourAgo = Date.now() / 1000 - 3600;
+    utimesSync(path, hourAgo, hourAgo);
+    let changed = false;
+    const system = {
+      ...defaultKernelSystem,
+      tryLock: (...range: Parameters<typeof defaultKernelSystem.tryLock>) => {
+        if (!changed) change(path);
+        changed = true;
+        if (verdict !== 'recent' && existsSync(path)) utimesSync(path, hourAgo, hourAgo);
+        return defaultKernelSystem.tryLock(...range);
+      },
+    };
+    const rule = { table: undefined, before: Date.now() - 60_000, dryRun: false, abandonedToo: false, emptyToo: true };
+    expect(removeUnusedLock(system, path, rule)).toBe(verdict);
+    expect(changed).toBe(true);
+    expect(existsSync(path)).toBe(verdict !== undefined);
   });
 
   it('G15 leaves queues and seats to a process that locks the new lock file before the cleaner does', async () => {
