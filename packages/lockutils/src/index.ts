@@ -53,12 +53,7 @@ export type { HeldLease } from './lease/held-lease.js';
 export { lease } from './lease/lease.js';
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
 export { lock } from './lock.js';
-export {
-  type LockSyncOptions,
-  lockSync,
-  type SyncSynchronizer,
-  synchronizedSync,
-} from './lock-sync.js';
+export { type LockSyncOptions, lockSync } from './lock-sync.js';
 export type { HeldLock, LockBody, LockHandle, LockSyncBody, SyncHeldLock } from './locking/held/handles.js';
 export { type InternalLock, internalLock, Semaphores } from './objects/internal-lock.js';
 export {
@@ -79,3 +74,4 @@ export {
 } from './prefixed.js';
 export { type RemoveLockFileOptions, removeExternalLockFile } from './remove-lock-file.js';
 export { type Synchronized, type Synchronizer, synchronized } from './synchronized.js';
+export { type SyncSynchronizer, synchronizedSync } from './synchronized-sync.js';

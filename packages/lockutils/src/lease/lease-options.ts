@@ -1,6 +1,7 @@
-import { InvalidOptionError, unknownOption } from '@oslo-concurrency/core';
+import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { LeaseDriver, LeaseGrant } from '../drivers/lease-driver.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
+import { checkOptions, commonRules, isBetween, isFunction, type Rules } from '../options/option-rules.js';
 import type { Holder } from '../owner/holder.js';
 import { leaseMargin } from './lease-term.js';
 
@@ -49,31 +50,15 @@ export interface LeaseSettings<G extends LeaseGrant = LeaseGrant> extends LeaseO
 }
 
 const longestTtl = 2 ** 31 - 1;
-const mostPermits = 10_000;
 
-type Rule = readonly [expected: string, accepts: (value: unknown) => boolean];
-
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isBetween = (value: unknown, least: number, most: number): boolean =>
-  typeof value === 'number' && value >= least && value <= most;
-
-const rules: { readonly [option in keyof Required<LeaseOptions>]: Rule } = {
+const rules: Rules<LeaseOptions> = {
+  ...commonRules,
   driver: [
     'a lease driver (a strict driver is for lock())',
     (value) => (value as LeaseDriver | null)?.kind === 'lease' && isFunction((value as LeaseDriver).tryAcquire),
   ],
   ttl: [`a number of milliseconds from 200 to ${longestTtl}`, (value) => isBetween(value, 200, longestTtl)],
-  permits: [
-    `a whole number from 1 to ${mostPermits}`,
-    (value) => Number.isInteger(value) && isBetween(value, 1, mostPermits),
-  ],
   renewEvery: ['a number of milliseconds, 1 or more', (value) => isBetween(value, 1, longestTtl)],
-  timeout: ['a number of milliseconds from 0 to Infinity', (value) => isBetween(value, 0, Number.POSITIVE_INFINITY)],
-  // Checks the shape: test environments bring AbortSignals of another realm.
-  signal: ['an AbortSignal', (value) => isFunction((value as AbortSignal | null)?.addEventListener)],
-  blocking: ['a boolean', (value) => typeof value === 'boolean'],
-  onWait: ['a function', isFunction],
-  label: ['a string', (value) => typeof value === 'string'],
 };
 
 /** @throws InvalidOptionError for the first option that is wrong. */
@@ -81,15 +66,9 @@ export function leaseSettings<G extends LeaseGrant>(name: unknown, options: Leas
   if (typeof name !== 'string' || name === '' || name.includes('\0') || !isWellFormed(name)) {
     throw new InvalidOptionError('name', 'a well-formed string that is not empty and has no NUL', name);
   }
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError('options', 'an object with driver and ttl', options);
-  }
-  for (const option of new Set([...Object.keys(options), 'driver', 'ttl'])) {
-    const value = (options as unknown as { [option: string]: unknown })[option];
-    if (value === undefined && option !== 'driver' && option !== 'ttl') continue;
-    const rule = rules[option as keyof LeaseOptions];
-    if (rule === undefined) throw unknownOption(option, Object.keys(rules), options);
-    if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
+  checkOptions<LeaseOptions<G>>(options, rules);
+  for (const required of ['driver', 'ttl'] as const) {
+    if (options[required] === undefined) throw new InvalidOptionError(required, rules[required][0], undefined);
   }
   const { driver, permits = 1 } = options;
   if (permits > 1 && driver.permits !== true) {
@@ -101,9 +80,6 @@ export function leaseSettings<G extends LeaseGrant>(name: unknown, options: Leas
   if (renewEvery >= longestRenewal) {
     const expected = `less than ${longestRenewal} ms, which is ttl less its margin`;
     throw new InvalidOptionError('renewEvery', expected, renewEvery);
-  }
-  if (!blocking && options.timeout !== undefined && timeout !== 0) {
-    throw new InvalidOptionError('timeout', 'absent with blocking: false', timeout);
   }
   return { ...options, permits, renewEvery, timeout, blocking };
 }

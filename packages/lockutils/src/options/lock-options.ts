@@ -1,9 +1,10 @@
-import { type Clock, InvalidOptionError, registerOption, unknownOption } from '@oslo-concurrency/core';
+import { type Clock, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
 import type { DriverName, LockDriver } from '../drivers/driver.js';
 import { InvalidLockNameError } from '../errors.js';
 import type { QueueCollection } from '../local/turn-registry.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';
+import { boolean, checkOptions, commonRules, isBetween, isFunction, type Rules } from './option-rules.js';
 
 declare module '@oslo-concurrency/core' {
   interface ConfigValues {
@@ -91,13 +92,8 @@ export interface LockOptions {
   readonly clock?: Clock | undefined;
 }
 
-type Rule = readonly [expected: string, accepts: (value: unknown) => boolean];
-
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-const boolean: Rule = ['a boolean', (value) => typeof value === 'boolean'];
-const text: Rule = ['a string', (value) => typeof value === 'string'];
-
-const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
+const rules: Rules<LockOptions> = {
+  ...commonRules,
   external: boolean,
   threads: boolean,
   lockFilePrefix: ['a string, well-formed', (value) => typeof value === 'string' && isWellFormed(value)],
@@ -107,23 +103,7 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
   ],
   fair: boolean,
   shared: boolean,
-  permits: [
-    'a whole number from 1 to 10000',
-    (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000,
-  ],
-  blocking: boolean,
-  timeout: ['a number of milliseconds from 0 to Infinity', (value) => typeof value === 'number' && value >= 0],
-  // Checks the shape: test environments bring AbortSignals of another realm.
-  signal: [
-    'an AbortSignal',
-    (value) =>
-      isFunction((value as AbortSignal | null)?.addEventListener) &&
-      isFunction((value as AbortSignal | null)?.throwIfAborted),
-  ],
-  delay: [
-    'a number of milliseconds from 1 to 60000',
-    (value) => typeof value === 'number' && value >= 1 && value <= 60_000,
-  ],
+  delay: ['a number of milliseconds from 1 to 60000', (value) => isBetween(value, 1, 60_000)],
   semaphores: ['a Semaphores collection', (value) => isFunction((value as QueueCollection | null)?.registry?.open)],
   driver: [
     "'kernel', 'lockfile', or an object with tryAcquire and holders",
@@ -132,11 +112,9 @@ const rules: { readonly [option in keyof Required<LockOptions>]: Rule } = {
       value === 'lockfile' ||
       (isFunction((value as LockDriver | null)?.tryAcquire) && isFunction((value as LockDriver | null)?.holders)),
   ],
-  label: text,
   removeOnRelease: boolean,
   doLog: boolean,
-  onWait: ['a function', isFunction],
-  warnAfter: ['a number of milliseconds, 0 or more', (value) => typeof value === 'number' && value >= 0],
+  warnAfter: ['a number of milliseconds, 0 or more', (value) => isBetween(value, 0, Number.POSITIVE_INFINITY)],
   deadlock: ["'detect' or 'off'", (value) => value === 'detect' || value === 'off'],
   clock: [
     'an object with now and schedule',
@@ -154,20 +132,9 @@ export function checkLockOptions(name: unknown, options: unknown): asserts optio
   if (typeof name !== 'string') throw new InvalidOptionError('name', 'a string', name);
   if (name === '') throw new InvalidLockNameError(name, 'empty');
   if (!isWellFormed(name)) throw new InvalidLockNameError(name, 'not-well-formed');
-  if (typeof options !== 'object' || options === null) throw new InvalidOptionError('options', 'an object', options);
-  for (const option in options) {
-    const value = (options as { [option: string]: unknown })[option];
-    if (value === undefined) continue;
-    const rule = rules[option as keyof LockOptions];
-    if (rule === undefined) throw unknownOption(option, Object.keys(rules), options);
-    if (!rule[1](value)) throw new InvalidOptionError(option, rule[0], value);
-  }
-  const given = options as LockOptions;
-  if (given.shared === true && given.permits !== undefined) {
-    throw new InvalidOptionError('permits', 'absent with shared: true', given.permits);
-  }
-  if (given.blocking === false && given.timeout !== undefined && given.timeout !== 0) {
-    throw new InvalidOptionError('timeout', 'absent with blocking: false', given.timeout);
+  checkOptions<LockOptions>(options, rules);
+  if (options.shared === true && options.permits !== undefined) {
+    throw new InvalidOptionError('permits', 'absent with shared: true', options.permits);
   }
 }
 

@@ -1,32 +1,16 @@
 import type { Cuttable } from '../../steps.js';
-import { type LockCall, startOf } from '../call.js';
 import { DeadlockWatch, holdsFile } from '../deadlock/deadlock-watch.js';
-import { reportWait } from '../report.js';
 import { PatientWait } from './patient-wait.js';
-import { mustWait, type Wait } from './wait.js';
+import { Wait } from './wait.js';
 
 const defaultGuard = 50;
 
 /** The wait of one call of `lock()`. Creates nothing before there is something to wait for. */
-export class CallWait implements Wait {
-  readonly #call: LockCall;
+export class CallWait extends Wait {
   #wait: PatientWait | undefined;
-  #begun = false;
   #watch: DeadlockWatch | undefined;
 
-  constructor(call: LockCall) {
-    this.#call = call;
-  }
-
-  begin(): void {
-    if (this.#call.options.blocking === false) throw mustWait;
-    if (this.#begun) return;
-    this.#begun = true;
-    startOf(this.#call);
-    reportWait(this.#call);
-  }
-
-  get isOver(): boolean {
+  override get isOver(): boolean {
     return this.#wait?.isOver === true;
   }
 
@@ -34,12 +18,12 @@ export class CallWait implements Wait {
   readonly race = (step: Cuttable): PromiseLike<unknown> =>
     this.#wait === undefined && this.#isEndless ? (step.value as PromiseLike<unknown>) : this.#patient.race(step);
 
-  listen(subscribe: (wake: () => void) => () => void): void {
+  override listen(subscribe: (wake: () => void) => () => void): void {
     this.#patient.listen(subscribe);
     this.#watch ??= this.#watchForDeadlock();
   }
 
-  look(): void {
+  override look(): void {
     this.#watch?.look();
   }
 
@@ -47,26 +31,26 @@ export class CallWait implements Wait {
     return this.#patient.pause(atMost);
   }
 
-  close(): void {
+  override close(): void {
     this.#wait?.close();
     this.#watch?.close();
   }
 
   get #patient(): PatientWait {
-    const { clock, options } = this.#call;
-    const deadline = startOf(this.#call) + (options.timeout ?? Number.POSITIVE_INFINITY);
-    this.#wait ??= new PatientWait({ clock, deadline, signal: options.signal, guard: options.delay ?? defaultGuard });
+    const { clock, options } = this.call;
+    const { signal, delay: guard = defaultGuard } = options;
+    this.#wait ??= new PatientWait({ clock, deadline: this.deadline, signal, guard });
     return this.#wait;
   }
 
   get #isEndless(): boolean {
-    const { timeout = Number.POSITIVE_INFINITY, signal } = this.#call.options;
+    const { timeout = Number.POSITIVE_INFINITY, signal } = this.call.options;
     return timeout === Number.POSITIVE_INFINITY && signal === undefined;
   }
 
   // A wait that ends by itself needs no other end.
   #watchForDeadlock(): DeadlockWatch | undefined {
-    const { name, inside, request, clock } = this.#call;
+    const { name, inside, request, clock } = this.call;
     if (!this.#isEndless || inside === undefined || !holdsFile(inside)) return undefined;
     // A lock with permits does not show which holder is in the way.
     if (request === undefined || request.permits !== undefined) return undefined;

@@ -1,3 +1,6 @@
+import { type LockCall, startOf } from '../call.js';
+import { reportWait } from '../report.js';
+
 /** Thrown into a wait whose timeout has expired. */
 export const timeUp = Symbol('time up');
 
@@ -5,20 +8,45 @@ export const timeUp = Symbol('time up');
 export const mustWait = Symbol('must wait');
 
 /** How one call waits: with promises, or by stopping the thread. */
-export interface Wait {
+export abstract class Wait {
+  protected readonly call: LockCall;
+  #begun = false;
+
+  constructor(call: LockCall) {
+    this.call = call;
+  }
+
   /**
    * Called before each wait; reports the first one. Throws if the call must not wait: for a turn of this process, or
    * for the driver.
    */
-  begin(what: 'turn' | 'driver'): void;
-  /** Subscribes to hints from here on, in place of the previous subscription. */
-  listen(subscribe: (wake: () => void) => () => void): void;
+  begin(_what: 'turn' | 'driver'): void {
+    if (this.call.options.blocking === false) throw mustWait;
+    if (this.#begun) return;
+    this.#begun = true;
+    startOf(this.call);
+    reportWait(this.call);
+  }
+
   /** Waits until another try may succeed: until a hint, or for the polling interval. @throws timeUp */
-  pause(atMost?: number): void | Promise<void>;
+  abstract pause(atMost?: number): void | Promise<void>;
+
+  /** Subscribes to hints from here on, in place of the previous subscription. */
+  listen(_subscribe: (wake: () => void) => () => void): void {}
+
   /** The waiting procedure calls this right after each {@link pause}. */
-  look(): void;
+  look(): void {}
+
   /** Whether the wait was ended: by its timeout, or by a signal. */
-  readonly isOver: boolean;
+  get isOver(): boolean {
+    return false;
+  }
+
   /** Ends the wait: no timer, watcher or listener is left. */
-  close(): void;
+  close(): void {}
+
+  /** When the timeout expires, by the clock of the call. */
+  protected get deadline(): number {
+    return startOf(this.call) + (this.call.options.timeout ?? Number.POSITIVE_INFINITY);
+  }
 }
