@@ -4,6 +4,7 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,6 +20,7 @@ import { describe, expect, it } from 'vitest';
 import { removeLeftover } from '../../build/drivers/kernel/care/remove-leftovers.js';
 import { removeUnusedLock } from '../../build/drivers/kernel/care/remove-unused.js';
 import { defaultKernelSystem } from '../../build/drivers/kernel/system.js';
+import { guardByte } from '../../build/drivers/kernel/tickets.js';
 import { Contender } from '../support/contender.js';
 import { lockDirectory } from '../support/lock-directory.js';
 
@@ -263,6 +265,19 @@ describe('cleanLocks', () => {
     expect(removeUnusedLock(system, path, rule)).toBe(verdict);
     expect(changed).toBe(true);
     expect(existsSync(path)).toBe(verdict !== undefined);
+  });
+
+  it('G10 G15 leaves a lock while another process draws a ticket in its queue', async () => {
+    using directory = lockDirectory();
+    await (await lock('x', { external: true, fair: true, lockPath: directory.path })).release();
+    const queue = openSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'), 'r+');
+    try {
+      expect(defaultKernelSystem.tryLock(queue, guardByte, 1, false)).toBe(true);
+      expect((await cleanLocks({ lockPath: directory.path })).kept).toEqual([{ name: 'x', reason: 'waited-for' }]);
+    } finally {
+      closeSync(queue);
+    }
+    expect((await cleanLocks({ lockPath: directory.path })).removed).toEqual(['x']);
   });
 
   it('G15 leaves queues and seats to a process that locks the new lock file before the cleaner does', async () => {

@@ -153,6 +153,37 @@ describe.runIf(onLinux)('listLocks', () => {
     expect(await statusOf(directory.path, 'x')).toMatchObject({ holders: [{ pid: second.pid }], waiters: 1 });
   });
 
+  it('names each holder by its own record, also a writer that becomes a reader and a writer again', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    const held: { release(): Promise<void> }[] = [];
+    const keep = <T extends { release(): Promise<void> }>(one: T): T => {
+      held.push(one);
+      return one;
+    };
+    const changing = keep(await lock('changing', { ...options, label: 'changes' }));
+    for (const label of ['one', 'two', 'three']) keep(await lock('read by', { ...options, shared: true, label }));
+    for (const permits of [2, 3, 4]) keep(await lock(`pool-${permits}`, { ...options, permits, label: 'same' }));
+    const labels = async (name: string) => (await statusOf(directory.path, name)).holders.map(({ label }) => label);
+    expect(await labels('read by')).toEqual(['one', 'two', 'three']);
+    for (const permits of [2, 3, 4])
+      expect(await statusOf(directory.path, `pool-${permits}`)).toMatchObject({ permits });
+    expect(await labels('changing')).toEqual(['changes']);
+    for (let round = 0; round < 2; round += 1) {
+      await changing.downgrade();
+      expect(await statusOf(directory.path, 'changing')).toMatchObject({
+        state: 'shared',
+        holders: [{ label: 'changes' }],
+      });
+      await changing.upgrade();
+      expect(await statusOf(directory.path, 'changing')).toMatchObject({
+        state: 'held',
+        holders: [{ label: 'changes' }],
+      });
+    }
+    for (const one of held) await one.release();
+  });
+
   it('counts a waiter once, whatever bytes it locks, and no reader that waits to become a writer', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, lockPath: directory.path };

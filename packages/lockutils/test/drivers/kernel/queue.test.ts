@@ -4,7 +4,7 @@ import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { stoppedPatience } from '../../../build/drivers/kernel/tickets.js';
-import { type PlaceAtOnce, requestFor } from '../../support/at-once.js';
+import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../support/at-once.js';
 import { Contender } from '../../support/contender.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
@@ -184,6 +184,22 @@ describe('G10 the queue file of the kernel driver', () => {
     await waiter.release('x');
     sleeper.process.kill('SIGCONT');
     await slept.granted;
+  });
+
+  it('G11 a reader that is first keeps no other from an upgrade, and is not admitted while one is under way', () => {
+    using directory = lockDirectory();
+    const driver = kernelDriver();
+    const request = { ...requestFor(join(directory.path, 'x')), shared: true };
+    const place = driver.joinQueue?.(request) as PlaceAtOnce;
+    expect(place.isFirst()).toBe(true);
+    const grant = driver.tryAcquire(request) as GrantAtOnce;
+    const upgrade = grant.upgrade?.();
+    expect(upgrade).toBeDefined();
+    expect(place.isFirst()).toBe(false);
+    upgrade?.end();
+    expect(place.isFirst()).toBe(true);
+    place.leave();
+    grant.release();
   });
 
   it('G10 a place that was left is first no more, and is left once only', () => {
