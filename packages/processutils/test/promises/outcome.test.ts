@@ -72,6 +72,11 @@ describe('a command that a real-time signal ended', () => {
     expect((await execute('sh', ['-c', `kill -${number} $$`], { checkExitCode: -number })).exitCode).toBe(-number);
   });
 
+  it('G29 is a failure too when the command had closed its standard output long before', async () => {
+    const call = execute('sh', ['-c', 'exec >&-; sleep 0.1; kill -34 $$']);
+    await expect(call).rejects.toMatchObject({ exitCode: -34, signal: 'SIGRTMIN' });
+  });
+
   it('is not taken for one that closes its output and exits later', async () => {
     expect((await execute('sh', ['-c', 'exec >&- 2>&-; sleep 0.05; exit 0'])).exitCode).toBe(0);
     expect((await execute('sh', ['-c', 'exec >&- 2>&-; sleep 0.05; exit 3'], { checkExitCode: 3 })).exitCode).toBe(3);
