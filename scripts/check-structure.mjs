@@ -50,6 +50,7 @@ const layers = {
 const secrets = {
   lockutils: { folder: /^drivers\/[^/]+\//, from: ['drivers/select.ts', 'drivers.ts', 'index.ts'] },
 };
+const mostInRoom = 12;
 const emptyNames = /^(utils?|helpers?|common|shared|misc|types)\.ts$/;
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 
@@ -66,7 +67,9 @@ for (const { folder, manifest } of packages) {
   if (manifest.engines?.node !== rootManifest.engines.node) {
     breaches.push(`${name}: engines.node is not ${rootManifest.engines.node}, as at the root`);
   }
-  for (const file of sourcesBelow(join(folder, 'src'))) checkSource(file, name, manifest);
+  const files = sourcesBelow(join(folder, 'src'));
+  for (const file of files) checkSource(file, name, manifest);
+  checkRooms(files);
   checkCycles(name, folder);
   if (layers[name] !== undefined) checkLayers(name, folder, manifest);
   checkClosed(folder, manifest);
@@ -91,6 +94,14 @@ function sourcesBelow(folder) {
   return readdirSync(folder, { recursive: true })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(folder, file));
+}
+
+/** A folder that holds more cannot be taken in at a glance: it gets rooms. */
+function checkRooms(files) {
+  for (const room of new Set(files.map((file) => dirname(file)))) {
+    const count = files.filter((file) => dirname(file) === room).length;
+    if (count > mostInRoom) breaches.push(`${relative(root, room)}: has ${count} sources, more than ${mostInRoom}`);
+  }
 }
 
 /** A source without the lines that are comment. */

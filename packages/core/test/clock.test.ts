@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { clockBy } from '../src/clock.js';
 import { systemClock } from '../src/index.js';
 
-it('never rings before its time', async () => {
+it('the system clock never rings before its time', async () => {
   for (const delay of [0, 0.3, 1, 1.7, 4.999]) {
     const start = systemClock.now();
     await new Promise<void>((resolve) => systemClock.schedule(delay, resolve));
@@ -10,7 +10,7 @@ it('never rings before its time', async () => {
   }
 });
 
-it('never rings before its time where a timer of Node fires a fraction of a millisecond too early', () => {
+it('the system clock never rings before its time where a timer of Node fires a fraction of a millisecond too early', () => {
   let now = 0;
   let fire = (): void => {};
   let rang = false;
@@ -28,14 +28,14 @@ it('never rings before its time where a timer of Node fires a fraction of a mill
   expect(rang).toBe(true);
 });
 
-it('asks Node for no time below 0, of which newer ones warn', () => {
+it('the system clock asks Node for no time below 0, of which newer versions warn', () => {
   const asked: (number | undefined)[] = [];
   const setTimeout = ((_: () => void, ms?: number) => asked.push(ms)) as unknown as typeof globalThis.setTimeout;
   clockBy({ now: () => 0, setTimeout, clearTimeout }).schedule(-5, () => {});
   expect(asked).toEqual([0]);
 });
 
-it('does not ring when it was called off', async () => {
+it('the system clock does not ring for a cancelled wait', async () => {
   let rang = false;
   const cancel = systemClock.schedule(1, () => {
     rang = true;
@@ -46,14 +46,14 @@ it('does not ring when it was called off', async () => {
   expect(rang).toBe(false);
 });
 
-it('goes on when the wall clock is set', () => {
+it('the system clock goes on when the wall clock is set', () => {
   const before = systemClock.now();
   vi.useFakeTimers({ toFake: ['Date'], now: 0 });
   expect(systemClock.now()).toBeGreaterThanOrEqual(before);
   vi.useRealTimers();
 });
 
-it('is the time of the system whatever a test puts in place of the globals, and waits by it', async () => {
+it('the system clock shows the time of the system and waits by it, whatever a test puts in place of the globals', async () => {
   vi.useFakeTimers({ now: 0 });
   try {
     const before = systemClock.now();
@@ -65,11 +65,11 @@ it('is the time of the system whatever a test puts in place of the globals, and 
   }
 });
 
-describe('long waits', () => {
+describe('the system clock', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('last a month, which is more than one timer of Node can', () => {
+  it('waits for a month, longer than one timer of Node can', () => {
     const month = 31 * 24 * 3600 * 1000;
     let rang = false;
     // By the globals as they are here, which vitest has replaced.

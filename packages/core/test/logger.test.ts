@@ -4,7 +4,7 @@ import { checkLogLevel, getLogger, hasLogger, InvalidOptionError, type Logger, s
 const methods = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 afterEach(() => setLogger(undefined));
 
-it('is silent by default', () => {
+it('the default logger is silent', () => {
   const writes = (['stdout', 'stderr'] as const).map((name) => vi.spyOn(process[name], 'write'));
   for (const level of ['debug', 'info', 'warn', 'error'] as const) getLogger()[level]('a secret of nobody');
   for (const write of writes) {
@@ -13,7 +13,7 @@ it('is silent by default', () => {
   }
 });
 
-it('sends everything to the logger that was set, until it is taken back', () => {
+it('setLogger sends everything to the logger, until another call removes it', () => {
   const heard: string[] = [];
   setLogger({ ...methods, warn: (message) => heard.push(message) });
   getLogger().warn('one');
@@ -22,7 +22,7 @@ it('sends everything to the logger that was set, until it is taken back', () => 
   expect(heard).toEqual(['one']);
 });
 
-it('says whether anybody would hear', () => {
+it('hasLogger reports whether a logger is set', () => {
   expect(hasLogger()).toBe(false);
   setLogger(methods);
   expect(hasLogger()).toBe(true);
@@ -42,13 +42,13 @@ it.each([
       error(): void {}
     })(),
   ],
-])('takes %s', (_, logger) => {
+])('setLogger accepts %s', (_, logger) => {
   setLogger(logger);
   expect(getLogger()).toBe(logger);
 });
 
 it.each([null, 5, 'console', {}, { ...methods, error: undefined }, () => {}])(
-  'refuses %o and keeps the one before',
+  'setLogger refuses %o and keeps the logger before',
   (wrong) => {
     setLogger(methods);
     const attempt = (): void => setLogger(wrong as unknown as Logger);
@@ -58,6 +58,6 @@ it.each([null, 5, 'console', {}, { ...methods, error: undefined }, () => {}])(
   },
 );
 
-it.each([undefined, 'trace', 'DEBUG', 10, 'toString'])('refuses the level %o', (level) => {
+it.each([undefined, 'trace', 'DEBUG', 10, 'toString'])('checkLogLevel refuses the level %o', (level) => {
   expect(() => checkLogLevel('level', level)).toThrow('level must be one of debug, info, warn, error; got ');
 });

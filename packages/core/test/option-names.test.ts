@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkOptionNames, configure, nearestName, unknownOption } from '../dist/index.js';
 
-describe('unknown options', () => {
+describe('an unknown option', () => {
   const known = new Set(['external', 'lockPath', 'timeout', 'fair']);
 
   it.each([
@@ -23,26 +23,26 @@ describe('unknown options', () => {
     );
   });
 
-  it.each(['', 'x', 'outer', 'path'])('%j is a misspelling of nothing, and the known names are told', (name) => {
+  it.each(['', 'x', 'outer', 'path'])('%j is a misspelling of no name, and the error lists the known names', (name) => {
     expect(nearestName(name, known)).toBeUndefined();
     expect(unknownOption(name, known, {}).message).toBe(
       `Unknown option '${name}'. Known are external, lockPath, timeout, fair`,
     );
   });
 
-  it('the nearest of several is meant, the first of those that are equally near', () => {
+  it('means the nearest of several names, and the first of equally near ones', () => {
     expect(nearestName('delays', ['delay2s', 'delay', 'delayed'])).toBe('delay2s');
     expect(nearestName('killsignal', ['signal', 'killSignals', 'killSignal'])).toBe('killSignal');
   });
 
-  it('options that are undefined are absent, and known ones pass', () => {
+  it('is refused with the nearest name, while known options pass and undefined ones are absent', () => {
     checkOptionNames({ fair: 1, other: undefined }, known);
     for (const wrong of [null, undefined, 'x', 1]) {
       expect(() => checkOptionNames(wrong, known)).toThrow('options must be an object');
     }
   });
 
-  it('configure suggests the nearest too', () => {
+  it('of configure is refused with the nearest name too', () => {
     expect(() => configure({ lockpath: '/run/lock' } as never)).toThrow(
       "Unknown option 'lockpath'. Did you mean 'lockPath'?",
     );

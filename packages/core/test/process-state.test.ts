@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { processState } from '../src/index.js';
 
-it('is created once and the same for everybody who asks', () => {
+it('a process state is created once and is the same for every caller', () => {
   let created = 0;
   const ask = (): object =>
     processState('test/once', 1, () => {
@@ -14,12 +14,12 @@ it('is created once and the same for everybody who asks', () => {
   expect(created).toBe(1);
 });
 
-it('is another one for another version, so that no copy reads a shape it does not know', () => {
+it('a process state is another one for another version, so that no copy reads a shape it does not know', () => {
   expect(processState('test/version', 1, () => 'old')).toBe('old');
   expect(processState('test/version', 2, () => 'new')).toBe('new');
 });
 
-it('cannot be replaced or removed, and does not show among the globals', () => {
+it('a process state cannot be replaced or removed, and does not show among the globals', () => {
   const value = processState('test/fixed', 1, () => ({}));
   const key = Symbol.for('@oslo-concurrency/test/fixed@1');
   expect(Reflect.set(globalThis, key, {})).toBe(false);
@@ -29,7 +29,7 @@ it('cannot be replaced or removed, and does not show among the globals', () => {
   expect(Object.getOwnPropertyDescriptor(globalThis, key)?.enumerable).toBe(false);
 });
 
-it('is another one in a worker thread', async () => {
+it('a process state is another one in a worker thread', async () => {
   processState('test/worker', 1, () => 'main');
   const worker = new Worker(
     `import('@oslo-concurrency/core').then(({ processState }) =>

@@ -7,7 +7,7 @@ const all = [
   ...Object.entries(commandChannels).map(([event, it]) => [`oslo-concurrency:command:${event}`, it] as const),
 ];
 
-it('has the documented channels', () => {
+it('core has the documented diagnostics channels', () => {
   expect(all.map(([name]) => name)).toEqual([
     ...['acquire', 'wait', 'grant', 'release', 'lost', 'overdue'].map((event) => `oslo-concurrency:lock:${event}`),
     ...['start', 'end'].map((event) => `oslo-concurrency:command:${event}`),

@@ -28,7 +28,7 @@ function listener(): { logger: Logger; heard: string[] } {
   return { heard, logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
 }
 
-it('logs once, after the time given, and goes on', async () => {
+it('watch logs once, after the time given, and goes on', async () => {
   const clock = new HandClock();
   const { logger, heard } = listener();
   const work = deferred<string>();
@@ -43,7 +43,7 @@ it('logs once, after the time given, and goes on', async () => {
   expect(heard).toHaveLength(1);
 });
 
-it('calls onOverdue once, with the milliseconds that have passed', async () => {
+it('watch calls onOverdue once, with the milliseconds that have passed', async () => {
   const clock = new HandClock();
   const told: number[] = [];
   const work = deferred<void>();
@@ -58,14 +58,14 @@ it('calls onOverdue once, with the milliseconds that have passed', async () => {
   await watched;
 });
 
-it('takes the function alone, without options', async () => {
+it('watch accepts the function alone, without options', async () => {
   const { logger, heard } = listener();
   expect(await watch(logger, 'quick', () => 7)).toBe(7);
   await expect(watch(logger, 'bad', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   expect(heard).toEqual([]);
 });
 
-it('says nothing when the work is done in time, and leaves no timer', async () => {
+it('watch logs nothing when the work is done in time, and leaves no timer', async () => {
   const clock = new HandClock();
   const { logger, heard } = listener();
   expect(await watch(logger, 'quick', { clock }, () => 7)).toBe(7);
@@ -74,7 +74,7 @@ it('says nothing when the work is done in time, and leaves no timer', async () =
   expect(heard).toEqual([]);
 });
 
-it('waits 5 s and logs at debug by default, as oslo does', () => {
+it('watch waits 5 s and logs at debug by default, as oslo does', () => {
   const clock = new HandClock();
   const { logger, heard } = listener();
   void watch(logger, 'slow', { clock }, () => new Promise(() => {}));
@@ -92,7 +92,7 @@ it.each([
     },
   ],
   ['rejects', () => Promise.reject(new Error('broken'))],
-])('passes on what the work %s, and leaves no timer', async (_, work) => {
+])('watch passes on what the work %s, and leaves no timer', async (_, work) => {
   const clock = new HandClock();
   await expect(watch(listener().logger, 'bad', { clock }, work)).rejects.toThrow('broken');
   expect(clock.timers.size).toBe(0);
@@ -108,7 +108,7 @@ const wrong: [string, unknown[], string][] = [
   ['after', [console, 'a', { after: '5s' }, () => 1], "got '5s'"],
   ['fn', [console, 'a', {}, 'work'], "fn must be a function; got 'work'"],
 ];
-it.each(wrong)('refuses a wrong %s before the work starts', async (_, args, message) => {
+it.each(wrong)('watch refuses a wrong %s before the work starts', async (_, args, message) => {
   let started = false;
   const [logger, action, options, fn] = args as [Logger, string, WatchOptions, unknown];
   const start = (): void => {
@@ -121,7 +121,7 @@ it.each(wrong)('refuses a wrong %s before the work starts', async (_, args, mess
 });
 
 it.each([[undefined], [{ after: 1 }], ['work']])(
-  'refuses %o in place of the function, where there are no options',
+  'watch refuses %o in place of the function, where there are no options',
   async (fn) => {
     await expect(watch(console, 'a', fn as unknown as () => void)).rejects.toThrow('fn must be a function; got');
   },

@@ -8,9 +8,9 @@ import { inspect } from 'node:util';
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdOptions, etcdLeaseDriver, withFence } from '../src/index.js';
-import { makeCertificates } from './cluster/certificates.js';
-import { EtcdCluster, etcdMissing, freePorts, type TlsFiles, withEtcd } from './cluster/etcd-cluster.js';
-import { SlowProxy } from './cluster/slow-proxy.js';
+import { makeCertificates } from './support/certificates.js';
+import { EtcdCluster, etcdMissing, freePorts, type TlsFiles, withEtcd } from './support/etcd-cluster.js';
+import { SlowProxy } from './support/slow-proxy.js';
 
 const ttl = 2000;
 

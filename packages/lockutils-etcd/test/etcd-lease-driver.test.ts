@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Holder, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdLeaseDriver, etcdLeaseDriver } from '../src/index.js';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
   let cluster: EtcdCluster;

@@ -2,10 +2,10 @@ import { lease } from '@oslo-concurrency/lockutils';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { etcdLeaseDriver } from '../src/index.js';
-import { Contenders } from './cluster/contenders.js';
-import { EtcdCluster, etcdMissing, type Member, withEtcd } from './cluster/etcd-cluster.js';
-import { additions, type Fact, violations } from './cluster/history.js';
-import { SlowProxy } from './cluster/slow-proxy.js';
+import { Contenders } from './support/contenders.js';
+import { EtcdCluster, etcdMissing, type Member, withEtcd } from './support/etcd-cluster.js';
+import { additions, type Fact, violations } from './support/history.js';
+import { SlowProxy } from './support/slow-proxy.js';
 
 /** How much longer to go on than in a normal run: SOAK=20 does each fault twenty times. */
 const rounds = Number(process.env.SOAK ?? 1);

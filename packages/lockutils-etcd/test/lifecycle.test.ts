@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdLeaseDriver, etcdLeaseDriver } from '../src/index.js';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 const pending = fileURLToPath(new URL('./fixtures/pending.mjs', import.meta.url));
 

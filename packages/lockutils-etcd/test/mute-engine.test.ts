@@ -2,9 +2,9 @@ import { setLogger } from '@oslo-concurrency/core';
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { etcdLeaseDriver } from '../src/index.js';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
-import { MuteWatches } from './cluster/mute-watches.js';
-import { RoundRobin } from './cluster/round-robin.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
+import { MuteWatches } from './support/mute-watches.js';
+import { RoundRobin } from './support/round-robin.js';
 
 const elapsed = (since: number): number => performance.now() - since;
 

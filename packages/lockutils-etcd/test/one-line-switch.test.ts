@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 const job = fileURLToPath(new URL('../../../examples/one-line-switch/job.mjs', import.meta.url));
 const run = async (...args: string[]): Promise<string> =>

@@ -1,7 +1,7 @@
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdLeaseDriver, etcdLeaseDriver } from '../src/index.js';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 const ttl = 5000;
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { EtcdCluster, etcdMissing, freePorts, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, freePorts, withEtcd } from './support/etcd-cluster.js';
 
 const lockutils = join(
   dirname(fileURLToPath(import.meta.resolve('@oslo-concurrency/lockutils/package.json'))),

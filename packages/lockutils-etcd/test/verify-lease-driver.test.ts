@@ -1,6 +1,6 @@
 import { verifyLeaseDriver } from '@oslo-concurrency/fixture';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 const endpoints: string[] = [];
 const subject = (flaw: boolean) => ({

@@ -1,8 +1,8 @@
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdGrant, type EtcdLeaseDriver, etcdLeaseDriver, withFence } from '../src/index.js';
-import { EtcdCluster, etcdMissing, withEtcd } from './cluster/etcd-cluster.js';
-import { SlowProxy } from './cluster/slow-proxy.js';
+import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
+import { SlowProxy } from './support/slow-proxy.js';
 
 const ttl = 5000;
 

@@ -22,8 +22,8 @@ afterEach(() => {
   setFileValue(() => undefined);
 });
 
-describe('precedence', () => {
-  it('is code, then environment, then file, then the default set in code, then the built-in one', () => {
+describe('the value of an option', () => {
+  it('comes from code, else the environment, else a file, else the default set in code, else the built-in one', () => {
     expect(getOption('lockPath')).toBeUndefined();
     setDefaults({ lockPath: '/default' });
     expect(getOption('lockPath')).toBe('/default');
@@ -41,19 +41,19 @@ describe('precedence', () => {
     expect(getOption('lockPath')).toBeUndefined();
   });
 
-  it('lets false in code win over true in the environment', () => {
+  it('is false if code says so, whatever the environment says', () => {
     vi.stubEnv('OSLO_DISABLE_PROCESS_LOCKING', 'true');
     using _ = configure({ disableProcessLocking: false });
     expect(getOption('disableProcessLocking')).toBe(false);
   });
 
-  it('takes an environment variable that is empty for one that is not set', () => {
+  it('does not come from an environment variable that is empty', () => {
     setDefaults({ lockPath: '/default' });
     vi.stubEnv('OSLO_LOCK_PATH', '');
     expect(getOption('lockPath')).toBe('/default');
   });
 
-  it('sees a change of the environment at once', () => {
+  it('follows a change of the environment at once', () => {
     vi.stubEnv('OSLO_LOCK_PATH', '/one');
     expect(getLockPath()).toBe('/one');
     vi.stubEnv('OSLO_LOCK_PATH', '/two');
@@ -150,8 +150,8 @@ describe('getLockPath', () => {
   });
 });
 
-describe('registered options', () => {
-  it('lists each with name, type, default, help and environment variable', () => {
+describe('an option', () => {
+  it('is listed with name, type, default, help and environment variable', () => {
     expect(listOpts()).toMatchObject([
       {
         group: 'oslo_concurrency',
@@ -164,7 +164,7 @@ describe('registered options', () => {
     for (const { help } of listOpts()[0]?.options ?? []) expect(help).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('can be added by another package, and keep the first definition', () => {
+  it('can be registered by another package, and keeps its first definition', () => {
     const definition = {
       name: 'testWorkers',
       type: 'number',
@@ -186,7 +186,7 @@ describe('registered options', () => {
     }
   });
 
-  it('takes a variable of white space for no number, not for 0', () => {
+  it('of type number refuses a variable of white space', () => {
     registerOption({
       name: 'testRetries',
       type: 'number',
@@ -202,7 +202,7 @@ describe('registered options', () => {
     );
   });
 
-  it('refuses to read one that is not registered', () => {
+  it('that is not registered cannot be read', () => {
     expect(() => getOption('nobody' as 'lockPath')).toThrow(/^Unknown option 'nobody'. Known are lockPath, /);
   });
 });
