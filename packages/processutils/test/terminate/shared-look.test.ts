@@ -188,6 +188,24 @@ describe('a hunt', () => {
     }
   });
 
+  it('G23 finds what is in the session of the command, in a group of its own and child of another process', () => {
+    const moved = entryOf({ pid: nobody + 2, session: nobody, start: 1001 });
+    const hunting = hunt();
+    expect(hunting.signalMembers('SIGTERM', new Look([entryOf(root), moved, stranger]))).toBe('more');
+    expect(hunting.survivors().map(({ pid }) => pid)).toEqual([nobody, nobody + 2]);
+  });
+
+  it.each([
+    ['was seen empty', []],
+    ['leads to another process', [entryOf({ pid: nobody, start: 2000 })]],
+  ])('takes no process of a group whose number %s', (_what, between) => {
+    const other = entryOf({ pid: nobody + 2, group: nobody, start: 2001 });
+    const hunting = hunt();
+    expect(hunting.signalMembers('SIGTERM', new Look([entryOf(root), stranger]))).toBe('more');
+    if (between.length === 0) expect(hunting.signalMembers('SIGTERM', new Look([stranger]))).toBe('done');
+    expect(hunting.signalMembers('SIGTERM', new Look([...between, other, stranger]))).toBe('done');
+  });
+
   it('finds the children of children, whatever the order of the list', () => {
     const child = entryOf({ pid: nobody + 2, parent: nobody, start: 1001 });
     const grandchild = entryOf({ pid: nobody + 3, parent: nobody + 2, start: 1002 });
