@@ -99,6 +99,11 @@ export interface LockDriver {
   readonly name: string;
   /** One attempt. */
   tryAcquire(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
+  /**
+   * One attempt that passes no waiter: `undefined` also if another caller is in the queue. A reader or permit holder that
+   * is granted the lock this way needs no place. If absent, it joins the queue first.
+   */
+  tryUnqueued?(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
   /** Joins the queue of the lock: first come, first served across processes. If absent, no order is kept. */
   joinQueue?(request: LockRequest): Place | undefined | Promise<Place | undefined>;
   /**

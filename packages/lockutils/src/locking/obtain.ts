@@ -20,11 +20,14 @@ const drawsWithoutOrder = 10;
  */
 export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean, wait: Wait): Steps<Obtained> {
   // Readers and permit holders always queue: a reader that passes the queue would starve a waiting writer.
-  const ordered = fair || request.shared || request.permits !== undefined;
+  const ordered = fair || !isExclusive(request);
   if (!ordered) {
     const grant = yield* attempt(driver, request);
     if (grant !== undefined) return { grant, place: undefined };
     wait.begin('driver');
+  } else if (!isExclusive(request)) {
+    const grant = yield* step(driver.tryUnqueued?.(request), returnGrant);
+    if (grant !== undefined) return { grant, place: undefined };
   }
   const place = yield* joinQueue(driver, request, ordered, wait);
   let grant: Grant | undefined;
@@ -101,12 +104,16 @@ function* joinQueue(driver: LockDriver, request: LockRequest, ordered: boolean, 
  * them holds back all readers after it (G11).
  */
 function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
-  if (!request.shared && request.permits === undefined) {
+  if (isExclusive(request)) {
     place?.noteWait?.(false);
     return { grant, place };
   }
   void place?.leave();
   return { grant, place: undefined };
+}
+
+function isExclusive({ shared, permits }: LockRequest): boolean {
+  return !shared && permits === undefined;
 }
 
 /** Releases a grant that came too late to be delivered. */

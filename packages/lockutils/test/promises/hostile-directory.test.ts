@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { type LockOptions, lock, removeExternalLockFile, Semaphores } from '@oslo-concurrency/lockutils';
+import { closeLockPath, type LockOptions, lock, removeExternalLockFile, Semaphores } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it, vi } from 'vitest';
 import { Contender } from '../support/contender.js';
@@ -27,6 +27,8 @@ describe.each([[false], [true]])('G16 hostile directories, fair: %s', (fair) => 
     await expect(lock('x', optionsIn(directory.path))).rejects.toMatchObject({ code: 'ERR_LOCK_FILE_TYPE', found });
     expect(fs.readFileSync(other, 'utf8')).toBe('precious');
     expect(fs.existsSync(`${join(directory.path, 'x')}-nowhere`)).toBe(false);
+    // The queue is kept open for a moment.
+    closeLockPath({ lockPath: directory.path });
     expect(openDescriptors()).toBe(before);
   });
 

@@ -3,15 +3,16 @@ import { LockUnsupportedError } from '../../errors.js';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';
-import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
+import type { Grant, LockDriver, LockRequest } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
 import { WatchPool } from '../watch-pool.js';
+import { HiddenFiles } from './files/hidden-files.js';
 import { LockFiles } from './files/lock-files.js';
-import { kernelGrant } from './grant.js';
+import { type DriverFiles, kernelGrant } from './grant.js';
 import { holdersOf } from './holders.js';
 import { hiddenPath } from './lock-paths.js';
-import { drawTicket } from './queue.js';
+import { drawTicket, whileQueueIsEmpty } from './queue.js';
 import { seatKinds } from './seats.js';
 import { defaultKernelSystem, type KernelSystem } from './system.js';
 
@@ -22,6 +23,9 @@ export interface KernelDriverOptions {
   /** The system calls, for fault injection; the real ones by default. */
   readonly system?: KernelSystem;
 }
+
+// Milliseconds. See the last paragraph at `kernelDriver`. A network file system may count names late.
+const trustInName = 10;
 
 /**
  * The strict driver that relies on the kernel: `fcntl(F_OFD_SETLK)` on the whole lock file (Linux). That lock excludes
@@ -34,44 +38,44 @@ export interface KernelDriverOptions {
  * process that opens the name meets our lock. If they differ, we locked a file that is no longer the lock; it is
  * closed, and the search starts again. Removal by other programs (`rm`) while the lock is held is not covered: then
  * another process may hold the lock too. The holder learns of that (see `Grant.refresh`, and the release).
+ *
+ * The release of a lock that was compared in the last 10 ms only asks how many names the file has: one, as it had then.
+ * That sees every removal, and every file that was renamed onto the name. It does not see, and so does not report, that
+ * another program has just renamed the lock file itself. Our processes rename no lock file.
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
-  const files = new LockFiles(system, (path) => prepareLockPath(path, allowNetworkFileSystem));
+  const prepare = (path: string): void => prepareLockPath(path, allowNetworkFileSystem);
+  const trust = allowNetworkFileSystem ? 0 : trustInName;
+  const files = { locks: new LockFiles(system, prepare, trust), hidden: new HiddenFiles(system, prepare, trust) };
   const watchers = new WatchPool(system.watch);
   const ordered = process.platform === 'linux';
   return {
     name: 'kernel',
-    tryAcquire: (request) => tryAcquire(system, files, request),
+    tryAcquire: (request) => tryAcquire(files, request),
     // Only Linux supports byte ranges of a file; elsewhere only the lock file itself is locked, without order.
     ...(ordered
-      ? { joinQueue: (request: LockRequest) => joinQueue(system, watchers, request, allowNetworkFileSystem) }
+      ? {
+          tryUnqueued: (request: LockRequest) =>
+            whileQueueIsEmpty(files.hidden, request, () => tryAcquire(files, request)),
+          joinQueue: (request: LockRequest) => drawTicket(files.hidden, watchers, request),
+        }
       : {}),
     onRelease: (request, wake) => watchers.subscribe(request.path, wake),
     holders: (request) => holdersOf(system, request),
   };
 }
 
-function joinQueue(
-  system: KernelSystem,
-  watchers: WatchPool,
-  request: LockRequest,
-  allowNetwork: boolean,
-): Place | undefined {
-  prepareLockPath(request.path, allowNetwork);
-  return drawTicket(system, watchers, request);
-}
-
-function tryAcquire(system: KernelSystem, files: LockFiles, request: LockRequest): Grant | undefined {
+function tryAcquire(files: DriverFiles, request: LockRequest): Grant | undefined {
   const several = request.shared || request.permits !== undefined;
   if (several && process.platform !== 'linux') {
     throw new LockUnsupportedError(request.path, 'shared and permits need the byte range locks of Linux');
   }
-  const file = files.tryLock(request.path, several);
+  const file = files.locks.tryLock(request.path, several);
   if (file === undefined) return undefined;
   try {
-    const grant = kernelGrant(system, files, request, file);
-    if (grant === undefined) files.release(file);
+    const grant = kernelGrant(files, request, file);
+    if (grant === undefined) files.locks.release(file);
     return grant;
   } catch (error) {
     file.close();

@@ -3,36 +3,37 @@ import type { Grant, LockRequest, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
-import type { LockFiles, OpenLockFile } from './files/lock-files.js';
+import { type HiddenFiles, openHidden } from './files/hidden-files.js';
+import type { LockFiles } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
-import { clearMark, readMark, restoreMark, writeMark } from './files/owner-mark.js';
-import { hiddenPath, openHidden } from './lock-paths.js';
+import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
+import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { upgradeByte } from './queue.js';
 import { type Seat, takeSeat } from './seats.js';
-import type { KernelSystem } from './system.js';
+
+/** The files of one driver. */
+export interface DriverFiles {
+  readonly locks: LockFiles;
+  readonly hidden: HiddenFiles;
+}
 
 /**
  * Turns a locked descriptor into a grant: writes the record, and takes the seat of a reader or permit holder.
  *
  * @returns `undefined` if no seat is left. The caller then releases the file, and closes it if this throws.
  */
-export function kernelGrant(
-  system: KernelSystem,
-  files: LockFiles,
-  request: LockRequest,
-  locked: OpenLockFile,
-): Grant | undefined {
-  const { file } = locked;
-  const found = readMark(file, 0).state;
+export function kernelGrant(files: DriverFiles, request: LockRequest, file: OpenFile): Grant | undefined {
+  const found = readState(file, 0);
   if (!request.shared && request.permits === undefined) {
     const marked = writeMark(file, 0, request, found);
-    return new KernelGrant(system, files, request, locked, { alone: true, marked, writerDied: found === 'left' });
+    return new KernelGrant(files, request, file, { alone: true, marked, writerDied: found === 'left' });
   }
-  const seat = request.permits === undefined ? seatForReader(system, request) : takeSeat(system, request);
+  const { hidden } = files;
+  const seat = request.permits === undefined ? seatForReader(hidden, request) : takeSeat(hidden, request);
   if (seat === undefined && request.permits !== undefined) return undefined;
-  const writerDied = found === 'left' && learnOfWriter(system, request, file);
-  const grant = new KernelGrant(system, files, request, locked, { alone: false, marked: false, writerDied, seat });
+  const writerDied = found === 'left' && learnOfWriter(hidden, request, file);
+  const grant = new KernelGrant(files, request, file, { alone: false, marked: false, writerDied, seat });
   if (request.permits === undefined) return grant;
   // A lock with permits cannot become exclusive or a reader's.
   return {
@@ -57,10 +58,9 @@ interface FirstState {
  */
 class KernelGrant implements Grant {
   readonly previousOwnerDied: boolean;
-  readonly #system: KernelSystem;
-  readonly #files: LockFiles;
+  readonly #files: DriverFiles;
   readonly #request: LockRequest;
-  readonly #locked: OpenLockFile;
+  readonly #file: OpenFile;
   // The death that our record or the cleared mark stands for.
   readonly #writerDied: boolean;
   /** Whether the file is locked exclusively. */
@@ -75,16 +75,14 @@ class KernelGrant implements Grant {
   #upgrading: OpenFile | undefined;
 
   constructor(
-    system: KernelSystem,
-    files: LockFiles,
+    files: DriverFiles,
     request: LockRequest,
-    locked: OpenLockFile,
+    file: OpenFile,
     { alone, marked, writerDied, seat }: FirstState,
   ) {
-    this.#system = system;
     this.#files = files;
     this.#request = request;
-    this.#locked = locked;
+    this.#file = file;
     this.#alone = alone;
     this.#marked = marked;
     this.#writerDied = writerDied;
@@ -93,7 +91,7 @@ class KernelGrant implements Grant {
   }
 
   release({ remove = false, unused = false }: { readonly remove?: boolean; readonly unused?: boolean } = {}): void {
-    const { file } = this.#locked;
+    const file = this.#file;
     if (file.closed) return;
     const lost = !this.#isThere();
     try {
@@ -105,15 +103,15 @@ class KernelGrant implements Grant {
       this.#seat?.leave(unused);
       // Only if we hold it exclusively: a shared holder would otherwise hold a lock on a file that is no longer the
       // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
-      if (remove && this.#alone) tryToRemoveLockFiles(this.#system, this.#request.path, file);
+      if (remove && this.#alone) tryToRemoveLockFiles(this.#files.hidden.system, file.path, file);
     } finally {
-      this.#files.release(this.#locked);
+      this.#files.locks.release(file);
     }
     if (lost) throw new LockLostError(this.#request.path);
   }
 
   downgrade(): void {
-    const { file } = this.#locked;
+    const file = this.#file;
     if (file.closed || !this.#alone) return;
     // Cleared while we hold it exclusively: otherwise the mark would report a dead holder to each reader that is
     // admitted.
@@ -122,7 +120,7 @@ class KernelGrant implements Grant {
     // One fcntl on a range that this description holds: there is no moment at which it holds nothing.
     this.#lock(true);
     this.#alone = false;
-    this.#seat ??= seatForReader(this.#system, { ...this.#request, shared: true });
+    this.#seat ??= seatForReader(this.#files.hidden, { ...this.#request, shared: true });
   }
 
   /**
@@ -131,10 +129,9 @@ class KernelGrant implements Grant {
    * decreases. When the process ends, the byte and its shared lock are freed together.
    */
   upgrade(): Upgrade | undefined {
-    if (this.#locked.file.closed) return undefined;
-    const system = this.#system;
+    if (this.#file.closed) return undefined;
     const path = hiddenPath(this.#request.path, 'queue');
-    const queue = openHidden(system, path);
+    const queue = openHidden(this.#files.hidden.system, path);
     try {
       if (!queue.tryLock(upgradeByte, 1, false)) {
         queue.close();
@@ -153,9 +150,9 @@ class KernelGrant implements Grant {
   }
 
   refresh(keepYoung: boolean): boolean {
-    if (this.#locked.file.closed) return true;
+    if (this.#file.closed) return true;
     if (!this.#isThere()) return false;
-    if (keepYoung) keepLockYoung(this.#system, this.#locked.file, this.#marked);
+    if (keepYoung) keepLockYoung(this.#files.hidden.system, this.#file, this.#marked);
     return true;
   }
 
@@ -170,7 +167,7 @@ class KernelGrant implements Grant {
 
   #lock(shared: boolean): boolean {
     try {
-      return this.#locked.file.tryLock(0, 0, shared);
+      return this.#file.tryLock(0, 0, shared);
     } catch (error) {
       throw fileError(this.#request.path, 'lock', error);
     }
@@ -178,9 +175,9 @@ class KernelGrant implements Grant {
 
   // The lock is already exclusive, with or without a record.
   #markAnew(): boolean {
-    const { file } = this.#locked;
+    const file = this.#file;
     try {
-      return writeMark(file, 0, this.#request, readMark(file, 0).state);
+      return writeMark(file, 0, this.#request, readState(file, 0));
     } catch {
       return false;
     }
@@ -189,9 +186,9 @@ class KernelGrant implements Grant {
   // The permits rely on the bytes of the seats, so the file of the seats is part of the lock. The file of the readers
   // and the queue are not: removing them takes nothing from a holder.
   #isThere(): boolean {
-    if (!this.#files.isTheLock(this.#locked)) return false;
+    if (!this.#files.locks.isTheLock(this.#file)) return false;
     try {
-      return this.#request.permits === undefined || this.#seat?.isNamed() !== false;
+      return this.#request.permits === undefined || this.#seat?.isThere() !== false;
     } catch {
       return true;
     }
@@ -199,9 +196,9 @@ class KernelGrant implements Grant {
 }
 
 // A reader needs a seat only for its record: it holds the lock without one too.
-function seatForReader(system: KernelSystem, request: LockRequest): Seat | undefined {
+function seatForReader(files: HiddenFiles, request: LockRequest): Seat | undefined {
   try {
-    return takeSeat(system, request);
+    return takeSeat(files, request);
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
 import type { Holder } from '../../owner/holder.js';
 import { holderOf, maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
+import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { OpenFile } from './files/open-file.js';
-import { clearMark, type Mark, readMark } from './files/owner-mark.js';
-import { hiddenPath, openHidden } from './lock-paths.js';
+import { clearMark, type Mark, readMark, readState } from './files/owner-mark.js';
+import { hiddenPath } from './lock-paths.js';
 import { newsByte } from './queue.js';
 import type { KernelSystem } from './system.js';
 
@@ -15,23 +16,18 @@ import type { KernelSystem } from './system.js';
  * leaves the report to the one that has it. If that one dies before it has cleared the mark, the byte is freed and the
  * mark stays for the next holder.
  */
-export function learnOfWriter(system: KernelSystem, request: LockRequest, file: OpenFile): boolean {
-  const path = hiddenPath(request.path, 'queue');
-  let queue: OpenFile;
+export function learnOfWriter(files: HiddenFiles, request: LockRequest, file: OpenFile): boolean {
+  let queue: OpenFile | undefined;
   try {
-    queue = openHidden(system, path);
-  } catch {
-    // Left for the next holder.
-    return false;
-  }
-  try {
-    if (!queue.tryLock(newsByte, 1, false) || readMark(file, 0).state !== 'left') return false;
+    queue = openHidden(files.system, hiddenPath(request.path, 'queue'));
+    if (!queue.tryLock(newsByte, 1, false) || readState(file, 0) !== 'left') return false;
     clearMark(file, 0);
     return true;
   } catch {
+    // Left for the next holder.
     return false;
   } finally {
-    queue.close();
+    queue?.close();
   }
 }
 

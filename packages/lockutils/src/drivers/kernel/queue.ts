@@ -1,9 +1,10 @@
 import { realTime } from '@oslo-concurrency/core';
+import { LockUnsupportedError } from '../../errors.js';
 import type { LockRequest, Place } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import type { WatchPool } from '../watch-pool.js';
+import type { HiddenFiles } from './files/hidden-files.js';
 import type { OpenFile } from './files/open-file.js';
-import { hiddenPath, openHidden } from './lock-paths.js';
 import type { KernelSystem } from './system.js';
 import {
   eraseTicketOwner,
@@ -41,7 +42,7 @@ import { giveHint, listen, ownWakeFile, wakeFolderOf } from './wake-files.js';
 //   decides.
 //
 // A queue file is only unlinked by a process that holds the guard and finds no ticket locked, and a process that draws
-// checks `nlink` under the guard. So all tickets that are held at one time are locks on one inode.
+// checks under the guard that the name still leads to its file. So all tickets that are held at one time are locks on one inode.
 
 /** Locked by the one reader that waits to become a writer. Newcomers that would share with it wait in the meantime. */
 export const upgradeByte = guardByte + 1;
@@ -50,34 +51,71 @@ export const upgradeByte = guardByte + 1;
 export const newsByte = guardByte + 2;
 
 const spins = 64;
+const maxRounds = 10_000;
 
 /**
  * Draws a ticket; `undefined` if the guard is not available at the moment.
  *
  * @throws LockFileSystemError, LockFileAccessError ... if the queue file cannot be written; no place is taken then.
  */
-export function drawTicket(system: KernelSystem, watchers: WatchPool, request: LockRequest): Place | undefined {
-  const path = hiddenPath(request.path, 'queue');
-  for (;;) {
-    const queue = openHidden(system, path);
+export function drawTicket(files: HiddenFiles, watchers: WatchPool, request: LockRequest): Place | undefined {
+  return underGuard(files, request, spins, (queue) => {
+    const ticket = drawUnderGuard(queue);
+    queue.unlock(guardByte, 1);
+    return placeOf(files, watchers, request, queue, ticket);
+  });
+}
+
+/**
+ * Makes `attempt` while the queue is empty: no ticket is held, no reader waits to become a writer, and no process can
+ * draw. So a reader or permit holder that is admitted by it passes no waiter, and needs no ticket: it would leave the
+ * ticket at its grant anyway. `undefined` if the queue is not empty, or its guard is not available.
+ *
+ * The lock on the guard is turned into a shared one on everything from the first ticket to the upgrade byte, in one
+ * step or not at all. A shared lock on the guard keeps out everybody that draws, as an exclusive one does. A crash
+ * frees it, as with a draw; a process that is stopped here keeps others from drawing, as if it were stopped in a draw.
+ */
+export function whileQueueIsEmpty<T>(files: HiddenFiles, request: LockRequest, attempt: () => T): T | undefined {
+  return underGuard(files, request, 1, (queue) => {
     try {
-      const guarded = spinFor(queue);
-      const removed = guarded && queue.stat().nlink === 0;
-      if (!guarded || removed) queue.close();
-      if (!guarded) return undefined;
-      if (removed) continue;
-      const ticket = drawUnderGuard(queue);
-      queue.unlock(guardByte, 1);
-      return placeOf(system, watchers, request, queue, ticket);
+      return queue.tryLock(0, upgradeByte + 1, true) ? attempt() : undefined;
+    } finally {
+      leaveGuard(files, queue);
+    }
+  });
+}
+
+function underGuard<T>(files: HiddenFiles, request: LockRequest, tries: number, call: (queue: OpenFile) => T) {
+  for (let round = 0; round < maxRounds; round += 1) {
+    const queue = files.open(request.path, 'queue');
+    try {
+      if (!isGuarded(queue, tries)) {
+        files.keep(queue);
+        return undefined;
+      }
+      if (files.isThere(queue)) return call(queue);
     } catch (error) {
       queue.close();
-      throw fileError(path, 'write', error);
+      throw fileError(queue.path, 'write', error);
     }
+    // It was removed in the meantime.
+    queue.close();
+  }
+  throw new LockUnsupportedError(request.path, 'The file system reports another identity for this file at each look');
+}
+
+// What was granted must not be lost, so this does not throw. Closing frees the guard too.
+function leaveGuard(files: HiddenFiles, queue: OpenFile): void {
+  try {
+    queue.unlock(0, upgradeByte + 1);
+    files.keep(queue);
+  } catch {
+    queue.close();
   }
 }
 
-function spinFor(queue: OpenFile): boolean {
-  for (let spin = 0; spin < spins; spin += 1) if (queue.tryLock(guardByte, 1, false)) return true;
+function isGuarded(queue: OpenFile, tries: number): boolean {
+  for (let spin = 0; spin < tries; spin += 1) if (queue.tryLock(guardByte, 1, false)) return true;
   return false;
 }
 
@@ -91,7 +129,7 @@ function drawUnderGuard(queue: OpenFile): number {
 }
 
 function placeOf(
-  system: KernelSystem,
+  files: HiddenFiles,
   watchers: WatchPool,
   request: LockRequest,
   queue: OpenFile,
@@ -124,7 +162,7 @@ function placeOf(
         throw fileError(queue.path, 'lock', error);
       }
     },
-    onTurn: (wake) => listen(system, watchers, request.path, wake),
+    onTurn: (wake) => listen(files.system, watchers, request.path, wake),
     noteWait(waits) {
       // A waiter that was granted the lock at once has written nothing, and writes nothing now.
       if (waits === noted) return;
@@ -136,16 +174,16 @@ function placeOf(
       }
     },
     leave() {
+      if (queue.closed) return;
       try {
         if (!first) eraseTicketOwner(queue, ticket);
         // First free the ticket, then look for the next one: a process that draws after this look finds us gone at its
         // first try.
         queue.unlock(0, ticket + 1);
-        hintNext(system, wakeFolder, queue, ticket);
+        hintNext(files.system, wakeFolder, queue, ticket);
+        files.keep(queue);
       } catch {
-        // We have already left. Otherwise closing frees the ticket anyway; without a hint, the next waiter sees that at
-        // its next poll.
-      } finally {
+        // Closing frees the ticket; without a hint, the next waiter sees that at its next poll.
         queue.close();
       }
     },
@@ -155,18 +193,12 @@ function placeOf(
 // Waiters that abandoned their wait have erased their entry. A hint to a waiter that was killed is lost: its successor
 // sees the gap at its next poll.
 function hintNext(system: KernelSystem, wakeFolder: string, queue: OpenFile, ticket: number): void {
-  // Usually the next waiter is right behind us. It is found without determining the length of the queue, which would
-  // delay it.
-  const file = wakeFileOf(queue, ticket + 1) ?? firstWakeFileFrom(queue, ticket + 2);
-  if (file !== undefined) giveHint(system, wakeFolder, file);
-}
-
-function firstWakeFileFrom(queue: OpenFile, ticket: number): number | undefined {
   const end = readCounter(queue);
   // Not further than the ring has entries: with a damaged counter this loop would run forever.
-  for (let next = Math.max(ticket, oldestKnown(end)); next < end; next += 1) {
+  for (let next = Math.max(ticket + 1, oldestKnown(end)); next < end; next += 1) {
     const file = wakeFileOf(queue, next);
-    if (file !== undefined) return file;
+    if (file === undefined) continue;
+    giveHint(system, wakeFolder, file);
+    return;
   }
-  return undefined;
 }

@@ -1,9 +1,10 @@
 import { maxOwnerRecordBytes } from '../../owner/owner-record.js';
 import type { LockRequest } from '../driver.js';
 import { fileError } from '../file-errors.js';
+import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import type { OpenFile } from './files/open-file.js';
-import { clearMark, type Mark, readMark, writeMark } from './files/owner-mark.js';
-import { hiddenPath, openHidden } from './lock-paths.js';
+import { clearMark, type Mark, readMark, readState, writeMark } from './files/owner-mark.js';
+import { hiddenPath } from './lock-paths.js';
 import type { KernelSystem } from './system.js';
 
 /** Readers beyond this number hold the lock without a record. */
@@ -27,7 +28,7 @@ export const seatKinds = ['seats', 'readers'] as const;
 export interface Seat {
   readonly previousOwnerDied: boolean;
   /** Whether the name of its file still leads to the file that contains it. */
-  isNamed(): boolean;
+  isThere(): boolean;
   /** Has no effect when called again. `unused`: no caller learned of a `previousOwnerDied`, so the next holder must. */
   leave(unused?: boolean): void;
 }
@@ -41,35 +42,58 @@ export interface Seat {
  *
  * @returns `undefined` if all `permits` seats are taken.
  */
-export function takeSeat(system: KernelSystem, request: LockRequest): Seat | undefined {
-  const path = hiddenPath(request.path, request.permits === undefined ? 'readers' : 'seats');
-  const file = openHidden(system, path);
+export function takeSeat(files: HiddenFiles, request: LockRequest): Seat | undefined {
+  const file = openSeats(files, request);
   try {
     const seats = request.permits ?? maxSharedSeats;
     for (let seat = 0; seat < seats; seat += 1) {
-      if (file.tryLock(seat, 1, false)) return occupy(request, file, seat * maxOwnerRecordBytes);
+      if (file.tryLock(seat, 1, false)) return occupy(files, request, file, seat);
     }
-    file.close();
+    files.keep(file);
     return undefined;
   } catch (error) {
     file.close();
-    throw fileError(path, 'lock', error);
+    throw fileError(file.path, 'lock', error);
   }
 }
 
-function occupy(request: LockRequest, file: OpenFile, position: number): Seat {
-  const mark = readMark(file, position);
-  const marked = writeMark(file, position, request, mark.state);
+// The caller holds the lock file, so no process removes the file that is found here before the caller has left.
+function openSeats(files: HiddenFiles, { path, permits }: LockRequest): OpenFile {
+  for (;;) {
+    const file = files.open(path, permits === undefined ? 'readers' : 'seats');
+    try {
+      // The seats of permits are part of the lock. Readers only leave their records there.
+      if (permits === undefined ? files.isThere(file) : file.isNamed()) return file;
+    } catch (error) {
+      file.close();
+      throw fileError(file.path, 'look at', error);
+    }
+    file.close();
+  }
+}
+
+function occupy(files: HiddenFiles, request: LockRequest, file: OpenFile, seat: number): Seat {
+  const position = seat * maxOwnerRecordBytes;
+  const found = readState(file, position);
+  const marked = writeMark(file, position, request, found);
   // A reader changes nothing, so its death is not reported.
-  const previousOwnerDied = request.permits !== undefined && mark.state === 'left';
+  const previousOwnerDied = request.permits !== undefined && found === 'left';
   return {
     previousOwnerDied,
-    isNamed: () => file.isNamed(),
+    isThere: () => files.isThere(file),
     leave(unused = false) {
+      if (file.closed) return;
       // If it is not cleared, our record reports the same death to the next holder that the dead holder's record would
       // have reported.
       if (marked && !(unused && previousOwnerDied)) clearMark(file, position);
-      file.close();
+      try {
+        file.unlock(seat, 1);
+      } catch {
+        // Closing frees the seat.
+        file.close();
+        return;
+      }
+      files.keep(file);
     },
   };
 }

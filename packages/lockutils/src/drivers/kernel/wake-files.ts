@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { dirname, sep } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { WatchPool } from '../watch-pool.js';
-import { hiddenPath, openHidden } from './lock-paths.js';
+import { openHidden } from './files/hidden-files.js';
+import { hiddenPath } from './lock-paths.js';
 import type { KernelSystem } from './system.js';
 
 // Large enough that a release seldom wakes a waiter other than the next, small enough not to matter in a directory.

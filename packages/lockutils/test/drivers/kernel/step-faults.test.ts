@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { type HeldLock, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { closeLockPath, type HeldLock, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -112,8 +112,6 @@ describe.each(Object.keys(scenarios))('G16 %s', (title) => {
         failures += 1;
         const where = `call ${call}, ${faulty.failed}`;
         for (const error of errors) expect(isConcurrencyError(error), `${where}: ${error}`).toBe(true);
-        // Idle lock files may be kept for a moment, unlocked.
-        expect([...faulty.open.values()].filter((path) => path !== join(lockPath, 'x'))).toEqual([]);
         const successor = kernelDriver();
         const place = successor.joinQueue?.(requestIn(lockPath)) as { isFirst(): boolean; leave(): void };
         expect(place.isFirst(), where).toBe(true);
@@ -121,6 +119,9 @@ describe.each(Object.keys(scenarios))('G16 %s', (title) => {
         expect(grant, where).toBeDefined();
         grant?.release();
         place.leave();
+        // Files that are kept for a moment, unlocked, are closed by this; others are not.
+        closeLockPath({ lockPath });
+        expect([...faulty.open.values()], where).toEqual([]);
       }
       expect(failures).toBeGreaterThan(8);
     },

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { keepMarkerYoung } from '../../../lock-path/driver-marker.js';
 import type { OpenFile } from '../files/open-file.js';
-import { readMark, restoreMark } from '../files/owner-mark.js';
+import { readState, restoreMark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import type { KernelSystem } from '../system.js';
 
@@ -25,7 +25,7 @@ function touch(file: OpenFile, marked: boolean): void {
     file.touch();
   } catch {
     if (marked) restoreMark(file, 0);
-    else quietly(() => readMark(file, 0));
+    else quietly(() => readState(file, 0));
   }
 }
 

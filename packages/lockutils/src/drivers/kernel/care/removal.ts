@@ -1,7 +1,8 @@
 import { getLogger } from '@oslo-concurrency/core';
+import { openHidden } from '../files/hidden-files.js';
 import type { OpenFile } from '../files/open-file.js';
-import { readMark } from '../files/owner-mark.js';
-import { hiddenPath, openHidden } from '../lock-paths.js';
+import { readState } from '../files/owner-mark.js';
+import { hiddenPath } from '../lock-paths.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
 import { guardByte } from '../tickets.js';
@@ -34,7 +35,7 @@ export function removeLockFiles(system: KernelSystem, path: string, file: OpenFi
  */
 export function tryToRemoveLockFiles(system: KernelSystem, path: string, file: OpenFile): void {
   try {
-    if (readMark(file, 0).state === 'foreign') {
+    if (readState(file, 0) === 'foreign') {
       getLogger().warn(`Not removed: ${path} contains data that is not of a lock`);
     } else removeLockFiles(system, path, file);
   } catch (error) {

@@ -13,6 +13,11 @@ export class OpenFile {
   readonly path: string;
   readonly #system: KernelSystem;
   #fd: number | undefined;
+  /** It cannot pass to another file while this one is open. */
+  #identity: Pick<Stats, 'dev' | 'ino'> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Whether it had one name only when that was looked at. */
+  #onlyName = false;
 
   private constructor(system: KernelSystem, path: string, fd: number) {
     this.path = path;
@@ -71,14 +76,36 @@ export class OpenFile {
 
   /** Whether the name still leads to this file. `named` is the file that it leads to. */
   isNamed(named = this.#system.lstatSync(this.path)): boolean {
+    this.#lookedAt = realTime.now();
+    this.#onlyName = named?.nlink === 1;
     if (named === undefined) return false;
+    this.#identity ??= this.stat();
+    return named.ino === this.#identity.ino && named.dev === this.#identity.dev;
+  }
+
+  /** The same, but if its name was looked at less than `trust` milliseconds ago, asks only for the number of its names. */
+  isStillNamed(trust: number): boolean {
+    if (this.#onlyName && realTime.now() < this.#lookedAt + trust && this.stat().nlink === 1) return true;
+    return this.isNamed();
+  }
+
+  /** Whether {@link isNamed} was called at most `age` milliseconds ago. */
+  wasLookedAt(age: number): boolean {
+    return realTime.now() < this.#lookedAt + age;
+  }
+
+  /** Whether the system reports another identity for the open file than before, so that {@link isNamed} means nothing. */
+  hasChanged(): boolean {
     const { dev, ino } = this.stat();
-    return named.ino === ino && named.dev === dev;
+    return this.#identity !== undefined && (ino !== this.#identity.ino || dev !== this.#identity.dev);
   }
 
   /** Passes the descriptor, with its locks, to a new owner. This object is closed from now on. */
   passOn(): OpenFile {
     const next = new OpenFile(this.#system, this.path, this.#fd ?? refused(this.path));
+    next.#identity = this.#identity;
+    next.#lookedAt = this.#lookedAt;
+    next.#onlyName = this.#onlyName;
     this.#fd = undefined;
     return next;
   }
