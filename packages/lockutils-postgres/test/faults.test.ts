@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setLogger } from '@oslo-concurrency/core';
+import { lease } from '@oslo-concurrency/lockutils';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { postgresLeaseDriver } from '../src/index.js';
+import { type ContenderPlan, Contenders } from './server/contenders.js';
+import { additions, type Fact, violations } from './server/history.js';
+import { Pooler } from './server/pooler.js';
+import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
+import { Proxy } from './server/proxy.js';
+
+const ttl = 800;
+const elapsed = (since: number): number => performance.now() - since;
+
+describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withPostgres}`, { timeout: 60_000 }, () => {
+  let server: PostgresServer;
+  let proxy: Proxy;
+  let names = 0;
+
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+    proxy = await Proxy.start(server.port);
+    await server.sql('CREATE TABLE counters (name text PRIMARY KEY, value integer NOT NULL)');
+  });
+  afterAll(async () => {
+    await proxy?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const freshPlan = async (plan: Partial<ContenderPlan> = {}): Promise<ContenderPlan> => {
+    const name = `fault-${++names}`;
+    await server.sql('INSERT INTO counters VALUES ($1, 0)', [name]);
+    return { url: server.url, name, ttl, ...plan };
+  };
+  const counterOf = async (name: string): Promise<number> =>
+    (await server.sql<{ value: number }>('SELECT value FROM counters WHERE name = $1', [name]))[0]?.value ?? Number.NaN;
+  const restart = async (): Promise<void> => {
+    server.boot();
+    await server.ready();
+  };
+
+  /** Lets three clients contend while `fault` happens, and judges what they saw. */
+  async function contendThrough(
+    fault: (contenders: Contenders) => Promise<unknown>,
+    plan: Partial<ContenderPlan> = {},
+  ): Promise<readonly Fact[]> {
+    const whole = await freshPlan(plan);
+    await using contenders = new Contenders();
+    contenders.start(3, whole);
+    await contenders.grants(6);
+    await fault(contenders);
+    await contenders.grants(6);
+    const history = await contenders.end();
+    expect(violations(history)).toEqual([]);
+    const { sure, perhaps } = additions(history);
+    const counted = await counterOf(whole.name);
+    expect(counted, `${sure} additions, and perhaps ${perhaps} more`).toBeGreaterThanOrEqual(sure);
+    expect(counted).toBeLessThanOrEqual(sure + perhaps);
+    // Rows whose removal fell into the outage are removed by the next caller after they have expired.
+    await until(async () => {
+      await using driver = postgresLeaseDriver({ url: server.url });
+      await lease(whole.name, { driver, ttl, timeout: ttl * 2 }, () => {});
+      return (await server.claims()) === 0;
+    });
+    return history;
+  }
+
+  test('nothing goes wrong: the counter is exact, and no lease is lost', async () => {
+    const history = await contendThrough(() => sleep(300));
+    expect(history.filter(({ what }) => what === 'lost' || what === 'refused' || what === 'not added')).toEqual([]);
+  });
+
+  test('the server is killed and back with its data: no two holders, and the tokens grow', async () => {
+    await contendThrough(async () => {
+      await server.crash();
+      await sleep(300);
+      await restart();
+    });
+  });
+
+  test('the server is stopped for longer than the ttl: no two holders', async () => {
+    const history = await contendThrough(async () => {
+      server.kill('SIGSTOP');
+      await sleep(ttl * 1.5);
+      server.kill('SIGCONT');
+    });
+    // The control: the holder did lose its lease.
+    expect(history.some(({ what }) => what === 'lost' || what === 'not added')).toBe(true);
+  });
+
+  test('all connections are cut, again and again: nothing is lost but time', async () => {
+    let cut = 0;
+    await contendThrough(
+      async (contenders) => {
+        for (let n = 0; n < 5; n++) {
+          cut += proxy.cut();
+          await contenders.grants(1);
+        }
+      },
+      { url: proxy.url },
+    );
+    expect(cut).toBeGreaterThan(5);
+  });
+
+  test('all connections are half-open: holders go on over new ones before their leases end', async () => {
+    const driver = postgresLeaseDriver({ url: proxy.url });
+    const long = 2400;
+    // Fills the pool with connections that will all be dead.
+    const held = await Promise.all(Array.from({ length: 5 }, (_, n) => lease(`half-${n}`, { driver, ttl: long })));
+    let granted: Promise<unknown> | undefined;
+    await new Promise<void>((waits) => {
+      granted = lease('half-0', { driver, ttl: long, onWait: () => waits() }, () => {});
+    });
+    expect(proxy.halfOpen()).toBeGreaterThan(2);
+    await sleep(long * 1.2);
+    for (const one of held) one.assertHeld();
+    const released = performance.now();
+    await Promise.all(held.map((one) => one.release()));
+    await granted;
+    expect(elapsed(released)).toBeLessThan(long + 2000);
+    await driver.close();
+    expect(await server.claims()).toBe(0);
+  });
+
+  test('a pooler is killed and back under contenders: no two holders', async () => {
+    await using pooler = await Pooler.start(server);
+    await contendThrough(
+      async () => {
+        await pooler.crash();
+        await sleep(200);
+        await pooler.boot();
+      },
+      { url: pooler.url },
+    );
+  });
+
+  test('a client is stopped for longer than the ttl: the others go on, its late write is refused', async () => {
+    await contendThrough(async (contenders) => {
+      const [client] = contenders.processes;
+      client?.kill('SIGSTOP');
+      await contenders.grants(3);
+      await sleep(ttl * 1.5);
+      client?.kill('SIGCONT');
+    });
+  });
+
+  test('clients that are blocked past their ttl while they hold: the fence refuses what they write late', async () => {
+    const history = await contendThrough((contenders) => contenders.grants(3), { stallEvery: 4, stall: ttl * 1.3 });
+    expect(history.filter(({ what, code }) => what === 'not added' && /FENCED|LOST/.test(code ?? ''))).not.toEqual([]);
+  });
+
+  test('negative control: without the fence the late write is lost, or loses another one', async () => {
+    const plan = await freshPlan({ stallEvery: 2, stall: ttl * 1.6, fenced: false });
+    await using contenders = new Contenders();
+    contenders.start(3, plan);
+    await until(async () => {
+      await contenders.grants(3);
+      const { sure } = additions(contenders.history());
+      return (await counterOf(plan.name)) < sure;
+    }, 30_000);
+  });
+
+  test('G1 a client is killed while it holds: the next one is granted the lease within the ttl and 2 s', async () => {
+    const plan = { ...(await freshPlan()), hold: 60_000 };
+    await using contenders = new Contenders();
+    contenders.start(1, plan);
+    await contenders.grants(1);
+    contenders.start(1, plan);
+    const killed = Number(process.hrtime.bigint()) / 1e6;
+    contenders.processes[0]?.kill('SIGKILL');
+    await contenders.grants(1);
+    const [, next] = contenders.history().filter(({ what }) => what === 'granted');
+    expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+  });
+
+  test('G30 a mute server: lease, release and close settle within ttl + 2 s, and say what is left behind', async () => {
+    const driver = postgresLeaseDriver({ url: server.url });
+    const closing = postgresLeaseDriver({ url: server.url });
+    const held = await lease('mute', { driver, ttl });
+    const other = await lease('closed', { driver: closing, ttl });
+    const waits = lease('closed', { driver, ttl });
+    waits.catch(() => {});
+    const warnings: string[] = [];
+    const ignore = (): void => {};
+    setLogger({ debug: ignore, info: ignore, warn: (message) => warnings.push(message), error: ignore });
+    server.kill('SIGSTOP');
+    try {
+      const begun = performance.now();
+      const outcome = (work: Promise<unknown>): Promise<{ code: string; took: number; message: string }> =>
+        work.then(
+          () => ({ code: 'fulfilled', took: elapsed(begun), message: '' }),
+          ({ code, message }: Error & { code: string }) => ({ code, took: elapsed(begun), message }),
+        );
+      const [released, asked, once, closed, waited] = await Promise.all([
+        outcome(held.release()),
+        outcome(lease('mute-too', { driver, ttl })),
+        outcome(lease('mute-too', { driver, ttl, blocking: false })),
+        outcome(closing.close()),
+        outcome(waits),
+      ]);
+      for (const { took } of [released, asked, once, closed, waited]) expect(took).toBeLessThan(ttl + 2000);
+      for (const { code, message } of [released, asked, once, waited]) {
+        expect(code).toBe('ERR_POSTGRES_TIMEOUT');
+        expect(message).toContain(server.endpoint);
+      }
+      expect(closed.code).toBe('fulfilled');
+      expect(other.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+      expect(warnings.join('\n')).toMatch(/the postgres queue for closed could not be removed, it expires by its ttl/);
+    } finally {
+      setLogger(undefined);
+      server.kill('SIGCONT');
+    }
+    await server.ready();
+    await driver.close();
+  });
+
+  test('the server is gone: lease rejects at once, a held lease is lost with the cause, nobody hangs', async () => {
+    const driver = postgresLeaseDriver({ url: server.url });
+    const held = await lease('orphan', { driver, ttl });
+    await server.crash();
+    await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
+      code: 'ERR_POSTGRES_UNREACHABLE',
+      endpoint: server.endpoint,
+    });
+    await new Promise((lost) => held.signal.addEventListener('abort', lost, { once: true }));
+    expect(held.signal.reason).toMatchObject({ reason: 'unreachable', cause: { code: 'ERR_POSTGRES_UNREACHABLE' } });
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    await driver.close();
+    await restart();
+  });
+});

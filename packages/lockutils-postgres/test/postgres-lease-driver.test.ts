@@ -1,0 +1,343 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Holder, lease } from '@oslo-concurrency/lockutils';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresLeaseDriver, postgresLeaseDriver } from '../src/index.js';
+import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
+
+/** Resolves when the call waits; answers the call. */
+async function waiting<T>(begin: (onWait: () => void) => Promise<T>): Promise<{ readonly call: Promise<T> }> {
+  let call: Promise<T> | undefined;
+  await new Promise<void>((waits, fails) => {
+    call = begin(waits);
+    call.catch(fails);
+  });
+  return { call: call as Promise<T> };
+}
+
+describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
+  let server: PostgresServer;
+  let driver: PostgresLeaseDriver;
+  let names = 0;
+  const freshName = (): string => `name-${++names}`;
+  const nothingIsLeft = (): Promise<void> => until(async () => (await server.claims()) === 0);
+
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+    driver = postgresLeaseDriver({ url: server.url });
+  });
+  afterAll(async () => {
+    await driver?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  test('fn holds the lease, its value comes back, and nothing is left in Postgres', async () => {
+    const value = await lease(freshName(), { driver, ttl: 2000 }, async (held) => {
+      held.assertHeld();
+      expect(await server.claims()).toBe(1);
+      return 'done';
+    });
+    expect(value).toBe('done');
+    expect(await server.claims()).toBe(0);
+  });
+
+  test('grants in the order of arrival, one at a time, with growing tokens', async () => {
+    const name = freshName();
+    const first = await lease(name, { driver, ttl: 2000 });
+    const others = [driver, postgresLeaseDriver({ url: server.url }), postgresLeaseDriver({ url: server.url })];
+    const order: number[] = [];
+    const tokens = [first.fencingToken];
+    let inside = 0;
+    const waits: Promise<void>[] = [];
+    for (let n = 0; n < 12; n++) {
+      const one = others[n % 3] as PostgresLeaseDriver;
+      const { call } = await waiting((onWait) =>
+        lease(name, { driver: one, ttl: 2000, onWait }, async (held) => {
+          expect(++inside).toBe(1);
+          order.push(n);
+          tokens.push(held.fencingToken);
+          await Promise.resolve();
+          inside--;
+        }),
+      );
+      waits.push(call);
+    }
+    await first.release();
+    await Promise.all(waits);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(tokens.every((token, n) => n === 0 || token > (tokens[n - 1] as bigint))).toBe(true);
+    expect(await server.claims()).toBe(0);
+    await Promise.all(others.slice(1).map((one) => one.close()));
+  });
+
+  test('G28 a release notifies one waiter, and no other one asks the server', async () => {
+    const name = freshName();
+    const [holder, ...others] = Array.from({ length: 4 }, () => postgresLeaseDriver({ url: server.url }));
+    const listener = new pg.Client(server.url);
+    await listener.connect();
+    const held = await lease(name, { driver: holder as PostgresLeaseDriver, ttl: 60_000 });
+    const heard: string[] = [];
+    const calls: Promise<unknown>[] = [];
+    for (const one of others)
+      calls.push((await waiting((onWait) => lease(name, { driver: one, ttl: 60_000, onWait }))).call);
+    const channels = await server.sql<{ channel: string; claim: string }>(
+      'SELECT channel, claim FROM oslo_leases_claims WHERE name = $1 AND token IS NULL ORDER BY ticket',
+      [name],
+    );
+    expect(new Set(channels.map(({ channel }) => channel)).size).toBe(3);
+    for (const { channel } of channels) await listener.query(`LISTEN ${channel}`);
+    listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+    // All wait by their own listening connections now, which each had them look once more.
+    await until(async () => (await server.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN oslo_%'`)).length >= 3);
+    const granted: number[] = [];
+    calls.forEach((call, n) => void call.then(() => granted.push(n)));
+    await held.release();
+    const next = (await calls[0]) as { release(): Promise<void> };
+    await listener.query('SELECT 1');
+    expect(heard).toEqual([channels[0]?.claim]);
+    expect(granted).toEqual([0]);
+    await next.release();
+    for (const call of calls.slice(1)) await ((await call) as typeof next).release();
+    expect(heard).toEqual(channels.map(({ claim }) => claim));
+    await listener.end();
+    await Promise.all([holder, ...others].map((one) => one?.close()));
+  });
+
+  test('a waiter that cannot listen polls', async () => {
+    const name = freshName();
+    await using polling = postgresLeaseDriver({ url: server.url, listen: false, pollEvery: 20 });
+    const held = await lease(name, { driver, ttl: 60_000 });
+    const { call } = await waiting((onWait) => lease(name, { driver: polling, ttl: 60_000, onWait }));
+    const [row] = await server.sql<{ channel: unknown }>(
+      'SELECT channel FROM oslo_leases_claims WHERE name = $1 AND token IS NULL',
+      [name],
+    );
+    expect(row?.channel).toBeNull();
+    await held.release();
+    await (await call).release();
+  });
+
+  test('onWait and the timeout name the holder; the timeout leaves no place in the queue', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000, label: 'the first' });
+    let heard: Promise<readonly Holder[]> | undefined;
+    await expect(
+      lease(name, { driver, ttl: 2000, timeout: 200, onWait: (info) => (heard = info.holders()) }),
+    ).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT', holders: [{ pid: process.pid, label: 'the first' }] });
+    expect(await heard).toMatchObject([{ pid: process.pid, label: 'the first' }]);
+    expect(await driver.holders(name)).toMatchObject([{ pid: process.pid, label: 'the first' }]);
+    await held.release();
+    expect(await driver.holders(name)).toEqual([]);
+    await nothingIsLeft();
+  });
+
+  test('blocking: false fails at once, with nothing written', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000 });
+    await expect(lease(name, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    expect(await server.claims()).toBe(1);
+    await held.release();
+    await lease(name, { driver, ttl: 2000, blocking: false }, () => {});
+  });
+
+  test('names are told apart, also long ones', async () => {
+    const name = freshName();
+    const long = 'n'.repeat(10_000);
+    for (const one of [`${name}/x`, `${name}%`, `${name}'; DROP TABLE oslo_leases; --`, `${long}a`, `${long}b`, 'ü'.repeat(600)])
+      await lease(name, { driver, ttl: 2000, blocking: false }, () =>
+        lease(one, { driver, ttl: 2000, blocking: false }, async () => {
+          await expect(lease(one, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({
+            code: 'ERR_LEASE_NOT_ACQUIRED',
+          });
+        }),
+      );
+  });
+
+  test('G7 aborts at any moment, against the grant too, leave nothing in Postgres', async () => {
+    const name = freshName();
+    let granted = 0;
+    const reason = new Error('changed my mind');
+    const abortAfter = (turns: number): AbortSignal => {
+      const controller = new AbortController();
+      const step = (left: number): void => {
+        if (left === 0) controller.abort(reason);
+        else setImmediate(step, left - 1);
+      };
+      step(turns);
+      return controller.signal;
+    };
+    const calls = Array.from({ length: 60 }, (_, n) =>
+      lease(name, { driver, ttl: 2000, signal: abortAfter(n * 7) }, () => granted++).catch((error: unknown) => {
+        expect(error).toBe(reason);
+      }),
+    );
+    await Promise.all(calls);
+    await lease(name, { driver, ttl: 2000 }, () => granted++);
+    expect(granted).toBeGreaterThan(0);
+    await nothingIsLeft();
+  });
+
+  test('close ends waits, aborts held leases, leaves nothing in Postgres, and refuses further use', async () => {
+    const before = await server.connections();
+    const other = postgresLeaseDriver({ url: server.url });
+    const name = freshName();
+    const held = await lease(name, { driver: other, ttl: 2000 });
+    const { call } = await waiting((onWait) => lease(name, { driver: other, ttl: 2000, onWait }));
+    const refused = expect(call).rejects.toMatchObject({ code: 'ERR_POSTGRES_CLOSED' });
+    await other.close();
+    await refused;
+    expect(held.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+    expect(await server.claims()).toBe(0);
+    await until(async () => (await server.connections()) === before);
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+    await expect(lease(name, { driver: other, ttl: 2000 })).rejects.toMatchObject({ code: 'ERR_POSTGRES_CLOSED' });
+  });
+
+  test('a pool of the user stays open, and its connections are as they were', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 2 });
+    const own = postgresLeaseDriver({ pool });
+    const held = await lease('pooled', { driver: own, ttl: 2000 });
+    await own.close();
+    expect(held.signal.aborted).toBe(true);
+    const { rows } = await pool.query('SELECT count(*)::int AS prepared FROM pg_prepared_statements');
+    expect(rows).toEqual([{ prepared: 0 }]);
+    expect(pool.totalCount).toBe(pool.idleCount);
+    await pool.end();
+  });
+
+  test('a pool whose connections all wait for leases, or are in use, does not keep its leases from being held', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    await using own = postgresLeaseDriver({ pool, requestTimeout: 300 });
+    const client = await pool.connect();
+    const held = await lease('starved', { driver: own, ttl: 2000 });
+    await held.renew();
+    const { call } = await waiting((onWait) => lease('starved', { driver: own, ttl: 2000, onWait }));
+    await held.release();
+    await (await call).release();
+    client.release();
+    await own.close();
+    await pool.end();
+  });
+
+  test('a client that was returned to the pool inside of a transaction grants nothing that is rolled back', async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+    await using own = postgresLeaseDriver({ pool });
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    client.release();
+    const held = await lease('leaked', { driver: own, ttl: 2000 });
+    expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'leaked'`)).toHaveLength(1);
+    await held.release();
+    await own.close();
+    await pool.end();
+  });
+
+  test('renews itself: held for longer than its ttl, with the same token', async () => {
+    const held = await lease(freshName(), { driver, ttl: 500 });
+    await sleep(1200);
+    held.assertHeld();
+    await held.renew();
+    expect(held.remaining).toBeGreaterThan(350);
+    await held.release();
+  });
+
+  test('G4 a row that an operator deletes: the holder learns of it, and the late release hurts no successor', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 5000 });
+    await server.sql('DELETE FROM oslo_leases_claims WHERE name = $1', [name]);
+    const successor = await lease(name, { driver, ttl: 5000 });
+    expect(successor.fencingToken).toBeGreaterThan(held.fencingToken);
+    await held.renew().catch(() => {});
+    expect(held.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone' });
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    await successor.renew();
+    await successor.release();
+  });
+
+  test('tokens grow when the tables are dropped, and the driver creates them again', async () => {
+    const own = postgresLeaseDriver({ url: server.url, table: 'dropped' });
+    const first = await lease('job', { driver: own, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    await server.sql('DROP TABLE dropped, dropped_claims');
+    const second = await lease('job', { driver: own, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    expect(second).toBeGreaterThan(first);
+    // A clock that is set back: the row of the name keeps the tokens growing.
+    await server.sql(`UPDATE dropped SET token = token + 10000000000`);
+    const third = await lease('job', { driver: own, ttl: 2000 }, ({ fencingToken }) => fencingToken);
+    expect(third).toBe(second + 10_000_000_001n);
+    await own.close();
+  });
+
+  test('many processes may create the tables at the same moment', async () => {
+    const drivers = Array.from({ length: 8 }, () => postgresLeaseDriver({ url: server.url, table: 'public.at_once' }));
+    await Promise.all(drivers.map((one, n) => lease(`job-${n}`, { driver: one, ttl: 5000 }, () => {})));
+    await Promise.all(drivers.map((one) => one.close()));
+    expect(await server.claims('at_once_claims')).toBe(0);
+  });
+
+  test('at most as many hold a lease as each of them permits, in the order of arrival', async () => {
+    const name = freshName();
+    const two = () => lease(name, { driver, ttl: 5000, permits: 2 });
+    const [a, b] = [await two(), await two()];
+    expect(b.fencingToken).toBeGreaterThan(a.fencingToken);
+    await expect(lease(name, { driver, ttl: 5000, permits: 2, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    const exclusive = await waiting((onWait) => lease(name, { driver, ttl: 5000, onWait }));
+    const third = await waiting((onWait) => lease(name, { driver, ttl: 5000, permits: 2, onWait }));
+    const order: string[] = [];
+    void exclusive.call.then(() => order.push('exclusive'));
+    void third.call.then(() => order.push('third'));
+    await a.release();
+    await b.release();
+    const alone = await exclusive.call;
+    expect(order).toEqual(['exclusive']);
+    await alone.release();
+    await (await third.call).release();
+    // One release that makes room for two is told to both.
+    const only = await lease(name, { driver, ttl: 60_000 });
+    const both = [await waiting((onWait) => lease(name, { driver, ttl: 60_000, permits: 2, onWait }))];
+    both.push(await waiting((onWait) => lease(name, { driver, ttl: 60_000, permits: 2, onWait })));
+    await only.release();
+    for (const { call } of both) await (await call).release();
+    expect(await server.claims()).toBe(0);
+  });
+
+  test('concurrent grants never exceed what one of them permits', { timeout: 30_000 }, async () => {
+    const name = freshName();
+    const drivers = Array.from({ length: 3 }, () => postgresLeaseDriver({ url: server.url }));
+    const inside = new Map<object, number>();
+    const check = (): void => expect(inside.size).toBeLessThanOrEqual(Math.min(...inside.values()));
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, n) => {
+        const permits = (n % 3) + 1;
+        const one = drivers[n % drivers.length] as PostgresLeaseDriver;
+        await lease(name, { driver: one, ttl: 10_000, permits }, async (held) => {
+          inside.set(held, permits);
+          check();
+          await sleep(2);
+          check();
+          inside.delete(held);
+        });
+      }),
+    );
+    await Promise.all(drivers.map((one) => one.close()));
+    expect(await server.claims()).toBe(0);
+  });
+
+  test('a grant is durable though the user turned synchronous commits off', async () => {
+    const own = await PostgresServer.start('synchronous_commit=off', 'wal_writer_delay=10s');
+    try {
+      await using held = postgresLeaseDriver({ url: own.url });
+      const { fencingToken } = await lease('job', { driver: held, ttl: 20_000 });
+      await own.crash();
+      own.boot();
+      await own.ready();
+      const rows = await own.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'job'`);
+      expect(rows).toEqual([{ token: String(fencingToken) }]);
+    } finally {
+      await own[Symbol.asyncDispose]();
+    }
+  });
+});
