@@ -71,7 +71,8 @@ export function postgresSettings(options: PostgresOptions): PostgresSettings {
   demand(tls === undefined || (typeof tls === 'object' && tls !== null), 'tls', 'an object', typeof tls);
   demand(tls === undefined || url !== undefined, 'tls', 'given with url (a pool has its own)', typeof tls);
   const longest = 63 - '_claims'.length;
-  const isTable = typeof table === 'string' && tableName.test(table) && (table.split('.').at(-1) ?? '').length <= longest;
+  const isTable =
+    typeof table === 'string' && tableName.test(table) && (table.split('.').at(-1) ?? '').length <= longest;
   demand(isTable, 'table', `name or schema.name, of letters, digits and _, ${longest} at most`, table);
   demand(listen === undefined || typeof listen === 'boolean', 'listen', 'a boolean', listen);
   demand(isTime(pollEvery), 'pollEvery', 'a number of milliseconds from 10 on', pollEvery);
@@ -92,7 +93,5 @@ function isTime(value: unknown): boolean {
 }
 
 function withoutPassword(url: unknown): unknown {
-  return typeof url === 'string'
-    ? url.replace(/\/\/.*@/, '//***@').replace(/(password=)[^&]*/gi, '$1***')
-    : url;
+  return typeof url === 'string' ? url.replace(/\/\/.*@/, '//***@').replace(/(password=)[^&]*/gi, '$1***') : url;
 }

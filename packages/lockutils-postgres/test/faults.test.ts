@@ -7,19 +7,19 @@ import { type ContenderPlan, Contenders } from './server/contenders.js';
 import { additions, type Fact, violations } from './server/history.js';
 import { Pooler } from './server/pooler.js';
 import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
-import { Proxy } from './server/proxy.js';
+import { TcpProxy } from './server/tcp-proxy.js';
 
 const ttl = 800;
 const elapsed = (since: number): number => performance.now() - since;
 
 describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withPostgres}`, { timeout: 60_000 }, () => {
   let server: PostgresServer;
-  let proxy: Proxy;
+  let proxy: TcpProxy;
   let names = 0;
 
   beforeAll(async () => {
     server = await PostgresServer.start();
-    proxy = await Proxy.start(server.port);
+    proxy = await TcpProxy.start(server.port);
     await server.sql('CREATE TABLE counters (name text PRIMARY KEY, value integer NOT NULL)');
   });
   afterAll(async () => {

@@ -43,7 +43,9 @@ describe.skipIf(postgresMissing)(`through pgbouncer in transaction mode${withPos
       const client = await pool.connect();
       await client.query('BEGIN');
       await withFence(client, held);
-      const { value } = (await client.query<{ value: number }>('SELECT value FROM counter')).rows[0] ?? { value: Number.NaN };
+      const { value } = (await client.query<{ value: number }>('SELECT value FROM counter')).rows[0] ?? {
+        value: Number.NaN,
+      };
       await client.query('UPDATE counter SET value = $1', [value + 1]);
       await client.query('COMMIT');
       client.release();
@@ -68,7 +70,9 @@ describe.skipIf(postgresMissing)(`through pgbouncer in transaction mode${withPos
 
   test('nothing of a session is left on the connections that the pooler shares', async () => {
     await lease('job', { driver, ttl: 5000 }, async () => {
-      await expect(lease('job', { driver, ttl: 5000, timeout: 150 })).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT' });
+      await expect(lease('job', { driver, ttl: 5000, timeout: 150 })).rejects.toMatchObject({
+        code: 'ERR_LEASE_TIMEOUT',
+      });
     });
     const client = new pg.Client(pooler.url);
     await client.connect();

@@ -10,7 +10,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresOptions, postgresLeaseDriver, withFence } from '../src/index.js';
 import { makeCertificates } from './server/certificates.js';
 import { Pooler } from './server/pooler.js';
-import { freePort, giveTo, PostgresServer, postgresMissing, type TlsFiles, until, withPostgres } from './server/postgres-server.js';
+import {
+  freePort,
+  giveTo,
+  PostgresServer,
+  postgresMissing,
+  type TlsFiles,
+  until,
+  withPostgres,
+} from './server/postgres-server.js';
 
 const ttl = 2000;
 const password = 'a-secret-of-mine';
@@ -94,7 +102,13 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
     for (;;) {
       const client = new pg.Client(as('reader'));
       client.on('error', () => {});
-      if (!(await client.connect().then(() => true, () => false))) return clients;
+      if (
+        !(await client.connect().then(
+          () => true,
+          () => false,
+        ))
+      )
+        return clients;
       clients.push(client);
     }
   }
@@ -176,7 +190,11 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
   test('a read-only server', async () => {
     const url = `${server.url}?options=-c%20default_transaction_read_only%3Don`;
     const error = await refusal({ url });
-    expect(error).toMatchObject({ code: 'ERR_POSTGRES_READ_ONLY', endpoint: server.endpoint, cause: { code: '25006' } });
+    expect(error).toMatchObject({
+      code: 'ERR_POSTGRES_READ_ONLY',
+      endpoint: server.endpoint,
+      cause: { code: '25006' },
+    });
     await using driver = postgresLeaseDriver({ url: server.url });
     await lease('job', { driver, ttl }, () => {});
     expect(await refusal({ url })).toMatchObject({ code: 'ERR_POSTGRES_READ_ONLY' });
@@ -215,11 +233,7 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
       'typed',
       'its column token is integer and not bigint',
     ],
-    [
-      'keyless (name text, token bigint, note text, note_until timestamptz)',
-      'keyless',
-      'it has no unique key (name)',
-    ],
+    ['keyless (name text, token bigint, note text, note_until timestamptz)', 'keyless', 'it has no unique key (name)'],
     [
       `unfenced_claims (ticket bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, claim uuid UNIQUE, name text, token bigint,
         permits integer, expires_at timestamptz, channel text, owner text)`,
@@ -227,7 +241,9 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
       'it has no unique key (name, token)',
     ],
   ])('a table of somebody else: %s', async (definition, table, difference) => {
-    await server.sql(definition === 'view_of' ? 'CREATE VIEW view_of AS SELECT 1 AS one' : `CREATE TABLE ${definition}`);
+    await server.sql(
+      definition === 'view_of' ? 'CREATE VIEW view_of AS SELECT 1 AS one' : `CREATE TABLE ${definition}`,
+    );
     const error = await refusal({ url: server.url, table });
     expect(error).toMatchObject({ code: 'ERR_POSTGRES_FOREIGN_TABLE', endpoint: server.endpoint });
     expect(error.message).toContain(difference);
@@ -257,7 +273,11 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
   });
 
   test('a lease is held over TLS, and fences', async () => {
-    await using driver = postgresLeaseDriver({ url: as('encrypted'), tls: { ca: readFileSync(ours.ca) }, table: 'ours.x' });
+    await using driver = postgresLeaseDriver({
+      url: as('encrypted'),
+      tls: { ca: readFileSync(ours.ca) },
+      table: 'ours.x',
+    });
     const refused = await lease('job', { driver, ttl }).catch((error: unknown) => error);
     // It got as far as the tables, over TLS.
     expect(refused).toMatchObject({ code: expect.stringMatching(/TABLE_MISSING|PERMISSION/) });
@@ -277,15 +297,21 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
   });
 });
 
-test.skipIf(postgresMissing)(`a ttl too small for the way to the server: nothing is held, nothing is left${withPostgres}`, async () => {
-  const { Proxy } = await import('./server/proxy.js');
-  await using server = await PostgresServer.start();
-  await using proxy = await Proxy.start(server.port);
-  await using driver = postgresLeaseDriver({ url: proxy.url });
-  await lease('job', { driver, ttl }, () => {});
-  proxy.delay = 150;
-  await expect(lease('job', { driver, ttl: 300 })).rejects.toMatchObject({ code: 'ERR_LEASE_TTL_TOO_SHORT', ttl: 300 });
-  proxy.delay = 0;
-  await driver.close();
-  expect(await server.claims()).toBe(0);
-});
+test.skipIf(postgresMissing)(
+  `a ttl too small for the way to the server: nothing is held, nothing is left${withPostgres}`,
+  async () => {
+    const { TcpProxy } = await import('./server/tcp-proxy.js');
+    await using server = await PostgresServer.start();
+    await using proxy = await TcpProxy.start(server.port);
+    await using driver = postgresLeaseDriver({ url: proxy.url });
+    await lease('job', { driver, ttl }, () => {});
+    proxy.delay = 150;
+    await expect(lease('job', { driver, ttl: 300 })).rejects.toMatchObject({
+      code: 'ERR_LEASE_TTL_TOO_SHORT',
+      ttl: 300,
+    });
+    proxy.delay = 0;
+    await driver.close();
+    expect(await server.claims()).toBe(0);
+  },
+);

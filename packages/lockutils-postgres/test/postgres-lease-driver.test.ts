@@ -88,7 +88,9 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     for (const { channel } of channels) await listener.query(`LISTEN ${channel}`);
     listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
     // All wait by their own listening connections now, which each had them look once more.
-    await until(async () => (await server.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN oslo_%'`)).length >= 3);
+    await until(
+      async () => (await server.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN oslo_%'`)).length >= 3,
+    );
     const granted: number[] = [];
     calls.forEach((call, n) => void call.then(() => granted.push(n)));
     await held.release();
@@ -145,7 +147,14 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
   test('names are told apart, also long ones', async () => {
     const name = freshName();
     const long = 'n'.repeat(10_000);
-    for (const one of [`${name}/x`, `${name}%`, `${name}'; DROP TABLE oslo_leases; --`, `${long}a`, `${long}b`, 'ü'.repeat(600)])
+    for (const one of [
+      `${name}/x`,
+      `${name}%`,
+      `${name}'; DROP TABLE oslo_leases; --`,
+      `${long}a`,
+      `${long}b`,
+      'ü'.repeat(600),
+    ])
       await lease(name, { driver, ttl: 2000, blocking: false }, () =>
         lease(one, { driver, ttl: 2000, blocking: false }, async () => {
           await expect(lease(one, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({

@@ -45,7 +45,7 @@ it('G26 publishes every package by itself, and again only what has moved', () =>
   ).toEqual([`@oslo-concurrency/lockutils@${clone.versions().lockutils}`]);
 });
 
-it.each(['core', 'lockutils', 'processutils', 'fixture', 'lockutils-etcd', 'lockutils-redis'])(
+it.each(['core', 'lockutils', 'processutils', 'fixture', 'lockutils-etcd', 'lockutils-postgres', 'lockutils-redis'])(
   'G26 %s is installed from the registry by its name alone, and works',
   (short) => {
     const home = join(scratch, 'strangers', short);

@@ -137,11 +137,7 @@ export class Database {
     }
   }
 
-  async #byPool(
-    text: string,
-    values: readonly unknown[],
-    { signal, timeout }: RequestSettings,
-  ): Promise<unknown[]> {
+  async #byPool(text: string, values: readonly unknown[], { signal, timeout }: RequestSettings): Promise<unknown[]> {
     const limit = stopAfter(timeout);
     const ignore = (): void => {};
     let client: PostgresPoolClient | undefined;
@@ -178,11 +174,7 @@ export class Database {
     }
   }
 
-  async #byOwnClient(
-    text: string,
-    values: readonly unknown[],
-    settings: RequestSettings,
-  ): Promise<unknown[]> {
+  async #byOwnClient(text: string, values: readonly unknown[], settings: RequestSettings): Promise<unknown[]> {
     const client = this.client();
     if (client === undefined) return this.#byPool(text, values, settings);
     const limit = stopAfter(settings.timeout);

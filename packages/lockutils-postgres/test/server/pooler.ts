@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort, giveTo, type PostgresServer, pgbouncer, serverFolder, unprivileged, until } from './postgres-server.js';
+import {
+  freePort,
+  giveTo,
+  type PostgresServer,
+  pgbouncer,
+  serverFolder,
+  unprivileged,
+  until,
+} from './postgres-server.js';
 
 /** A real pgbouncer in transaction mode in front of a server, with few connections: each client gets another one. */
 export class Pooler implements AsyncDisposable {

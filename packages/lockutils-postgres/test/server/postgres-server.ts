@@ -1,6 +1,16 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,15 +96,30 @@ export class PostgresServer implements AsyncDisposable {
     this.folder = folder;
     this.port = port;
     this.#settings = settings;
-    this.#admin = new pg.Pool({ connectionString: this.url, max: 1, application_name: 'the test', idleTimeoutMillis: 0 });
+    this.#admin = new pg.Pool({
+      connectionString: this.url,
+      max: 1,
+      application_name: 'the test',
+      idleTimeoutMillis: 0,
+    });
     this.#admin.on('error', () => {});
   }
 
   /** `settings` such as `max_connections=8`. */
   static async start(...settings: string[]): Promise<PostgresServer> {
     const folder = serverFolder();
-    const auth = ['--auth=trust', '--username=tester', '--no-sync', '--no-instructions', '--locale=C', '--encoding=UTF8'];
-    execFileSync(found.initdb as string, ['--pgdata', join(folder, 'data'), ...auth], { ...unprivileged, stdio: 'pipe' });
+    const auth = [
+      '--auth=trust',
+      '--username=tester',
+      '--no-sync',
+      '--no-instructions',
+      '--locale=C',
+      '--encoding=UTF8',
+    ];
+    execFileSync(found.initdb as string, ['--pgdata', join(folder, 'data'), ...auth], {
+      ...unprivileged,
+      stdio: 'pipe',
+    });
     const server = new PostgresServer(folder, await freePort(), settings);
     try {
       server.boot();
@@ -119,7 +144,10 @@ export class PostgresServer implements AsyncDisposable {
   boot(): void {
     const log = openSync(join(this.folder, 'log'), 'a');
     const settings = [`listen_addresses=127.0.0.1`, `port=${this.port}`, 'fsync=off', 'shared_buffers=16MB'];
-    const flags = [...settings, `unix_socket_directories=${this.folder}`, ...this.#settings].flatMap((one) => ['-c', one]);
+    const flags = [...settings, `unix_socket_directories=${this.folder}`, ...this.#settings].flatMap((one) => [
+      '-c',
+      one,
+    ]);
     this.#process = spawn(found.postgres as string, ['-D', join(this.folder, 'data'), ...flags], {
       ...unprivileged,
       stdio: ['ignore', log, log],

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A TCP proxy in front of a server that can delay, cut its connections, or leave them half-open. */
-export class Proxy implements AsyncDisposable {
+export class TcpProxy implements AsyncDisposable {
   /** Milliseconds that every byte is held back, both ways. */
   delay = 0;
   readonly #server: Server;
@@ -14,10 +14,10 @@ export class Proxy implements AsyncDisposable {
     server.on('connection', (client) => this.#join(client, connect(port, '127.0.0.1')));
   }
 
-  static async start(port: number): Promise<Proxy> {
+  static async start(port: number): Promise<TcpProxy> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new Proxy(server, port);
+    return new TcpProxy(server, port);
   }
 
   get port(): number {
