@@ -1,6 +1,7 @@
 export type { RedisTls } from './client/by-url.js';
 export type { IoredisLike } from './client/ioredis.js';
 export type { NodeRedisLike } from './client/node-redis.js';
+export type { RedisGrant } from './queue/redis-grant.js';
 export {
   NotRedisError,
   RedisAuthError,
@@ -19,6 +20,5 @@ export {
   RedisTlsError,
   RedisUnreachableError,
 } from './redis-errors.js';
-export type { RedisGrant } from './redis-grant.js';
 export { type RedisLeaseDriver, redisLeaseDriver } from './redis-lease-driver.js';
 export type { RedisOptions } from './redis-options.js';

@@ -12,7 +12,7 @@ const subject = (by: string, flaw: boolean) => ({
     by,
     flaw,
   },
-  ttl: 1000,
+  ttl: 2000,
 });
 
 describe.skipIf(redisMissing)(`the redis driver is a lease driver${withRedis}`, () => {

@@ -10,7 +10,8 @@ export interface Script {
  * What all scripts begin with.
  *
  * KEYS: `held`, a sorted set of the holders' ids by the moment at which each lease ends; `queue`, a sorted set of the
- * waiters' ids by arrival; `processes`, a hash with a record for each id of both; `tokens`, the last token that was granted.
+ * waiters' ids by arrival; `processes`, a hash with a record for each id of both; `tokens`, the last token that was granted;
+ * and a text that a holder keeps with the name.
  * ARGV[1]: what the channels of the drivers begin with. ARGV[2]: the id of the caller.
  *
  * A record is `<end of the place> <ttl> <permits> <token, 0 for a waiter> <process, in JSON>`. Times are microseconds of

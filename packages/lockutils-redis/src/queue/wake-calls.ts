@@ -1,6 +1,6 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
-import type { Connection, ConnectionSource } from './client/connection.js';
-import { endpointFailure } from './client/endpoint-failure.js';
+import type { Connection, ConnectionSource } from '../client/connection.js';
+import { endpointFailure } from '../client/endpoint-failure.js';
 
 /** Milliseconds between a failed subscription and the next try. */
 const retryEvery = 1000;

@@ -1,21 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { realTime } from '@oslo-concurrency/core';
 import type { Holder, LeaseRequest } from '@oslo-concurrency/lockutils';
-import type { Lane, StepLimits } from './client/lane.js';
-import { pause } from './client/pause.js';
+import type { Lane, StepLimits } from '../client/lane.js';
+import { pause } from '../client/pause.js';
+import { RedisEndpointError } from '../redis-errors.js';
+import { acquireScript } from '../scripts/acquire.js';
+import { holdersScript } from '../scripts/holders.js';
+import { leaveScript } from '../scripts/leave.js';
+import { readRecordScript, writeRecordScript } from '../scripts/record.js';
+import { renewScript } from '../scripts/renew.js';
 import { channelPrefix, type LeaseKeys, leaseKeys } from './lease-keys.js';
 import { holderOf, ownerValue } from './owner-value.js';
-import { RedisEndpointError } from './redis-errors.js';
-import { acquireScript } from './scripts/acquire.js';
-import { holdersScript } from './scripts/holders.js';
-import { leaveScript } from './scripts/leave.js';
-import { renewScript } from './scripts/renew.js';
 
 /** For how long the last token of a name is kept at least: longer than clocks are set back by mistake. Milliseconds. */
 const tokenMemory = 24 * 60 * 60 * 1000;
 
 /** The caller: one id for one call of `lease`, and what it asks for. */
-export interface Place {
+export interface PlaceKey {
   readonly id: string;
   readonly request: LeaseRequest;
   readonly keys: LeaseKeys;
@@ -24,9 +25,15 @@ export interface Place {
   known: boolean;
 }
 
+/** The answer to a look that the server granted. */
+export interface Granted {
+  readonly token: bigint;
+  readonly validUntil: number;
+}
+
 /** The answer to a look: granted, or what the caller waits for. */
 export type Look =
-  | { readonly token: bigint; readonly validUntil: number }
+  | Granted
   | {
       readonly token?: undefined;
       /** The first of the queue, which polls; or behind one that was called and has not come; or behind others. */
@@ -56,13 +63,13 @@ export class LeaseSteps {
     return `${channelPrefix(this.#prefix)}${this.driverId}`;
   }
 
-  place(request: LeaseRequest): Place {
+  place(request: LeaseRequest): PlaceKey {
     const id = `${this.driverId}-${++this.#places}`;
     return { id, request, keys: leaseKeys(this.#prefix, request.name), owner: ownerValue(request.label), known: false };
   }
 
   /** Asks for the lease. `queue`: joins the queue, or keeps the place in it, if it is not free. */
-  async look(place: Place, queue: boolean, signal: AbortSignal, onLate: () => void): Promise<Look> {
+  async look(place: PlaceKey, queue: boolean, signal: AbortSignal | undefined, onLate: () => void): Promise<Look> {
     const { ttl, permits } = place.request;
     // The server counts the ttl from a later moment.
     const since = place.request.now();
@@ -85,7 +92,7 @@ export class LeaseSteps {
   }
 
   /** Asks for the whole ttl again. Resolves to the new end, or to `undefined` if the lease is gone. */
-  async renew(place: Place, signal: AbortSignal): Promise<number | undefined> {
+  async renew(place: PlaceKey, signal: AbortSignal): Promise<number | undefined> {
     const { ttl } = place.request;
     const since = place.request.now();
     // Two renewals fit into a lease of which a third is over.
@@ -98,7 +105,11 @@ export class LeaseSteps {
    * Releases the lease or leaves the queue. Resolves to what the place was; to `unknown` if it was gone when an earlier
    * try may have done it. A server that is away is asked again for `patience` ms.
    */
-  async leave(place: Place, patience: number, signal?: AbortSignal): Promise<'held' | 'queued' | 'gone' | 'unknown'> {
+  async leave(
+    place: PlaceKey,
+    patience: number,
+    signal?: AbortSignal,
+  ): Promise<'held' | 'queued' | 'gone' | 'unknown'> {
     const until = realTime.now() + patience;
     for (let unsure = false; ; ) {
       const timeout = Math.max(1, Math.min(this.#requestTimeout, place.request.ttl + 1000));
@@ -114,6 +125,19 @@ export class LeaseSteps {
     }
   }
 
+  /** The text that is kept with the name of `place`. */
+  async readRecord(place: PlaceKey, signal: AbortSignal): Promise<string | undefined> {
+    const [text] = await this.#run(readRecordScript, place, [], { timeout: this.#requestTimeout, signal });
+    return text;
+  }
+
+  /** Keeps a text with the name for `keep` ms, if `place` holds the lease; resolves to whether it does. */
+  async writeRecord(place: PlaceKey, text: string, keep: number, signal: AbortSignal): Promise<boolean> {
+    const args = [text, String(Math.max(1, Math.ceil(keep)))];
+    const [what] = await this.#run(writeRecordScript, place, args, { timeout: this.#requestTimeout, signal });
+    return what === 'written';
+  }
+
   /** The processes that hold `name` now. */
   async holders(name: string): Promise<readonly Holder[]> {
     const keys = leaseKeys(this.#prefix, name);
@@ -121,7 +145,7 @@ export class LeaseSteps {
     return (await this.#lane.run(step, { timeout: this.#requestTimeout })).map(holderOf);
   }
 
-  #run(script: typeof acquireScript, { id, keys }: Place, args: readonly string[], limits: StepLimits) {
+  #run(script: typeof acquireScript, { id, keys }: PlaceKey, args: readonly string[], limits: StepLimits) {
     return this.#lane.run({ script, keys, args: [channelPrefix(this.#prefix), id, ...args] }, limits);
   }
 }
