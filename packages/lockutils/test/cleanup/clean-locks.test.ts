@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
+import fs, {
   closeSync,
   existsSync,
   linkSync,
@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
@@ -351,6 +352,25 @@ describe('cleanLocks', () => {
     await cleanLocks({ lockPath: directory.path });
     expect(inside()).toEqual([]);
   });
+});
+
+it.runIf(process.platform === 'linux')('G20 cleans no lock path on a network file system', async () => {
+  using directory = lockDirectory();
+  writeFileSync(join(directory.path, 'x'), 'oslo-concurrency owner of another machine\n');
+  mkdirSync(join(directory.path, '.oslo-concurrency'));
+  const { statfsSync } = fs;
+  // The kernel's answer for a directory on NFS.
+  fs.statfsSync = (() => ({ type: 0x6969 })) as unknown as typeof statfsSync;
+  syncBuiltinESMExports();
+  try {
+    const refused = { code: 'ERR_NETWORK_FILE_SYSTEM', fileSystem: 'nfs' };
+    await expect(cleanLocks({ lockPath: directory.path, abandoned: true })).rejects.toMatchObject(refused);
+    await expect(lock('x', { external: true, lockPath: directory.path })).rejects.toMatchObject(refused);
+  } finally {
+    fs.statfsSync = statfsSync;
+    syncBuiltinESMExports();
+  }
+  expect(visible(directory.path)).toEqual(['x']);
 });
 
 it('refuses a lock path marked by a driver it does not know, and wrong options, before it does anything', async () => {
