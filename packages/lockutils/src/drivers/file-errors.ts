@@ -4,7 +4,7 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import { LockFileSystemError, LockFileTypeError, LockPathError, LockUnsupportedError } from '../errors.js';
 import { accessDenied, mayChange } from '../lock-path/access-denied.js';
 import { forgetLockPath } from '../lock-path/lock-path.js';
-import { lockPathOf } from '../lock-path/rights.js';
+import { lockPathOf } from '../lock-path/real-path.js';
 
 /** The operation on a file of a lock that the system refused. */
 export type FileOperation =

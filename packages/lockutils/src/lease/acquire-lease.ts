@@ -28,8 +28,8 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
   publish('acquire');
 
   let holders: readonly Holder[] = [];
-  let told = false;
-  const giveUp = new AbortController();
+  let waits = false;
+  const stop = new AbortController();
   const request: LeaseRequest = {
     name,
     ttl,
@@ -38,8 +38,8 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
     now: () => clock.now(),
     waiting(known) {
       holders = known;
-      if (told || giveUp.signal.aborted) return;
-      told = true;
+      if (waits || stop.signal.aborted) return;
+      waits = true;
       publish('wait', { detail: known });
       try {
         settings.onWait?.({
@@ -47,19 +47,19 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
           holders: async () => (known.length > 0 ? known : ((await driver.holders?.(name)) ?? [])),
         });
       } catch (error) {
-        giveUp.abort(error);
+        stop.abort(error);
       }
     },
   };
-  const stopListening = signal && onAbort(signal, () => giveUp.abort(signal.reason));
+  const stopListening = signal && onAbort(signal, () => stop.abort(signal.reason));
   const stopTimer =
     timeout === 0 || timeout === Number.POSITIVE_INFINITY
       ? () => {}
-      : clock.schedule(timeout, () => giveUp.abort(new LeaseTimeoutError(name, timeout, holders)));
+      : clock.schedule(timeout, () => stop.abort(new LeaseTimeoutError(name, timeout, holders)));
   try {
     // Settles as soon as the call has to end, even if the driver takes longer.
-    const work = obtain(driver, request, settings, clock, giveUp.signal);
-    const grant = await unlessAborted(work, giveUp.signal, (late) => late && releaseUnused(request, late, clock));
+    const work = obtain(driver, request, settings, clock, stop.signal);
+    const grant = await unlessAborted(work, stop.signal, (late) => late && releaseUnused(request, late, clock));
     if (grant === undefined) {
       throw settings.blocking ? new LeaseTimeoutError(name, timeout, holders) : new LeaseNotAcquiredError(name);
     }
@@ -114,14 +114,14 @@ async function attempt<G extends LeaseGrant>(
   const abandoned = new AbortController();
   const stopListening = onAbort(stop, () => abandoned.abort(stop.reason));
   try {
-    const work = driver.tryAcquire(request, abandoned.signal);
+    const ask = (): Promise<G | undefined> => driver.tryAcquire(request, abandoned.signal);
     const unanswered = (): Error => {
       const error = new LeaseUnansweredError(request.name, 'acquire', limit);
       abandoned.abort(error);
       return error;
     };
     // A driver that ignores the signal may still grant the lease later.
-    return await answeredWithin(work, limit, clock, unanswered, (late) => late && releaseUnused(request, late, clock));
+    return await answeredWithin(ask, limit, clock, unanswered, (late) => late && releaseUnused(request, late, clock));
   } finally {
     stopListening();
   }
@@ -153,26 +153,17 @@ function longestAnswer({ ttl }: LeaseRequest): number {
 
 /** For messages only. A driver that does not answer this request will not answer the next attempt either. */
 async function holdersOf(driver: LeaseDriver, request: LeaseRequest, clock: LeaseClock): Promise<readonly Holder[]> {
-  if (driver.holders === undefined) return [];
   const limit = longestAnswer(request);
-  return answeredWithin(
-    driver.holders(request.name),
-    limit,
-    clock,
-    () => new LeaseUnansweredError(request.name, 'acquire', limit),
-  );
+  const ask = async (): Promise<readonly Holder[]> => (await driver.holders?.(request.name)) ?? [];
+  return answeredWithin(ask, limit, clock, () => new LeaseUnansweredError(request.name, 'acquire', limit));
 }
 
 /** Releases a grant that nobody receives. */
-function releaseUnused({ name, ttl }: LeaseRequest, grant: LeaseGrant, clock: LeaseClock): void {
-  const limit = ttl + 1500;
-  const late = new AbortController();
-  const giveUp = (): Error => {
-    const error = new LeaseUnansweredError(name, 'release', limit, grant.token);
-    late.abort(error);
-    return error;
-  };
-  answeredWithin(grant.release(late.signal), limit, clock, giveUp).catch((error: unknown) => {
+function releaseUnused(request: LeaseRequest, grant: LeaseGrant, clock: LeaseClock): void {
+  const { name } = request;
+  const limit = longestAnswer(request);
+  const unanswered = (): Error => new LeaseUnansweredError(name, 'release', limit, grant.token);
+  answeredWithin((overdue) => grant.release(overdue), limit, clock, unanswered).catch((error: unknown) => {
     getLogger().warn(`Releasing the lease ${name} failed; it will expire: ${String(error)}`);
   });
 }

@@ -142,12 +142,13 @@ export class HeldLease<G extends LeaseGrant = LeaseGrant> implements AsyncDispos
     // A lost lease need not be reported to the server. Removing what may be left of it is worth one second.
     const limit = this.#lost === undefined ? ttl + 1500 : 1000;
     const unanswered = new LeaseUnansweredError(name, 'release', limit, token);
-    const late = new AbortController();
-    const giveUp = (): Error => {
-      late.abort(unanswered);
-      return unanswered;
-    };
-    const wasThere = await answeredWithin(grant.release(late.signal), limit, clock, giveUp).catch((error: unknown) => {
+    const answer = answeredWithin(
+      (overdue) => grant.release(overdue),
+      limit,
+      clock,
+      () => unanswered,
+    );
+    const wasThere = await answer.catch((error: unknown) => {
       if (this.#lost === undefined) throw error;
       // The loss is more important than the failure to reach the server.
       if (error === unanswered) getLogger().warn(unanswered.message);

@@ -8,7 +8,7 @@ export interface LeaseClock extends Clock {
 }
 
 // Two clocks read one after the other, one of them in steps of 10 ms, can differ by this much although nothing
-// happened. Smaller differences are not counted, so the margin of a lease must be greater (see lease-margin.ts).
+// happened. Smaller differences are not counted, so the margin of a lease must be greater (see lease-term.ts).
 const tolerance = 50;
 
 /**

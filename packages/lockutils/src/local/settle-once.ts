@@ -40,15 +40,25 @@ export function unlessAborted<T>(answer: PromiseLike<T>, signal: AbortSignal, la
   return settleOnce(answer, begin, late);
 }
 
-/** {@link settleOnce}, ended after `limit` ms by `clock`, with the error that `unanswered` makes. */
+/**
+ * {@link settleOnce} for the answer to `ask`, ended after `limit` ms by `clock`, with the error that `unanswered` makes.
+ * The signal that `ask` receives aborts with the same error.
+ */
 export function answeredWithin<T>(
-  answer: PromiseLike<T>,
+  ask: (overdue: AbortSignal) => PromiseLike<T>,
   limit: number,
   clock: Pick<Clock, 'schedule'>,
   unanswered: () => unknown,
   late: (value: T) => unknown = nothing,
 ): Promise<T> {
-  return settleOnce(answer, (end) => clock.schedule(limit, () => end(unanswered())), late);
+  const overdue = new AbortController();
+  const begin = (end: (error: unknown) => void): (() => void) =>
+    clock.schedule(limit, () => {
+      const error = unanswered();
+      overdue.abort(error);
+      end(error);
+    });
+  return settleOnce(ask(overdue.signal), begin, late);
 }
 
 const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();

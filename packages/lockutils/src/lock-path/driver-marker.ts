@@ -16,7 +16,8 @@ import { realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors.js';
 import { hiddenFolder, makeHiddenFolder, whileFoldersAppear } from './hidden-folder.js';
 import { giveFileRights } from './new-file.js';
-import { giveFolderRights, modeIn, placeBeside, type Rights, rightsOf } from './rights.js';
+import { placeBeside } from './real-path.js';
+import { giveFolderRights, modeIn, type Rights, rightsOf } from './rights.js';
 
 const explanation = `The locks in the folder above this one are made by the driver that this file is named after.
 Two drivers do not see each other's locks, so @oslo-concurrency/lockutils refuses any other one here.

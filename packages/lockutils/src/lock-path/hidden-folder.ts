@@ -3,7 +3,8 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, r
 import { dirname, join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from './lock-path.js';
-import { giveFolderRights, type Made, modeIn, placeBeside, rightsOf } from './rights.js';
+import { placeBeside } from './real-path.js';
+import { giveFolderRights, type Made, modeIn, rightsOf } from './rights.js';
 
 export { hiddenFolder };
 

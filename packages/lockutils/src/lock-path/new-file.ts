@@ -3,17 +3,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { runSync } from '../steps.js';
 import { hiddenFolder } from './lock-path.js';
-import {
-  giveRights,
-  isLike,
-  type Made,
-  modeIn,
-  placeBeside,
-  type Rights,
-  realPathOfOpen,
-  rightsOf,
-  synchronousRights,
-} from './rights.js';
+import { placeBeside, realPathOfOpen } from './real-path.js';
+import { giveRights, isLike, type Made, modeIn, type Rights, rightsOf, synchronousRights } from './rights.js';
 
 /** The calls that open and close a new file; those of `node:fs` by default. */
 export type OpenAndClose = Pick<typeof fs, 'openSync' | 'closeSync'>;

@@ -55,8 +55,8 @@ export function showWait(
   const hidden = (): boolean => live && output.inBackground?.() === true;
   let ended = false;
   let shown = false;
-  let cancel = clock.schedule(first, () => void tell());
-  const tell = async (): Promise<void> => {
+  let cancel = clock.schedule(first, () => void update());
+  const update = async (): Promise<void> => {
     const text = waitText(name, await holders().catch(() => []), realTime.date());
     if (ended) return;
     if (!hidden()) {
@@ -64,7 +64,7 @@ export function showWait(
       output.write(live ? clearLine + cut(text, (output.columns || 80) - 1) : `lockutils: ${text}\n`);
       shown = true;
     } else shown = false;
-    cancel = clock.schedule(every, () => void tell());
+    cancel = clock.schedule(every, () => void update());
   };
   return () => {
     if (ended) return;

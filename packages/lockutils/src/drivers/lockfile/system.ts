@@ -1,15 +1,8 @@
 import * as fs from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } from 'node:fs/promises';
 import { giveFileRights } from '../../lock-path/new-file.js';
-import {
-  giveFolderRights,
-  giveRights,
-  isLike,
-  modeIn,
-  openFolder,
-  promisedRights,
-  type Rights,
-} from '../../lock-path/rights.js';
+import { openFolder } from '../../lock-path/real-path.js';
+import { giveFolderRights, giveRights, isLike, modeIn, promisedRights, type Rights } from '../../lock-path/rights.js';
 import { run, type Steps, step } from '../../steps.js';
 import { WatchPool } from '../watch-pool.js';
 

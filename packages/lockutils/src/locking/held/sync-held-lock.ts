@@ -1,36 +1,24 @@
 import type { SyncHeldLock } from './handles.js';
 import type { GrantedLock } from './held-lock.js';
 
-/** The {@link SyncHeldLock} of a granted call, for a caller that stops its thread to wait. */
+/** The {@link SyncHeldLock} of a granted call. What a `lockSync` was granted does not change: it has no upgrade. */
 export class SyncGrantedLock implements SyncHeldLock {
+  readonly name: string;
+  readonly external: boolean;
+  readonly lockFile: string | undefined;
+  readonly mode: 'exclusive' | 'shared';
+  readonly previousOwnerDied: boolean;
+  readonly waitedMs: number;
   readonly #granted: GrantedLock;
 
   constructor(granted: GrantedLock) {
+    this.name = granted.name;
+    this.external = granted.external;
+    this.lockFile = granted.lockFile;
+    this.mode = granted.mode;
+    this.previousOwnerDied = granted.previousOwnerDied;
+    this.waitedMs = granted.waitedMs;
     this.#granted = granted;
-  }
-
-  get name(): string {
-    return this.#granted.name;
-  }
-
-  get external(): boolean {
-    return this.#granted.external;
-  }
-
-  get lockFile(): string | undefined {
-    return this.#granted.lockFile;
-  }
-
-  get mode(): 'exclusive' | 'shared' {
-    return this.#granted.mode;
-  }
-
-  get previousOwnerDied(): boolean {
-    return this.#granted.previousOwnerDied;
-  }
-
-  get waitedMs(): number {
-    return this.#granted.waitedMs;
   }
 
   get released(): boolean {

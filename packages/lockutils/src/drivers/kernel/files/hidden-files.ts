@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { makeHiddenFolder } from '../../../lock-path/hidden-folder.js';
 import { createFile } from '../../../lock-path/new-file.js';
-import { lockPathOf } from '../../../lock-path/rights.js';
+import { lockPathOf } from '../../../lock-path/real-path.js';
 import { IdleFiles } from '../../idle-files.js';
 import { type HiddenKind, hiddenPath } from '../lock-paths.js';
 import type { KernelSystem } from '../system.js';
