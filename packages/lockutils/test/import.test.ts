@@ -86,7 +86,7 @@ it.runIf(process.platform === 'linux')(
   },
 );
 
-it('can be loaded by require()', () => {
+it('lockutils can be loaded by require()', () => {
   const file = JSON.stringify(new URL(url).pathname);
   const code = `const { lock } = require(${file}); lock('x', () => 'held').then(console.log)`;
   const flags = ['--no-warnings', '--input-type=commonjs', '-e', code];

@@ -215,7 +215,7 @@ it('a body that returns no promise is over, and its lock free, when the call ret
   expect(await Promise.all([first, second])).toEqual([1, 2]);
 });
 
-it('says 0 ms where nothing was waited for, and the time where something was', async () => {
+it('the handle of a lock reports 0 ms for a call that did not wait, and the time of a wait', async () => {
   const first = await lock('x');
   const second = lock('x');
   await new Promise((resolve) => setTimeout(resolve, 5));

@@ -158,7 +158,7 @@ describe.skipIf(!oracleIsInstalled())("maskPassword and oslo.utils (Debian's pyt
   }, 120_000);
 });
 
-it('G24 finds a key wherever it stands in a long text, and what comes after it', () => {
+it('G24 maskPassword finds a key wherever it stands in a long text, and what comes after it', () => {
   // Longer than a piece that is looked through at a time, whatever its length; the key at each place around its ends.
   for (const end of [2 ** 14, 2 ** 15, 2 ** 16, 2 ** 17]) {
     for (let at = end - 40; at <= end + 40; at += 1) {

@@ -373,7 +373,7 @@ it.runIf(process.platform === 'linux')('G20 cleans no lock path on a network fil
   expect(visible(directory.path)).toEqual(['x']);
 });
 
-it('refuses a lock path marked by a driver it does not know, and wrong options, before it does anything', async () => {
+it('cleanLocks refuses a lock path marked by a driver it does not know, and wrong options, before it does anything', async () => {
   using directory = lockDirectory();
   await (await lock('x', { external: true, lockPath: directory.path })).release();
   const marker = join(directory.path, '.oslo-concurrency', 'driver');

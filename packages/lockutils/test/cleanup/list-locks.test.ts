@@ -397,7 +397,7 @@ describe.runIf(onLinux)('listLocks', () => {
   });
 });
 
-it('says what is wrong with the lock path', async () => {
+it('listLocks reports what is wrong with the lock path', async () => {
   using directory = lockDirectory();
   await expect(listLocks({ lockPath: join(directory.path, 'missing') })).rejects.toMatchObject({
     code: 'ERR_LOCK_PATH',
@@ -406,7 +406,7 @@ it('says what is wrong with the lock path', async () => {
   await expect(listLocks({ lockPath: '' })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
 });
 
-it('lists the locks of the lockfile driver', async () => {
+it('listLocks lists the locks of the lockfile driver', async () => {
   using directory = lockDirectory();
   const options: LockOptions = { external: true, lockPath: directory.path, driver: 'lockfile' };
   await using held = await lock('x', { ...options, label: 'slow' });
@@ -454,7 +454,7 @@ it('counts who waits for one more permit of those it has', async () => {
   });
 });
 
-it('names the last holder of a free lock of the lockfile driver, until the next one was told', async () => {
+it('listLocks names the last holder of a free lock of the lockfile driver, until the next holder has learned of it', async () => {
   using directory = lockDirectory();
   const options: LockOptions = { external: true, lockPath: directory.path, driver: 'lockfile' };
   await using victim = await Contender.start();

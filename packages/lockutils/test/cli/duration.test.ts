@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { formatDuration, parseDuration } from '../../build/cli/terminal/duration.js';
 
-it('reads seconds, and numbers with a unit', () => {
+it('a duration of an option is a number of seconds, or a number with a unit', () => {
   const cases = { '5': 5000, '0': 0, '.5': 500, '1.5s': 1500, '500ms': 500, '2m': 120_000, '2min': 120_000 };
   for (const [text, milliseconds] of Object.entries(cases)) expect(parseDuration(text)).toBe(milliseconds);
   expect([parseDuration('3h'), parseDuration('7d'), parseDuration('1 W')]).toEqual([
@@ -9,7 +9,7 @@ it('reads seconds, and numbers with a unit', () => {
   ]);
 });
 
-it.each(['', '-1', 'soon', '1y', '1h30m', '1e3', 'Infinity', '5 5'])('refuses %j', (text) => {
+it.each(['', '-1', 'soon', '1y', '1h30m', '1e3', 'Infinity', '5 5'])('a duration of an option cannot be %j', (text) => {
   expect(parseDuration(text)).toBeUndefined();
 });
 

@@ -96,7 +96,7 @@ describe.runIf(process.platform === 'linux')('lockutils run --lease on a shared 
   });
 });
 
-it('names the package that --lease etcd:// needs where it is not installed', async () => {
+it('lockutils run names the package that --lease etcd:// needs where it is not installed', async () => {
   using elsewhere = lockDirectory();
   const own = dirname(fileURLToPath(import.meta.resolve('@oslo-concurrency/lockutils/package.json')));
   const modules = join(elsewhere.path, 'node_modules');

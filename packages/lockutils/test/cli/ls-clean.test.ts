@@ -131,7 +131,7 @@ it('every command has --help with examples, and --version tells the version', as
   expect((await lockutils(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-it('refuses unknown commands and options with 64, and a missing lock path with 71', async () => {
+it('lockutils refuses unknown commands and options with 64, and a missing lock path with 71', async () => {
   const cases: readonly (readonly [number, readonly string[]])[] = [
     [64, []],
     [64, ['list']],

@@ -34,7 +34,7 @@ function recorded(more: Partial<NoticeOutput> = {}): NoticeOutput & { readonly w
   return { ...more, written, write: (text) => written.push(text) };
 }
 
-it('says who is waited for and for how long it has been held', () => {
+it('the notice of a wait names the holder, and for how long it has held the lock', () => {
   const text = (holders: readonly Holder[], seconds = 12): string =>
     waitText('deploy', holders, 1_000_000 + seconds * 1000);
   expect(text([holder])).toBe('waiting for deploy, held by pid 4242 (node deploy.js) on web1 for 12 s');
@@ -49,7 +49,7 @@ it('says who is waited for and for how long it has been held', () => {
   expect(text([holder], -5)).toContain('for 0 s');
 });
 
-it('lets neither a name nor a label steer the terminal', () => {
+it('the notice of a wait lets neither a name nor a label control the terminal', () => {
   expect(waitText('a\u001b[2Jb', [{ pid: 1, label: 'c\nd\u0007' }], 0)).toBe(
     'waiting for a?[2Jb, held by pid 1 (c?d?)',
   );
@@ -75,7 +75,7 @@ it('writes to a log a line after 1 s and one every 30 s, and nothing for a short
   expect(output.written).toHaveLength(5);
 });
 
-it('keeps one line of a terminal up to date, within its width, and clears it at the end', async () => {
+it('the notice of a wait keeps one line of a terminal up to date, within its width, and clears it at the end', async () => {
   const clock = handClock();
   const output = recorded({ isTTY: true, columns: 30 });
   const end = showWait('x', async () => [holder], output, clock);
@@ -88,7 +88,7 @@ it('keeps one line of a terminal up to date, within its width, and clears it at 
   expect(output.written).toHaveLength(4);
 });
 
-it('takes a terminal that nobody has sized for one of 80 columns', async () => {
+it('the notice of a wait counts on 80 columns on a terminal that reports no size', async () => {
   const clock = handClock();
   const output = recorded({ isTTY: true, columns: 0 });
   const end = showWait('x'.repeat(100), async () => [holder], output, clock);

@@ -200,7 +200,7 @@ describe('ending a command', () => {
   });
 });
 
-it('G29 says that it does not know what left the group of a command where the permissions of this process hide /proc', () => {
+it('G29 a timeout reports that it does not know what left the group of a command where the permissions of this process hide /proc', () => {
   token = uniqueSleep();
   const home = fileURLToPath(new URL('../../../..', import.meta.url));
   const program = `import { execute } from '@oslo-concurrency/processutils';

@@ -176,7 +176,7 @@ describe('what changes before the lock is held to remove what the next holder wa
   });
 });
 
-it('G19 leaves the news of one who was granted the lock and died since it was looked at', async () => {
+it('G19 a cleaner leaves the news of a holder that was granted the lock and died since the cleaner looked at it', async () => {
   using directory = lockDirectory();
   const lockPath = directory.path;
   await using victim = await Contender.start();
