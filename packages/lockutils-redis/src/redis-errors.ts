@@ -47,11 +47,15 @@ export class RedisTimeoutError extends RedisEndpointError {
   /** Milliseconds. */
   readonly timeout: number;
 
-  constructor(endpoint: string, timeout: number) {
-    super(endpoint, `no answer within ${Math.round(timeout)} ms; is the server alive, and the way to it open?`, {
-      passing: true,
-      maybeApplied: true,
-    });
+  /** `sent`: whether the connection stood and the step was sent. `secure`: whether TLS was asked for. */
+  constructor(
+    endpoint: string,
+    timeout: number,
+    { sent, secure, cause }: { sent: boolean; secure: boolean; cause?: unknown },
+  ) {
+    const waited = `no ${sent ? 'answer' : 'connection'} within ${Math.round(timeout)} ms`;
+    const advice = secure && !sent ? 'does it speak TLS at this port, is it alive' : 'is the server alive';
+    super(endpoint, `${waited}; ${advice}, and the way to it open?`, { passing: true, maybeApplied: sent, cause });
     this.timeout = timeout;
   }
 }

@@ -35,6 +35,7 @@ export function sourceByUrl(server: RedisServer): ConnectionSource {
   let source: ConnectionSource | undefined;
   return {
     endpoint: `${host}:${port}`,
+    secure: server.tls !== undefined,
     open(timeout) {
       source ??= load(server);
       return source.open(timeout);

@@ -20,6 +20,8 @@ export interface Connection {
 export interface ConnectionSource {
   /** Host and port, or the path of the socket; never a password. */
   readonly endpoint: string;
+  /** Whether it asks for TLS. */
+  readonly secure: boolean;
   /**
    * A connection that is ready. It never reconnects by itself and queues nothing while it is broken: a step must not be
    * carried out later, when nobody waits for it any more. Rejects with what the client says, after about `timeout` ms at

@@ -9,13 +9,17 @@ import {
   RedisOutOfMemoryError,
   RedisReadOnlyError,
   RedisRequestError,
+  RedisTimeoutError,
   RedisTlsError,
   RedisUnreachableError,
 } from '../redis-errors.js';
+import type { ConnectionSource } from './connection.js';
 
 /** What is known of the place and the moment of a failure. */
 export interface FailureContext {
-  readonly endpoint: string;
+  readonly source: Pick<ConnectionSource, 'endpoint' | 'secure'>;
+  /** Milliseconds that were given for opening a connection. */
+  readonly timeout: number;
   /** What the keys of the lease begin with. */
   readonly key: string;
   /** Whether the step had been sent when it failed. */
@@ -43,13 +47,18 @@ const brokenConnection =
 const tlsCode = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|EPROTO)/;
 
 /** The error for the situation that `failure` of a client is about. */
-export function endpointFailure(failure: unknown, { endpoint, key, sent }: FailureContext): RedisEndpointError {
+export function endpointFailure(failure: unknown, context: FailureContext): RedisEndpointError {
+  const { source, timeout, key, sent } = context;
+  const { endpoint, secure } = source;
   const parts = chain(failure);
   const text = parts.map(({ message }) => message).join(' | ');
   if (/\bWRONGTYPE\b/.test(text)) return new RedisForeignKeyError(endpoint, key, failure);
   for (const [pattern, kind] of answers) {
     const part = parts.find(({ message }) => pattern.test(message));
     if (part !== undefined) return new kind(endpoint, part.message, failure);
+  }
+  if (!sent && /connect ETIMEDOUT|connection timeout/i.test(text)) {
+    return new RedisTimeoutError(endpoint, timeout, { sent, secure, cause: failure });
   }
   const tls = parts.find(({ code, message }) => tlsCode.test(code) || /\b(SSL|TLS)\b|certificate/.test(message));
   if (tls !== undefined) return new RedisTlsError(endpoint, tls.message, failure);

@@ -39,6 +39,9 @@ export function isIoredis(client: object): client is IoredisLike {
 export function ioredisSource(client: IoredisLike): ConnectionSource {
   return {
     endpoint: endpointOf(client),
+    secure: Boolean(
+      (client.options as Options).tls ?? (client.options as { redisOptions?: Options }).redisOptions?.tls,
+    ),
     async open(timeout) {
       const single = {
         lazyConnect: true,
@@ -147,6 +150,7 @@ interface Options {
   readonly path?: string | null;
   readonly name?: string;
   readonly sentinels?: readonly Options[] | null;
+  readonly tls?: object;
 }
 
 function place(node: Options | string | number): string {

@@ -28,6 +28,14 @@ interface Track {
   retired: boolean;
 }
 
+/** The caller of a step. */
+interface Caller {
+  waits: boolean;
+  /** Whether the step was sent. */
+  sent: boolean;
+  track: Track | undefined;
+}
+
 /** How long a retired connection may still answer. Milliseconds. */
 const grace = 10_000;
 
@@ -49,15 +57,11 @@ export class Lane {
     this.#timeout = timeout;
   }
 
-  get endpoint(): string {
-    return this.#source.endpoint;
-  }
-
   /** Resolves to the answer's parts. @throws RedisEndpointError; the reason of `signal`. */
   run(step: Step, { timeout, signal, onLate }: StepLimits): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const caller = { waits: true, track: undefined as Track | undefined };
+      const caller: Caller = { waits: true, sent: false, track: undefined };
       const settle = (settled: () => void): void => {
         caller.waits = false;
         realTime.clearTimeout(timer);
@@ -72,7 +76,7 @@ export class Lane {
           if (!caller.waits) return;
           // If one step is not answered, the next ones are not sent into the same silence.
           if (caller.track !== undefined) this.#retire(caller.track);
-          settle(() => reject(new RedisTimeoutError(this.endpoint, timeout)));
+          settle(() => reject(this.#late(timeout, caller.sent)));
         });
       }, timeout);
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -91,23 +95,30 @@ export class Lane {
     track?.opened.then((connection) => connection.destroy()).catch(() => {});
   }
 
-  async #attempt(
-    step: Step,
-    caller: { readonly waits: boolean; track: Track | undefined },
-  ): Promise<readonly string[]> {
+  #late(timeout: number, sent: boolean): RedisTimeoutError {
+    const { endpoint, secure } = this.#source;
+    return new RedisTimeoutError(endpoint, timeout, { sent, secure });
+  }
+
+  async #attempt(step: Step, caller: Caller): Promise<readonly string[]> {
     for (let again = false; ; again = true) {
       const wasOpen = this.#track !== undefined;
       const track = this.#open();
       caller.track = track;
       track.pending++;
-      let sent = false;
+      caller.sent = false;
       try {
         const connection = await track.opened;
         if (!caller.waits) throw new Error('nobody waits for the step any more');
-        sent = true;
+        caller.sent = true;
         return await evaluate(connection, step);
       } catch (error) {
-        const failure = endpointFailure(error, { endpoint: this.endpoint, key: keyOf(step), sent });
+        const failure = endpointFailure(error, {
+          source: this.#source,
+          timeout: this.#timeout,
+          key: keyOf(step),
+          sent: caller.sent,
+        });
         const broken = failure instanceof RedisUnreachableError;
         // A replica stays one for this connection. By another one the client may find the master.
         if (broken || failure instanceof RedisReadOnlyError) this.#retire(track);

@@ -35,6 +35,7 @@ interface SocketOptions {
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
+  readonly tls?: boolean;
 }
 
 interface Options {
@@ -53,6 +54,7 @@ export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
     (client as { options?: Options; _options?: Options }).options ?? (client as { _options?: Options })._options;
   return {
     endpoint: endpointOf(options ?? {}),
+    secure: isSecure(options ?? {}),
     async open(timeout) {
       const alone = (given: Options | undefined): object => ({
         ...given,
@@ -77,6 +79,7 @@ export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
 }
 
 async function connected(client: NodeRedis): Promise<Connection> {
+  const reasons: unknown[] = [];
   const ended = new Set<() => void>();
   let over = false;
   const end = (): void => {
@@ -85,7 +88,8 @@ async function connected(client: NodeRedis): Promise<Connection> {
     ended.clear();
   };
   // Without reconnects, each error is the end. A cluster replaces the connections to its nodes by itself.
-  client.on('error', () => {
+  client.on('error', (error) => {
+    reasons.push(error);
     if (!client.isOpen || client.isReady === false) end();
   });
   client.on('end', end);
@@ -103,7 +107,8 @@ async function connected(client: NodeRedis): Promise<Connection> {
     await client.connect();
   } catch (error) {
     destroy();
-    throw error;
+    // What the parser could not read is in an event alone.
+    throw new AggregateError([...reasons, error], (error as Error).message);
   }
   return {
     get open() {
@@ -130,6 +135,11 @@ function endpointOf({ url, socket, rootNodes, sentinelRootNodes, name }: Options
     return `${hostname}:${port || 6379}`;
   }
   return place(socket ?? {});
+}
+
+function isSecure({ url, socket, defaults, nodeClientOptions }: Options): boolean {
+  if (socket?.tls === true || url?.startsWith('rediss:') === true) return true;
+  return [defaults, nodeClientOptions].some((more) => more !== undefined && isSecure(more));
 }
 
 function place({ host = '127.0.0.1', port = 6379, path }: SocketOptions): string {

@@ -68,7 +68,12 @@ export class WakeCalls {
       return connection;
     } catch (error) {
       connection?.destroy();
-      const failure = endpointFailure(error, { endpoint: this.#source.endpoint, key: this.#channel, sent: true });
+      const failure = endpointFailure(error, {
+        source: this.#source,
+        timeout: this.#timeout,
+        key: this.#channel,
+        sent: connection !== undefined,
+      });
       // The waiters report by themselves that a server is away.
       if (!failure.passing && !this.#warned) {
         this.#warned = true;

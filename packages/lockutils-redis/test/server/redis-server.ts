@@ -69,7 +69,7 @@ export class RedisServer implements AsyncDisposable {
     });
   }
 
-  launch(): void {
+  launch(...more: string[]): void {
     const { flags = [], password, env, tls } = this.#settings;
     const log = openSync(join(this.#folder, 'log'), 'a');
     const port = String(this.port);
@@ -82,6 +82,7 @@ export class RedisServer implements AsyncDisposable {
         ...(tls === undefined ? [] : ['--tls-ca-cert-file', tls.ca]),
         ...(password === undefined ? [] : ['--requirepass', password]),
         ...flags,
+        ...more,
       ],
       { stdio: ['ignore', log, log], env: { ...process.env, ...env } },
     );

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A TCP proxy that passes everything on, nothing any more, or cuts what is open. */
+export class TcpProxy implements AsyncDisposable {
+  /** Half-open: connections stay and are accepted, and nothing is passed on in either direction. */
+  mute = false;
+  /** Refuses new connections. */
+  refusing = false;
+  /** How many connections it has accepted. */
+  accepted = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(port: number): Promise<TcpProxy> {
+    const server = createServer().listen(0, '127.0.0.1');
+    const proxy = new TcpProxy(server);
+    server.on('connection', (client) => {
+      proxy.accepted++;
+      if (proxy.refusing) client.destroy();
+      else proxy.#join(client, connect(port, '127.0.0.1'));
+    });
+    await once(server, 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #join(one: Socket, other: Socket): void {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on('data', (data) => {
+        if (!this.mute && to.writable) to.write(data);
+      });
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        // The other side of a half-open connection learns nothing of the end.
+        if (!this.mute) to.destroy();
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    await new Promise((closed) => this.#server.close(closed));
+  }
+}
