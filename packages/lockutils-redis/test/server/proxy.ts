@@ -9,6 +9,8 @@ export class TcpProxy implements AsyncDisposable {
   refusing = false;
   /** How many connections it has accepted. */
   accepted = 0;
+  #deaf = false;
+  readonly #subscribed = new Set<Socket>();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -36,6 +38,11 @@ export class TcpProxy implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Passes on nothing more that servers push: what comes on connections that a SUBSCRIBE went through. */
+  deafen(): void {
+    this.#deaf = true;
+  }
+
   /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -48,7 +55,9 @@ export class TcpProxy implements AsyncDisposable {
     ] as const) {
       this.#sockets.add(from);
       from.on('data', (data) => {
-        if (!this.mute && to.writable) to.write(data);
+        if (/subscribe/i.test(String(data))) this.#subscribed.add(one);
+        const isDeaf = this.#deaf && this.#subscribed.has(one) && from === other;
+        if (!this.mute && !isDeaf && to.writable) to.write(data);
       });
       from.on('error', () => to.destroy());
       from.on('close', () => {
