@@ -5,26 +5,24 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy implements AsyncDisposable {
   /** Half-open: connections stay and are accepted, and nothing is passed on in either direction. */
   mute = false;
-  /** Refuses new connections. */
-  refusing = false;
-  /** How many connections it has accepted. */
-  accepted = 0;
+  /** The port that new connections lead to. */
+  target: number;
   #deaf = false;
   readonly #subscribed = new Set<Socket>();
+  readonly #silent = new Set<Socket>();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server) {
+  private constructor(server: Server, target: number) {
     this.#server = server;
+    this.target = target;
   }
 
   static async start(port: number): Promise<TcpProxy> {
     const server = createServer().listen(0, '127.0.0.1');
-    const proxy = new TcpProxy(server);
+    const proxy = new TcpProxy(server, port);
     server.on('connection', (client) => {
-      proxy.accepted++;
-      if (proxy.refusing) client.destroy();
-      else proxy.#join(client, connect(port, '127.0.0.1'));
+      proxy.#join(client, connect(proxy.target, '127.0.0.1'));
     });
     await once(server, 'listening');
     return proxy;
@@ -43,6 +41,11 @@ export class TcpProxy implements AsyncDisposable {
     this.#deaf = true;
   }
 
+  /** Lets the open connections stay silent for good; new ones are served when it is no longer mute. */
+  forget(): void {
+    for (const socket of this.#sockets) this.#silent.add(socket);
+  }
+
   /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -57,7 +60,7 @@ export class TcpProxy implements AsyncDisposable {
       from.on('data', (data) => {
         if (/subscribe/i.test(String(data))) this.#subscribed.add(one);
         const isDeaf = this.#deaf && this.#subscribed.has(one) && from === other;
-        if (!this.mute && !isDeaf && to.writable) to.write(data);
+        if (!this.mute && !this.#silent.has(from) && !isDeaf && to.writable) to.write(data);
       });
       from.on('error', () => to.destroy());
       from.on('close', () => {

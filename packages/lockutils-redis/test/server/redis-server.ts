@@ -77,6 +77,7 @@ export class RedisServer implements AsyncDisposable {
       'redis-server',
       [
         ...['--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', '--appendfsync', 'always'],
+        ...['--repl-diskless-sync-delay', '0'],
         ...(tls === undefined ? ['--port', port] : ['--port', '0', '--tls-port', port]),
         ...(tls === undefined ? [] : ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key]),
         ...(tls === undefined ? [] : ['--tls-ca-cert-file', tls.ca]),

@@ -1,0 +1,157 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type RedisLeaseDriver, redisLeaseDriver } from '../src/index.js';
+import { TcpProxy } from './server/proxy.js';
+import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
+
+// What README names under "What Redis can lose": each of these must be seen, since a page that warns of what does not
+// happen is as wrong as one that is silent.
+
+const ttl = 3000;
+const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+const faketimeMissing = !existsSync(faketime);
+if (faketimeMissing && process.env.CI && process.arch === 'x64')
+  throw new Error('libfaketime is missing: apt-get install libfaketime');
+
+describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
+  const drivers: RedisLeaseDriver[] = [];
+  const connect = (url: string): RedisLeaseDriver => {
+    const driver = redisLeaseDriver({ url });
+    drivers.push(driver);
+    return driver;
+  };
+  afterEach(async () => {
+    await Promise.all(drivers.splice(0).map((driver) => driver.close()));
+  });
+
+  /** Two hold at one instant, and the later one has the greater token. */
+  const expectTwoHolders = async (first: HeldLease, second: Promise<HeldLease>): Promise<HeldLease> => {
+    const later = await second;
+    expect(first.signal.aborted).toBe(false);
+    expect(later.signal.aborted).toBe(false);
+    expect(later.fencingToken).toBeGreaterThan(first.fencingToken);
+    return later;
+  };
+  /** The one that was robbed learns of it by its next renewal, and its release hurts nobody. */
+  const expectRobbed = async (first: HeldLease, later: HeldLease): Promise<void> => {
+    await expect(first.renew()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone' });
+    await expect(first.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    await later.renew();
+    await later.release();
+  };
+
+  test('negative control: a replica that is promoted before the grant arrived lets a second holder in, with a greater token', async () => {
+    await using master = await RedisServer.start();
+    await using replication = await TcpProxy.start(master.port);
+    await using replica = await RedisServer.start({ flags: ['--replicaof', '127.0.0.1', String(replication.port)] });
+    await using address = await TcpProxy.start(master.port);
+    await replica.until(async () => /master_link_status:up/.test(await replica.cli('INFO', 'replication')));
+    const driver = connect(address.url);
+    const arrived = await lease('arrived', { driver, ttl: 20_000 });
+    await replica.until(async () => (await replica.cli('KEYS', '*{arrived}:held')) !== '');
+    replication.mute = true;
+    const held = await lease('lost', { driver, ttl });
+    await master.crash();
+    await replica.cli('REPLICAOF', 'NO', 'ONE');
+    address.target = replica.port;
+    address.cut();
+    const other = connect(replica.url);
+    const later = await expectTwoHolders(held, lease('lost', { driver: other, ttl }));
+    // The grant that had arrived is kept.
+    await expect(lease('arrived', { driver: other, ttl, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    await arrived.renew();
+    await arrived.release();
+    await expectRobbed(held, later);
+  });
+
+  test('negative control: a server that is killed and comes back without its data lets a second holder in, with a greater token', async () => {
+    await using server = await RedisServer.start();
+    const held = await lease('lost', { driver: connect(server.url), ttl });
+    await server.crash();
+    await server.boot();
+    const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl }));
+    await expectRobbed(held, later);
+  });
+
+  test('negative control: keys that are evicted let a second holder in, with a greater token', async () => {
+    await using server = await RedisServer.start({ flags: ['--maxmemory-policy', 'allkeys-lru'] });
+    const held = await lease('lost', { driver: connect(server.url), ttl });
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1');
+    await server.until(async () => (await server.cli('DBSIZE').catch(() => '')) === '0');
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0');
+    const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl }));
+    await expectRobbed(held, later);
+  });
+
+  describe.skipIf(faketimeMissing)(
+    `a clock that is set${faketimeMissing ? ' (skipped: needs the Debian package libfaketime)' : ''}`,
+    () => {
+      /** A server whose wall clock is shifted by what `set` is told, as by an administrator or a bad time server. */
+      async function withClock(body: (server: RedisServer, set: (shift: string) => void) => Promise<void>) {
+        const folder = mkdtempSync(join(tmpdir(), 'redis-clock-'));
+        const file = join(folder, 'shift');
+        const set = (shift: string): void => writeFileSync(file, shift);
+        set('+0');
+        const env = {
+          // jemalloc reads the clock before libfaketime is ready, so libc's malloc goes first.
+          LD_PRELOAD: `${faketime}:/lib/x86_64-linux-gnu/libc.so.6`,
+          FAKETIME_TIMESTAMP_FILE: file,
+          FAKETIME_NO_CACHE: '1',
+          FAKETIME_DONT_FAKE_MONOTONIC: '1',
+        };
+        try {
+          await using server = await RedisServer.start({ env });
+          await body(server, set);
+          await Promise.all(drivers.splice(0).map((driver) => driver.close()));
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
+      }
+
+      test('negative control: a server clock that is set forward lets a second holder in, with a greater token', async () => {
+        await withClock(async (server, set) => {
+          const held = await lease('lost', { driver: connect(server.url), ttl });
+          set('+3600');
+          const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl }));
+          await expectRobbed(held, later);
+        });
+      });
+
+      test('a server clock that is set back: no second holder, tokens grow, and a dead holder is followed after its ttl', async () => {
+        await withClock(async (server, set) => {
+          const [driver, other] = [connect(server.url), connect(server.url)];
+          const held = await lease('back', { driver, ttl });
+          set('-3600');
+          await expect(lease('back', { driver: other, ttl, blocking: false })).rejects.toMatchObject({
+            code: 'ERR_LEASE_NOT_ACQUIRED',
+          });
+          await held.renew();
+          await held.release();
+          const { signal } = new AbortController();
+          const request = {
+            name: 'back',
+            ttl: 500,
+            permits: 1,
+            label: undefined,
+            now: () => performance.now(),
+            waiting() {},
+          };
+          const dead = await driver.tryAcquire(request, signal);
+          expect(dead?.token).toBeGreaterThan(held.fencingToken);
+          set('-7200');
+          const begun = performance.now();
+          const next = await lease('back', { driver: other, ttl });
+          expect(performance.now() - begun).toBeLessThan(500 + 2000);
+          expect(performance.now()).toBeGreaterThan(dead?.validUntil ?? Number.POSITIVE_INFINITY);
+          expect(next.fencingToken).toBeGreaterThan(dead?.token ?? 0n);
+          await next.release();
+        });
+      });
+    },
+  );
+});
