@@ -3,9 +3,8 @@ import { listLocks } from '../../cleanup/list-locks.js';
 import type { LockStatus } from '../../drivers/lock-status.js';
 import { printable } from '../../owner/holder.js';
 import { statusOfFailure } from '../exit-status.js';
-import { describeHolder } from '../terminal/describe-holder.js';
 import { formatDuration } from '../terminal/duration.js';
-import { print } from '../terminal/output.js';
+import { describeHolder, print } from '../terminal/output.js';
 import { loadConfigOf, type PlaceOptions, placeOptions } from './options.js';
 
 interface LsOptions extends PlaceOptions {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { printable } from '../../owner/holder.js';
+import { type Holder, printable } from '../../owner/holder.js';
 
 /**
  * Prints to standard output; call {@link ignoreClosedOutput} first. A reader that stops reading, such as `head`, is not
@@ -32,4 +32,20 @@ export function complain(problem: string): void {
 export function packageVersion(): string {
   const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/**
+ * `pid 4242 (node deploy.js) on web1`. For several holders: the first one, and the number of the others. If the holder
+ * has a label, it replaces the command.
+ */
+export function describeHolder(holders: readonly Holder[]): string {
+  const [first, ...more] = holders;
+  if (first === undefined) return 'unknown';
+  const what = first.label ?? first.command;
+  return [
+    `pid ${first.pid ?? 'unknown'}`,
+    ...(what === undefined ? [] : [`(${what})`]),
+    ...(first.host === undefined ? [] : [`on ${first.host}`]),
+    ...(more.length === 0 ? [] : [`and ${more.length} more`]),
+  ].join(' ');
 }

@@ -1,8 +1,8 @@
 import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
 import { type Holder, printable } from '../../owner/holder.js';
 import { isInBackground } from '../child/job-control.js';
-import { describeHolder } from './describe-holder.js';
 import { formatDuration } from './duration.js';
+import { describeHolder } from './output.js';
 
 /** The output for the notice. */
 export interface NoticeOutput {
