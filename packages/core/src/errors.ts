@@ -17,6 +17,7 @@ export abstract class ConcurrencyError extends Error {
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
+    // Ours name themselves below: a minifier renames classes, and programs and logs go by the name.
     this.name = new.target.name;
     Object.defineProperty(this, brand, { value: true });
   }
@@ -46,6 +47,7 @@ export function isConcurrencyError<Code extends string>(
  * recognise misuse.
  */
 export class InvalidOptionError extends TypeError {
+  override readonly name: string = 'InvalidOptionError';
   readonly code = 'ERR_INVALID_OPTION';
   /** The option or argument, as the caller wrote it: `timeout`. */
   readonly option: string;
@@ -57,7 +59,6 @@ export class InvalidOptionError extends TypeError {
   /** `message` replaces the message that the other three arguments make up. */
   constructor(option: string, expected: string, received: unknown, message?: string) {
     super(message ?? `${option} must be ${expected}; got ${describe(received)}`);
-    this.name = 'InvalidOptionError';
     this.option = option;
     this.expected = expected;
     this.received = received;

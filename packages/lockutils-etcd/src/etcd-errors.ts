@@ -2,6 +2,7 @@ import { ConcurrencyError } from '@oslo-concurrency/core';
 
 /** What all errors about one etcd endpoint have. */
 export abstract class EtcdEndpointError extends ConcurrencyError {
+  override readonly name: string = 'EtcdEndpointError';
   /** The endpoint as it was given. */
   readonly endpoint: string;
   /** Whether another endpoint of the cluster may well do what this one could not. */
@@ -23,6 +24,7 @@ export abstract class EtcdEndpointError extends ConcurrencyError {
 
 /** No connection, or one that broke: refused, unknown host, reset. */
 export class EtcdUnreachableError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdUnreachableError';
   readonly code = 'ERR_ETCD_UNREACHABLE';
 
   constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
@@ -36,6 +38,7 @@ export class EtcdUnreachableError extends EtcdEndpointError {
 
 /** No answer in time: the server is overloaded, stopped or cut off, or the way to it is slow. */
 export class EtcdTimeoutError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdTimeoutError';
   readonly code = 'ERR_ETCD_TIMEOUT';
   /** Milliseconds. */
   readonly timeout: number;
@@ -51,6 +54,7 @@ export class EtcdTimeoutError extends EtcdEndpointError {
 
 /** The connection is refused for its certificates: wrong authority, name or date, or a client certificate is wanted. */
 export class EtcdTlsError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdTlsError';
   readonly code = 'ERR_ETCD_TLS';
 
   constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
@@ -64,6 +68,7 @@ export class EtcdTlsError extends EtcdEndpointError {
 
 /** Something answers there, but not etcd's HTTP gateway. */
 export class NotEtcdError extends EtcdEndpointError {
+  override readonly name: string = 'NotEtcdError';
   readonly code = 'ERR_NOT_ETCD';
 
   constructor(endpoint: string, answer: string) {
@@ -76,6 +81,7 @@ export class NotEtcdError extends EtcdEndpointError {
 
 /** This etcd is older than 3.4, whose HTTP gateway speaks otherwise. */
 export class EtcdTooOldError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdTooOldError';
   readonly code = 'ERR_ETCD_TOO_OLD';
   /** What it says it is: `3.3.25`. */
   readonly version: string;
@@ -91,6 +97,7 @@ export class EtcdTooOldError extends EtcdEndpointError {
 
 /** This endpoint belongs to another cluster than the one before: two holders would meet in two places. */
 export class EtcdClusterMismatchError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdClusterMismatchError';
   readonly code = 'ERR_ETCD_CLUSTER_MISMATCH';
 
   constructor(endpoint: string, expected: string, found: string) {
@@ -103,6 +110,7 @@ export class EtcdClusterMismatchError extends EtcdEndpointError {
 
 /** etcd does not accept the user, the password or the token, or the user lacks a permission. */
 export class EtcdAuthError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdAuthError';
   readonly code = 'ERR_ETCD_AUTH';
 
   constructor(endpoint: string, message: string) {
@@ -115,6 +123,7 @@ export class EtcdAuthError extends EtcdEndpointError {
 
 /** The member has no leader, or the leader no majority: too many members are down or cut off. */
 export class EtcdNoLeaderError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdNoLeaderError';
   readonly code = 'ERR_ETCD_NO_LEADER';
 
   constructor(endpoint: string, message: string, maybeApplied: boolean) {
@@ -127,6 +136,7 @@ export class EtcdNoLeaderError extends EtcdEndpointError {
 
 /** etcd refuses the request for another reason, such as a full database. */
 export class EtcdRequestError extends EtcdEndpointError {
+  override readonly name: string = 'EtcdRequestError';
   readonly code = 'ERR_ETCD_REQUEST';
   /** The status code of gRPC: 5 not found, 8 resource exhausted, 9 failed precondition... */
   readonly grpcCode: number;
@@ -145,6 +155,7 @@ export class EtcdRequestError extends EtcdEndpointError {
  * Nothing was sent, so nothing is left in etcd. The leases that are held are renewed first. oslo has no counterpart.
  */
 export class EtcdBusyError extends ConcurrencyError {
+  override readonly name: string = 'EtcdBusyError';
   readonly code = 'ERR_ETCD_BUSY';
   /** How many more wait in this process. */
   readonly waiting: number;
@@ -163,6 +174,7 @@ export class EtcdBusyError extends ConcurrencyError {
 
 /** None of several endpoints could do it. `failures` has the error of each, the last as `cause`. */
 export class EtcdUnavailableError extends ConcurrencyError {
+  override readonly name: string = 'EtcdUnavailableError';
   readonly code = 'ERR_ETCD_UNAVAILABLE';
   readonly failures: readonly EtcdEndpointError[];
   /** Whether the request may have been carried out in spite of the error. */
@@ -179,6 +191,7 @@ export class EtcdUnavailableError extends ConcurrencyError {
 
 /** The driver was closed. */
 export class EtcdClosedError extends ConcurrencyError {
+  override readonly name: string = 'EtcdClosedError';
   readonly code = 'ERR_ETCD_CLOSED';
 
   constructor() {
@@ -188,6 +201,7 @@ export class EtcdClosedError extends ConcurrencyError {
 
 /** A fenced write was refused, because the lease does not exist any more. Nothing was written. */
 export class FencedOutError extends ConcurrencyError {
+  override readonly name: string = 'FencedOutError';
   readonly code = 'ERR_FENCED_OUT';
   readonly leaseName: string;
   readonly fencingToken: bigint;
@@ -201,6 +215,7 @@ export class FencedOutError extends ConcurrencyError {
 
 /** The answer to a fenced write did not come. It was written wholly or not at all; read to find out which. */
 export class FencedWriteUnknownError extends ConcurrencyError {
+  override readonly name: string = 'FencedWriteUnknownError';
   readonly code = 'ERR_FENCED_WRITE_UNKNOWN';
   readonly leaseName: string;
   readonly fencingToken: bigint;

@@ -20,6 +20,7 @@ export function describeHolders(holders: readonly Holder[]): string {
  * oslo's counterpart: `AcquireLockFailedException`. The message begins with oslo's text.
  */
 export class AcquireLockFailedError extends ConcurrencyError {
+  override readonly name: string = 'AcquireLockFailedError';
   readonly code = 'ERR_LOCK_NOT_ACQUIRED';
   readonly lockName: string;
   /** The holders at that moment, as far as they are known; empty if none is known. */
@@ -34,6 +35,7 @@ export class AcquireLockFailedError extends ConcurrencyError {
 
 /** The lock was not granted within `timeout` ms. The message and `holders` name the holders. */
 export class LockTimeoutError extends ConcurrencyError {
+  override readonly name: string = 'LockTimeoutError';
   readonly code = 'ERR_LOCK_TIMEOUT';
   readonly lockName: string;
   /** Milliseconds. */
@@ -51,6 +53,7 @@ export class LockTimeoutError extends ConcurrencyError {
 
 /** The caller asked for an external lock, but no lock path is configured. oslo's counterpart: `RequiredOptError`. */
 export class LockPathRequiredError extends ConcurrencyError {
+  override readonly name: string = 'LockPathRequiredError';
   readonly code = 'ERR_LOCK_PATH_REQUIRED';
 
   constructor() {
@@ -86,6 +89,7 @@ const lockPathAdvice: Record<LockPathProblem, string> = {
 
 /** The lock path cannot be used. Nothing was created in it. */
 export class LockPathError extends ConcurrencyError {
+  override readonly name: string = 'LockPathError';
   readonly code = 'ERR_LOCK_PATH';
   readonly path: string;
   readonly problem: LockPathProblem;
@@ -114,6 +118,7 @@ const lockNameAdvice: Record<LockNameProblem, string> = {
  * file name. Nothing was opened.
  */
 export class InvalidLockNameError extends ConcurrencyError {
+  override readonly name: string = 'InvalidLockNameError';
   readonly code = 'ERR_INVALID_LOCK_NAME';
   readonly lockName: string;
   readonly problem: LockNameProblem;
@@ -128,6 +133,7 @@ export class InvalidLockNameError extends ConcurrencyError {
 
 /** At the lock file's path lies something that is not a plain file. The library did not follow, open or change it. */
 export class LockFileTypeError extends ConcurrencyError {
+  override readonly name: string = 'LockFileTypeError';
   readonly code = 'ERR_LOCK_FILE_TYPE';
   readonly path: string;
   /** What lies there: `a symbolic link`, `a FIFO`, `a directory`. */
@@ -158,6 +164,7 @@ export interface AccessFacts {
  * the remedy.
  */
 export class LockFileAccessError extends ConcurrencyError {
+  override readonly name: string = 'LockFileAccessError';
   readonly code = 'ERR_LOCK_FILE_ACCESS';
   readonly path: string;
   /** `undefined` if nothing could be learned, and on a read-only file system. */
@@ -181,6 +188,7 @@ function factsInWords(path: string, facts: AccessFacts | undefined): string {
  * The system reported a failure at the lock file: disk full, no descriptors left, input/output error. Nothing is held.
  */
 export class LockFileSystemError extends ConcurrencyError {
+  override readonly name: string = 'LockFileSystemError';
   readonly code = 'ERR_LOCK_FILE_SYSTEM';
   readonly path: string;
 
@@ -199,6 +207,7 @@ const systemAdvice: Record<string, string> = {
 
 /** The system cannot lock there, or not in the way the caller asked for. The lock is not granted. */
 export class LockUnsupportedError extends ConcurrencyError {
+  override readonly name: string = 'LockUnsupportedError';
   readonly code = 'ERR_LOCK_UNSUPPORTED';
   readonly path: string;
 
@@ -210,12 +219,13 @@ export class LockUnsupportedError extends ConcurrencyError {
 
 /** The native add-on of the kernel driver cannot be loaded. The library does not fall back to another driver. */
 export class AddOnUnavailableError extends ConcurrencyError {
+  override readonly name: string = 'AddOnUnavailableError';
   readonly code = 'ERR_ADDON_UNAVAILABLE';
 
   constructor(cause: unknown) {
     const forbidden = process.permission === undefined ? '' : ' (node --permission allows it with --allow-addons)';
     super(
-      `The add-on fs-native-extensions of the kernel driver cannot be loaded here${forbidden}; use driver: 'lockfile' in all processes that share the lock path`,
+      `The add-on fs-native-extensions of the kernel driver cannot be loaded here${forbidden}. If this program is a bundle, copy the add-on and its dependencies into a node_modules folder beside it. Otherwise use driver: 'lockfile' in all processes that share the lock path`,
       { cause },
     );
   }
@@ -234,6 +244,7 @@ export interface NestedLock {
  * other waiters. The wait was ended.
  */
 export class DeadlockError extends ConcurrencyError {
+  override readonly name: string = 'DeadlockError';
   readonly code = 'ERR_DEADLOCK';
   /** The names on the cycle. The first and the last are the same. */
   readonly cycle: readonly string[];
@@ -264,6 +275,7 @@ function nestedText([name]: readonly string[], { shared, otherFile }: NestedLock
  * caller still holds the lock shared.
  */
 export class UpgradeConflictError extends ConcurrencyError {
+  override readonly name: string = 'UpgradeConflictError';
   readonly code = 'ERR_LOCK_UPGRADE_CONFLICT';
   readonly lockName: string;
 
@@ -280,6 +292,7 @@ export class UpgradeConflictError extends ConcurrencyError {
  * another `release()` reports the same error again.
  */
 export class LockReleaseError extends ConcurrencyError {
+  override readonly name: string = 'LockReleaseError';
   readonly code = 'ERR_LOCK_RELEASE';
   readonly lockName: string;
 
@@ -294,6 +307,7 @@ export class LockReleaseError extends ConcurrencyError {
  * the thread is stopped. The call was refused at once; nothing was queued.
  */
 export class HeldByThisThreadError extends ConcurrencyError {
+  override readonly name: string = 'HeldByThisThreadError';
   readonly code = 'ERR_LOCK_HELD_BY_THIS_THREAD';
   readonly lockName: string;
 
@@ -310,6 +324,7 @@ export class HeldByThisThreadError extends ConcurrencyError {
  * `ThreadError`.
  */
 export class LockNotHeldError extends ConcurrencyError {
+  override readonly name: string = 'LockNotHeldError';
   readonly code = 'ERR_LOCK_NOT_HELD';
   readonly lockName: string;
 
@@ -325,6 +340,7 @@ export class LockNotHeldError extends ConcurrencyError {
  * Use one driver per lock path: give `driver` the same value in all processes, or choose another `lockPath`.
  */
 export class LockDriverMismatchError extends ConcurrencyError {
+  override readonly name: string = 'LockDriverMismatchError';
   readonly code = 'ERR_LOCK_DRIVER_MISMATCH';
   /** The lock path. */
   readonly path: string;
@@ -348,6 +364,7 @@ export class LockDriverMismatchError extends ConcurrencyError {
  * Another process may have held the lock in the meantime. The release left a successor's lock untouched.
  */
 export class LockLostError extends ConcurrencyError {
+  override readonly name: string = 'LockLostError';
   readonly code = 'ERR_LOCK_LOST';
   /** The lock file. */
   readonly path: string;
@@ -366,6 +383,7 @@ export class LockLostError extends ConcurrencyError {
  * kernel's locks, so nothing was locked.
  */
 export class NetworkFileSystemError extends ConcurrencyError {
+  override readonly name: string = 'NetworkFileSystemError';
   readonly code = 'ERR_NETWORK_FILE_SYSTEM';
   /** The lock path. */
   readonly path: string;

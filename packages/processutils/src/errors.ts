@@ -32,6 +32,7 @@ const unexpected = 'Unexpected error while running command.';
  * error itself keeps the message only, as with every class of error.
  */
 export class ProcessExecutionError extends ConcurrencyError {
+  override readonly name: string = 'ProcessExecutionError';
   readonly code = 'ERR_PROCESS_EXECUTION';
   /** What the command wrote to stdout, masked. */
   readonly stdout: string | undefined;
@@ -178,6 +179,7 @@ abstract class CommandEndedError extends ConcurrencyError implements EndedComman
  * counterpart is `subprocess.TimeoutExpired`.
  */
 export class ProcessTimeoutError extends CommandEndedError {
+  override readonly name: string = 'ProcessTimeoutError';
   readonly code = 'ERR_PROCESS_TIMEOUT';
   /** The timeout that was given, in ms. */
   readonly timeout: number;
@@ -190,6 +192,7 @@ export class ProcessTimeoutError extends CommandEndedError {
 
 /** The `signal` given to a command was aborted, so it was ended, or not started. `cause` is the signal's reason. */
 export class ProcessAbortedError extends CommandEndedError {
+  override readonly name: string = 'ProcessAbortedError';
   readonly code = 'ERR_PROCESS_ABORTED';
 
   constructor(facts: EndedCommandFacts, reason: unknown) {
@@ -212,6 +215,7 @@ export interface LineTooLongErrorFacts {
  * descendants. The callback got all lines before it, and nothing of it. oslo, which knows no lines, has no counterpart.
  */
 export class LineTooLongError extends ConcurrencyError implements LineTooLongErrorFacts {
+  override readonly name: string = 'LineTooLongError';
   readonly code = 'ERR_LINE_TOO_LONG';
   readonly cmd: string;
   readonly stream: 'stdout' | 'stderr';
@@ -247,22 +251,23 @@ function endedMessage(what: string, { pid, endedBy, remaining, cmd, stdout, stde
 
 /** An argument has a wrong type or value. Thrown before anything is started; never shows what may be a secret. */
 export class InvalidArgumentError extends InvalidOptionError {
+  override readonly name: string = 'InvalidArgumentError';
   constructor(option: string, expected: string, received: unknown) {
     super(option, expected, received);
-    this.name = 'InvalidArgumentError';
   }
 }
 
 /** An option does not exist; the message lists those that do. Thrown before anything is started. */
 export class UnknownArgumentError extends InvalidOptionError {
+  override readonly name: string = 'UnknownArgumentError';
   constructor(name: string, known: readonly string[]) {
     super('option', `one of ${known.join(', ')}`, name, unknownOptionText(name, known));
-    this.name = 'UnknownArgumentError';
   }
 }
 
 /** A command was to run as root, this process is not root, and no `rootHelper` was given. */
 export class NoRootWrapSpecifiedError extends ConcurrencyError {
+  override readonly name: string = 'NoRootWrapSpecifiedError';
   readonly code = 'ERR_NO_ROOT_WRAP_SPECIFIED';
 
   constructor() {

@@ -32,6 +32,7 @@ export interface StageOutcome {
  * `ProcessAbortedError`. All text in it is masked, with the secrets of every command of the pipeline.
  */
 export class PipelineError extends ConcurrencyError {
+  override readonly name: string = 'PipelineError';
   readonly code = 'ERR_PIPELINE';
   /** Which command failed first, from 0. */
   readonly failed: number;

@@ -35,6 +35,7 @@ export interface SshExecuteResult<Written extends Output = string> {
  * be running. Look before running it again. Carries what had arrived of its output, masked.
  */
 export class SshOutcomeUnknownError extends ConcurrencyError {
+  override readonly name: string = 'SshOutcomeUnknownError';
   readonly code = 'ERR_SSH_OUTCOME_UNKNOWN';
   /** The command, masked. */
   readonly cmd: string;

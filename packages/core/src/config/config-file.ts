@@ -9,6 +9,7 @@ import { type IniLookup, parseOsloIni } from './oslo-ini.js';
 
 /** A configuration file or directory cannot be read, or one of its values is not usable. None of its values is in force. */
 export class ConfigFileError extends ConcurrencyError {
+  override readonly name: string = 'ConfigFileError';
   readonly code = 'ERR_CONFIG_FILE';
   /** The file or directory. */
   readonly path: string;

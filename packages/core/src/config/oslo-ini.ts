@@ -1,4 +1,4 @@
-import { loadPackage } from '../load-package.js';
+import { parse } from 'ini';
 
 /** The value that a file gives an option, and the line in which it begins. */
 export interface IniValue {
@@ -56,8 +56,6 @@ export function parseOsloIni(text: string): IniLookup {
     }
   }
   finishEntry();
-  // Loaded here, since few users of this package read a file, and `ini` takes as long to load as all the rest (G22).
-  const { parse } = loadPackage<typeof import('ini')>(import.meta.url, 'ini');
   const sections = parse(lines.join('\n')) as {
     readonly [name: string]: { readonly [key: string]: string } | undefined;
   };

@@ -1,5 +1,3 @@
-import { loadPackage } from '@oslo-concurrency/core';
-
 /** Certificates in PEM form. */
 export interface EtcdTls {
   /** The authority that signed the servers' certificates; without it the authorities that Node trusts. */
@@ -36,7 +34,7 @@ export function transportFor(tls: EtcdTls | undefined): Transport {
     unknown
   >;
   const open = async () => {
-    const undici = loadPackage<typeof import('undici')>(import.meta.url, 'undici');
+    const undici = await import('undici');
     return { fetch: undici.fetch, agent: new undici.Agent({ connect, bodyTimeout: 0 }) };
   };
   let opened: ReturnType<typeof open> | undefined;

@@ -30,7 +30,9 @@ export function signalStatus(signal: NodeJS.Signals): number {
  * The arguments contradict each other, or ask for something that is not available here. The message is for the user of
  * the command.
  */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError';
+}
 
 /** Reports the error that ended a command, and returns the exit status. */
 export function statusOfFailure(error: unknown): number {

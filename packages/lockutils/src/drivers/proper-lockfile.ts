@@ -1,7 +1,6 @@
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
-import { checkDescriptors, realTime } from '@oslo-concurrency/core';
+import { join } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
+import lockfile from 'proper-lockfile';
 import { run, runSync, type Steps } from '../steps.js';
 
 /**
@@ -33,47 +32,15 @@ export function lockCall(held: string, folder: OwnedFolder): [file: string, opti
   return [join(held, folder.own), options];
 }
 
-let loaded: ProperLockfile | undefined;
-
 /**
- * proper-lockfile, loaded at the first call, as a separate instance.
+ * proper-lockfile, which the bundle contains (`scripts/build-package.mjs`).
  *
- * Loaded normally, it would hook 16 signals and the process's exit (by signal-exit) and replace `fs.close`,
- * `process.cwd` and `process.chdir` (by graceful-fs). We need neither: the driver recognises what an ended process
- * leaves behind, and all calls go through our own `fs`. So while it loads, harmless stand-ins replace these two
- * modules. The instance is separate because proper-lockfile stores its locks by path: locks that the program itself
- * makes with it stay apart, and keep their cleanup at exit. A module loader without `require.cache` ignores all this;
- * then the hooks are installed, and do nothing to our locks.
+ * As a package it would hook 16 signals and the process's exit (by signal-exit), and replace `fs.close`, `process.cwd`
+ * and `process.chdir` (by graceful-fs). The driver needs neither: it recognises what an ended process leaves behind, and
+ * all calls go through its own `fs`. The bundle replaces these two packages, so nothing is hooked. Its locks also stay
+ * apart from those that the program makes with its own proper-lockfile, which keep their cleanup at exit.
  */
-export function loadProperLockfile(): ProperLockfile {
-  loaded ??= loadQuietly();
-  return loaded;
-}
-
-function loadQuietly(): ProperLockfile {
-  checkDescriptors();
-  const require = createRequire(import.meta.url);
-  const entry = require.resolve('proper-lockfile');
-  const ofPackage = dirname(entry) + sep;
-  const { resolve } = createRequire(entry);
-  const standIns = new Map<string, unknown>([
-    [resolve('signal-exit'), () => () => {}],
-    [resolve('graceful-fs'), fs],
-  ]);
-  const { cache } = require;
-  const isOurs = (path: string): boolean => path.startsWith(ofPackage) || standIns.has(path);
-  const before = Object.entries(cache).filter(([path]) => isOurs(path));
-  for (const [path] of before) delete cache[path];
-  for (const [path, exports] of standIns) {
-    cache[path] = { id: path, path: dirname(path), filename: path, loaded: true, children: [], exports } as never;
-  }
-  try {
-    return require(entry) as ProperLockfile;
-  } finally {
-    for (const path of Object.keys(cache)) if (isOurs(path)) delete cache[path];
-    for (const [path, module] of before) cache[path] = module;
-  }
-}
+export const properLockfile = lockfile as unknown as ProperLockfile;
 
 /** The calls that proper-lockfile makes on the file system it is given. */
 interface ProperLockfileFs {

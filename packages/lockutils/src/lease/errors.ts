@@ -24,6 +24,7 @@ const lossAdvice: Record<LeaseLossReason, string> = {
  * token is still safe.
  */
 export class LeaseLostError extends ConcurrencyError {
+  override readonly name: string = 'LeaseLostError';
   readonly code = 'ERR_LEASE_LOST';
   readonly leaseName: string;
   readonly fencingToken: bigint;
@@ -39,6 +40,7 @@ export class LeaseLostError extends ConcurrencyError {
 
 /** The lease was not granted within `timeout` ms. Nothing is held. */
 export class LeaseTimeoutError extends ConcurrencyError {
+  override readonly name: string = 'LeaseTimeoutError';
   readonly code = 'ERR_LEASE_TIMEOUT';
   readonly leaseName: string;
   /** Milliseconds. */
@@ -56,6 +58,7 @@ export class LeaseTimeoutError extends ConcurrencyError {
 
 /** The lease is not free and the caller did not want to wait (`blocking: false`). */
 export class LeaseNotAcquiredError extends ConcurrencyError {
+  override readonly name: string = 'LeaseNotAcquiredError';
   readonly code = 'ERR_LEASE_NOT_ACQUIRED';
   readonly leaseName: string;
 
@@ -72,6 +75,7 @@ export class LeaseNotAcquiredError extends ConcurrencyError {
  * more, so it ends by its ttl.
  */
 export class LeaseUnansweredError extends ConcurrencyError {
+  override readonly name: string = 'LeaseUnansweredError';
   readonly code = 'ERR_LEASE_UNANSWERED';
   readonly leaseName: string;
   /** The operation that the driver was asked for. */
@@ -99,6 +103,7 @@ export class LeaseUnansweredError extends ConcurrencyError {
 
 /** The answer took so long that nothing of `ttl` was left. The lease was released. */
 export class LeaseTtlTooShortError extends ConcurrencyError {
+  override readonly name: string = 'LeaseTtlTooShortError';
   readonly code = 'ERR_LEASE_TTL_TOO_SHORT';
   readonly leaseName: string;
   /** Milliseconds. */

@@ -3,6 +3,7 @@ import { ConcurrencyError } from '@oslo-concurrency/core';
 
 /** The limits of a command cannot be set on this machine; the message says what is missing. Nothing was started. */
 export class ProcessLimitsUnavailableError extends ConcurrencyError {
+  override readonly name: string = 'ProcessLimitsUnavailableError';
   readonly code = 'ERR_PROCESS_LIMITS_UNAVAILABLE';
 }
 

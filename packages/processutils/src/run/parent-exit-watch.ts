@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { getLogger, processState } from '@oslo-concurrency/core';
 import { within } from '../system/patience.js';
 import { trustedPath } from '../system/program-search.js';
@@ -24,12 +23,17 @@ const state = processState(
   (): WatchState => ({ watcher: undefined, ready: Promise.resolve(false), trees: new Map() }),
 );
 
+// The program comes from here, not from a file: in a user's bundle and under Plug'n'Play there is no file. It goes by the
+// environment, so that process lists stay readable.
+const program = `import ${JSON.stringify(new URL('./watcher-program.js', import.meta.url).href)}`;
+const startProgram = "import('data:text/javascript,' + encodeURIComponent(process.env.WATCHER))";
+
 // A Node that starts takes a twentieth of a second, on a busy machine some.
 const startLimit = 10_000;
 
 /**
  * Has a tree ended when this process ends, however it ends, until `forgetTree`. Resolves to `true` when a process watches,
- * and to `false` when none can: no process can be started, or its program is not there (in a bundle) or ends at once.
+ * and to `false` when none can: no process can be started, or it ends at once.
  *
  * One watching process serves all commands of this process; it is started at the first. It holds the reading end of
  * a pipe whose only writing end is here, so the kernel reports our death to it, SIGKILL included, and nothing else can:
@@ -59,12 +63,17 @@ function startWatcher(): boolean {
   const known = [...state.trees.values()];
   // From its first instruction on it knows these; the pipe could still be empty when we are killed.
   const first = known.slice(0, 500);
-  const watcher = spawn(process.execPath, [fileURLToPath(new URL('./watcher-program.js', import.meta.url))], {
+  const watcher = spawn(process.execPath, ['-e', startProgram], {
     // A session of its own, so that Ctrl-C and the signals meant for our group do not end it before us.
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
     cwd: '/',
-    env: { PATH: trustedPath(process.env.PATH), ELECTRON_RUN_AS_NODE: '1', WATCHED_TREES: JSON.stringify(first) },
+    env: {
+      PATH: trustedPath(process.env.PATH),
+      ELECTRON_RUN_AS_NODE: '1',
+      WATCHED_TREES: JSON.stringify(first),
+      WATCHER: program,
+    },
   });
   watcher.on('error', () => {});
   // No descriptors, no more processes; then there is no stream either, whatever the types say.

@@ -3,7 +3,7 @@ import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { perform, runSync, type Steps, step } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
-import { loadProperLockfile, lockCall, type OwnedFolder } from '../proper-lockfile.js';
+import { lockCall, type OwnedFolder, properLockfile } from '../proper-lockfile.js';
 import { FolderHold } from './folder-hold.js';
 import { explaining, lockfileGrant } from './grant.js';
 import { holdersOf } from './holders.js';
@@ -96,7 +96,7 @@ function* takingExclusively(fs: LockfileFs, request: LockRequest, synchronous: b
     release: () => holding().release(),
   };
   yield* sweepOnce(fs, path);
-  const { lock: acquire, lockSync } = loadProperLockfile();
+  const { lock: acquire, lockSync } = properLockfile;
   const call = lockCall(lockPathsOf(path).held, folder);
   let unlock: () => void | Promise<void>;
   try {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { constants } from 'node:os';
-import { loadPackage } from '@oslo-concurrency/core';
+import { checkDescriptors } from '@oslo-concurrency/core';
 import type { Command, OutputPlan } from '../../command/command.js';
 import { stdioOf } from '../../command/extra-descriptors.js';
 import { findProgram } from '../../system/program-search.js';
@@ -21,13 +21,8 @@ export interface StartedProcess {
 let loaded: typeof import('execa') | undefined;
 
 async function loadExeca(): Promise<typeof import('execa')> {
-  try {
-    loaded ??= loadPackage<typeof import('execa')>(import.meta.url, 'execa');
-  } catch (error) {
-    // Jest requires no ES modules before Node 24.9. What `import()` gives is the same, only later.
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_REQUIRE_ESM') throw error;
-    loaded = await import('execa');
-  }
+  checkDescriptors();
+  loaded = await import('execa');
   return loaded;
 }
 
