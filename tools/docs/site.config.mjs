@@ -42,6 +42,7 @@ export default defineConfig({
           page('Read the output of a command', '/how-to/read-the-output'),
           page('Join commands', '/how-to/join-commands'),
           page('Test code that locks', '/how-to/test-code-that-locks'),
+          page('Bundle a program', '/how-to/bundle'),
         ],
       },
       {

@@ -2,6 +2,7 @@ import { ConcurrencyError } from '@oslo-concurrency/core';
 
 /** What all errors about one Postgres server have. */
 export abstract class PostgresEndpointError extends ConcurrencyError {
+  override readonly name: string = 'PostgresEndpointError';
   /** `host:port/database`, without user and password. */
   readonly endpoint: string;
   /** Whether the same request may well succeed a little later. A waiter sits such errors out while its place lasts. */
@@ -23,6 +24,7 @@ export abstract class PostgresEndpointError extends ConcurrencyError {
 
 /** No connection, or one that broke: refused, unknown host, reset, a server or pooler that stops or starts. */
 export class PostgresUnreachableError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresUnreachableError';
   readonly code = 'ERR_POSTGRES_UNREACHABLE';
 
   constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
@@ -36,6 +38,7 @@ export class PostgresUnreachableError extends PostgresEndpointError {
 
 /** No answer in time: the server is stopped, overloaded or cut off, or the request waits for a lock on the table. */
 export class PostgresTimeoutError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresTimeoutError';
   readonly code = 'ERR_POSTGRES_TIMEOUT';
   /** Milliseconds. */
   readonly timeout: number;
@@ -52,6 +55,7 @@ export class PostgresTimeoutError extends PostgresEndpointError {
 
 /** The server does not accept the user or the password. */
 export class PostgresAuthError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresAuthError';
   readonly code = 'ERR_POSTGRES_AUTH';
 
   constructor(endpoint: string, message: string, cause: unknown) {
@@ -61,6 +65,7 @@ export class PostgresAuthError extends PostgresEndpointError {
 
 /** TLS failed: the server offers none or demands it, or its certificate is not trusted. */
 export class PostgresTlsError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresTlsError';
   readonly code = 'ERR_POSTGRES_TLS';
 
   constructor(endpoint: string, message: string, cause: unknown) {
@@ -72,6 +77,7 @@ export class PostgresTlsError extends PostgresEndpointError {
 
 /** The server or the pooler has no connection left for this user or database. */
 export class PostgresConnectionsError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresConnectionsError';
   readonly code = 'ERR_POSTGRES_CONNECTIONS';
 
   constructor(endpoint: string, message: string, cause: unknown) {
@@ -84,6 +90,7 @@ export class PostgresConnectionsError extends PostgresEndpointError {
 
 /** No connection of the pool became free in time, and none could be opened beside it. */
 export class PostgresPoolBusyError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresPoolBusyError';
   readonly code = 'ERR_POSTGRES_POOL_BUSY';
   /** Milliseconds. */
   readonly timeout: number;
@@ -101,6 +108,7 @@ export class PostgresPoolBusyError extends PostgresEndpointError {
 
 /** The server takes no writes: a standby, or `default_transaction_read_only`. */
 export class PostgresReadOnlyError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresReadOnlyError';
   readonly code = 'ERR_POSTGRES_READ_ONLY';
 
   constructor(endpoint: string, message: string, cause: unknown) {
@@ -110,6 +118,7 @@ export class PostgresReadOnlyError extends PostgresEndpointError {
 
 /** The tables do not exist and this user may not create them. `sql` creates them. */
 export class PostgresTableMissingError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresTableMissingError';
   readonly code = 'ERR_POSTGRES_TABLE_MISSING';
   /** The SQL that creates the tables, for a user that may. */
   readonly sql: string;
@@ -124,6 +133,7 @@ export class PostgresTableMissingError extends PostgresEndpointError {
 
 /** A table of the name exists, but it is not one of this driver: it has other columns, or lacks a key. */
 export class PostgresForeignTableError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresForeignTableError';
   readonly code = 'ERR_POSTGRES_FOREIGN_TABLE';
   /** The table or index as the option `table` names it. */
   readonly table: string;
@@ -142,6 +152,7 @@ export class PostgresForeignTableError extends PostgresEndpointError {
 
 /** The user lacks a permission on the tables. */
 export class PostgresPermissionError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresPermissionError';
   readonly code = 'ERR_POSTGRES_PERMISSION';
   /** The SQL that grants what is needed, with a place for the user's name. */
   readonly sql: string;
@@ -154,6 +165,7 @@ export class PostgresPermissionError extends PostgresEndpointError {
 
 /** Postgres refuses the request for another reason, such as a full disk or an unknown database. */
 export class PostgresRequestError extends PostgresEndpointError {
+  override readonly name: string = 'PostgresRequestError';
   readonly code = 'ERR_POSTGRES_REQUEST';
   /** The SQLSTATE, such as `53100`; `undefined` if the answer had none. */
   readonly sqlState: string | undefined;
@@ -166,6 +178,7 @@ export class PostgresRequestError extends PostgresEndpointError {
 
 /** The driver was closed. */
 export class PostgresClosedError extends ConcurrencyError {
+  override readonly name: string = 'PostgresClosedError';
   readonly code = 'ERR_POSTGRES_CLOSED';
 
   constructor() {
@@ -175,6 +188,7 @@ export class PostgresClosedError extends ConcurrencyError {
 
 /** The lease does not exist any more, so the transaction must not be committed. Roll it back. */
 export class FencedOutError extends ConcurrencyError {
+  override readonly name: string = 'FencedOutError';
   readonly code = 'ERR_FENCED_OUT';
   readonly leaseName: string;
   readonly fencingToken: bigint;

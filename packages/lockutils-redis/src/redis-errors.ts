@@ -11,6 +11,7 @@ export interface RedisFailureFacts {
 
 /** What all errors about a Redis or Valkey server have. */
 export abstract class RedisEndpointError extends ConcurrencyError {
+  override readonly name: string = 'RedisEndpointError';
   /** The engine that failed. */
   readonly engine = 'redis';
   /** Host and port, or the path of the socket; never a password. */
@@ -30,6 +31,7 @@ export abstract class RedisEndpointError extends ConcurrencyError {
 
 /** No connection, or one that broke: refused, unknown host, reset. */
 export class RedisUnreachableError extends RedisEndpointError {
+  override readonly name: string = 'RedisUnreachableError';
   readonly code = 'ERR_REDIS_UNREACHABLE';
 
   constructor(endpoint: string, what: string, maybeApplied: boolean, cause: unknown) {
@@ -43,6 +45,7 @@ export class RedisUnreachableError extends RedisEndpointError {
 
 /** No answer in time: the server is overloaded, stopped or cut off, or the way to it is slow. */
 export class RedisTimeoutError extends RedisEndpointError {
+  override readonly name: string = 'RedisTimeoutError';
   readonly code = 'ERR_REDIS_TIMEOUT';
   /** Milliseconds. */
   readonly timeout: number;
@@ -62,6 +65,7 @@ export class RedisTimeoutError extends RedisEndpointError {
 
 /** The connection is refused for its certificates: wrong authority, name or date, or one side speaks no TLS. */
 export class RedisTlsError extends RedisEndpointError {
+  override readonly name: string = 'RedisTlsError';
   readonly code = 'ERR_REDIS_TLS';
 
   constructor(endpoint: string, what: string, cause: unknown) {
@@ -75,6 +79,7 @@ export class RedisTlsError extends RedisEndpointError {
 
 /** The server does not accept the user or the password, wants one, or the user lacks a permission. */
 export class RedisAuthError extends RedisEndpointError {
+  override readonly name: string = 'RedisAuthError';
   readonly code = 'ERR_REDIS_AUTH';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -88,6 +93,7 @@ export class RedisAuthError extends RedisEndpointError {
 
 /** This server is a replica. It takes no writes, and a lease that it knows of may be over at its master. */
 export class RedisReadOnlyError extends RedisEndpointError {
+  override readonly name: string = 'RedisReadOnlyError';
   readonly code = 'ERR_REDIS_READ_ONLY';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -101,6 +107,7 @@ export class RedisReadOnlyError extends RedisEndpointError {
 
 /** The server has reached `maxmemory` and refuses what needs memory. Renewals and releases still work. */
 export class RedisOutOfMemoryError extends RedisEndpointError {
+  override readonly name: string = 'RedisOutOfMemoryError';
   readonly code = 'ERR_REDIS_OUT_OF_MEMORY';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -114,6 +121,7 @@ export class RedisOutOfMemoryError extends RedisEndpointError {
 
 /** The server has as many connections as it takes. */
 export class RedisMaxClientsError extends RedisEndpointError {
+  override readonly name: string = 'RedisMaxClientsError';
   readonly code = 'ERR_REDIS_MAX_CLIENTS';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -127,6 +135,7 @@ export class RedisMaxClientsError extends RedisEndpointError {
 
 /** The server was started and is still reading its data. */
 export class RedisLoadingError extends RedisEndpointError {
+  override readonly name: string = 'RedisLoadingError';
   readonly code = 'ERR_REDIS_LOADING';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -140,6 +149,7 @@ export class RedisLoadingError extends RedisEndpointError {
 
 /** The cluster does not serve the key at the moment: a slot has no master, or is moving. */
 export class RedisClusterDownError extends RedisEndpointError {
+  override readonly name: string = 'RedisClusterDownError';
   readonly code = 'ERR_REDIS_CLUSTER_DOWN';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -153,6 +163,7 @@ export class RedisClusterDownError extends RedisEndpointError {
 
 /** There is something else in the place of a lease. Nothing was changed. */
 export class RedisForeignKeyError extends RedisEndpointError {
+  override readonly name: string = 'RedisForeignKeyError';
   readonly code = 'ERR_REDIS_FOREIGN_KEY';
   /** What the keys of the lease begin with. */
   readonly key: string;
@@ -169,6 +180,7 @@ export class RedisForeignKeyError extends RedisEndpointError {
 
 /** Something answers there, but not Redis or Valkey. */
 export class NotRedisError extends RedisEndpointError {
+  override readonly name: string = 'NotRedisError';
   readonly code = 'ERR_NOT_REDIS';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -182,6 +194,7 @@ export class NotRedisError extends RedisEndpointError {
 
 /** The server refuses for another reason, such as `MISCONF`, `NOREPLICAS` or `BUSY`. */
 export class RedisRequestError extends RedisEndpointError {
+  override readonly name: string = 'RedisRequestError';
   readonly code = 'ERR_REDIS_REQUEST';
 
   constructor(endpoint: string, answer: string, cause: unknown) {
@@ -191,6 +204,7 @@ export class RedisRequestError extends RedisEndpointError {
 
 /** The driver was closed. */
 export class RedisClosedError extends ConcurrencyError {
+  override readonly name: string = 'RedisClosedError';
   readonly code = 'ERR_REDIS_CLOSED';
 
   constructor() {
@@ -200,6 +214,7 @@ export class RedisClosedError extends ConcurrencyError {
 
 /** A URL was given, and no client is installed that could connect. */
 export class RedisClientMissingError extends ConcurrencyError {
+  override readonly name: string = 'RedisClientMissingError';
   readonly code = 'ERR_REDIS_CLIENT_MISSING';
 
   constructor(cause: unknown) {

@@ -1,4 +1,13 @@
-export { getLockPath, setDefaults } from '@oslo-concurrency/core';
+export {
+  configFilesIn,
+  configure,
+  getLockPath,
+  isConcurrencyError,
+  type Logger,
+  loadConfigFile,
+  setDefaults,
+  setLogger,
+} from '@oslo-concurrency/core';
 export { acquireAll, type HeldLocks, type LocksBody } from './acquire-all.js';
 export { type CleanLocksOptions, cleanLocks } from './cleanup/clean-locks.js';
 export { type CloseLockPathOptions, closeLockPath } from './cleanup/close-lock-path.js';

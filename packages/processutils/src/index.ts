@@ -1,3 +1,4 @@
+export { isConcurrencyError, type Logger, setLogger } from '@oslo-concurrency/core';
 export type { CommandArgument, ExecuteOptions, OutputTarget, ProcessInput, RunningCommand } from './command/command.js';
 export type { InputSource } from './command/command-stdin.js';
 export type { ExtraDescriptor } from './command/extra-descriptors.js';

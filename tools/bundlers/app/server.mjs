@@ -43,4 +43,4 @@ async function main() {
   console.log(JSON.stringify(seen));
 }
 
-main();
+void main();
