@@ -26,7 +26,8 @@ const state = processState(
 // The program comes from here, not from a file: in a user's bundle and under Plug'n'Play there is no file. It goes by the
 // environment, so that process lists stay readable.
 const program = `import ${JSON.stringify(new URL('./watcher-program.js', import.meta.url).href)}`;
-const startProgram = "import('data:text/javascript,' + encodeURIComponent(process.env.WATCHER))";
+const startProgram =
+  "/* ends the commands of its parent */ import('data:text/javascript,' + encodeURIComponent(process.env.WATCHER))";
 
 // A Node that starts takes a twentieth of a second, on a busy machine some.
 const startLimit = 10_000;
