@@ -104,6 +104,53 @@ describe.each([
     }
   });
 
+  it('G7 a try that answers as its wait is aborted is released before the call rejects, so the next single try is not refused', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, driver, lockPath: directory.path };
+    const real = make();
+    const controller = new AbortController();
+    const [asked, answers] = [deferred<void>(), deferred<void>()];
+    const slowly: LockDriver = {
+      ...real,
+      async tryAcquire(request) {
+        const grant = await real.tryAcquire(request);
+        asked.resolve();
+        await answers.promise;
+        if (grant === undefined) return undefined;
+        const release: typeof grant.release = async (how) => {
+          for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+          await grant.release(how);
+        };
+        return { ...grant, release };
+      },
+    };
+    // No time passes, so the try is not cut short.
+    const clock = { now: () => 0, schedule: () => () => {} };
+    const call = lock('x', { ...options, signal: controller.signal, clock, driver: slowly });
+    await asked.promise;
+    controller.abort(new Error('aborted'));
+    answers.resolve();
+    await expect(call).rejects.toThrow('aborted');
+    await lock('x', { ...options, blocking: false }, () => {});
+  });
+
+  it('G7 an error of a try that fails as its wait is aborted is not what the call rejects with', async () => {
+    using directory = lockDirectory();
+    const controller = new AbortController();
+    const answers = deferred<void>();
+    const failing: LockDriver = {
+      ...make(),
+      async tryAcquire() {
+        await answers.promise;
+        throw new Error('failed');
+      },
+    };
+    const call = lock('x', { external: true, lockPath: directory.path, signal: controller.signal, driver: failing });
+    controller.abort(new Error('aborted'));
+    answers.resolve();
+    await expect(call).rejects.toThrow('aborted');
+  });
+
   it('G10 a fair single try right after a release, or after a refusal, meets nobody of its own', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, fair: true, driver, lockPath: directory.path };

@@ -6,6 +6,10 @@ import { timeUp } from './wait.js';
 // After a hint, the lock is about to become free: its last holder touches the file just before closing it.
 const burst = [0, 1, 2, 4, 8];
 const longestTimer = 2 ** 31 - 1;
+// Milliseconds that a pending try is given to answer when its wait ends. Then its grant is released before the caller
+// goes on: otherwise a `blocking: false` try right after an abort, here or in another process, would be refused by a
+// grant that no caller has. A try that takes longer is cut short, and its late grant is released when it arrives.
+const lastTry = 25;
 
 /** When and why a wait has to end, and how often it polls until then. */
 export interface WaitLimits {
@@ -62,18 +66,43 @@ export class PatientWait {
   readonly race = ({ value: step, releaseLate }: Cuttable): PromiseLike<unknown> => {
     const answer = step as PromiseLike<unknown>;
     if (this.#reported) return answer;
-    const begin = (end: (error: unknown) => void): (() => void) => {
-      this.#abandon = () => {
-        this.#reported = true;
-        end(this.#reason?.error);
-      };
-      if (this.#reason !== undefined) this.#abandon();
-      return () => {
-        this.#abandon = undefined;
-      };
-    };
-    return settleOnce(answer, begin, releaseLate as (late: unknown) => unknown);
+    const release = releaseLate as (late: unknown) => unknown;
+    if (release === nothing) return settleOnce(answer, (end) => this.#whenOver(end, 0), nothing);
+    return settleOnce(this.#unlessOver(answer, release), (end) => this.#whenOver(end, lastTry), nothing);
   };
+
+  // The answer, or if the wait has ended meanwhile, the reason of that; after the answer was released.
+  async #unlessOver(answer: PromiseLike<unknown>, release: (late: unknown) => unknown): Promise<unknown> {
+    let late: { readonly error: unknown } | undefined;
+    try {
+      const found = await answer;
+      if (this.#reason === undefined) return found;
+      await release(found);
+    } catch (error) {
+      late = { error };
+    }
+    if (this.#reason === undefined) throw late?.error;
+    this.#reported = true;
+    throw this.#reason.error;
+  }
+
+  #whenOver(end: (error: unknown) => void, patience: number): () => void {
+    let cancel = nothing;
+    const report = (): void => {
+      this.#reported = true;
+      end(this.#reason?.error);
+    };
+    this.#abandon = () => {
+      this.#abandon = undefined;
+      if (patience === 0) report();
+      else cancel = this.#limits.clock.schedule(patience, report);
+    };
+    if (this.#reason !== undefined) this.#abandon();
+    return () => {
+      this.#abandon = undefined;
+      cancel();
+    };
+  }
 
   listen(subscribe: (wake: () => void) => () => void): void {
     this.#unsubscribe();
