@@ -2,6 +2,8 @@ import { InvalidOptionError } from '@oslo-concurrency/core';
 import { defaultRegistry } from './local/turn-registry.js';
 import { lockFilePath } from './lock-path/lock-path.js';
 import { planIn } from './locking/call.js';
+import type { HeldLock } from './locking/held/handles.js';
+import type { GrantedLock } from './locking/held/held-lock.js';
 import { hold } from './locking/hold.js';
 import { checkLockOptions, type LockOptions } from './options/lock-options.js';
 
@@ -10,7 +12,8 @@ export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'p
 
 /**
  * Removes the lock file of `name` and the library's other files for that lock, while holding the lock; waits for the
- * lock as `lock()` does. If another caller waits for the lock, the file stays. Also works with `disableProcessLocking`,
+ * lock as `lock()` does. If another caller waits for the lock, the file stays. It also stays if the last holder died, so
+ * that the next holder learns of that (`previousOwnerDied`). Also works with `disableProcessLocking`,
  * as oslo's does.
  *
  * Safe while other callers lock that name with this library, in any process. Not safe beside Python waiters: they do
@@ -30,5 +33,8 @@ export async function removeExternalLockFile(name: string, options: RemoveLockFi
   }
   const path = lockFilePath(name, options.lockFilePrefix, options.lockPath);
   const registry = options.semaphores?.registry ?? defaultRegistry;
-  await hold(planIn(registry, name, path, { ...options, removeOnRelease: true }), () => {});
+  // The caller does not see the grant, so the report of a dead holder is for the next one, and its file stays for that.
+  const passOnNews = (held: HeldLock): unknown =>
+    held.previousOwnerDied && (held as GrantedLock & HeldLock).releaseUnseen();
+  await hold(planIn(registry, name, path, { ...options, removeOnRelease: true }), passOnNews);
 }

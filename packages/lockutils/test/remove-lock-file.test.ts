@@ -2,9 +2,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { configure } from '@oslo-concurrency/core';
 import { describe, expect, test } from 'vitest';
-import { lock, removeExternalLockFile } from '../dist/index.js';
+import { listLocks, lock, removeExternalLockFile } from '../dist/index.js';
 import { lockDirectory } from './fixtures/lock-directory.js';
 import { startPeer } from './fixtures/peer.js';
+import { Contender } from './support/contender.js';
 
 describe('removeExternalLockFile', () => {
   test('removes the file of a name that nobody holds, and nothing else', async () => {
@@ -64,6 +65,42 @@ describe('removeExternalLockFile', () => {
     await removeExternalLockFile('a', { lockPath });
     expect(existsSync(join(lockPath, 'a'))).toBe(false);
   });
+
+  test.each(['kernel', 'lockfile'] as const)(
+    'G19 leaves the report of a dead holder to the next one, and removes what is left when that one has learned: %s',
+    async (driver) => {
+      const lockPath = lockDirectory();
+      const options = { lockPath, driver, external: true } as const;
+      await using victim = await Contender.start();
+      await victim.acquire('a', options);
+      await victim.end('SIGKILL');
+      await removeExternalLockFile('a', { lockPath, driver });
+      const next = await lock('a', { ...options, blocking: false });
+      expect(next.previousOwnerDied).toBe(true);
+      await next.release();
+      await removeExternalLockFile('a', { lockPath, driver });
+      expect(existsSync(join(lockPath, 'a'))).toBe(false);
+      expect((await listLocks({ lockPath })).map(({ name }) => name)).toEqual([]);
+    },
+  );
+
+  test.each(['kernel', 'lockfile'] as const)(
+    'G19 leaves the report of a dead permit holder to the next one: %s',
+    async (driver) => {
+      const lockPath = lockDirectory();
+      const options = { lockPath, driver, external: true } as const;
+      await using victim = await Contender.start();
+      await victim.acquire('a', { ...options, permits: 1 });
+      await victim.end('SIGKILL');
+      await removeExternalLockFile('a', { lockPath, driver });
+      await lock('a', { ...options, removeOnRelease: true }, () => {});
+      const next = await lock('a', { ...options, permits: 1, blocking: false });
+      expect(next.previousOwnerDied).toBe(true);
+      await next.release();
+      await removeExternalLockFile('a', { lockPath, driver });
+      expect((await listLocks({ lockPath })).map(({ name }) => name)).toEqual([]);
+    },
+  );
 
   test('wrong options are refused', async () => {
     await expect(removeExternalLockFile('a', null as never)).rejects.toMatchObject({ option: 'options' });

@@ -5,7 +5,7 @@ import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
 import { isNumber, lockPathsOf, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';
 import { isOfDead } from './owner-file.js';
-import type { Answer, LockfileFs } from './system.js';
+import { type LockfileFs, namesIn } from './system.js';
 
 /** An owner file in the folder of a lock, of a live or dead owner. */
 export interface OwnerEntry {
@@ -21,29 +21,36 @@ export interface OwnerEntry {
  */
 export function* holdersOf(fs: LockfileFs, lockFile: string): Steps<Holder[]> {
   const holders: Holder[] = [];
-  for (const { path, name } of yield* ownersOf(fs, lockFile)) {
-    if (!isOfDead(name)) holders.push(yield* holderBehind(fs, path, name));
+  try {
+    for (const { path, name } of yield* ownersOf(fs, lockFile)) {
+      if (!isOfDead(name)) holders.push(yield* holderBehind(fs, path, name));
+    }
+  } catch {
+    // A folder is not readable for us. This is only for messages.
   }
   return holders;
 }
 
-/** The owner files in the folder of a lock, in the order of {@link holdersOf}. */
+/**
+ * The owner files in the folder of a lock, in the order of {@link holdersOf}. @throws the system's error if a folder is
+ * not readable: then nothing is known about the lock.
+ */
 export function* ownersOf(fs: LockfileFs, lockFile: string): Steps<OwnerEntry[]> {
   const { held } = lockPathsOf(lockFile);
   const { seats, upgrade } = seatPathsOf(lockFile);
-  const names = [...(yield* orNothing(() => fs.readdir(held)))];
+  const names = yield* namesIn(fs, held);
   const owners: OwnerEntry[] = names
     .filter((name) => name !== seatsName && name !== upgradeName)
     .map((name) => ({ path: join(held, name), name, as: 'alone' }));
   const folders: [folder: string, as: OwnerEntry['as']][] = names.includes(upgradeName) ? [[upgrade, 'reader']] : [];
   if (names.includes(seatsName)) {
-    const taken = [...(yield* orNothing(() => fs.readdir(seats)))];
+    const taken = yield* namesIn(fs, seats);
     for (const seat of taken.sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
       folders.push([join(seats, seat), isNumber(seat) ? 'permit' : 'reader']);
     }
   }
   for (const [folder, as] of folders) {
-    for (const name of yield* orNothing(() => fs.readdir(folder))) {
+    for (const name of yield* namesIn(fs, folder)) {
       owners.push({ path: join(folder, name), name, as });
     }
   }
@@ -52,18 +59,13 @@ export function* ownersOf(fs: LockfileFs, lockFile: string): Steps<OwnerEntry[]>
 
 /** The owner as its owner file describes it, or as its name does if the file cannot be read. */
 export function* holderBehind(fs: LockfileFs, path: string, name: string): Steps<Holder> {
-  const record = decodeOwnerRecord(Uint8Array.from(yield* orNothing(() => fs.readFile(path))));
-  if (record !== undefined) return holderOf(record);
+  try {
+    const record = decodeOwnerRecord(yield* step(fs.readFile(path)));
+    if (record !== undefined) return holderOf(record);
+  } catch {
+    // It was released in the meantime, or is not readable for us.
+  }
   const identity = parseIdentityName(name);
   if (identity !== undefined) return { pid: identity.pid, host: identity.host };
   return { label: `not an owner file of this library: ${path}` };
-}
-
-// It was released in the meantime, or is not readable for us.
-function* orNothing<T>(call: () => Answer<Iterable<T>>): Steps<Iterable<T>> {
-  try {
-    return yield* step(call());
-  } catch {
-    return [];
-  }
 }

@@ -33,7 +33,7 @@ export class SeatScene {
   readonly wrong: string[] = [];
   readonly told: string[] = [];
   readonly granted: Deed[] = [];
-  readonly verdicts: (string | undefined)[] = [];
+  readonly verdicts: unknown[] = [];
   readonly #directory: string;
   readonly #actors: Actor[] = [];
 

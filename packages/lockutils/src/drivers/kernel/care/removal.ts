@@ -3,6 +3,7 @@ import { openHidden } from '../files/hidden-files.js';
 import type { OpenFile } from '../files/open-file.js';
 import { readState } from '../files/owner-mark.js';
 import { hiddenPath } from '../lock-paths.js';
+import { abandonedBy } from '../news.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
 import { guardByte } from '../tickets.js';
@@ -37,7 +38,10 @@ export function tryToRemoveLockFiles(system: KernelSystem, path: string, file: O
   try {
     if (readState(file, 0) === 'foreign') {
       getLogger().warn(`Not removed: ${path} contains data that is not of a lock`);
-    } else removeLockFiles(system, path, file);
+      return;
+    }
+    // A dead permit holder is reported to the next holder of its permit.
+    if (abandonedBy(system, path, undefined) === undefined) removeLockFiles(system, path, file);
   } catch (error) {
     getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
   }

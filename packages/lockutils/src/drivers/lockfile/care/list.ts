@@ -14,7 +14,9 @@ export async function listLockFolders(directory: string): Promise<LockStatus[]> 
   for (const name of lockFolderNames(directory)) {
     const lockFile = join(directory, name);
     const status = await run(folderLockStatus(promisedFs, lockFile));
-    if (status !== undefined) found.push({ name, lockFile, ...status });
+    if (status === undefined) continue;
+    const { refused: _, ...known } = status;
+    found.push({ name, lockFile, ...known });
   }
   return found;
 }

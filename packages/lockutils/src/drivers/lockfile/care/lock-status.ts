@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { accessDenied } from '../../../lock-path/access-denied.js';
 import type { Holder } from '../../../owner/holder.js';
 import { parseIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
@@ -8,12 +9,15 @@ import { holderBehind, ownersOf } from '../holders.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
 import { newsOf } from '../news.js';
 import { isOfDead } from '../owner-file.js';
-import { type LockfileFs, namesIn } from '../system.js';
+import { isCode, type LockfileFs, namesIn } from '../system.js';
 
-/** The result of {@link folderLockStatus} for one lock. */
-export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
+/** The result of {@link folderLockStatus} for one lock. `refused`: the system's error if a folder is not readable. */
+export type FolderLockStatus = Omit<LockStatus, 'name' | 'lockFile'> & { readonly refused?: unknown };
 
-/** The status of one lock of the lockfile driver, from its folders; `undefined` if nothing of it exists. */
+/**
+ * The status of one lock of the lockfile driver, from its folders; `undefined` if nothing of it exists. If one of them
+ * is not readable, the lock may be held or waited for, so its state is unknown.
+ */
 export function* folderLockStatus(
   fs: LockfileFs,
   lockFile: string,
@@ -21,6 +25,29 @@ export function* folderLockStatus(
 ): Steps<FolderLockStatus | undefined> {
   const changed = lastChange(lockFile);
   if (changed === undefined) return undefined;
+  const lastUsed = new Date(changed);
+  try {
+    return { ...(yield* readStatus(fs, lockFile, isDead)), lastUsed };
+  } catch (error) {
+    if (!isCode(error, 'EACCES', 'EPERM')) throw error;
+    const { message: note } = accessDenied(dirname(lockFile), lockFile, error as NodeJS.ErrnoException);
+    return {
+      state: 'unknown',
+      ...heldBy([]),
+      waiters: undefined,
+      lastUsed,
+      abandonedBy: undefined,
+      note,
+      refused: error,
+    };
+  }
+}
+
+function* readStatus(
+  fs: LockfileFs,
+  lockFile: string,
+  isDead: (name: string) => boolean,
+): Steps<Omit<FolderLockStatus, 'lastUsed'>> {
   const owners = yield* ownersOf(fs, lockFile);
   const living = owners.filter(({ name }) => !isDead(name));
   const holders: Holder[] = [];
@@ -37,7 +64,6 @@ export function* folderLockStatus(
     state: holders.length === 0 ? 'free' : together ? 'shared' : 'held',
     ...heldBy(holders),
     waiters: waiters.length - kept,
-    lastUsed: new Date(changed),
     abandonedBy: holders.length === 0 ? died : undefined,
   };
 }

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import type { Steps } from '../../../steps.js';
-import type { CleaningRule, KeepReason } from '../../care.js';
+import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
 import { LockFolder } from '../lock-folder.js';
 import { lockPathsOf, seatPathsOf } from '../lock-paths.js';
 import { newsOf } from '../news.js';
@@ -49,10 +49,11 @@ export function* removeUnusedFolders(
   fs: LockfileFs,
   lockFile: string,
   rule: FolderRemovalRule,
-): Steps<'removed' | KeepReason | undefined> {
+): Steps<'removed' | KeepReason | Refusal | undefined> {
   const { isDead = isOfDead } = rule;
   const status = yield* folderLockStatus(fs, lockFile, isDead);
   if (status === undefined) return undefined;
+  if (status.refused !== undefined) return { reason: 'unreadable', error: status.refused };
   const reason = keepReason(status, rule);
   if (reason !== undefined) return reason;
   if (rule.dryRun) return 'removed';
