@@ -95,10 +95,25 @@ export function withSpareDescriptors<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if ((code !== 'EMFILE' && code !== 'ENFILE') || !closeIdleFiles()) throw error;
+    if (!hasSpared(error)) throw error;
     return call();
   }
+}
+
+/** The same for a call that returns a promise. */
+export async function promisedWithSpareDescriptors<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!hasSpared(error)) throw error;
+    return call();
+  }
+}
+
+// Whether a call that failed with `error` may succeed now.
+function hasSpared(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return (code === 'EMFILE' || code === 'ENFILE') && closeIdleFiles();
 }
 
 const later = Promise.resolve();

@@ -1,6 +1,7 @@
 import type { FSWatcher } from 'node:fs';
 import { basename } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
+import { nothing } from '../steps.js';
 import { withSpareDescriptors } from './idle-files.js';
 
 /** Watches a file or folder as `fs.watch` does, without keeping the process alive. */
@@ -41,16 +42,21 @@ export class WatchPool {
 
   /**
    * Calls `hear` at each change of `path`. `prepare` creates the file if it must be watched anew. Returns a function
-   * that stops this.
+   * that stops this; one that does nothing if `path` cannot be watched.
    */
   subscribe(path: string, hear: HintListener, prepare?: (path: string) => void): () => void {
+    return this.subscribeIfThere(path, hear, prepare) ?? nothing;
+  }
+
+  /** The same, but returns `undefined` if `path` cannot be watched, for example because it does not exist. */
+  subscribeIfThere(path: string, hear: HintListener, prepare?: (path: string) => void): (() => void) | undefined {
     let watched = this.#watched.get(path);
     if (watched === undefined) {
       try {
         prepare?.(path);
         watched = this.#watch(path, new Set());
       } catch {
-        return () => {};
+        return undefined;
       }
     }
     const { listeners } = watched;

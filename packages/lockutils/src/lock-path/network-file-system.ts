@@ -65,3 +65,17 @@ export function refuseNetworkFileSystem(directory: string, allow: boolean): void
   if (local.size >= 1000) local.clear();
   local.add(directory);
 }
+
+/**
+ * Whether `directory` is certainly on a local file system; known on Linux. Checks once per directory and process, as
+ * {@link refuseNetworkFileSystem} does.
+ */
+export function isOnLocalFileSystem(directory: string): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    refuseNetworkFileSystem(directory, false);
+    return true;
+  } catch {
+    return false;
+  }
+}

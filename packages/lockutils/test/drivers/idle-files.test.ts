@@ -29,6 +29,9 @@ describe.runIf(onLinux)('lock files that are kept open after their release', () 
     ['a reader', { shared: true }],
     ['a permit', { permits: 2 }],
     ['a lock in another lock path', { lockPath: 'other' }],
+    ['a lock of the lockfile driver', { lockPath: 'other', driver: 'lockfile' }],
+    ['a reader with the lockfile driver', { lockPath: 'other', driver: 'lockfile', shared: true }],
+    ['a lock of the lockfile driver with promises', { lockPath: 'other', promised: true }],
     ['a wait', { wait: true }],
     ['a listing of the holders', { list: true }],
   ])('are not the reason why something fails when no descriptor is left: %s', (_what, options) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   forgetFileSystem,
+  isOnLocalFileSystem,
   networkFileSystemOf,
   networkFileSystemOfType,
   refuseNetworkFileSystem,
@@ -42,5 +43,13 @@ describe('G20 a lock path on a network file system', () => {
   test.runIf(process.platform === 'linux')('that cannot be looked at is refused', () => {
     expect(() => refuseNetworkFileSystem('/nonexistent', false)).toThrow('ENOENT');
     refuseNetworkFileSystem('/nonexistent', true);
+  });
+
+  test.runIf(process.platform === 'linux')('is not taken for a local one, nor is one that cannot be looked at', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'lock-path-'));
+    expect(isOnLocalFileSystem(directory)).toBe(true);
+    rmdirSync(directory);
+    forgetFileSystem(directory);
+    expect(isOnLocalFileSystem(directory)).toBe(false);
   });
 });

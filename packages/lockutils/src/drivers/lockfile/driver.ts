@@ -1,27 +1,41 @@
 import { basename, dirname } from 'node:path';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
-import { perform, runSync, type Steps, step } from '../../steps.js';
+import { isOnLocalFileSystem } from '../../lock-path/network-file-system.js';
+import { nothing, type Steps, step } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
+import { withSpareDescriptors } from '../idle-files.js';
 import { lockCall, type OwnedFolder, properLockfile } from '../proper-lockfile.js';
 import { FolderHold } from './folder-hold.js';
 import { explaining, lockfileGrant } from './grant.js';
 import { holdersOf } from './holders.js';
 import { LockFolder } from './lock-folder.js';
-import { explained, heldFolderOf, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { explained, lockPathsOf, seatPathsOf } from './lock-paths.js';
 import { sweepOnce } from './owner-file.js';
 import { joinQueue } from './queue.js';
 import { Seats } from './seats.js';
-import { folderWatches, isCode, type LockfileFs, promisedFs, synchronousFs } from './system.js';
+import {
+  type Calls,
+  folderWatches,
+  isCode,
+  type LockfileFs,
+  localCalls,
+  performed,
+  remoteCalls,
+  synchronousFs,
+} from './system.js';
 
 /** Options of {@link lockfileDriver}. */
 export interface LockfileDriverOptions {
-  /** The file system calls that take part in locking; those of `node:fs/promises` by default. */
+  /**
+   * The file system calls that take part in locking. By default those of `node:fs` if the lock path is certainly on a
+   * local file system (known on Linux), where each takes microseconds; otherwise those of `node:fs/promises`, so that a
+   * slow server does not stop the whole process.
+   */
   readonly fs?: LockfileFs;
   /**
-   * `true` runs each attempt and release synchronously, without promises, as `lockSync` needs it: faster on a local
-   * disk, but a slow disk or server stops the whole process. If `fs` is given too, its calls must return their results
-   * and not promises.
+   * `true` runs each attempt and release synchronously, without promises, as `lockSync` needs it, wherever the lock path
+   * is. If `fs` is given too, its calls must return their results and not promises.
    */
   readonly synchronous?: boolean;
 }
@@ -39,46 +53,67 @@ export interface LockfileDriverOptions {
  * the other.
  */
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
-  const { synchronous = false, fs = synchronous ? synchronousFs : promisedFs } = options;
-  const performed = synchronous ? runSync : perform;
+  const { synchronous = false, fs } = options;
+  const given = fs === undefined && !synchronous ? undefined : { fs: fs ?? synchronousFs, synchronous };
+  const callsAt = (path: string): Calls => given ?? (isOnLocalFileSystem(dirname(path)) ? localCalls : remoteCalls);
   return {
     name: 'lockfile',
     tryAcquire(request) {
       check(request);
+      const calls = callsAt(request.path);
       const steps = request.shared || request.permits !== undefined ? takingSeat : takingExclusively;
-      return performed(explaining(request.path, 'lock', steps(fs, request, synchronous)));
+      return performed(calls, explaining(request.path, 'lock', steps(calls, request)));
     },
     joinQueue(request) {
       check(request);
-      return joinQueue(fs, request, synchronous);
+      return joinQueue(callsAt(request.path), request);
     },
     onRelease: (request, wake) => listen(request, wake),
-    holders: ({ path }) => performed(holdersOf(fs, path)),
+    holders({ path }) {
+      const calls = callsAt(path);
+      return performed(calls, holdersOf(calls.fs, path));
+    },
   };
 }
 
+/**
+ * Watches the folder of the lock first: each holder brings its own folder and removes it at its release, so only the
+ * waiter for this lock is woken, and by no grant. When that folder is gone, or if there is none, the parent folder is
+ * watched from then on. It reports the folders of all later holders, and those of other locks too; but a new watcher for
+ * each holder would cost more while others acquire the lock again and again.
+ */
 function listen({ path, permits }: LockRequest, wake: () => void): () => void {
   const own = basename(path);
-  const stop = folderWatches.subscribe(heldFolderOf(dirname(path)), (name) => {
-    if (name === undefined || name === own) wake();
-  });
-  if (permits === undefined) return stop;
-  // If one of several holders leaves, nothing changes in the parent folder.
-  const stopSeats = folderWatches.subscribe(seatPathsOf(path).seats, wake);
+  const { held } = lockPathsOf(path);
+  const watchAll = (): (() => void) =>
+    folderWatches.subscribe(dirname(held), (name) => {
+      if (name === undefined || name === own) wake();
+    });
+  let stop = nothing;
+  stop =
+    folderWatches.subscribeIfThere(held, (name) => {
+      if (name === own) {
+        stop();
+        stop = watchAll();
+      }
+      wake();
+    }) ?? watchAll();
+  // If one of several holders leaves, nothing changes in the folder of the lock.
+  const stopSeats = permits === undefined ? nothing : folderWatches.subscribe(seatPathsOf(path).seats, wake);
   return () => {
     stop();
     stopSeats();
   };
 }
 
-function* takingSeat(fs: LockfileFs, request: LockRequest, synchronous: boolean): Steps<Grant | undefined> {
+function* takingSeat({ fs, synchronous }: Calls, request: LockRequest): Steps<Grant | undefined> {
   const { path, label, permits } = request;
   const hold = new FolderHold(new Seats(fs, path), { label, permits });
   yield* sweepOnce(fs, path);
   return (yield* hold.take()) ? lockfileGrant(hold, synchronous) : undefined;
 }
 
-function* takingExclusively(fs: LockfileFs, request: LockRequest, synchronous: boolean): Steps<Grant | undefined> {
+function* takingExclusively({ fs, synchronous }: Calls, request: LockRequest): Steps<Grant | undefined> {
   const { path, label } = request;
   const seats = new Seats(fs, path);
   const lock = new LockFolder(fs, path, { label, tidy: (names) => seats.tidy(names) });
@@ -96,6 +131,8 @@ function* takingExclusively(fs: LockfileFs, request: LockRequest, synchronous: b
     release: () => holding().release(),
   };
   yield* sweepOnce(fs, path);
+  // Usually this is all there is to do while the lock is held.
+  if ((yield* lock.judge()) === 'held') return undefined;
   const { lock: acquire, lockSync } = properLockfile;
   const call = lockCall(lockPathsOf(path).held, folder);
   let unlock: () => void | Promise<void>;
@@ -117,8 +154,10 @@ function* takingExclusively(fs: LockfileFs, request: LockRequest, synchronous: b
 function check({ path }: LockRequest): void {
   checkLockPath(dirname(path));
   try {
-    claimLockPath(dirname(path), 'lockfile');
-    lockPathsOf(path);
+    withSpareDescriptors(() => {
+      claimLockPath(dirname(path), 'lockfile');
+      lockPathsOf(path);
+    });
   } catch (error) {
     throw explained(path, 'mark', error);
   }

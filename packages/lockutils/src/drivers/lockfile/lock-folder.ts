@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
-import type { Steps } from '../../steps.js';
+import { type Steps, step } from '../../steps.js';
 import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
+import { reportRemoved } from './news.js';
 import { discardOwnerFile, isOfDead, moveIn, prepareOwnerFile } from './owner-file.js';
-import { type LockfileFs, namesIn, quietly, removed, renamed } from './system.js';
+import { type LockfileFs, namesIn, quietly, renamed } from './system.js';
 
 /** Options of {@link LockFolder}. */
 export interface LockFolderOptions {
@@ -57,6 +58,7 @@ export class LockFolder {
   /** The name of our owner file. */
   readonly own: string;
   readonly #prepared: string;
+  #seen: string[] | undefined;
   #judgedDead: string[] = [];
 
   constructor(fs: LockfileFs, lockFile: string, options: LockFolderOptions = {}) {
@@ -78,13 +80,14 @@ export class LockFolder {
   *take(): Steps<boolean> {
     // Only to avoid the work below while the lock is held. The rename is what decides.
     for (const name of yield* this.#names()) if (yield* this.#isThere(name)) return false;
+    this.#seen = undefined;
     try {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, { label: this.#label, area: this.#area });
       if (!(yield* moveIn(this.#fs, this.#prepared, this.#paths.held, this.own))) {
-        yield* this.#discard();
+        yield* discardOwnerFile(this.#fs, this.#prepared, this.own);
         return false;
       }
-      this.previousOwnerDied = yield* removed(this.#fs, this.#paths.died);
+      this.previousOwnerDied = yield* reportRemoved(this.#fs, this.#paths.died);
       return true;
     } catch (error) {
       yield* this.#discard();
@@ -95,7 +98,10 @@ export class LockFolder {
   /** Whether the lock is free, held by an owner that is certainly dead, or held by another owner. */
   *judge(): Steps<'free' | 'dead' | 'held'> {
     let names = yield* this.#names();
-    if (this.#tidy !== undefined && (yield* this.#tidy(names))) names = yield* this.#names();
+    if (this.#tidy !== undefined && (yield* this.#tidy(names))) {
+      this.#seen = undefined;
+      names = yield* this.#names();
+    }
     this.#judgedDead = [];
     for (const name of names) if (yield* this.#isOver(name)) this.#judgedDead.push(name);
     if (this.#judgedDead.length > 0) return 'dead';
@@ -109,6 +115,7 @@ export class LockFolder {
    * died.
    */
   *breakDead(): Steps<void> {
+    this.#seen = undefined;
     for (const name of this.#judgedDead) yield* renamed(this.#fs, join(this.#paths.held, name), this.#paths.died);
   }
 
@@ -118,8 +125,14 @@ export class LockFolder {
     yield* quietly(() => this.#fs.unlink(join(this.#paths.held, this.own)));
   }
 
+  // Looked up once for {@link judge} and {@link take}, whichever comes first. If the folder has changed since, the rename
+  // fails; and a name is never used again, so an old one is judged as well as a new one.
   *#names(): Steps<string[]> {
-    return yield* namesIn(this.#fs, this.#paths.held);
+    if (this.#seen === undefined) {
+      const { held } = this.#paths;
+      this.#seen = (yield* step(this.#fs.exists(held))) ? yield* namesIn(this.#fs, held) : [];
+    }
+    return this.#seen;
   }
 }
 

@@ -44,30 +44,43 @@ const kinds: Record<LockArea, readonly string[]> = {
   lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
   lease: ['held', 'died', 'new', 'token'],
 };
-const made = new Map<string, { readonly paths: readonly string[]; readonly rights: Rights }>();
+/** The folders of one area in a lock path, and the lock that was last asked for in them. */
+interface Area {
+  readonly folders: readonly string[];
+  readonly rights: Rights;
+  last?: { readonly name: string; readonly paths: LockPaths; readonly seatPaths: SeatPaths };
+}
+const made = new Map<string, Area>();
 
 /** The paths of the lock at `lockFile`. */
 export function lockPathsOf(lockFile: string, area: LockArea = 'lockfile'): LockPaths {
-  const name = basename(lockFile);
-  const [held = '', died = '', prepared = '', extra = ''] = foldersOf(dirname(lockFile), area).paths;
-  return { held: join(held, name), died: join(died, name), prepared, extra: join(extra, name) };
+  return pathsIn(areaOf(dirname(lockFile), area), basename(lockFile)).paths;
 }
 
 /** The paths used by holders that share the strict lock at `lockFile`. */
 export function seatPathsOf(lockFile: string): SeatPaths {
-  const { held } = lockPathsOf(lockFile);
-  const died = foldersOf(dirname(lockFile), 'lockfile').paths[4] ?? '';
-  return { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(died, basename(lockFile)) };
+  return pathsIn(areaOf(dirname(lockFile), 'lockfile'), basename(lockFile)).seatPaths;
+}
+
+// One attempt asks for the paths of its lock many times.
+function pathsIn(area: Area, name: string): NonNullable<Area['last']> {
+  if (area.last?.name === name) return area.last;
+  const [inHeld = '', inDied = '', prepared = '', inExtra = '', inDiedSeats = ''] = area.folders;
+  const held = join(inHeld, name);
+  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name) };
+  const seatPaths = { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(inDiedSeats, name) };
+  area.last = { name, paths, seatPaths };
+  return area.last;
 }
 
 /** The folder of all held locks of a lock path. */
 export function heldFolderOf(directory: string, area: LockArea = 'lockfile'): string {
-  return foldersOf(directory, area).paths[0] ?? '';
+  return areaOf(directory, area).folders[0] ?? '';
 }
 
 /** The owner of the lock path and its mode. Everything created in it gets the same. */
 export function lockPathRightsOf(lockFile: string, area: LockArea = 'lockfile'): Rights {
-  return foldersOf(dirname(lockFile), area).rights;
+  return areaOf(dirname(lockFile), area).rights;
 }
 
 /** Makes {@link lockPathsOf} check again whether the folders exist. */
@@ -89,17 +102,17 @@ export function explained(lockFile: string, operation: FileOperation, error: unk
 
 const keyOf = (directory: string, area: LockArea): string => `${directory}\0${area}`;
 
-function foldersOf(directory: string, area: LockArea): { readonly paths: readonly string[]; readonly rights: Rights } {
-  let folders = made.get(keyOf(directory, area));
-  if (folders === undefined) {
-    const paths = kinds[area].map((kind) =>
+function areaOf(directory: string, area: LockArea): Area {
+  let found = made.get(keyOf(directory, area));
+  if (found === undefined) {
+    const folders = kinds[area].map((kind) =>
       // Only its maker uses a folder that is being prepared; but any process that may do so removes those of dead
       // makers.
       kind === 'new' ? makeHiddenFolder(directory, area, kind) : makeMeetingPlace(directory, area, kind),
     );
-    folders = { paths, rights: rightsOf(directory) };
+    found = { folders, rights: rightsOf(directory) };
     if (made.size >= 1000) made.clear();
-    made.set(keyOf(directory, area), folders);
+    made.set(keyOf(directory, area), found);
   }
-  return folders;
+  return found;
 }

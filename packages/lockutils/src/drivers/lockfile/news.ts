@@ -27,10 +27,18 @@ const maxRounds = 100;
  */
 export function* learn(fs: LockfileFs, lockFile: string, seat: string): Steps<Learned | undefined> {
   const { died } = seatPathsOf(lockFile);
-  if (yield* removed(fs, lockPathsOf(lockFile).died)) return 'lock';
-  if (!isNumber(seat) || !(yield* removed(fs, join(died, seat)))) return undefined;
+  if (yield* reportRemoved(fs, lockPathsOf(lockFile).died)) return 'lock';
+  if (!isNumber(seat) || !(yield* reportRemoved(fs, join(died, seat)))) return undefined;
   yield* quietly(() => fs.rmdir(died));
   return { seat };
+}
+
+/**
+ * Removes a report; `false` if there was none, as is usual, or if another holder was faster. The look first is enough: a
+ * report was moved to its place before the lock could be granted to the caller of this, because its file was in the way.
+ */
+export function* reportRemoved(fs: LockfileFs, path: string): Steps<boolean> {
+  return (yield* step(fs.exists(path))) && (yield* removed(fs, path));
 }
 
 /**

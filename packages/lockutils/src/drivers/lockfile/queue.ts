@@ -3,48 +3,64 @@ import { realTime } from '@oslo-concurrency/core';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { isStopped, type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
-import { perform, runSync, type Steps, step } from '../../steps.js';
+import { nothing, type Steps, step } from '../../steps.js';
 import type { LockRequest, Place } from '../driver.js';
 import { explaining } from './grant.js';
 import { lockPathsOf } from './lock-paths.js';
 import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from './owner-file.js';
-import { folderWatches, isCode, type LockfileFs, namesIn, quietly, removed } from './system.js';
+import { type Calls, folderWatches, isCode, type LockfileFs, namesIn, performed, quietly, removed } from './system.js';
 
 // A ticket that stays blocks all waiters behind it for as long as this process lives, so a failure is retried.
 const retryEvery = 100;
 const maxRetries = 600;
 
-/** Joins the queue of a lock. `synchronous`: the place never returns a promise. */
-export function joinQueue(fs: LockfileFs, { path, label }: LockRequest, synchronous: boolean): Place | Promise<Place> {
-  const ticket = new TicketFolder(fs, path);
-  const { extra: queue } = lockPathsOf(path);
-  const performed = synchronous ? runSync : perform;
+/** Joins the queue of a lock. */
+export function joinQueue(calls: Calls, { path, label }: LockRequest): Place | Promise<Place> {
+  const ticket = new TicketFolder(calls.fs, path);
+  let left = false;
+  let wake: (() => void) | undefined;
+  let watched: string | undefined;
+  let stop = nothing;
+  // Only the ticket before ours is watched, so a waiter that leaves wakes only the next one. After each change of that
+  // ticket there is another look: the ticket may have gone before it was watched.
+  function* isFirst(): Steps<boolean> {
+    while (!(yield* ticket.isFirst())) {
+      if (wake === undefined || ticket.before === watched) return false;
+      watched = ticket.before;
+      stop();
+      stop = watched === undefined ? nothing : folderWatches.subscribe(watched, wake);
+    }
+    return true;
+  }
   // Settles when the ticket is gone, or when it must be retried; no caller waits for the retries.
   function* leaving(retries: number): Steps<void> {
     try {
       yield* ticket.leave();
     } catch {
-      if (retries > 0) realTime.setTimeout(() => void performed(leaving(retries - 1)), retryEvery).unref();
+      if (retries > 0) realTime.setTimeout(() => void performed(calls, leaving(retries - 1)), retryEvery).unref();
     }
   }
   function* joining(): Steps<Place> {
     yield* ticket.join(label);
-    let left = false;
     return {
       ticket: ticket.number,
-      isFirst: () => performed(explaining(path, 'queue', ticket.isFirst())),
-      onTurn: (wake) =>
-        folderWatches.subscribe(queue, (name) => {
-          if (name === undefined || name === ticket.before) wake();
-        }),
+      isFirst: () => performed(calls, explaining(path, 'queue', isFirst())),
+      onTurn(hint) {
+        wake = hint;
+        return () => {
+          wake = undefined;
+          watched = undefined;
+          stop();
+        };
+      },
       leave() {
         if (left) return undefined;
         left = true;
-        return performed(leaving(maxRetries));
+        return performed(calls, leaving(maxRetries));
       },
     };
   }
-  return performed(explaining(path, 'queue', joining()));
+  return performed(calls, explaining(path, 'queue', joining()));
 }
 
 // Milliseconds in the queue after which a waiter ignores the stopped ones before it.
@@ -76,7 +92,7 @@ const maxRounds = 1000;
 export class TicketFolder {
   /** Our number, known after {@link join}. */
   number = 0;
-  /** The waiter before us at the last {@link isFirst}. When it leaves, another look is worthwhile. */
+  /** The folder of the ticket before ours at the last {@link isFirst}. When it goes, another look is worthwhile. */
   before: string | undefined;
   #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
@@ -126,7 +142,8 @@ export class TicketFolder {
     const pastStopped = realTime.now() > this.#nextLook;
     if (pastStopped) this.#nextLook = realTime.now() + stoppedPatience;
     const earlier = (yield* this.#numbers()).filter((number) => number < this.number).sort((a, b) => a - b);
-    this.before = earlier.length === 0 ? undefined : String(earlier.at(-1));
+    const last = earlier.at(-1);
+    this.before = last === undefined ? undefined : this.#folder(last);
     for (const number of earlier) if (yield* this.#isTaken(number, pastStopped)) return false;
     return true;
   }

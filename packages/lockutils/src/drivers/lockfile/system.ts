@@ -3,7 +3,8 @@ import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } 
 import { giveFileRights } from '../../lock-path/new-file.js';
 import { openFolder } from '../../lock-path/real-path.js';
 import { giveFolderRights, giveRights, isLike, modeIn, promisedRights, type Rights } from '../../lock-path/rights.js';
-import { run, type Steps, step } from '../../steps.js';
+import { perform, run, runSync, type Steps, step } from '../../steps.js';
+import { promisedWithSpareDescriptors as spared, withSpareDescriptors } from '../idle-files.js';
 import { WatchPool } from '../watch-pool.js';
 
 /** The answer of a call: a value or a promise of it. */
@@ -24,6 +25,8 @@ export interface LockfileFs {
   mkdir(path: string, lockPath?: Rights): Answer<unknown>;
   /** Creates the file, with the rights of the lock path if they are given. Fails if the file exists. */
   create(path: string, content: Uint8Array, lockPath?: Rights): Answer<void>;
+  /** Whether there is anything at `path`. Unlike the other calls, it costs no exception if there is nothing. */
+  exists(path: string): Answer<boolean>;
   readFile(path: string): Answer<Uint8Array>;
   readdir(path: string): Answer<string[]>;
   rename(from: string, to: string): Answer<void>;
@@ -39,7 +42,7 @@ export const promisedFs: LockfileFs = {
     if (lockPath === undefined) return mkdir(path);
     await mkdir(path, modeIn(lockPath, 'meeting folder'));
     if (isLike(await lstat(path), lockPath, 'meeting folder')) return;
-    const folder = await open(path, openFolder);
+    const folder = await spared(() => open(path, openFolder));
     try {
       await run(giveRights(promisedRights, folder.fd, path, 'meeting folder'));
     } finally {
@@ -47,7 +50,8 @@ export const promisedFs: LockfileFs = {
     }
   },
   async create(path, content, lockPath) {
-    const file = await open(path, 'wx', lockPath === undefined ? undefined : modeIn(lockPath, 'file'));
+    const mode = lockPath === undefined ? undefined : modeIn(lockPath, 'file');
+    const file = await spared(() => open(path, 'wx', mode));
     try {
       if (lockPath !== undefined && !isLike(await file.stat(), lockPath, 'file')) {
         await run(giveRights(promisedRights, file.fd, path, 'file'));
@@ -58,23 +62,34 @@ export const promisedFs: LockfileFs = {
       await file.close();
     }
   },
-  readFile: (path) => readFile(path),
-  readdir: (path) => readdir(path),
+  exists: (path) =>
+    lstat(path).then(
+      () => true,
+      (error) => {
+        if (isCode(error, 'ENOENT')) return false;
+        throw error;
+      },
+    ),
+  readFile: (path) => spared(() => readFile(path)),
+  readdir: (path) => spared(() => readdir(path)),
   rename,
   unlink,
   rmdir: (path) => rmdir(path),
   utimes,
 };
 
-/** The synchronous calls of `node:fs`, for `lockSync`. */
+/** The synchronous calls of `node:fs`, for local file systems and `lockSync`. */
 export const synchronousFs: LockfileFs = {
   mkdir(path, lockPath) {
     if (lockPath === undefined) return fs.mkdirSync(path);
     fs.mkdirSync(path, modeIn(lockPath, 'meeting folder'));
-    return giveFolderRights(path, lockPath, 'meeting folder');
+    // Usually the folder has its rights already, and this look is cheaper than opening it.
+    if (isLike(fs.lstatSync(path), lockPath, 'meeting folder')) return;
+    withSpareDescriptors(() => giveFolderRights(path, lockPath, 'meeting folder'));
   },
   create(path, content, lockPath) {
-    const fd = fs.openSync(path, 'wx', lockPath === undefined ? 0o666 : modeIn(lockPath, 'file'));
+    const mode = lockPath === undefined ? 0o666 : modeIn(lockPath, 'file');
+    const fd = withSpareDescriptors(() => fs.openSync(path, 'wx', mode));
     try {
       if (lockPath !== undefined) giveFileRights(fd, path, lockPath);
       fs.writeFileSync(fd, content);
@@ -82,13 +97,31 @@ export const synchronousFs: LockfileFs = {
       fs.closeSync(fd);
     }
   },
-  readFile: (path) => fs.readFileSync(path),
-  readdir: (path) => fs.readdirSync(path),
+  exists: (path) => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined,
+  readFile: (path) => withSpareDescriptors(() => fs.readFileSync(path)),
+  readdir: (path) => withSpareDescriptors(() => fs.readdirSync(path)),
   rename: fs.renameSync,
   unlink: fs.unlinkSync,
   rmdir: (path) => fs.rmdirSync(path),
   utimes: fs.utimesSync,
 };
+
+/** How the steps of one lock path run. `synchronous`: at once, with calls that return no promises. */
+export interface Calls {
+  readonly fs: LockfileFs;
+  readonly synchronous: boolean;
+}
+
+/** For a lock path on a local file system. */
+export const localCalls: Calls = { fs: synchronousFs, synchronous: true };
+
+/** For a lock path on a network file system, or on one that is not known. */
+export const remoteCalls: Calls = { fs: promisedFs, synchronous: false };
+
+/** Runs the steps. */
+export function performed<T>({ synchronous }: Calls, steps: Steps<T>): T | Promise<T> {
+  return synchronous ? runSync(steps) : perform(steps);
+}
 
 /** The watchers of the folders in which other processes create and remove entries. */
 export const folderWatches = new WatchPool((path, listener) => fs.watch(path, { persistent: false }, listener));

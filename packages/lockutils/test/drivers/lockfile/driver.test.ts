@@ -24,6 +24,7 @@ import { type Grant, lock, lockSync } from '../../../dist/index.js';
 import { killChild } from '../../support/kill-child.js';
 import { Contender } from '../../support/lockfile/contender.js';
 import { endChildren } from '../../support/lockfile/obedient-child.js';
+import { sshfsDirectory, sshfsMissing } from '../../support/lockfile/shared-directory.js';
 import { testProperty } from '../../support/property-test.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/${name}.mjs`, import.meta.url));
@@ -213,7 +214,116 @@ describe('waiting', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('hints', () => {
+  const waiters = (count: number): { readonly wakes: number[]; readonly wake: (index: number) => () => void } => {
+    const wakes = Array.from({ length: count }, () => 0);
+    return { wakes, wake: (index) => () => (wakes[index] = (wakes[index] ?? 0) + 1) };
+  };
+
+  test('G28 a waiter that leaves the queue wakes the next one, and no other', async () => {
+    const places = [];
+    for (let count = 0; count < 4; count += 1) places.push(await driver.joinQueue?.(request()));
+    const { wakes, wake } = waiters(4);
+    const stops = places.map((place, index) => place?.onTurn(wake(index)));
+    for (const place of places) await place?.isFirst();
+    await places[1]?.leave();
+    await expect.poll(() => wakes[2], { interval: 1 }).toBeGreaterThan(0);
+    // From here on the first one is before it.
+    expect(await places[2]?.isFirst()).toBe(false);
+    const before = wakes[2] ?? 0;
+    await places[0]?.leave();
+    await expect.poll(() => wakes[2], { interval: 1 }).toBeGreaterThan(before);
+    expect(await places[2]?.isFirst()).toBe(true);
+    expect([wakes[0], wakes[3]]).toEqual([0, 0]);
+    for (const stop of stops) stop?.();
+    for (const place of places) await place?.leave();
+  });
+
+  test('a waiter whose predecessor left before it was watched looks again', async () => {
+    const [first, second] = [await driver.joinQueue?.(request()), await driver.joinQueue?.(request())];
+    expect(await second?.isFirst()).toBe(false);
+    const stop = second?.onTurn(() => {});
+    const real = synchronousFs.readdir;
+    let looks = 0;
+    const leaving = lockfileDriver({
+      synchronous: true,
+      fs: {
+        ...synchronousFs,
+        readdir(folder) {
+          const names = real(folder);
+          looks += 1;
+          // Its ticket was seen, and is gone before it is watched.
+          if (looks === 2) void second?.leave();
+          return names;
+        },
+      },
+    });
+    const third = leaving.joinQueue?.(request()) as Exclude<
+      ReturnType<NonNullable<typeof leaving.joinQueue>>,
+      Promise<unknown>
+    >;
+    await first?.leave();
+    third?.onTurn(() => {});
+    looks = 0;
+    expect(third?.isFirst()).toBe(true);
+    stop?.();
+    await third?.leave();
+  });
+
+  test('G28 the release of a lock wakes its waiter; grants and releases of other locks do not', async () => {
+    const held = await attempt();
+    const other = { ...request(), path: join(directory, 'other') };
+    const { wakes, wake } = waiters(2);
+    const stop = driver.onRelease?.(request(), wake(0));
+    await (await driver.tryAcquire(other))?.release();
+    // Comes after all events of the other lock, in the order of the system.
+    const stopOther = driver.onRelease?.(other, wake(1));
+    await (await driver.tryAcquire(other))?.release();
+    await expect.poll(() => wakes[1], { interval: 1 }).toBeGreaterThan(0);
+    expect(wakes[0]).toBe(0);
+    await held?.release();
+    await expect.poll(() => wakes[0], { interval: 1 }).toBeGreaterThan(0);
+    // Also the releases of those that were faster.
+    for (let round = 0; round < 3; round += 1) {
+      const before = wakes[0] ?? 0;
+      await (await attempt())?.release();
+      await expect.poll(() => wakes[0], { interval: 1 }).toBeGreaterThan(before);
+    }
+    stop?.();
+    stopOther?.();
+  });
+});
+
 describe('slow and failing file systems', () => {
+  test.runIf(process.platform === 'linux')(
+    'on a local file system an attempt answers at once, on another one by a promise',
+    async () => {
+      const grant = driver.tryAcquire(request());
+      expect(grant).not.toBeInstanceOf(Promise);
+      expect((await grant)?.release()).toBeUndefined();
+      const promised = lockfileDriver({ fs: promisedFs }).tryAcquire(request());
+      expect(promised).toBeInstanceOf(Promise);
+      await (await promised)?.release();
+    },
+  );
+
+  test.skipIf(sshfsMissing())(
+    'on a network file system the default driver does not stop the process for its calls',
+    async () => {
+      const shared = sshfsDirectory();
+      try {
+        const there = { ...request(), path: join(shared.views[0], 'job') };
+        const pending = driver.tryAcquire(there);
+        expect(pending).toBeInstanceOf(Promise);
+        const grant = await pending;
+        expect(await driver.tryAcquire(there)).toBeUndefined();
+        await grant?.release();
+      } finally {
+        shared.close();
+      }
+    },
+  );
+
   test('G5 no time, however long, loses the lock, and nothing is left to run', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     try {
