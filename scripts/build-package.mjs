@@ -51,10 +51,13 @@ const fileUrls = {
   transform(code, id) {
     const target = (path) => resolve(dirname(id), path);
     const bundled = code
-      .replace(/`import \$\{JSON\.stringify\(new URL\('(\.[^']+)', import\.meta\.url\)\.href\)\}`/g, (whole, path) => {
-        const text = carried.get(target(path).replace(/\.js$/, '.ts'));
-        return text === undefined ? whole : JSON.stringify(text);
-      })
+      .replace(
+        /`import\(\$\{JSON\.stringify\(new URL\('(\.[^']+)', import\.meta\.url\)\.href\)\}\)`/g,
+        (whole, path) => {
+          const text = carried.get(target(path).replace(/\.js$/, '.ts'));
+          return text === undefined ? whole : JSON.stringify(text);
+        },
+      )
       .replace(/new URL\('(\.[^']+)', import\.meta\.url\)/g, (whole, path) => {
         const program = programs.get(target(path).replace(/\.js$/, '.ts'));
         if (program !== undefined) return `new URL('./${program}.js', import.meta.url)`;
@@ -141,7 +144,7 @@ async function open(input, external) {
 async function textOf(source) {
   // From a text no package can be found.
   const bundled = await open({ program: source }, isBuiltin);
-  const { output } = await bundled.generate({ format: 'esm', minify: false, comments: { jsdoc: false } });
+  const { output } = await bundled.generate({ format: 'cjs', minify: false, comments: { jsdoc: false } });
   return output[0].code;
 }
 

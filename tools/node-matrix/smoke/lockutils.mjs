@@ -8,7 +8,11 @@ async function works(driver) {
   if (inside === 'granted twice') throw new Error(inside);
   if ((await lock('smoke', options, () => 'granted again')) !== 'granted again') throw new Error('not released');
 }
-// Deno cannot load the kernel driver's add-on: it ends the whole process at the first call.
+// Deno cannot load the kernel driver's add-on: the library refuses before Deno would end the whole process.
+if (process.versions.deno !== undefined) {
+  const code = await lock('smoke', { external: true, driver: 'kernel' }, () => 'granted').catch((error) => error.code);
+  if (code !== 'ERR_ADDON_UNAVAILABLE') throw new Error(`the kernel driver gave ${code}`);
+}
 const driver = process.versions.deno === undefined ? 'kernel' : 'lockfile';
 await works(driver);
 console.log(driver === 'kernel' ? 'works' : "works with driver: 'lockfile'");

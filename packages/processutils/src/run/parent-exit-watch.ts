@@ -24,10 +24,10 @@ const state = processState(
 );
 
 // The program comes from here, not from a file: in a user's bundle and under Plug'n'Play there is no file. It goes by the
-// environment, so that process lists stay readable.
-const program = `import ${JSON.stringify(new URL('./watcher-program.js', import.meta.url).href)}`;
+// environment, so that process lists stay readable. The bundle has it as a CommonJS text, which Bun and Deno evaluate too.
+const program = `import(${JSON.stringify(new URL('./watcher-program.js', import.meta.url).href)})`;
 const startProgram =
-  "/* ends the commands of its parent */ import('data:text/javascript,' + encodeURIComponent(process.env.WATCHER))";
+  '/* ends the commands of its parent */ ((require) => eval(process.env.WATCHER))((name) => process.getBuiltinModule(name))';
 
 // A Node that starts takes a twentieth of a second, on a busy machine some.
 const startLimit = 10_000;
@@ -87,7 +87,9 @@ function startWatcher(): boolean {
       atWork = true;
       resolve(true);
       // Until then it keeps this process alive, for the command that waits for it.
-      for (const handle of [watcher, watcher.stdin, watcher.stdout] as unknown as { unref(): void }[]) handle.unref();
+      // Bun's streams have no such method; there the watcher keeps the process alive only while a command runs.
+      for (const handle of [watcher, watcher.stdin, watcher.stdout] as unknown as { unref?(): void }[])
+        handle.unref?.();
     });
     watcher.once('exit', () => resolve(false));
   });

@@ -37,6 +37,8 @@ let addOn: AddOn | undefined;
 // Loaded at the first lock, not at import: a program that never acquires an external lock does not need the add-on.
 function loadAddOn(): AddOn {
   checkDescriptors();
+  // Deno would end the whole process at the first call, and nothing could catch that: it lacks a function of Node's.
+  if (process.versions.deno !== undefined) throw new AddOnUnavailableError(new Error('Deno lacks uv_get_osfhandle'));
   try {
     addOn = loadPackage<AddOn>(import.meta.url, 'fs-native-extensions');
     return addOn;
