@@ -45,7 +45,7 @@ const trustInName = 10;
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
-  const prepare = (path: string): void => prepareLockPath(path, allowNetworkFileSystem);
+  const prepare = (path: string): void => prepareLockPath(system, path, allowNetworkFileSystem);
   const trust = allowNetworkFileSystem ? 0 : trustInName;
   const files = { locks: new LockFiles(system, prepare, trust), hidden: new HiddenFiles(system, prepare, trust) };
   const watchers = new WatchPool(system.watch);
@@ -83,11 +83,13 @@ function tryAcquire(files: DriverFiles, request: LockRequest): Grant | undefined
   }
 }
 
-function prepareLockPath(path: string, allowNetwork: boolean): void {
+function prepareLockPath(system: KernelSystem, path: string, allowNetwork: boolean): void {
   const directory = dirname(path);
   checkLockPath(directory);
   try {
     refuseNetworkFileSystem(directory, allowNetwork);
+    // A marker of a driver that cannot lock here would keep out the driver that can.
+    withSpareDescriptors(() => system.load?.());
     withSpareDescriptors(() => claimLockPath(directory, 'kernel'));
   } catch (error) {
     throw fileError(path, 'create', error);

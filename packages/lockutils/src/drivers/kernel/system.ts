@@ -7,6 +7,8 @@ import { AddOnUnavailableError } from '../../errors.js';
  * object made from {@link defaultKernelSystem}, with some calls replaced by slow or failing ones.
  */
 export interface KernelSystem {
+  /** Loads what the calls need, if there is anything to load. The driver calls it before it creates anything. */
+  readonly load?: () => void;
   readonly openSync: typeof fs.openSync;
   readonly closeSync: typeof fs.closeSync;
   readonly fstatSync: (fd: number) => fs.Stats;
@@ -67,6 +69,7 @@ const orUndefined = { throwIfNoEntry: false } as const;
 
 /** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions. */
 export const defaultKernelSystem: KernelSystem = {
+  load: () => void (addOn ?? loadAddOn()),
   openSync: fs.openSync,
   closeSync: fs.closeSync,
   fstatSync: (fd) => fs.fstatSync(fd),
