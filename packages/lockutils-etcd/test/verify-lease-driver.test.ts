@@ -1,16 +1,35 @@
-import { verifyLeaseDriver } from '@oslo-concurrency/fixture';
+import { type LeaseDriverSubject, verifyLeaseDriver } from '@oslo-concurrency/fixture';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
 const endpoints: string[] = [];
-const subject = (flaw: boolean) => ({
+let cluster: EtcdCluster;
+const subject = (flaw: boolean): LeaseDriverSubject => ({
   module: new URL('./fixtures/driver-module.mjs', import.meta.url),
   options: { endpoints, flaw },
-  ttl: 1000,
+  // etcd gives no less than one and a half election timeouts.
+  ttl: 2000,
+  ordered: true,
+  engine: {
+    async restart() {
+      await cluster.members[0]?.crash();
+      for (const member of cluster.members) await cluster.boot(member);
+      await cluster.healthy();
+    },
+    async mute() {
+      cluster.members[0]?.kill('SIGSTOP');
+      return async () => {
+        cluster.members[0]?.kill('SIGCONT');
+        await cluster.healthy();
+      };
+    },
+    async revoke(name) {
+      await cluster.etcdctl('del', '--prefix', `oslo-concurrency/${name}/`);
+    },
+  },
 });
 
 describe.skipIf(etcdMissing)(`the etcd driver is a lease driver${withEtcd}`, () => {
-  let cluster: EtcdCluster;
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1);
     endpoints.push(...cluster.endpoints);
@@ -19,7 +38,7 @@ describe.skipIf(etcdMissing)(`the etcd driver is a lease driver${withEtcd}`, () 
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  describe.concurrent('it keeps the promises', () => {
+  describe.concurrent('it keeps the promises', { timeout: 60_000 }, () => {
     for (const { title, run } of verifyLeaseDriver(subject(false))) test(title, run);
   });
 
