@@ -27,6 +27,7 @@ const mayImport = {
 const layers = {
   lockutils: [
     ['cli'],
+    ['jobs'],
     ['.'],
     ['objects', 'lease', 'cleanup'],
     ['locking'],

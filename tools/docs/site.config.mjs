@@ -38,6 +38,7 @@ export default defineConfig({
           page('Limit how many', '/how-to/limit-how-many'),
           page('Share locks with Python', '/how-to/share-locks-with-python'),
           page('Hold between machines', '/how-to/hold-between-machines'),
+          page('Write a lease driver', '/how-to/write-a-lease-driver'),
           page('Run a command', '/how-to/run-a-command'),
           page('Read the output of a command', '/how-to/read-the-output'),
           page('Join commands', '/how-to/join-commands'),

@@ -27,7 +27,10 @@ export type EtcdLeaseDriver = OrderedLeaseDriver<EtcdGrant>;
 export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   const { prefix, ...cluster } = etcdSettings(options);
   const gateway = new Gateway(cluster);
-  const queueOf = (name: string): string => `${prefix}${name.replace(/[%/]/g, encodeURIComponent)}/`;
+  const encoded = (name: string): string => name.replace(/[%/]/g, encodeURIComponent);
+  const queueOf = (name: string): string => `${prefix}${encoded(name)}/`;
+  // No queue begins with a bare `%`.
+  const recordOf = (name: string): string => `${prefix}%record/${encoded(name)}`;
   const keysOf = async (name: string, most: number, settings: AttemptSettings) => {
     const query = { ...keysUnder(queueOf(name)), sort_order: 'ASCEND', sort_target: 'CREATE', limit: String(most) };
     const { kvs = [] } = await gateway.call<RangeResponse>('/v3/kv/range', query, settings);
@@ -36,7 +39,8 @@ export function etcdLeaseDriver(options: EtcdOptions): EtcdLeaseDriver {
   return orderedLeaseDriver<EtcdGrant>({
     name: engine,
     permits: true,
-    place: (request, context) => new EtcdPlace(gateway, queueOf(request.name), request, context),
+    place: (request, context) =>
+      new EtcdPlace(gateway, { queue: queueOf(request.name), record: recordOf(request.name) }, request, context),
     async isTaken(request, signal) {
       const keys = await keysOf(request.name, request.permits * 2 + 20, { ...limitFor(request), signal });
       return standing(keys, request.permits).needed > 0;

@@ -1,4 +1,4 @@
-import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
+import { type HeldLease, lease, leaseAll } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdLeaseDriver, etcdLeaseDriver } from '../src/index.js';
 import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
@@ -83,5 +83,20 @@ describe.skipIf(etcdMissing)(`permits on etcd${withEtcd}`, () => {
     await earlier.release();
     await lease('gap', { driver, ttl }, () => {});
     await later.release().catch(() => {});
+  });
+
+  test('G13 leaseAll: callers that name the same leases in opposite orders never wait in a cycle, and leave nothing behind', async () => {
+    const other = etcdLeaseDriver({ endpoints: cluster.endpoints });
+    const names = ['m', 'n', 'o'];
+    const rounds = async (by: EtcdLeaseDriver, order: readonly string[]): Promise<void> => {
+      for (let n = 0; n < 5; n++) {
+        await leaseAll(order, { driver: by, ttl, timeout: 20_000 }, ({ leases }) => {
+          expect(leases.map(({ name }) => name)).toEqual(names);
+        });
+      }
+    };
+    await Promise.all([rounds(driver, names), rounds(other, [...names].reverse())]);
+    await other.close();
+    await cluster.until(async () => (await cluster.leftovers()) === '');
   });
 });

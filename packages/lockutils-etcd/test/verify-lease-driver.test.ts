@@ -43,6 +43,8 @@ describe.skipIf(etcdMissing)(`the etcd driver is a lease driver${withEtcd}`, () 
   });
 
   test('nothing is left in etcd', async () => {
+    // What the fence wrote.
+    await cluster.etcdctl('del', 'verified');
     await cluster.until(async () => (await cluster.leftovers()) === '');
   });
 

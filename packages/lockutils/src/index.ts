@@ -50,6 +50,11 @@ export {
   NetworkFileSystemError,
   UpgradeConflictError,
 } from './errors.js';
+export { type LeaderTerm, lead } from './jobs/lead.js';
+export type { LeaderRecord, LeadOptions } from './jobs/lead-options.js';
+export type { OncePerOptions } from './jobs/once-options.js';
+export { type OncePerResult, type OncePerRun, oncePer } from './jobs/once-per.js';
+export type { RunRecord } from './jobs/run-record.js';
 export {
   type LeaseLossReason,
   LeaseLostError,
@@ -59,7 +64,9 @@ export {
   LeaseUnansweredError,
 } from './lease/errors.js';
 export type { HeldLease } from './lease/held-lease.js';
+export type { HeldLeases } from './lease/held-leases.js';
 export { lease } from './lease/lease.js';
+export { leaseAll } from './lease/lease-all.js';
 export type { LeaseOptions, LeaseWaitInfo } from './lease/lease-options.js';
 export { lock } from './lock.js';
 export { type LockSyncOptions, lockSync } from './lock-sync.js';

@@ -1,7 +1,8 @@
-import type { LeaseRequest } from '@oslo-concurrency/lockutils';
+import type { LeaseRecord, LeaseRequest } from '@oslo-concurrency/lockutils';
 import { EngineGrant } from '@oslo-concurrency/lockutils/drivers';
 import type { Gateway } from '../gateway/gateway.js';
 import { pause } from '../gateway/stop-after.js';
+import { etcdRecord } from './etcd-record.js';
 import { watchKey } from './key-watch.js';
 import type { QueueKey } from './queue-key.js';
 import { renewal } from './request-times.js';
@@ -20,10 +21,11 @@ export class EtcdGrant extends EngineGrant {
   readonly key: string;
   /** @internal The cluster it is in; for `withFence`. */
   readonly gateway: Gateway;
+  readonly record: LeaseRecord;
   readonly #place: QueueKey;
 
   /** @internal */
-  constructor(gateway: Gateway, place: QueueKey, request: LeaseRequest) {
+  constructor(gateway: Gateway, place: QueueKey, request: LeaseRequest, recordKey: string) {
     super(engine);
     this.gateway = gateway;
     this.token = place.revision;
@@ -31,6 +33,7 @@ export class EtcdGrant extends EngineGrant {
     this.ttl = request.ttl;
     this.validUntil = place.validUntil;
     this.key = place.key;
+    this.record = etcdRecord(gateway, recordKey, { key: place.key, token: place.revision });
     this.#place = place;
   }
 

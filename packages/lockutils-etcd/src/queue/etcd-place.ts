@@ -31,6 +31,7 @@ interface Watch {
 export class EtcdPlace implements QueuePlace<EtcdGrant> {
   readonly #gateway: Gateway;
   readonly #queue: string;
+  readonly #record: string;
   readonly #request: LeaseRequest;
   readonly #context: PlaceContext;
   readonly #lease = newLeaseId();
@@ -39,9 +40,15 @@ export class EtcdPlace implements QueuePlace<EtcdGrant> {
   #watch: Watch | undefined;
   #keptAt = realTime.now();
 
-  constructor(gateway: Gateway, queue: string, request: LeaseRequest, context: PlaceContext) {
+  constructor(
+    gateway: Gateway,
+    keys: { readonly queue: string; readonly record: string },
+    request: LeaseRequest,
+    context: PlaceContext,
+  ) {
     this.#gateway = gateway;
-    this.#queue = queue;
+    this.#queue = keys.queue;
+    this.#record = keys.record;
     this.#request = request;
     this.#context = context;
   }
@@ -109,7 +116,7 @@ export class EtcdPlace implements QueuePlace<EtcdGrant> {
 
   #granted(key: QueueKey): PlaceView<EtcdGrant> {
     this.#stopWatch();
-    return { state: 'granted', grant: new EtcdGrant(this.#gateway, key, this.#request) };
+    return { state: 'granted', grant: new EtcdGrant(this.#gateway, key, this.#request, this.#record) };
   }
 
   async #keep(key: QueueKey, signal: AbortSignal): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { cleanCommand } from './commands/clean.js';
+import { leadCommand } from './commands/lead.js';
 import { lsCommand } from './commands/ls.js';
 import { runCommand } from './commands/run.js';
 import { exitStatus } from './exit-status.js';
@@ -25,7 +26,8 @@ export async function lockutils(args: readonly string[]): Promise<number> {
     .addHelpText('after', help)
     .helpCommand('help [command]', 'show the help of a command')
     .enablePositionalOptions();
-  for (const command of [runCommand(exit), lsCommand(exit), cleanCommand(exit)]) program.addCommand(command);
+  for (const command of [runCommand(exit), leadCommand(exit), lsCommand(exit), cleanCommand(exit)])
+    program.addCommand(command);
   for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(see --help)');
   ignoreClosedOutput();
   try {

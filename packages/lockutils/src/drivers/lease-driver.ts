@@ -141,6 +141,8 @@ export interface LeaseDriver<G extends LeaseGrant = LeaseGrant> {
   onRelease?(request: LeaseRequest, hints: ReleaseHints): () => void;
   /** For drivers without `acquire`: milliseconds between two tries that no hint triggered; 250 by default. */
   readonly pollEvery?: number;
+  /** What two names have in common if they are the same lease; the name itself if absent. */
+  keyOf?(name: string): string;
   /** The holders of the name now, as far as they are known. For messages only. */
   holders?(name: string): Promise<readonly Holder[]>;
   /**

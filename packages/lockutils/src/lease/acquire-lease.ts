@@ -7,8 +7,8 @@ import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseSettings } from './lease-options.js';
 import { leaseMargin } from './lease-term.js';
-import { inPollTurn } from './poll-turns.js';
-import { ReleaseWait } from './wait-for-release.js';
+import { inPollTurn } from './waiting/poll-turns.js';
+import { ReleaseWait } from './waiting/wait-for-release.js';
 
 const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
@@ -38,6 +38,7 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
     now: () => clock.now(),
     waiting(known) {
       holders = known;
+      if (!stop.signal.aborted) settings.onHolders?.(known);
       if (waits || stop.signal.aborted) return;
       waits = true;
       publish('wait', { detail: known });

@@ -44,6 +44,8 @@ export interface LeaseOptions<G extends LeaseGrant = LeaseGrant> {
 /** {@link LeaseOptions} with defaults filled in. */
 export interface LeaseSettings<G extends LeaseGrant = LeaseGrant> extends LeaseOptions<G> {
   readonly permits: number;
+  /** Called whenever the driver reports holders while the call waits; for `lead`. */
+  readonly onHolders?: (holders: readonly Holder[]) => void;
   readonly renewEvery: number;
   readonly timeout: number;
   readonly blocking: boolean;

@@ -1,8 +1,8 @@
-import { getLogger, InvalidOptionError } from '@oslo-concurrency/core';
+import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { LeaseGrant } from '../drivers/lease-driver.js';
 import { acquireLease } from './acquire-lease.js';
-import { LeaseLostError } from './errors.js';
 import type { HeldLease } from './held-lease.js';
+import { holdAround } from './hold-around.js';
 import { type LeaseOptions, leaseSettings } from './lease-options.js';
 
 /**
@@ -31,26 +31,5 @@ export async function lease<T, G extends LeaseGrant>(
   const settings = leaseSettings(name, options);
   if (fn !== undefined && typeof fn !== 'function') throw new InvalidOptionError('fn', 'a function', fn);
   const held = await acquireLease(name, settings);
-  return fn === undefined ? held : around(held, fn);
-}
-
-async function around<T, H extends HeldLease>(held: H, fn: (held: H) => T | PromiseLike<T>): Promise<T> {
-  let outcome: { readonly value: T } | { readonly error: unknown };
-  try {
-    outcome = { value: await fn(held) };
-  } catch (error) {
-    outcome = { error };
-  }
-  try {
-    await held.release();
-  } catch (error) {
-    if ('value' in outcome || outcome.error === error) throw error;
-    if (error instanceof LeaseLostError) {
-      throw new LeaseLostError(error.leaseName, error.fencingToken, error.reason, outcome.error);
-    }
-    // The body's error is more important than the failed release: the lease expires by itself.
-    getLogger().warn(`Releasing the lease ${held.name} failed: ${String(error)}`);
-  }
-  if ('error' in outcome) throw outcome.error;
-  return outcome.value;
+  return fn === undefined ? held : holdAround(held, name, fn);
 }

@@ -23,6 +23,11 @@ another process can hold it. OSLO_FENCING_TOKEN in the environment grows with ev
 lockutils is killed, the lease ends after --ttl. etcd needs the package @oslo-concurrency/lockutils-etcd; user and
 certificates come from ETCDCTL_USER, ETCDCTL_PASSWORD, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY.
 
+With --once-per, COMMAND runs at most once for NAME and the tick, a text such as the hour of a schedule, of all processes that
+name it. While another one runs it, lockutils waits; if it has been run, lockutils reports which process ran it and how that
+ended, and exits with 0. A COMMAND that fails has run. If the process died in the middle, --after-crash skip (the default)
+counts that run, and again runs COMMAND once more. A tick is remembered for --keep, a week by default.
+
 Exit status:
   that of COMMAND, or 128+n if signal n ended it
   1        the lock was not free, or not in time (--conflict-exit-code changes this)
@@ -37,6 +42,7 @@ Examples:
   lockutils run nightly --no-wait -E 0 -- ./nightly.sh      # skip it if it already runs
   lockutils run gpu --permits 4 -- python3 train.py         # at most four at a time
   lockutils run report --lease etcd://10.0.0.1:2379,10.0.0.2:2379/jobs -- ./report.sh
+  lockutils run nightly --once-per "$(date +%F)" --lease etcd://10.0.0.1:2379 -- ./nightly.sh
   lockutils run cache --shared -- ./read-cache && lockutils run cache -- ./rebuild-cache`;
 
 /**
@@ -44,7 +50,7 @@ Examples:
  * without a `--` between. Commander has two modes for this, and neither works here: one would take `make -n` for an
  * option of lockutils, the other would allow no options after NAME.
  */
-class RunCommand extends Command {
+export class RunCommand extends Command {
   override parseOptions(args: string[]): ParseOptionsResult {
     const { operands, unknown } = super.parseOptions(args);
     const [name, ...rest] = operands;
@@ -91,6 +97,14 @@ export function runCommand(exit: (status: number) => void): Command {
         .argParser(toMilliseconds)
         .default(15_000, '15s'),
     )
+    .option('--once-per <tick>', 'run COMMAND only if no process has run it for this tick; see below')
+    .addOption(
+      new Option('--after-crash <action>', 'with --once-per: what a run without an end means').choices([
+        'skip',
+        'again',
+      ]),
+    )
+    .addOption(new Option('--keep <time>', 'with --once-per: how long a tick is remembered').argParser(toMilliseconds))
     .option('-q, --quiet', 'print nothing while waiting');
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (name: string, words: string[], options: RunOptions) => {

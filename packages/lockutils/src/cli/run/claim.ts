@@ -24,6 +24,10 @@ export interface RunOptions extends PlaceOptions {
   readonly conflictExitCode: number;
   readonly ifKilled?: 'kill' | 'hold' | 'leave';
   readonly quiet?: boolean;
+  /** The tick that the command is run for at most once. */
+  readonly oncePer?: string;
+  readonly afterCrash?: 'skip' | 'again';
+  readonly keep?: number;
   readonly lease?: string;
   readonly ttl: number;
 }
@@ -56,7 +60,7 @@ export async function claim(name: string, label: string, options: RunOptions, si
   };
   try {
     if (options.lease === undefined) return await claimLock(name, waiting, options);
-    return await claimLease(name, waiting, options.lease, options.ttl);
+    return await claimLease(name, waiting, options.lease, options);
   } finally {
     endNotice();
   }
@@ -95,10 +99,10 @@ function inheritable() {
   return inheritableDriver();
 }
 
-async function claimLease(name: string, waiting: Waiting, url: string, ttl: number): Promise<Claim> {
+async function claimLease(name: string, waiting: Waiting, url: string, { ttl, permits }: RunOptions): Promise<Claim> {
   const { driver, close } = await openLeaseDriver(url);
   try {
-    const held = await lease(name, { ...waiting, driver, ttl });
+    const held = await lease(name, { ...waiting, driver, ttl, permits });
     return {
       env: { OSLO_FENCING_TOKEN: String(held.fencingToken) },
       descriptors: [],

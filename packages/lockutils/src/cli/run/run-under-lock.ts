@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { isConcurrencyError } from '@oslo-concurrency/core';
+import { isConcurrencyError, realTime } from '@oslo-concurrency/core';
 import { type ChildEnd, startChild } from '../child/child-command.js';
 import { deathWatch } from '../child/death-watch.js';
 import { endBySignal, SignalRelay } from '../child/signal-relay.js';
@@ -9,6 +9,7 @@ import { exitStatus, statusOfFailure, UsageError } from '../exit-status.js';
 import { complain } from '../terminal/output.js';
 import { type Claim, claim, type RunOptions } from './claim.js';
 import { endWhenLost } from './end-when-lost.js';
+import { oncePerTick } from './once-per-tick.js';
 
 /**
  * Acquires the lock or lease, runs the command, releases the lock or lease, and resolves to the exit status.
@@ -22,26 +23,52 @@ import { endWhenLost } from './end-when-lost.js';
  * - A lease ends by its ttl if we are killed. If the lease is lost, the command is ended (see end-when-lost).
  */
 export async function runUnderLock(name: string, command: readonly string[], options: RunOptions): Promise<number> {
+  const { status } = await runOnce(name, command, options);
+  return status;
+}
+
+/**
+ * The same, again and again until the command ends by itself or by a signal: when the lease is lost, which ends the command,
+ * this process waits for it anew. Resolves to the exit status.
+ */
+export async function runWhileLeading(name: string, command: readonly string[], options: RunOptions): Promise<number> {
+  for (;;) {
+    const { status, lost } = await runOnce(name, command, options);
+    if (!lost) return status;
+    if (options.quiet !== true) complain(`no longer leads ${name}; campaigning again`);
+    // Leaves it to another candidate.
+    await realTime.pause(1000);
+  }
+}
+
+async function runOnce(
+  name: string,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<{ readonly status: number; readonly lost?: boolean }> {
   const relay = new SignalRelay();
   try {
     checkTogether(options);
     loadConfigOf(options);
     const launcher = launcherFor(options);
-    const claimed = await claim(name, options.label ?? labelOf(command), options, relay.waitSignal);
-    const end = await runHolding(claimed, command, launcher, relay);
-    const lost = await releaseClaim(claimed);
+    const label = options.label ?? labelOf(command);
+    const run = (claimed: Claim): Promise<ChildEnd> => runHolding(claimed, command, launcher, relay);
+    const { end, lost } =
+      options.oncePer === undefined
+        ? await runClaimed(await claim(name, label, options, relay.waitSignal), run)
+        : await oncePerTick(name, label, { ...options, oncePer: options.oncePer }, relay.waitSignal, run);
     if (end.problem !== undefined) complain(end.problem);
     // Behaves as the command itself would: a shell stops its loop when a Ctrl-C ended the command, but not when the
     // command exits with 130.
     if (await relay.gotInterruptToo(end.signal)) endBySignal(relay, 'SIGINT');
-    return lost ? exitStatus.leaseLost : end.status;
+    return { status: lost ? exitStatus.leaseLost : end.status, lost };
   } catch (error) {
-    if (relay.endedWait !== undefined) return endBySignal(relay, relay.endedWait);
+    if (relay.endedWait !== undefined) return { status: endBySignal(relay, relay.endedWait) };
     if (isConflict(error)) {
       if (options.quiet !== true) complain(error.message);
-      return options.conflictExitCode;
+      return { status: options.conflictExitCode };
     }
-    return statusOfFailure(error);
+    return { status: statusOfFailure(error) };
   } finally {
     relay.end();
   }
@@ -54,10 +81,26 @@ function checkTogether(options: RunOptions): void {
   };
   refuse('permits', 'shared', '--permits and --shared exclude each other');
   if (!options.wait) refuse('timeout', 'wait', '--no-wait and --timeout exclude each other');
-  for (const option of ['shared', 'permits', 'fair', 'prefix', 'lockPath'] as const) {
+  for (const option of ['shared', 'fair', 'prefix', 'lockPath'] as const) {
     refuse('lease', option, `--${option === 'lockPath' ? 'lock-path' : option} is for locks, not for a --lease`);
   }
+  for (const option of ['shared', 'permits', 'fair', 'prefix'] as const) {
+    refuse('oncePer', option, `--once-per and --${option} exclude each other`);
+  }
+  if (!options.wait) refuse('oncePer', 'wait', '--once-per and --no-wait exclude each other');
+  if (options.ifKilled === 'hold') refuse('oncePer', 'ifKilled', '--once-per and --if-killed hold exclude each other');
+  if (options.oncePer === undefined && (options.afterCrash !== undefined || options.keep !== undefined)) {
+    throw new UsageError('--after-crash and --keep are for --once-per');
+  }
   if (options.ifKilled === 'hold') refuse('lease', 'ifKilled', '--if-killed hold is for locks, not for a --lease');
+}
+
+async function runClaimed(
+  claimed: Claim,
+  run: (claimed: Claim) => Promise<ChildEnd>,
+): Promise<{ readonly end: ChildEnd; readonly lost: boolean }> {
+  const end = await run(claimed);
+  return { end, lost: await releaseClaim(claimed) };
 }
 
 async function runHolding(

@@ -81,6 +81,8 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
       wake();
       return stop;
     },
+    // `a/b` and `a_b` are one file.
+    keyOf: pathOf,
     holders: (name) => holdersOf(fs, pathOf(name)),
   };
 }

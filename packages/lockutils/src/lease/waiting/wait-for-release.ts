@@ -1,7 +1,7 @@
 import { type Clock, getLogger } from '@oslo-concurrency/core';
-import type { LeaseDriver, LeaseRequest } from '../drivers/lease-driver.js';
-import { unlessAborted } from '../local/settle-once.js';
-import { nothing } from '../steps.js';
+import type { LeaseDriver, LeaseRequest } from '../../drivers/lease-driver.js';
+import { unlessAborted } from '../../local/settle-once.js';
+import { nothing } from '../../steps.js';
 
 /** Milliseconds between two tries without hints. */
 const defaultPoll = 250;

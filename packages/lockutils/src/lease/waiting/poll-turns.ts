@@ -1,5 +1,5 @@
-import type { LeaseDriver } from '../drivers/lease-driver.js';
-import { unlessAborted } from '../local/settle-once.js';
+import type { LeaseDriver } from '../../drivers/lease-driver.js';
+import { unlessAborted } from '../../local/settle-once.js';
 
 /** A call that waits for its turn to try. */
 interface Waiter {
