@@ -69,16 +69,20 @@ export class Lane {
         settled();
       };
       const onAbort = (): void => settle(() => reject(signal?.reason));
-      // Node runs the timers that are due before it reads from sockets. An answer that came while this process was busy
-      // is not late, so the sockets are read once before the verdict.
-      const timer = realTime.setTimeout(() => {
-        realTime.setImmediate(() => {
-          if (!caller.waits) return;
+      // Node runs the timers that are due before it reads from sockets and goes on with what was begun. If the timer is
+      // late, this process was busy: the answer may have come, or the step may not even be sent. So it gets its time again,
+      // once.
+      let timer: NodeJS.Timeout;
+      const arm = (last: boolean): void => {
+        const due = realTime.now() + timeout;
+        timer = realTime.setTimeout(() => {
+          if (!last && realTime.now() - due > Math.max(20, timeout / 8)) return arm(true);
           // If one step is not answered, the next ones are not sent into the same silence.
           if (caller.track !== undefined) this.#retire(caller.track);
           settle(() => reject(this.#late(timeout, caller.sent)));
-        });
-      }, timeout);
+        }, timeout);
+      };
+      arm(false);
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#attempt(step, caller).then(
         (answer) => (caller.waits ? settle(() => resolve(answer)) : onLate?.()),
