@@ -73,6 +73,54 @@ describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by 
     await server.untilEmpty();
   });
 
+  test('a step that arrives after its removal is removed again', async () => {
+    await using server = await RedisServer.start();
+    await using proxy = await TcpProxy.start(server.port);
+    await using driver = redisLeaseDriver({ ...ways[way](proxy.url), requestTimeout: 200 });
+    await lease('overtaken', { driver, ttl: 60_000 }, () => {});
+    for (const blocking of [true, false]) {
+      const deliver = proxy.hold();
+      const timedOut = { code: 'ERR_REDIS_TIMEOUT' };
+      await expect(lease('overtaken', { driver, ttl: 60_000, blocking })).rejects.toMatchObject(timedOut);
+      // The removal went by another connection.
+      await lease('overtaken', { driver, ttl: 60_000 }, () => {});
+      const granted = async () => (await server.cli('GET', 'oslo-concurrency:{overtaken}:token')) as string;
+      const before = await granted();
+      deliver();
+      await server.until(async () => (await granted()) !== before);
+      await server.untilEmpty();
+    }
+  });
+
+  test('a release whose answer was lost with its connection is a release, not a loss', async () => {
+    await using server = await RedisServer.start();
+    await using proxy = await TcpProxy.start(server.port);
+    await using driver = redisLeaseDriver(ways[way](proxy.url));
+    // The server knows the scripts then, and one question is one step.
+    await lease('unheard', { driver, ttl: 60_000 }, () => {});
+    const held = await lease('unheard', { driver, ttl: 60_000 });
+    proxy.swallowing = true;
+    const released = held.release();
+    await server.untilEmpty();
+    proxy.swallowing = false;
+    proxy.cut();
+    await released;
+  });
+
+  test('a connection that broke unnoticed costs one more try, and no error', async () => {
+    await using server = await RedisServer.start();
+    await using driver = redisLeaseDriver(ways[way](server.url));
+    for (let n = 0; n < 3; n++) {
+      const held = await lease('unnoticed', { driver, ttl });
+      // This process is busy while it happens, and sends before it can hear of it.
+      server.cliSync('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await held.renew();
+      server.cliSync('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await held.release();
+    }
+    expect(await server.leftovers()).toBe('');
+  });
+
   test('a connection that was cut while idle costs one more try, and no error', async () => {
     await using server = await RedisServer.start();
     await using driver = redisLeaseDriver(ways[way](server.url));

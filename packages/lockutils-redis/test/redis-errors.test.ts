@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { lease } from '@oslo-concurrency/lockutils';
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createCluster } from 'redis';
 import { describe, expect, test } from 'vitest';
 import { RedisEndpointError, type RedisOptions, redisLeaseDriver } from '../src/index.js';
 import { makeCertificates } from './server/certificates.js';
@@ -46,6 +46,17 @@ describe('wrong options are refused before anything is sent, and no password is 
     expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', option });
     expect(inspect(error)).not.toContain('hidden');
   });
+});
+
+test('the nodes of a cluster are named without their passwords', async () => {
+  const port = await freePort();
+  const url = `redis://user:hidden@127.0.0.1:${port}`;
+  const clients = [new Cluster([url], { lazyConnect: true }), createCluster({ rootNodes: [{ url }] })];
+  for (const client of clients) {
+    const error = await failure({ client });
+    expect(error).toMatchObject({ code: 'ERR_REDIS_UNREACHABLE', endpoint: `127.0.0.1:${port}` });
+    expect(inspect(error)).not.toContain('hidden');
+  }
 });
 
 describe.each(wayNames)('what can go wrong, by %s', (way) => {

@@ -234,6 +234,35 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     await successor.release();
   });
 
+  test('G4 a lease that has ended, and that nobody followed, is gone for its renewal and its release', async () => {
+    const name = freshName();
+    const { signal } = new AbortController();
+    const request = { name, ttl: 200, label: undefined, permits: 1, now: () => performance.now(), waiting() {} };
+    const grant = await driver.tryAcquire(request, signal);
+    await server.until(async () => performance.now() > (grant?.validUntil ?? 0) + 50);
+    expect(await grant?.renew(signal)).toBeUndefined();
+    expect(await grant?.release(signal)).toBe(false);
+    const again = await driver.tryAcquire(request, signal);
+    await server.until(async () => performance.now() > (again?.validUntil ?? 0) + 50);
+    expect(await again?.release(signal)).toBe(false);
+  });
+
+  test('every key of a holder and of a waiter ends by itself, shortly after its ttl', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 2000 });
+    const next = lease(name, { driver, ttl: 2000 }, () => {});
+    await server.until(async () => (await server.waiters(name)) === 1);
+    const keys = (await server.leftovers()).split('\n');
+    expect(keys).toHaveLength(3);
+    for (const key of keys) {
+      const left = Number(await server.cli('PTTL', key));
+      expect(left).toBeGreaterThan(0);
+      expect(left).toBeLessThanOrEqual(2500);
+    }
+    await held.release();
+    await next;
+  });
+
   test('a script cache that was flushed costs the text once more, and nothing else', async () => {
     const name = freshName();
     const held = await lease(name, { driver, ttl: 2000 });

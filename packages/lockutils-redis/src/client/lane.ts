@@ -16,6 +16,8 @@ export interface StepLimits {
   /** Milliseconds. */
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
+  /** Does not send it again by itself if a connection that stood turns out to be broken; `false` by default. */
+  readonly once?: boolean;
   /** Called if the step is answered although its caller has stopped waiting. */
   readonly onLate?: () => void;
 }
@@ -58,7 +60,7 @@ export class Lane {
   }
 
   /** Resolves to the answer's parts. @throws RedisEndpointError; the reason of `signal`. */
-  run(step: Step, { timeout, signal, onLate }: StepLimits): Promise<readonly string[]> {
+  run(step: Step, { timeout, signal, once = false, onLate }: StepLimits): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const caller: Caller = { waits: true, sent: false, track: undefined };
@@ -84,7 +86,7 @@ export class Lane {
       };
       arm(false);
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#attempt(step, caller).then(
+      this.#attempt(step, caller, once).then(
         (answer) => (caller.waits ? settle(() => resolve(answer)) : onLate?.()),
         (error: unknown) => caller.waits && settle(() => reject(error)),
       );
@@ -104,7 +106,7 @@ export class Lane {
     return new RedisTimeoutError(endpoint, timeout, { sent, secure });
   }
 
-  async #attempt(step: Step, caller: Caller): Promise<readonly string[]> {
+  async #attempt(step: Step, caller: Caller, once: boolean): Promise<readonly string[]> {
     for (let again = false; ; again = true) {
       const wasOpen = this.#track !== undefined;
       const track = this.#open();
@@ -127,7 +129,7 @@ export class Lane {
         // A replica stays one for this connection. By another one the client may find the master.
         if (broken || failure instanceof RedisReadOnlyError) this.#retire(track);
         // The connection had broken before, and nobody had noticed. All steps may be repeated: an id makes them one.
-        if (!broken || !wasOpen || again || !caller.waits) throw failure;
+        if (!broken || !wasOpen || again || once || !caller.waits) throw failure;
       } finally {
         track.pending--;
         this.#endIfRetired(track);

@@ -114,7 +114,7 @@ export class LeaseSteps {
     for (let unsure = false; ; ) {
       const timeout = Math.max(1, Math.min(this.#requestTimeout, place.request.ttl + 1000));
       try {
-        const [what] = await this.#run(leaveScript, place, [], { timeout, signal });
+        const [what] = await this.#run(leaveScript, place, [], { timeout, signal, once: true });
         return what === 'gone' && unsure ? 'unknown' : (what as 'held' | 'queued' | 'gone');
       } catch (error) {
         signal?.throwIfAborted();

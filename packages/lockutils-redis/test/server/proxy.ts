@@ -7,7 +7,11 @@ export class TcpProxy implements AsyncDisposable {
   mute = false;
   /** The port that new connections lead to. */
   target: number;
+  /** Passes on nothing that servers answer. */
+  swallowing = false;
   #deaf = false;
+  #held = new Map<Socket, (() => void)[]>();
+  readonly #clients = new Set<Socket>();
   readonly #subscribed = new Set<Socket>();
   readonly #silent = new Set<Socket>();
   readonly #server: Server;
@@ -46,12 +50,24 @@ export class TcpProxy implements AsyncDisposable {
     for (const socket of this.#sockets) this.#silent.add(socket);
   }
 
+  /** Keeps back what clients send on the open connections. Returns what delivers it after all. */
+  hold(): () => void {
+    const held = new Map<Socket, (() => void)[]>();
+    for (const socket of this.#clients) held.set(socket, []);
+    this.#held = held;
+    return () => {
+      this.#held = new Map();
+      for (const deliveries of held.values()) for (const deliver of deliveries) deliver();
+    };
+  }
+
   /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
   #join(one: Socket, other: Socket): void {
+    this.#clients.add(one);
     for (const [from, to] of [
       [one, other],
       [other, one],
@@ -60,11 +76,15 @@ export class TcpProxy implements AsyncDisposable {
       from.on('data', (data) => {
         if (/subscribe/i.test(String(data))) this.#subscribed.add(one);
         const isDeaf = this.#deaf && this.#subscribed.has(one) && from === other;
-        if (!this.mute && !this.#silent.has(from) && !isDeaf && to.writable) to.write(data);
+        const swallowed = this.mute || isDeaf || this.#silent.has(from) || (this.swallowing && from === other);
+        const held = this.#held.get(from);
+        if (held !== undefined) held.push(() => to.write(data));
+        else if (!swallowed && to.writable) to.write(data);
       });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
+        this.#clients.delete(from);
         // The other side of a half-open connection learns nothing of the end.
         if (!this.mute) to.destroy();
       });

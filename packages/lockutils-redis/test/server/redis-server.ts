@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -112,6 +112,11 @@ export class RedisServer implements AsyncDisposable {
       timeout: 8000,
     });
     return stdout.trim();
+  }
+
+  /** The same while this process stands still. */
+  cliSync(...args: string[]): void {
+    execFileSync('redis-cli', ['-e', '-p', String(this.port), ...args], { stdio: 'pipe' });
   }
 
   /** The keys that are left, without the last tokens, which stay for a day. */
