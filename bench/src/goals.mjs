@@ -77,6 +77,23 @@ const goals = [
     of: (run) => run.value('locks.contended.share', 'ours fair', goalCell),
   },
   {
+    text: 'Uncontended lock of the lockfile driver in memory, to proper-lockfile (time)',
+    cause:
+      'proper-lockfile makes a folder and removes it. The lockfile driver also writes a record that names the holder, looks ' +
+      'whether the last holder died and whether the lock path is its own, and checks the rights of what it makes.',
+    ...atMost(3),
+    of: (run) => run.ratio('locks.uncontended.external', 'ours lockfile', 'proper-lockfile'),
+  },
+  ...[8, 32].map((processes) => ({
+    text: `${processes} processes that hold 1 ms, lockfile driver: grants a second, to proper-lockfile`,
+    cause:
+      'A release wakes the first in the queue, and that one often gets the lock; meanwhile nobody holds it. With ' +
+      'proper-lockfile the process that releases mostly takes the lock again at once, and others go without (see the ' +
+      'fewest to most grants).',
+    ...atLeast(0.95),
+    of: (run) => run.ratio('locks.contended.grants', 'ours lockfile', 'proper-lockfile', { processes, holdMs: 1 }),
+  })),
+  {
     text: 'Take-over after SIGKILL, p50 (ms)',
     cause: takeOverCause,
     ...atMost(50),

@@ -5,7 +5,6 @@ import { present, rowsOf, subjects } from '../subjects.mjs';
 
 const reference = 'oslo';
 const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'proper-lockfile', 'fasteners', 'filelock'];
-const quickNames = names.filter((name) => name !== 'ours lockfile');
 
 /** What is told of one round of processes that all want one lock: how to work it out, and how to read it. */
 const outcomes = {
@@ -65,7 +64,7 @@ export const contended = {
   group: 'locks',
   seconds: { full: 170, quick: 20 },
   async run(context) {
-    const found = await present(context, context.quick ? quickNames : names);
+    const found = await present(context, names);
     const cells = cellsOf(context.quick);
     const pools = new Map();
     const figures = Object.fromEntries(Object.keys(outcomes).map((key) => [key, []]));

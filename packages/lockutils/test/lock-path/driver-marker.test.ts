@@ -1,11 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { claimLockPath } from '../../build/lock-path/driver-marker.js';
+import { claimLockPath, markedDriver } from '../../build/lock-path/driver-marker.js';
 import { makeHiddenFolder } from '../../build/lock-path/hidden-folder.js';
 
 const claimer = fileURLToPath(new URL('../fixtures/claim-lock-path.mjs', import.meta.url));
@@ -25,6 +35,23 @@ const codeOf = (claim: () => void): string | undefined => {
   }
   return undefined;
 };
+
+/** Does something once, at the moment when a process has seen no marker and begins to make its own. */
+function beforeMarkerIsMade(act: () => void): Disposable {
+  const real = fs.mkdirSync;
+  const restore = (): void => {
+    fs.mkdirSync = real;
+    syncBuiltinESMExports();
+  };
+  fs.mkdirSync = ((path: string, ...rest: never[]) => {
+    if (!/[/\\]driver\.[0-9a-f-]{36}$/.test(path)) return real(path, ...rest);
+    restore();
+    act();
+    return real(path, ...rest);
+  }) as typeof fs.mkdirSync;
+  syncBuiltinESMExports();
+  return { [Symbol.dispose]: restore };
+}
 
 async function nextLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('no pipe');
@@ -53,6 +80,34 @@ describe('G20 a lock path belongs to one driver', () => {
       drivers.map((driver) => (driver === winner ? 'claimed' : `ERR_LOCK_DRIVER_MISMATCH ${winner}`)),
     );
     expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual(['driver']);
+  });
+
+  test.each(['kernel', 'lockfile'])(
+    'of two drivers that mark it in the same moment the second learns which one was first: %s',
+    (first) => {
+      using _ = beforeMarkerIsMade(() => claimLockPath(directory, first));
+      const code = codeOf(() => claimLockPath(directory, 'lockfile'));
+      expect(code).toBe(first === 'lockfile' ? undefined : 'ERR_LOCK_DRIVER_MISMATCH');
+      expect(readdirSync(join(directory, '.oslo-concurrency', 'driver'))).toEqual([first]);
+      expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual(['driver']);
+    },
+  );
+
+  test('G16 a marker that cannot be made is the error of the system, and leaves nothing', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    using _ = beforeMarkerIsMade(() => {
+      throw full;
+    });
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOSPC');
+    expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual([]);
+  });
+
+  test('G16 a marker that cannot be read is not taken for none', () => {
+    expect(markedDriver(directory)).toBeUndefined();
+    makeHiddenFolder(directory);
+    writeFileSync(join(directory, '.oslo-concurrency', 'driver'), '');
+    expect(() => markedDriver(directory)).toThrow('ENOTDIR');
+    expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ENOTDIR');
   });
 
   test('a marker that was removed is made again by the next claim', () => {
