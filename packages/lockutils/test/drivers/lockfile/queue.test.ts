@@ -103,6 +103,15 @@ describe('the line of the lockfile driver, call by call', () => {
     if (line.waiters.every(({ state }) => state === 'gone')) expect(left).not.toContain(`lock ${lines}`);
   });
 
+  test('the ticket of a dead waiter is removed by the next one', () => {
+    const line = new Line(2);
+    line.advance(0, 'waiting');
+    line.crash(0);
+    line.advance(1, 'first');
+    const queue = join(directory, '.oslo-concurrency', 'lockfile', 'queue', `lock ${lines}`);
+    expect(readdirSync(queue)).toEqual(['2']);
+  });
+
   test('G10 who stood still between looking and taking a number passes nobody who came meanwhile', () => {
     const [first, still, second, third] = [0, 1, 2, 3] as const;
     const line = new Line(4);
