@@ -34,9 +34,15 @@ export interface Grant {
   /**
    * Releases the lock. If it throws or rejects, the lock may still be held, and it may be called again. `remove` asks
    * to delete the lock's files too, while the lock is still held. `unused`: the grant came too late to be delivered, so
-   * a `previousOwnerDied` must be reported to the next holder instead.
+   * a `previousOwnerDied` must be reported to the next holder instead. `next`: another call of this thread waits for the
+   * lock, exclusively, and tries it before this turn of the event loop is over. So the driver may keep the lock for that
+   * call, for a moment and as long as others do not wait longer because of that than for one holder.
    */
-  release(options?: { readonly remove?: boolean; readonly unused?: boolean }): void | Promise<void>;
+  release(options?: {
+    readonly remove?: boolean;
+    readonly unused?: boolean;
+    readonly next?: boolean;
+  }): void | Promise<void>;
   /**
    * Changes from exclusive to shared in one step, so that no other writer comes between. Does nothing if the lock is
    * already shared. Absent if the driver does not support it.

@@ -10,6 +10,8 @@ export interface Turn {
   readonly permits: number | undefined;
   /** The call that the turn belongs to, for diagnosis only. */
   readonly owner: object | undefined;
+  /** The call that waits for the turn, so that a holder can see what is asked for next. */
+  readonly call: object | undefined;
   /** Called once at the grant, if the turn had to wait. */
   readonly granted: () => void;
   state: 'waiting' | 'held' | 'gone';
@@ -48,6 +50,11 @@ export class TurnQueue {
     return this.#waiting;
   }
 
+  /** The call of the turn that waits first, if it gave one. */
+  get nextCall(): object | undefined {
+    return this.#first?.call;
+  }
+
   /** Whether no turn is held or waits. */
   get idle(): boolean {
     return this.#holders === 0 && this.#first === undefined;
@@ -70,9 +77,18 @@ export class TurnQueue {
   }
 
   /** Adds a turn: it is granted at once if it is admitted, otherwise it joins the queue. `state` shows which. */
-  join(mode: TurnMode, owner: object | undefined, granted: () => void): Turn {
+  join(mode: TurnMode, owner: object | undefined, granted: () => void, call?: object): Turn {
     const { shared, permits } = mode;
-    const turn: Turn = { shared, permits, owner, granted, state: 'waiting', next: undefined, previous: undefined };
+    const turn: Turn = {
+      shared,
+      permits,
+      owner,
+      call,
+      granted,
+      state: 'waiting',
+      next: undefined,
+      previous: undefined,
+    };
     if (this.admits(mode)) this.#hold(turn);
     else this.#insert(turn);
     return turn;

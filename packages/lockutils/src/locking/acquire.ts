@@ -85,14 +85,15 @@ function* passLater(call: LockCall, { registry, key, mode }: Gate, wait: Wait): 
   }
 }
 
-function* turnIn(queue: TurnQueue, mode: Gate['mode'], { name, request, inside, body }: LockCall): Steps<Turn> {
+function* turnIn(queue: TurnQueue, mode: Gate['mode'], call: LockCall): Steps<Turn> {
+  const { name, request, inside, body } = call;
   let wake = (): void => {};
   const untilWoken = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve;
     });
   let woken = untilWoken();
-  const turn = queue.join(mode, body, () => wake());
+  const turn = queue.join(mode, body, () => wake(), call);
   let search: CycleSearch | undefined;
   try {
     if (inside !== undefined && turn.state !== 'held') {

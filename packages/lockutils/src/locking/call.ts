@@ -139,6 +139,18 @@ export function leaveDoor({ gates, turns }: LockCall): void {
   if (door !== undefined) leaveTurn(door);
 }
 
+/**
+ * Whether the call that this process admits when this one leaves its queues asks for the same lock of the same driver,
+ * exclusively and without a promise of order between processes.
+ */
+export function isNextForSame({ driver, request, turns }: LockCall): boolean {
+  const { queue } = turns.at(-1) ?? {};
+  // Those that passed the queue of the name go first.
+  const next = (queue?.nextCall ?? turns[0]?.queue.nextCall) as LockCall | undefined;
+  if (next?.request === undefined || next.driver !== driver || next.request.path !== request?.path) return false;
+  return next.mode === exclusive && next.options.fair !== true;
+}
+
 /** Leaves all queues of this process, the last one first. */
 export function leaveTurns(call: LockCall): void {
   for (let i = call.turns.length - 1; i >= 0; i -= 1) leaveTurn(call.turns[i] as HeldTurn);

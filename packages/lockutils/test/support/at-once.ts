@@ -3,7 +3,7 @@ import type { LockRequest } from '@oslo-concurrency/lockutils';
 /** `Grant` of a driver that answers without promises. */
 export interface GrantAtOnce {
   readonly previousOwnerDied: boolean;
-  release(options?: { readonly remove?: boolean; readonly unused?: boolean }): void;
+  release(options?: { readonly remove?: boolean; readonly unused?: boolean; readonly next?: boolean }): void;
   downgrade?(): void;
   upgrade?(): UpgradeAtOnce | undefined;
   refresh?(keepYoung: boolean): boolean;

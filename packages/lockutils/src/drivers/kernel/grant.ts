@@ -90,7 +90,7 @@ class KernelGrant implements Grant {
     this.previousOwnerDied = writerDied || seat?.previousOwnerDied === true;
   }
 
-  release({ remove = false, unused = false }: { readonly remove?: boolean; readonly unused?: boolean } = {}): void {
+  release({ remove = false, unused = false, next = false }: Parameters<Grant['release']>[0] = {}): void {
     const file = this.#file;
     if (file.closed) return;
     const lost = !this.#isThere();
@@ -105,7 +105,8 @@ class KernelGrant implements Grant {
       // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
       if (remove && this.#alone) tryToRemoveLockFiles(this.#files.hidden.system, file.path, file);
     } finally {
-      this.#files.locks.release(file);
+      if (next && this.#alone && !lost && !remove && !unused) this.#files.locks.passOn(file);
+      else this.#files.locks.release(file);
     }
     if (lost) throw new LockLostError(this.#request.path);
   }

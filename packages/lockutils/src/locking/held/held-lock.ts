@@ -2,7 +2,7 @@ import { getLogger, hasLogger, isConcurrencyError, lockChannels } from '@oslo-co
 import type { Grant } from '../../drivers/driver.js';
 import { LockReleaseError, UpgradeConflictError } from '../../errors.js';
 import { perform, runSync, type Steps, step } from '../../steps.js';
-import { eventOf, type LockCall, leaveTurns } from '../call.js';
+import { eventOf, isNextForSame, type LockCall, leaveTurns } from '../call.js';
 import type { Obtained } from '../obtain.js';
 import type { PatientWait } from '../wait/patient-wait.js';
 import type { LockHandle } from './handles.js';
@@ -154,7 +154,9 @@ export class GrantedLock implements LockHandle {
     try {
       // While our own ticket is still locked, the removal would not see the queue as empty.
       if (remove && !unused) void place?.leave();
-      yield* step(grant?.release({ remove: remove && !unused, unused }));
+      // While a call waits whose turn comes now, the driver may keep the lock for it.
+      const next = !remove && !unused && place === undefined && isNextForSame(this.#call);
+      yield* step(grant?.release({ remove: remove && !unused, unused, next }));
     } catch (error) {
       failure = new LockReleaseError(this.name, error);
       // A lost lock is no longer held. A lock that could not be released counts as held: the turns stay, no other call

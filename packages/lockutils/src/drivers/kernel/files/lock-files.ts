@@ -1,11 +1,13 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
+import { realTime } from '@oslo-concurrency/core';
 import { LockFileTypeError, LockUnsupportedError } from '../../../errors.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';
 import type { KernelSystem } from '../system.js';
 import { OpenFile, openOrCreate } from './open-file.js';
+import { PassedOn } from './passed-on.js';
 
 /**
  * Locks lock files, and keeps a few of them open for a moment after release, unlocked (see {@link IdleFiles}).
@@ -19,6 +21,7 @@ export class LockFiles {
   readonly #prepare: (path: string) => void;
   readonly #trust: number;
   readonly #idle = new IdleFiles<OpenFile>();
+  readonly #passedOn = new PassedOn((file) => this.release(file));
 
   /** `prepare` checks the lock path, before a file is opened. `trust` as in {@link OpenFile.isStillNamed}. */
   constructor(system: KernelSystem, prepare: (path: string) => void, trust: number) {
@@ -29,6 +32,10 @@ export class LockFiles {
 
   /** Locks the file that `path` leads to now; `undefined` if another lock is in the way. */
   tryLock(path: string, shared: boolean): OpenFile | undefined {
+    const passed = shared ? undefined : this.#passedOn.take(path);
+    // Its last holder has just compared the name. Nobody but another program can have removed it since, as while a lock
+    // is held; and the release of this one will see that.
+    if (passed !== undefined) return passed;
     for (let round = 0; round < maxRounds; round += 1) {
       const file = this.#idle.take(path) ?? this.#open(path);
       let granted: boolean;
@@ -37,7 +44,10 @@ export class LockFiles {
         // If a file that is no longer the lock refuses, this is noticed a moment later. A grant by such a file is never
         // accepted.
         if ((!granted && file.wasLookedAt(lookInterval)) || file.isNamed()) {
-          if (granted) return file;
+          if (granted) {
+            file.lockedAt = realTime.now();
+            return file;
+          }
           this.#keep(file);
           this.#idle.putOff();
           return undefined;
@@ -74,6 +84,11 @@ export class LockFiles {
       return;
     }
     this.#keep(file);
+  }
+
+  /** The same, but may keep the file locked for the next call of this thread, see {@link PassedOn}. */
+  passOn(file: OpenFile): void {
+    this.#passedOn.keep(file);
   }
 
   #open(path: string): OpenFile {

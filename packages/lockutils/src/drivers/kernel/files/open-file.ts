@@ -11,6 +11,8 @@ import { closeQuietly, type KernelSystem } from '../system.js';
  */
 export class OpenFile {
   readonly path: string;
+  /** When its lock was granted by the kernel: milliseconds of `realTime.now`. Set by the owner. */
+  lockedAt = 0;
   readonly #system: KernelSystem;
   #fd: number | undefined;
   /** It cannot pass to another file while this one is open. */
@@ -103,6 +105,7 @@ export class OpenFile {
   /** Passes the descriptor, with its locks, to a new owner. This object is closed from now on. */
   passOn(): OpenFile {
     const next = new OpenFile(this.#system, this.path, this.#fd ?? refused(this.path));
+    next.lockedAt = this.lockedAt;
     next.#identity = this.#identity;
     next.#lookedAt = this.#lookedAt;
     next.#onlyName = this.#onlyName;

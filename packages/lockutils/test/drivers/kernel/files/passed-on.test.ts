@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
+import { describe, expect, it } from 'vitest';
+import { type GrantAtOnce, type PlaceAtOnce, reader, requestFor } from '../../../support/at-once.js';
+import { Contender } from '../../../support/contender.js';
+import { lockDirectory } from '../../../support/lock-directory.js';
+
+const take = (path: string, driver = kernelDriver(), mode = {}): GrantAtOnce | undefined =>
+  driver.tryAcquire({ ...requestFor(path), ...mode }) as GrantAtOnce | undefined;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A driver that counts how often it locks the lock file, and unlocks it. */
+function counting() {
+  const calls = { locked: 0, unlocked: 0 };
+  const system: KernelSystem = {
+    ...defaultKernelSystem,
+    tryLock(fd, offset, length, shared) {
+      if (offset === 0 && length === 0) calls.locked += 1;
+      return defaultKernelSystem.tryLock(fd, offset, length, shared);
+    },
+    unlock(fd, offset, length) {
+      if (offset === 0 && length === 0) calls.unlocked += 1;
+      defaultKernelSystem.unlock(fd, offset, length);
+    },
+  };
+  return { calls, driver: kernelDriver({ system }) };
+}
+
+/**
+ * Releases a lock that stays locked for the next call of its driver. A release keeps it only within a slice, which a busy
+ * machine may end earlier: then this tries again. The slice does not end before the end of the turn.
+ */
+function keep(path: string, { calls, driver }: ReturnType<typeof counting>): GrantAtOnce {
+  for (;;) {
+    const held = take(path, driver) as GrantAtOnce;
+    const before = calls.unlocked;
+    held.release({ next: true });
+    if (calls.unlocked === before) return held;
+  }
+}
+
+/** Locks again and again until `until` says so, each time with the next call of the same driver waiting. */
+function passOn(path: string, until: () => boolean): void {
+  const driver = kernelDriver();
+  let held = take(path, driver);
+  for (const end = performance.now() + 5000; performance.now() < end; ) {
+    held?.release({ next: true });
+    if (until()) return;
+    held = take(path, driver);
+  }
+  throw new Error('the lock was never unlocked');
+}
+
+describe('a lock that a release keeps for the next call of its thread', () => {
+  it('is granted to that call without the kernel, and to nobody else in between', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const counted = counting();
+    const first = keep(path, counted);
+    const before = { ...counted.calls };
+    expect(take(path)).toBeUndefined();
+    expect(take(path, kernelDriver(), reader)).toBeUndefined();
+    const second = take(path, counted.driver);
+    expect(second?.previousOwnerDied).toBe(false);
+    expect(counted.calls).toEqual(before);
+    // The grant that was released has nothing any more.
+    first.release();
+    expect(take(path)).toBeUndefined();
+    second?.release();
+    expect(take(path)).toBeDefined();
+  });
+
+  it('is free at the end of the turn of the event loop when that call does not come', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    keep(path, counting());
+    expect(take(path)).toBeUndefined();
+    await turn();
+    expect(take(path)?.previousOwnerDied).toBe(false);
+  });
+
+  it('is granted to a reader of the same thread at the end of the turn only', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const counted = counting();
+    keep(path, counted);
+    expect(take(path, counted.driver, reader)).toBeUndefined();
+    await turn();
+    const shared = take(path, counted.driver, reader);
+    expect(shared).toBeDefined();
+    shared?.release();
+  });
+
+  it('G27 is unlocked for other processes after a slice, however many calls follow each other', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    let theirs: GrantAtOnce | undefined;
+    passOn(path, () => {
+      theirs = take(path);
+      return theirs !== undefined;
+    });
+    theirs?.release();
+  });
+
+  it('G4 is not kept when it was lost, removed, downgraded or never seen', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    take(path)?.release({ next: true, remove: true });
+    take(path)?.release({ next: true, unused: true });
+    const shared = take(path);
+    shared?.downgrade?.();
+    shared?.release({ next: true });
+    const held = take(path);
+    expect(held).toBeDefined();
+    held?.release();
+  });
+
+  it.each([
+    ['before that call took it', '', false],
+    ['while that call held it', 'driver.tryAcquire(request);', true],
+  ])('G19 reports the death of a process that was killed %s as it was', async (_when, after, died) => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const victim = await Contender.start();
+    const drivers = new URL('../../../../dist/drivers.js', import.meta.url).href;
+    const code = `
+      const { kernelDriver } = await import(${JSON.stringify(drivers)});
+      const driver = kernelDriver();
+      const request = ${JSON.stringify({ name: 'x', path, shared: false })};
+      for (let warm = 0; warm < 100; warm += 1) driver.tryAcquire(request).release();
+      driver.tryAcquire(request).release({ next: true });
+      ${after}
+      process.kill(process.pid, 'SIGKILL');`;
+    const ended = new Promise((resolve) => victim.process.once('exit', resolve));
+    await victim.ask('run', { code }).catch(() => {});
+    await ended;
+    const next = take(path);
+    expect(next?.previousOwnerDied).toBe(died);
+    next?.release();
+  });
+});
+
+describe('many tasks of one process that wait for one external lock', () => {
+  it('pass it on without the kernel, in their order, each with its own record', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const { calls, driver } = counting();
+    const options: LockOptions = { external: true, lockPath: directory.path, driver };
+    const order: number[] = [];
+    const labels: unknown[] = [];
+    const first = await lock('x', options);
+    const tasks = Array.from({ length: 100 }, async (_, n) => {
+      await lock('x', { ...options, label: `task ${n}` }, () => {
+        order.push(n);
+        if (n % 25 === 0) labels.push((driver.holders(requestFor(path)) as readonly Holder[])[0]?.label);
+      });
+    });
+    await first.release();
+    await Promise.all(tasks);
+    expect(order).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    expect(labels).toEqual(['task 0', 'task 25', 'task 50', 'task 75']);
+    expect(calls.locked).toBeLessThan(60);
+    expect(calls.unlocked).toBe(calls.locked);
+  });
+
+  it('G10 leave it to the process that is first in the queue when they ask for order', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path, fair: true };
+    const order: string[] = [];
+    const held = await lock('x', options);
+    const place = kernelDriver().joinQueue?.(requestFor(join(directory.path, 'x'))) as PlaceAtOnce;
+    const tasks = ['a', 'b'].map((task) => lock('x', options, () => order.push(task)));
+    await held.release();
+    expect(place.isFirst()).toBe(true);
+    await turn();
+    expect(order).toEqual([]);
+    place.leave();
+    await Promise.all(tasks);
+    expect(order).toEqual(['a', 'b']);
+  });
+
+  it('let a task that gives up pass it by, and leave it free when all have given up', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, lockPath: directory.path };
+    const held = await lock('x', options);
+    const gives = new AbortController();
+    const given = Array.from({ length: 3 }, () => lock('x', { ...options, signal: gives.signal }));
+    const stays = lock('x', options);
+    // In the same turn: the lock is kept for a task that does not want it any more.
+    const released = held.release();
+    gives.abort(new Error('given up'));
+    await released;
+    for (const task of given) await expect(task).rejects.toThrow('given up');
+    await (await stays).release();
+    await turn();
+    const free = take(join(directory.path, 'x'));
+    expect(free?.previousOwnerDied).toBe(false);
+    free?.release();
+  });
+});
