@@ -24,7 +24,8 @@ export interface KernelDriverOptions {
   readonly system?: KernelSystem;
 }
 
-// Milliseconds. See the last paragraph at `kernelDriver`. A network file system may count names late.
+// Milliseconds, for the queue and the records of readers, which no holder relies on: another program that renames them
+// is noticed this much later. A network file system may count names late.
 const trustInName = 10;
 
 /**
@@ -38,16 +39,12 @@ const trustInName = 10;
  * process that opens the name meets our lock. If they differ, we locked a file that is no longer the lock; it is
  * closed, and the search starts again. Removal by other programs (`rm`) while the lock is held is not covered: then
  * another process may hold the lock too. The holder learns of that (see `Grant.refresh`, and the release).
- *
- * The release of a lock that was compared in the last 10 ms only asks how many names the file has: one, as it had then.
- * That sees every removal, and every file that was renamed onto the name. It does not see, and so does not report, that
- * another program has just renamed the lock file itself. Our processes rename no lock file.
  */
 export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
   const prepare = (path: string): void => prepareLockPath(system, path, allowNetworkFileSystem);
   const trust = allowNetworkFileSystem ? 0 : trustInName;
-  const files = { locks: new LockFiles(system, prepare, trust), hidden: new HiddenFiles(system, prepare, trust) };
+  const files = { locks: new LockFiles(system, prepare), hidden: new HiddenFiles(system, prepare, trust) };
   const watchers = new WatchPool(system.watch);
   const ordered = process.platform === 'linux';
   return {

@@ -80,7 +80,7 @@ function occupy(files: HiddenFiles, request: LockRequest, file: OpenFile, seat: 
   const previousOwnerDied = request.permits !== undefined && found === 'left';
   return {
     previousOwnerDied,
-    isThere: () => files.isThere(file),
+    isThere: () => file.isNamed(),
     leave(unused = false) {
       if (file.closed) return;
       // If it is not cleared, our record reports the same death to the next holder that the dead holder's record would

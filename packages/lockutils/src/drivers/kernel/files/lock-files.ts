@@ -19,15 +19,13 @@ import { PassedOn } from './passed-on.js';
 export class LockFiles {
   readonly #system: KernelSystem;
   readonly #prepare: (path: string) => void;
-  readonly #trust: number;
   readonly #idle = new IdleFiles<OpenFile>();
   readonly #passedOn = new PassedOn((file) => this.release(file));
 
-  /** `prepare` checks the lock path, before a file is opened. `trust` as in {@link OpenFile.isStillNamed}. */
-  constructor(system: KernelSystem, prepare: (path: string) => void, trust: number) {
+  /** `prepare` checks the lock path, before a file is opened. */
+  constructor(system: KernelSystem, prepare: (path: string) => void) {
     this.#system = system;
     this.#prepare = prepare;
-    this.#trust = trust;
   }
 
   /** Locks the file that `path` leads to now; `undefined` if another lock is in the way. */
@@ -69,7 +67,7 @@ export class LockFiles {
    */
   isTheLock(file: OpenFile): boolean {
     try {
-      return file.isStillNamed(this.#trust) || file.hasChanged();
+      return file.isNamed() || file.hasChanged();
     } catch {
       return true;
     }

@@ -8,8 +8,8 @@ const slice = 1;
  * Lock files that a holder has released while another call of the same thread is next: they stay locked until that call
  * takes them, without a system call.
  *
- * Who holds what: when a file comes here, its mark says that it was released, so nobody holds the lock, and the kernel
- * keeps other processes out. A call that takes the file holds the lock as if it had locked the file then, and writes its
+ * When a file comes here, its mark says that it was released: no call holds the lock, and the kernel keeps other
+ * processes out. A call that takes the file holds the lock as if it had locked the file then, and writes its
  * own record. If no call takes it, because the next one gave up or has to queue, it is unlocked at the end of the turn
  * of the event loop. A process that ends or is killed frees it at once; the mark reports no dead holder then, and there
  * was none. A process that is stopped here keeps the lock, as a stopped holder does.
