@@ -35,6 +35,7 @@ const runtimes = [
   { id: 'this', name: 'Node', program: process.execPath, args: [], kind: 'tests' },
   { id: 'node22', name: 'Node', program: join(home, 'node_modules/node22/bin/node'), args: [], kind: 'tests' },
   { id: 'node24', name: 'Node', program: join(home, 'node_modules/node24/bin/node'), args: [], kind: 'tests' },
+  { id: 'node26', name: 'Node', program: join(home, 'node_modules/node26/bin/node'), args: [], kind: 'tests' },
   { id: 'bun', name: 'Bun', program: join(home, 'node_modules/.bin/bun'), args: ['run'], kind: 'smoke' },
   {
     id: 'deno',
