@@ -45,6 +45,32 @@ const goals = [
     of: (run) => run.ratio('locks.uncontended.disk', 'ours', 'floor'),
   },
   {
+    text: 'Uncontended external lock in memory, to py-filelock (time)',
+    cause: costOfALock,
+    ...atMost(1),
+    of: (run) => run.ratio('locks.uncontended.external', 'ours', 'filelock'),
+  },
+  {
+    text: 'Uncontended external lock in memory, to fasteners (time)',
+    cause: costOfALock,
+    ...atMost(0.4),
+    of: (run) => run.ratio('locks.uncontended.external', 'ours', 'fasteners'),
+  },
+  ...['ours fair', 'ours shared', 'ours permits'].map((subject) => ({
+    text: `Uncontended, ${subject.slice('ours '.length)}, in memory, to the reader of fasteners (time)`,
+    cause: costOfALock,
+    ...atMost(1),
+    of: (run) => run.ratio('locks.uncontended.external', subject, 'fasteners reader'),
+  })),
+  {
+    text: '100 tasks of one process that wait for one external lock: a grant (us)',
+    cause:
+      'Two thirds of it are the record that names the holder, written at the grant and cleared at the release, the look ' +
+      'whether the lock file was removed, and reading whether the last holder died. The rest is what a wait costs.',
+    ...atMost(5),
+    of: (run) => run.value('locks.waiters', 'ours', { waiters: 100 }),
+  },
+  {
     text: '8 processes that hold 1 ms: grants a second, to oslo.concurrency',
     cause:
       'A release wakes the next in line, and it often gets the lock, which is why the longest wait is a third of that ' +

@@ -1,7 +1,16 @@
 import { interleave } from '../interleave.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
-const names = ['ours internal', 'ours', 'ours fair', 'async-mutex', 'async-lock', 'p-limit'];
+const names = [
+  'ours internal',
+  'ours',
+  'ours fair',
+  'ours shared',
+  'ours permits',
+  'async-mutex',
+  'async-lock',
+  'p-limit',
+];
 
 /** Many tasks of one process that wait for one lock: what a grant costs must not grow with the line. */
 export const waiters = {
@@ -10,7 +19,7 @@ export const waiters = {
   seconds: { full: 15, quick: 3 },
   async run(context) {
     const found = await present(context, names);
-    const sizes = context.quick ? [10, 1000] : [10, 100, 1000, 10_000];
+    const sizes = context.quick ? [10, 100, 1000] : [10, 100, 1000, 10_000];
     const rows = [];
     await withContestants(context, found, async (contestants) => {
       for (const name of found) await contestants.get(name).ask('crowd', { count: 1000 });
