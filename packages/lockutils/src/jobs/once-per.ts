@@ -91,7 +91,7 @@ async function runUnder<T>(
     return { ran: false, record: before };
   }
   const begin = begun(label);
-  if (!(await record.write(encodeRun(begin), keep, lost))) throw gone(name, fencingToken);
+  if (!(await record.write(encodeRun(begin), keep, lost))) throw new LeaseLostError(name, fencingToken ?? 0n, 'gone');
   let failure: { readonly error: unknown } | undefined;
   let value: T | undefined;
   try {
@@ -101,16 +101,12 @@ async function runUnder<T>(
   }
   const end = ended(begin, failure);
   try {
-    // After a loss the record is that of a successor, and the end of this run stays unknown.
-    if (!(await record.write(encodeRun(end), keep, lost)) && failure === undefined) throw gone(name, fencingToken);
+    // Refused after a loss, which the release reports: then the record is that of a successor, or stays without an end.
+    await record.write(encodeRun(end), keep, lost);
   } catch (error) {
-    if (lost.aborted || error instanceof LeaseLostError) throw failure?.error ?? error;
-    getLogger().warn(`The end of the run ${tick} of ${name} could not be recorded: ${String(error)}`);
+    if (!lost.aborted)
+      getLogger().warn(`The end of the run ${tick} of ${name} could not be recorded: ${String(error)}`);
   }
   if (failure !== undefined) throw failure.error;
   return { ran: true, value: value as T, record: end };
-}
-
-function gone(name: string, fencingToken: bigint | undefined): LeaseLostError {
-  return new LeaseLostError(name, fencingToken ?? 0n, 'gone');
 }
