@@ -87,6 +87,11 @@ export interface Place {
    * `true` when the wait begins, and with `false` at the grant. Never throws. Absent if the driver cannot.
    */
   noteWait?(waits: boolean): void;
+  /**
+   * Asks every holder to wake the owner of this place, which is first, at the release. Called before each try that a
+   * pause may follow. Never throws. If present, {@link onTurn} calls `wake` at a release too.
+   */
+  ask?(): void;
   /** Gives up the place and notifies the next waiter. Has no effect when called again; never throws or rejects. */
   leave(): void | Promise<void>;
 }
@@ -103,15 +108,22 @@ export interface Place {
 export interface LockDriver {
   /** The name that the lock path is marked with, so that two mechanisms never guard one directory. */
   readonly name: string;
-  /** One attempt. */
-  tryAcquire(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
+  /**
+   * One attempt. `by` is the place of the caller, which is first in the queue; or `'newcomer'` if the caller can wait
+   * and has not joined the queue: then the driver may refuse the lock although it is free, so that the first waiter goes
+   * before it. Without `by`, the lock is refused only while it is held.
+   */
+  tryAcquire(request: LockRequest, by?: Place | 'newcomer'): Grant | undefined | Promise<Grant | undefined>;
   /**
    * One attempt that passes no waiter: `undefined` also if another caller is in the queue. A reader or permit holder that
    * is granted the lock this way needs no place. If absent, it joins the queue first.
    */
   tryUnqueued?(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
-  /** Joins the queue of the lock: first come, first served across processes. If absent, no order is kept. */
-  joinQueue?(request: LockRequest): Place | undefined | Promise<Place | undefined>;
+  /**
+   * Joins the queue of the lock: first come, first served across processes. If absent, no order is kept. `ordered` is
+   * `false` if the caller was promised no order: it may pass waiters that do not react.
+   */
+  joinQueue?(request: LockRequest, ordered?: boolean): Place | undefined | Promise<Place | undefined>;
   /**
    * Calls `wake` when the lock may have become free. Hints may be missed or false. Returns a function that stops the
    * hints, as `onTurn` does.

@@ -22,7 +22,7 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
   // Readers and permit holders always queue: a reader that passes the queue would starve a waiting writer.
   const ordered = fair || !isExclusive(request);
   if (!ordered) {
-    const grant = yield* attempt(driver, request);
+    const grant = yield* attempt(driver, request, wait.mayWait ? 'newcomer' : undefined);
     if (grant !== undefined) return { grant, place: undefined };
     wait.begin('driver');
   } else if (!isExclusive(request)) {
@@ -40,8 +40,8 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
   }
 }
 
-function attempt(driver: LockDriver, request: LockRequest): Steps<Grant | undefined> {
-  return step(driver.tryAcquire(request), returnGrant);
+function attempt(driver: LockDriver, request: LockRequest, by?: Place | 'newcomer'): Steps<Grant | undefined> {
+  return step(driver.tryAcquire(request, by), returnGrant);
 }
 
 function* untilFirst(place: Place, wait: Wait): Steps<void> {
@@ -60,14 +60,17 @@ function* untilGranted(
   { tryFirst, place }: { readonly tryFirst: boolean; readonly place: Place | undefined },
 ): Steps<Grant> {
   if (tryFirst) {
-    const grant = yield* attempt(driver, request);
+    const grant = yield* attempt(driver, request, place);
     if (grant !== undefined) return grant;
     place?.noteWait?.(true);
     wait.begin('driver');
   }
-  wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing);
+  if (place?.ask === undefined) wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing);
+  else wait.listen((wake) => place.onTurn(wake));
   for (;;) {
-    const grant = yield* attempt(driver, request);
+    // Before the try: a release after a try that was refused finds the wish.
+    place?.ask?.();
+    const grant = yield* attempt(driver, request, place);
     if (grant !== undefined) return grant;
     yield* pause(wait);
   }
@@ -84,7 +87,7 @@ function* joinQueue(driver: LockDriver, request: LockRequest, ordered: boolean, 
   // moment.
   for (let draws = 0; ordered || draws < drawsWithoutOrder; draws += 1) {
     try {
-      const place = yield* step(driver.joinQueue(request), (late) => late?.leave());
+      const place = yield* step(driver.joinQueue(request, ordered), (late) => late?.leave());
       if (place !== undefined) return place;
     } catch (error) {
       // There is no room for a queue file, or it belongs to another user: a caller that was not promised an order waits
@@ -99,9 +102,10 @@ function* joinQueue(driver: LockDriver, request: LockRequest, ordered: boolean, 
 }
 
 /**
- * An exclusive holder keeps its place until the release, so that a release wakes only the next waiter. A reader or
- * permit holder gives its place up at the grant: those behind it may be admitted together with it, and a writer among
- * them holds back all readers after it (G11).
+ * An exclusive holder keeps its place until the release, so that a release wakes only the next waiter; unless its driver
+ * has given it up already, because the release finds the next waiter without it. A reader or permit holder gives its
+ * place up at the grant: those behind it may be admitted together with it, and a writer among them holds back all
+ * readers after it (G11).
  */
 function settled(request: LockRequest, grant: Grant, place: Place | undefined): Obtained {
   if (isExclusive(request)) {

@@ -50,7 +50,10 @@ export interface LockOptions {
   readonly lockFilePrefix?: string | undefined;
   /** The directory of the lock file, instead of the configured one. It must exist. */
   readonly lockPath?: string | undefined;
-  /** Grant in exact order of arrival, across processes too. With `false`, a newcomer tries once before it queues. */
+  /**
+   * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before the
+   * processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
+   */
   readonly fair?: boolean | undefined;
   /**
    * Share the lock with other callers that ask for it shared. Readers and writers wait for each other in order of

@@ -3,18 +3,19 @@ import { LockUnsupportedError } from '../../errors.js';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';
-import type { Grant, LockDriver, LockRequest } from '../driver.js';
+import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
 import { WatchPool } from '../watch-pool.js';
 import { HiddenFiles } from './files/hidden-files.js';
 import { LockFiles } from './files/lock-files.js';
-import { type DriverFiles, kernelGrant } from './grant.js';
+import { kernelGrant } from './grant.js';
 import { holdersOf } from './holders.js';
 import { hiddenPath } from './lock-paths.js';
 import { drawTicket, whileQueueIsEmpty } from './queue.js';
 import { seatKinds } from './seats.js';
 import { defaultKernelSystem, type KernelSystem } from './system.js';
+import type { DriverFiles } from './turns/place.js';
 
 /** Options of {@link kernelDriver}. */
 export interface KernelDriverOptions {
@@ -49,13 +50,13 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const ordered = process.platform === 'linux';
   return {
     name: 'kernel',
-    tryAcquire: (request) => tryAcquire(files, request),
+    tryAcquire: (request, by) => tryAcquire(files, request, by),
     // Only Linux supports byte ranges of a file; elsewhere only the lock file itself is locked, without order.
     ...(ordered
       ? {
           tryUnqueued: (request: LockRequest) =>
             whileQueueIsEmpty(files.hidden, request, () => tryAcquire(files, request)),
-          joinQueue: (request: LockRequest) => drawTicket(files.hidden, watchers, request),
+          joinQueue: (request: LockRequest, isOrdered = true) => drawTicket({ ...files, watchers }, request, isOrdered),
         }
       : {}),
     onRelease: (request, wake) => watchers.subscribe(request.path, wake),
@@ -63,17 +64,15 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   };
 }
 
-function tryAcquire(files: DriverFiles, request: LockRequest): Grant | undefined {
+function tryAcquire(files: DriverFiles, request: LockRequest, by?: Place | 'newcomer'): Grant | undefined {
   const several = request.shared || request.permits !== undefined;
   if (several && process.platform !== 'linux') {
     throw new LockUnsupportedError(request.path, 'shared and permits need the byte range locks of Linux');
   }
-  const file = files.locks.tryLock(request.path, several);
+  const file = files.locks.tryLock(request.path, several, by === 'newcomer');
   if (file === undefined) return undefined;
   try {
-    const grant = kernelGrant(files, request, file);
-    if (grant === undefined) files.locks.release(file);
-    return grant;
+    return kernelGrant(files, request, file, by);
   } catch (error) {
     file.close();
     throw fileError(request.path, 'read', error);

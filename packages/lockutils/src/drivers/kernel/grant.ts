@@ -1,39 +1,60 @@
 import { LockLostError } from '../../errors.js';
-import type { Grant, LockRequest, Upgrade } from '../driver.js';
+import type { Grant, LockRequest, Place, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
 import { type HiddenFiles, openHidden } from './files/hidden-files.js';
-import type { LockFiles } from './files/lock-files.js';
+import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
+import { isMarked, readLockFile } from './files/wish.js';
 import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
-import { upgradeByte } from './queue.js';
 import { type Seat, takeSeat } from './seats.js';
-
-/** The files of one driver. */
-export interface DriverFiles {
-  readonly locks: LockFiles;
-  readonly hidden: HiddenFiles;
-}
+import { upgradeByte } from './tickets.js';
+import { type DriverFiles, QueuePlace } from './turns/place.js';
+import { giveHint, wakeFolderOf } from './wake-files.js';
 
 /**
  * Turns a locked descriptor into a grant: writes the record, and takes the seat of a reader or permit holder.
  *
- * @returns `undefined` if no seat is left. The caller then releases the file, and closes it if this throws.
+ * @returns `undefined` if no seat is left, or if a newcomer has to let the first waiter go before it. The file is
+ *   released then. The caller closes it if this throws.
  */
-export function kernelGrant(files: DriverFiles, request: LockRequest, file: OpenFile): Grant | undefined {
-  const found = readState(file, 0);
-  if (!request.shared && request.permits === undefined) {
-    const marked = writeMark(file, 0, request, found);
-    return new KernelGrant(files, request, file, { alone: true, marked, writerDied: found === 'left' });
+export function kernelGrant(
+  files: DriverFiles,
+  request: LockRequest,
+  file: OpenFile,
+  by?: Place | 'newcomer',
+): Grant | undefined {
+  const { hidden, locks } = files;
+  const slice = sliceOf(file);
+  const { found, wish } = readLockFile(file);
+  if (by === 'newcomer' && wish !== undefined && slice.isOver) {
+    // Nothing was changed yet. The first waiter may have been refused because of this very try, so it is woken.
+    slice.giveWay();
+    locks.release(file);
+    giveHint(hidden.system, wakeFolderOf(request.path), wish.wakeFile);
+    return undefined;
   }
-  const { hidden } = files;
+  if (!request.shared && request.permits === undefined) {
+    if (wish === undefined || by instanceof QueuePlace) slice.begin();
+    else slice.keep();
+    const marked = writeMark(file, 0, request, found);
+    // Without a mark there are no wishes: then the place is kept, and the release wakes the next waiter.
+    if (marked && by instanceof QueuePlace) by.passOn(file, wish?.ticket);
+    const state = { alone: true, marked, writerDied: found === 'left', hasWishes: marked };
+    return new KernelGrant(files, request, file, state);
+  }
   const seat = request.permits === undefined ? seatForReader(hidden, request) : takeSeat(hidden, request);
-  if (seat === undefined && request.permits !== undefined) return undefined;
+  if (seat === undefined && request.permits !== undefined) {
+    locks.release(file);
+    return undefined;
+  }
+  if (by instanceof QueuePlace) by.admitted(file, wish?.ticket);
   const writerDied = found === 'left' && learnOfWriter(hidden, request, file);
-  const grant = new KernelGrant(files, request, file, { alone: false, marked: false, writerDied, seat });
+  const state = { alone: false, marked: false, writerDied, hasWishes: isMarked(found), seat };
+  const grant = new KernelGrant(files, request, file, state);
   if (request.permits === undefined) return grant;
   // A lock with permits cannot become exclusive or a reader's.
   return {
@@ -48,6 +69,8 @@ interface FirstState {
   readonly alone: boolean;
   readonly marked: boolean;
   readonly writerDied: boolean;
+  /** Whether the lock file has a place for a wish. */
+  readonly hasWishes: boolean;
   readonly seat?: Seat | undefined;
 }
 
@@ -70,6 +93,7 @@ class KernelGrant implements Grant {
    * reported.
    */
   #marked: boolean;
+  readonly #hasWishes: boolean;
   #seat: Seat | undefined;
   /** The queue file with the upgrade byte, while an upgrade is under way. */
   #upgrading: OpenFile | undefined;
@@ -78,7 +102,7 @@ class KernelGrant implements Grant {
     files: DriverFiles,
     request: LockRequest,
     file: OpenFile,
-    { alone, marked, writerDied, seat }: FirstState,
+    { alone, marked, writerDied, hasWishes, seat }: FirstState,
   ) {
     this.#files = files;
     this.#request = request;
@@ -86,6 +110,7 @@ class KernelGrant implements Grant {
     this.#alone = alone;
     this.#marked = marked;
     this.#writerDied = writerDied;
+    this.#hasWishes = hasWishes;
     this.#seat = seat;
     this.previousOwnerDied = writerDied || seat?.previousOwnerDied === true;
   }
@@ -105,8 +130,9 @@ class KernelGrant implements Grant {
       // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
       if (remove && this.#alone) tryToRemoveLockFiles(this.#files.hidden.system, file.path, file);
     } finally {
-      if (next && this.#alone && !lost && !remove && !unused) this.#files.locks.passOn(file);
-      else this.#files.locks.release(file);
+      const passes = next && this.#alone && this.#hasWishes && !lost && !remove && !unused;
+      if (passes) this.#files.locks.passOn(file);
+      else this.#files.locks.release(file, this.#hasWishes ? this.#alone : undefined);
     }
     if (lost) throw new LockLostError(this.#request.path);
   }
@@ -122,6 +148,8 @@ class KernelGrant implements Grant {
     this.#lock(true);
     this.#alone = false;
     this.#seat ??= seatForReader(this.#files.hidden, { ...this.#request, shared: true });
+    // Only a reader can be admitted now. A writer is woken for nothing.
+    if (this.#hasWishes) this.#files.locks.wakeFirst(file, false);
   }
 
   /**

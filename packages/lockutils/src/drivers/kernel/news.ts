@@ -5,8 +5,8 @@ import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { OpenFile } from './files/open-file.js';
 import { clearMark, type Mark, readMark, readState } from './files/owner-mark.js';
 import { hiddenPath } from './lock-paths.js';
-import { newsByte } from './queue.js';
 import type { KernelSystem } from './system.js';
+import { newsByte } from './tickets.js';
 
 /**
  * Decides whether this holder, of those that share the file, receives the report of its dead writer (G19).

@@ -1,26 +1,11 @@
-import { realTime } from '@oslo-concurrency/core';
 import { LockUnsupportedError } from '../../errors.js';
-import type { LockRequest, Place } from '../driver.js';
+import type { LockRequest } from '../driver.js';
 import { fileError } from '../file-errors.js';
-import type { WatchPool } from '../watch-pool.js';
 import type { HiddenFiles } from './files/hidden-files.js';
 import type { OpenFile } from './files/open-file.js';
-import type { KernelSystem } from './system.js';
-import {
-  eraseTicketOwner,
-  firstFree,
-  guardByte,
-  nextTicket,
-  noteWaiting,
-  oldestKnown,
-  onlyStoppedBefore,
-  readCounter,
-  stoppedPatience,
-  wakeFileOf,
-  writeCounter,
-  writeTicketOwner,
-} from './tickets.js';
-import { giveHint, listen, ownWakeFile, wakeFolderOf } from './wake-files.js';
+import { firstFree, guardByte, nextTicket, upgradeByte, writeCounter, writeTicketOwner } from './tickets.js';
+import { type QueueParts, QueuePlace } from './turns/place.js';
+import { ownWakeFile } from './wake-files.js';
 
 // FIFO across processes. The queue file of a lock contains a counter (8 bytes). Byte locks on the file, far beyond its
 // end and without meaning for its content, form the queue:
@@ -33,7 +18,7 @@ import { giveHint, listen, ownWakeFile, wakeFolderOf } from './wake-files.js';
 // The queue only determines the order; exclusion relies on the lock file. A crash at each step:
 // - While holding the guard: the kernel frees it. Whether or not n+1 was written, the next process draws a number that
 //   is not held.
-// - After the draw, while waiting or holding: byte n is freed, and the waiters behind see that at their next poll. No
+// - After the draw, while waiting: byte n is freed, and the waiters behind see that at their next poll. No
 //   byte is left over, because it belongs to the description and the description to the process.
 // - Stopped while holding the guard (some 6 us): no other process can draw until it continues. A caller that needs no
 //   order goes on without a ticket after some tries (see `obtain`).
@@ -42,13 +27,8 @@ import { giveHint, listen, ownWakeFile, wakeFolderOf } from './wake-files.js';
 //   decides.
 //
 // A queue file is only unlinked by a process that holds the guard and finds no ticket locked, and a process that draws
-// checks under the guard that the name still leads to its file. So all tickets that are held at one time are locks on one inode.
-
-/** Locked by the one reader that waits to become a writer. Newcomers that would share with it wait in the meantime. */
-export const upgradeByte = guardByte + 1;
-
-/** Locked by one of several holders that are admitted together, while it learns of a dead writer. */
-export const newsByte = guardByte + 2;
+// checks under the guard that the name still leads to its file. So all tickets that are held at one time are locks on one
+// inode.
 
 const spins = 64;
 const maxRounds = 10_000;
@@ -58,11 +38,11 @@ const maxRounds = 10_000;
  *
  * @throws LockFileSystemError, LockFileAccessError ... if the queue file cannot be written; no place is taken then.
  */
-export function drawTicket(files: HiddenFiles, watchers: WatchPool, request: LockRequest): Place | undefined {
-  return underGuard(files, request, spins, (queue) => {
+export function drawTicket(parts: QueueParts, request: LockRequest, ordered: boolean): QueuePlace | undefined {
+  return underGuard(parts.hidden, request, spins, (queue) => {
     const ticket = drawUnderGuard(queue);
     queue.unlock(guardByte, 1);
-    return placeOf(files, watchers, request, queue, ticket);
+    return new QueuePlace(parts, request, queue, { ticket, ordered });
   });
 }
 
@@ -126,79 +106,4 @@ function drawUnderGuard(queue: OpenFile): number {
   writeTicketOwner(queue, ticket, ownWakeFile);
   writeCounter(queue, ticket + 1);
   return ticket;
-}
-
-function placeOf(
-  files: HiddenFiles,
-  watchers: WatchPool,
-  request: LockRequest,
-  queue: OpenFile,
-  ticket: number,
-): Place {
-  const wakeFolder = wakeFolderOf(request.path);
-  let first = ticket === 0;
-  let noted = false;
-  let nextLook = realTime.now() + stoppedPatience;
-  const isFirst = (): boolean => {
-    if (queue.closed) return false;
-    // The bytes stay locked until we leave. They block no waiter, because other waiters ask for them shared. A cleaner
-    // does not see the queue as empty while our ticket is in it.
-    if (!first && queue.tryLock(0, ticket, true)) first = true;
-    if (!first && realTime.now() > nextLook) {
-      first = onlyStoppedBefore(queue, ticket);
-      nextLook = realTime.now() + stoppedPatience;
-    }
-    if (!first || (!request.shared && request.permits === undefined)) return first;
-    if (!queue.tryLock(upgradeByte, 1, true)) return false;
-    queue.unlock(upgradeByte, 1);
-    return true;
-  };
-  return {
-    ticket,
-    isFirst() {
-      try {
-        return isFirst();
-      } catch (error) {
-        throw fileError(queue.path, 'lock', error);
-      }
-    },
-    onTurn: (wake) => listen(files.system, watchers, request.path, wake),
-    noteWait(waits) {
-      // A waiter that was granted the lock at once has written nothing, and writes nothing now.
-      if (waits === noted) return;
-      noted = waits;
-      try {
-        noteWaiting(queue, ticket, waits);
-      } catch {
-        // Listings only count it wrongly.
-      }
-    },
-    leave() {
-      if (queue.closed) return;
-      try {
-        if (!first) eraseTicketOwner(queue, ticket);
-        // First free the ticket, then look for the next one: a process that draws after this look finds us gone at its
-        // first try.
-        queue.unlock(0, ticket + 1);
-        hintNext(files.system, wakeFolder, queue, ticket);
-        files.keep(queue);
-      } catch {
-        // Closing frees the ticket; without a hint, the next waiter sees that at its next poll.
-        queue.close();
-      }
-    },
-  };
-}
-
-// Waiters that abandoned their wait have erased their entry. A hint to a waiter that was killed is lost: its successor
-// sees the gap at its next poll.
-function hintNext(system: KernelSystem, wakeFolder: string, queue: OpenFile, ticket: number): void {
-  const end = readCounter(queue);
-  // Not further than the ring has entries: with a damaged counter this loop would run forever.
-  for (let next = Math.max(ticket + 1, oldestKnown(end)); next < end; next += 1) {
-    const file = wakeFileOf(queue, next);
-    if (file === undefined) continue;
-    giveHint(system, wakeFolder, file);
-    return;
-  }
 }

@@ -16,12 +16,17 @@ export abstract class Wait {
     this.call = call;
   }
 
+  /** Whether the call may wait: not if it has `blocking: false`. */
+  get mayWait(): boolean {
+    return this.call.options.blocking !== false;
+  }
+
   /**
    * Called before each wait; reports the first one. Throws if the call must not wait: for a turn of this process, or
    * for the driver.
    */
   begin(_what: 'turn' | 'driver'): void {
-    if (this.call.options.blocking === false) throw mustWait;
+    if (!this.mayWait) throw mustWait;
     if (this.#begun) return;
     this.#begun = true;
     startOf(this.call);

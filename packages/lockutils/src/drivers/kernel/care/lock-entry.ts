@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
-import { maxOwnerRecordBytes } from '../../../owner/owner-record.js';
 import { OpenFile } from '../files/open-file.js';
 import { type Mark, readMark } from '../files/owner-mark.js';
+import { maxLockFileBytes } from '../files/wish.js';
 import type { KernelSystem } from '../system.js';
 
 /** An entry of a lock path. */
@@ -52,5 +52,5 @@ export function isLockFile({ path, stats, mark }: LockEntry): boolean {
 
 /** Whether a file that this user may not read may be a lock file, by its name and length. */
 export function mayBeLockFile({ path, stats, refused }: LockEntry): boolean {
-  return refused !== undefined && stats.size <= maxOwnerRecordBytes && !basename(path).startsWith('.');
+  return refused !== undefined && stats.size <= maxLockFileBytes && !basename(path).startsWith('.');
 }

@@ -6,8 +6,11 @@ import { createFile } from '../../../lock-path/new-file.js';
 import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';
 import type { KernelSystem } from '../system.js';
+import { Slice } from '../turns/slice.js';
+import { giveHint, wakeFolderOf } from '../wake-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
 import { PassedOn } from './passed-on.js';
+import { readWish } from './wish.js';
 
 /**
  * Locks lock files, and keeps a few of them open for a moment after release, unlocked (see {@link IdleFiles}).
@@ -20,7 +23,7 @@ export class LockFiles {
   readonly #system: KernelSystem;
   readonly #prepare: (path: string) => void;
   readonly #idle = new IdleFiles<OpenFile>();
-  readonly #passedOn = new PassedOn((file) => this.release(file));
+  readonly #passedOn = new PassedOn((file) => this.release(file, true));
 
   /** `prepare` checks the lock path, before a file is opened. */
   constructor(system: KernelSystem, prepare: (path: string) => void) {
@@ -28,14 +31,21 @@ export class LockFiles {
     this.#prepare = prepare;
   }
 
-  /** Locks the file that `path` leads to now; `undefined` if another lock is in the way. */
-  tryLock(path: string, shared: boolean): OpenFile | undefined {
+  /**
+   * Locks the file that `path` leads to now; `undefined` if another lock is in the way. A newcomer is also refused if
+   * this thread's turn at the lock has ended.
+   */
+  tryLock(path: string, shared: boolean, newcomer = false): OpenFile | undefined {
     const passed = shared ? undefined : this.#passedOn.take(path);
     // Its last holder has just compared the name. Nobody but another program can have removed it since, as while a lock
     // is held; and the release of this one will see that.
     if (passed !== undefined) return passed;
     for (let round = 0; round < maxRounds; round += 1) {
       const file = this.#idle.take(path) ?? this.#open(path);
+      if (newcomer && sliceOf(file).hasGivenWay()) {
+        this.#keepForNextTry(file);
+        return undefined;
+      }
       let granted: boolean;
       try {
         granted = file.tryLock(0, 0, shared);
@@ -46,8 +56,7 @@ export class LockFiles {
             file.lockedAt = realTime.now();
             return file;
           }
-          this.#keep(file);
-          this.#idle.putOff();
+          this.#keepForNextTry(file);
           return undefined;
         }
       } catch (error) {
@@ -73,10 +82,30 @@ export class LockFiles {
     }
   }
 
-  /** Unlocks the file and keeps it for the next time, or closes it. For the caller, it is closed from now on. */
-  release(file: OpenFile): void {
+  /**
+   * Calls `use` with the open file that `path` leads to, without its lock. @throws what `use` throws, and the errors of
+   * opening
+   */
+  visit(path: string, use: (file: OpenFile) => void): void {
+    const file = this.#idle.take(path) ?? this.#open(path);
+    try {
+      use(file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#keepForNextTry(file);
+  }
+
+  /**
+   * Unlocks the file and keeps it for the next time, or closes it. For the caller, it is closed from now on.
+   *
+   * With `mayPass`, wakes the first waiter: as its slice says if this thread may pass that waiter, at once otherwise.
+   */
+  release(file: OpenFile, mayPass?: boolean): void {
     try {
       file.unlock(0, 0);
+      if (mayPass !== undefined) this.wakeFirst(file, mayPass);
     } catch {
       file.close();
       return;
@@ -87,6 +116,20 @@ export class LockFiles {
   /** The same, but may keep the file locked for the next call of this thread, see {@link PassedOn}. */
   passOn(file: OpenFile): void {
     this.#passedOn.keep(file);
+  }
+
+  /**
+   * Wakes the first waiter, if one has left its wish. That is read after the unlock: the waiter writes it before it tries
+   * the lock. So if the lock refused the waiter, the wish is found here; if it is not found, the waiter's try comes
+   * after the unlock.
+   */
+  wakeFirst(file: OpenFile, mayPass: boolean): void {
+    const wish = readWish(file);
+    if (wish === undefined) return;
+    const folder = wakeFolderOf(file.path);
+    const wake = (): void => giveHint(this.#system, folder, wish.wakeFile);
+    if (mayPass) sliceOf(file).release(wake);
+    else wake();
   }
 
   #open(path: string): OpenFile {
@@ -101,6 +144,11 @@ export class LockFiles {
     }
   }
 
+  #keepForNextTry(file: OpenFile): void {
+    this.#keep(file);
+    this.#idle.putOff();
+  }
+
   #keep(file: OpenFile): void {
     if (this.#idle.hasRoom(file.path)) this.#idle.keep(file.passOn());
     else file.close();
@@ -111,6 +159,12 @@ export class LockFiles {
 const lookInterval = 200;
 // A file that is removed repeatedly between open and lock. This is far above what 50 cleaners cause.
 const maxRounds = 10_000;
+
+/** The turn of this thread at the lock of an open lock file. */
+export function sliceOf(file: OpenFile): Slice {
+  file.slice ??= new Slice();
+  return file.slice;
+}
 
 /** Opens a lock file, and creates it if it does not exist. */
 export function openLockFile(system: KernelSystem, path: string): OpenFile {

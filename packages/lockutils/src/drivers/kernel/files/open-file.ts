@@ -3,6 +3,7 @@ import { realTime } from '@oslo-concurrency/core';
 import { fileError } from '../../file-errors.js';
 import { withSpareDescriptors } from '../../idle-files.js';
 import { closeQuietly, type KernelSystem } from '../system.js';
+import type { Slice } from '../turns/slice.js';
 
 /**
  * One open descriptor and its only owner. No other code has the number, so it cannot be used after it was closed: by
@@ -13,6 +14,8 @@ export class OpenFile {
   readonly path: string;
   /** When its lock was granted by the kernel: milliseconds of `realTime.now`. Set by the owner. */
   lockedAt = 0;
+  /** Only of a lock file: the turn of this thread at the lock. It is forgotten with the open file. */
+  slice: Slice | undefined;
   readonly #system: KernelSystem;
   #fd: number | undefined;
   /** It cannot pass to another file while this one is open. */
@@ -106,6 +109,7 @@ export class OpenFile {
   passOn(): OpenFile {
     const next = new OpenFile(this.#system, this.path, this.#fd ?? refused(this.path));
     next.lockedAt = this.lockedAt;
+    next.slice = this.slice;
     next.#identity = this.#identity;
     next.#lookedAt = this.#lookedAt;
     next.#onlyName = this.#onlyName;

@@ -28,7 +28,7 @@ const releasedByte = Buffer.from([released]);
 /** Reads the mark at `position`. The caller holds the lock of that place, or only reports to people. */
 export function readMark(file: OpenFile, position: number): Mark {
   const read = file.read(buffer, maxOwnerRecordBytes, position);
-  const state = stateIn(read);
+  const state = stateIn(buffer, read);
   if (state !== 'left') return { state };
   const record = decodeOwnerRecord(buffer.subarray(0, read));
   return record === undefined ? { state } : { state, record };
@@ -36,15 +36,16 @@ export function readMark(file: OpenFile, position: number): Mark {
 
 /** The state of the mark at `position`, at less cost than {@link readMark}. */
 export function readState(file: OpenFile, position: number): Mark['state'] {
-  return stateIn(file.read(buffer, magic.length, position));
+  return stateIn(buffer, file.read(buffer, magic.length, position));
 }
 
-function stateIn(read: number): Mark['state'] {
+/** The state of the mark in `bytes`, of which `read` were read from its place. */
+export function stateIn(bytes: Buffer, read: number): Mark['state'] {
   // A hole of a sparse file reads as zeros.
-  if (read === 0 || buffer[0] === 0) return 'none';
-  if (read < magic.length || buffer.compare(magic, 1, magic.length, 1, magic.length) !== 0) return 'foreign';
-  if (buffer[0] === released) return 'released';
-  return buffer[0] === magic[0] ? 'left' : 'foreign';
+  if (read === 0 || bytes[0] === 0) return 'none';
+  if (read < magic.length || bytes.compare(magic, 1, magic.length, 1, magic.length) !== 0) return 'foreign';
+  if (bytes[0] === released) return 'released';
+  return bytes[0] === magic[0] ? 'left' : 'foreign';
 }
 
 /**
