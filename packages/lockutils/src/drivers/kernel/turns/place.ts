@@ -108,13 +108,14 @@ export class QueuePlace implements Place {
     const queue = this.#queue;
     this.#asked = 0;
     try {
-      const keeps = wished !== undefined && this.#hasPassed(wished);
-      // First free the ticket, then look for the next one: a process that draws after this look finds us gone at its
-      // first try, and writes its wish itself.
+      const replaced = wished !== undefined && !this.#hasPassed(wished);
+      let next = replaced ? this.#next() : undefined;
+      // While the ticket is held, no other waiter is first, so none has written a wish that this would erase.
+      if (replaced && next === undefined) eraseWish(file);
       queue.unlock(0, this.ticket + 1);
-      const next = keeps ? undefined : this.#next();
+      // A process that draws after this look finds the ticket free at its first try, and writes its wish itself.
+      if (replaced || wished === undefined) next ??= this.#next();
       if (next !== undefined) writeWish(file, { ...next, stamp: 0 });
-      else if (wished !== undefined && !keeps) eraseWish(file);
       this.#parts.hidden.keep(queue);
     } catch {
       // Closing frees the ticket. The next waiter learns at its next poll that it is first.
