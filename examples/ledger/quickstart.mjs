@@ -6,6 +6,7 @@ import { checkHistory, readHistory, renderTimeline } from '@oslo-concurrency/fix
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { readArguments } from './arguments.mjs';
+import { keepOnEngine } from './engine-ledger.mjs';
 import { audit } from './ledger.mjs';
 import { findPython, runRound } from './round.mjs';
 
@@ -16,7 +17,8 @@ try {
   process.exitCode = 1;
 }
 
-async function main({ processes, seconds, hold, fair }) {
+async function main({ processes, seconds, hold, fair, engine }) {
+  if (engine !== undefined) return keepOnEngine({ engine, processes, seconds, hold });
   const folder = mkdtempSync(join(tmpdir(), 'ledger-'));
   const python = findPython();
   const pythons = python === undefined ? 0 : 2;

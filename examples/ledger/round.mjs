@@ -18,13 +18,13 @@ export function findPython() {
 }
 
 /** Has all bookkeepers work at the same time, and resolves to their results. All of them are gone then, whatever happened. */
-export async function runRound({ processes, pythons, python, onGrants, ...order }) {
+export async function runRound({ processes, pythons, python, onGrants, program = 'bookkeeper.mjs', ...order }) {
   const crew = [];
-  const hire = (command, program, who) => {
+  const hire = (command, source, who) => {
     const told = JSON.stringify({ ...order, who, task: crew.length });
-    crew.push(new Bookkeeper(spawn(command, [here(program), told], { stdio: ['pipe', 'pipe', 'pipe'] }), who));
+    crew.push(new Bookkeeper(spawn(command, [here(source), told], { stdio: ['pipe', 'pipe', 'pipe'] }), who));
   };
-  for (let index = 1; index <= processes; index++) hire(process.execPath, 'bookkeeper.mjs', `p${index}`);
+  for (let index = 1; index <= processes; index++) hire(process.execPath, program, `p${index}`);
   for (let index = 1; index <= pythons; index++) hire(python, 'bookkeeper.py', `py${index}`);
   const timer = setInterval(() => onGrants(crew.reduce((sum, { grants }) => sum + grants, 0)), 100);
   try {
