@@ -103,6 +103,12 @@ export class RedisServer implements AsyncDisposable {
     await gone;
   }
 
+  /** Removes its data from the disk. */
+  forget(): void {
+    for (const file of ['appendonlydir', 'dump.rdb'])
+      rmSync(join(this.#folder, file), { recursive: true, force: true });
+  }
+
   async cli(...args: string[]): Promise<string> {
     const { password, tls } = this.#settings;
     const security = tls === undefined ? [] : ['--tls', '--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
