@@ -1,6 +1,6 @@
 // What each rung of docs/choosing.md costs, uncontended and from one process to another, all in one run:
 //
-//   node examples/one-line-switch/ladder.mjs [--etcd http://127.0.0.1:2379]
+//   node examples/one-line-switch/ladder.mjs [--etcd http://127.0.0.1:2379] [--postgres postgres://user@127.0.0.1/db]
 //
 // Rounds of the rungs are interleaved, so that a busy moment of the machine falls on all of them; medians are printed.
 import { fork } from 'node:child_process';
@@ -13,12 +13,22 @@ import { parseArgs } from 'node:util';
 import { lease, lock } from '@oslo-concurrency/lockutils';
 import { lockfileLeaseDriver } from '@oslo-concurrency/lockutils/drivers';
 import { etcdLeaseDriver } from '@oslo-concurrency/lockutils-etcd';
+import { postgresLeaseDriver } from '@oslo-concurrency/lockutils-postgres';
 
 const { values } = parseArgs({
-  options: { etcd: { type: 'string' }, folder: { type: 'string' }, holder: { type: 'string' } },
+  options: {
+    etcd: { type: 'string' },
+    postgres: { type: 'string' },
+    folder: { type: 'string' },
+    holder: { type: 'string' },
+  },
 });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'ladder-'));
-const driver = values.etcd === undefined ? undefined : etcdLeaseDriver({ endpoints: values.etcd });
+/** The drivers of the engines that were asked for. */
+const engines = {
+  ...(values.etcd === undefined ? {} : { etcd: etcdLeaseDriver({ endpoints: values.etcd }) }),
+  ...(values.postgres === undefined ? {} : { postgres: postgresLeaseDriver({ url: values.postgres }) }),
+};
 
 /** Of each rung: how to hold, and how often in one round. */
 const rungs = {
@@ -26,8 +36,10 @@ const rungs = {
   kernel: { times: 500 },
   lockfile: { times: 100 },
   'shared files': { times: 20, ttl: 5000 },
-  ...(driver === undefined ? {} : { etcd: { times: 20, hold: (name, fn) => lease(name, { driver, ttl: 5000 }, fn) } }),
 };
+for (const [engine, driver] of Object.entries(engines)) {
+  rungs[engine] = { times: 20, hold: (name, fn) => lease(name, { driver, ttl: 5000 }, fn) };
+}
 for (const rung of ['kernel', 'lockfile']) {
   rungs[rung].lockPath = mkdtempSync(join(folder, `${rung}-`));
   rungs[rung].hold = (name, fn) => lock(name, { external: true, driver: rung, lockPath: rungs[rung].lockPath }, fn);
@@ -67,8 +79,8 @@ const handovers = {};
 for (const rung of Object.keys(rungs).filter((name) => name !== 'internal')) {
   const lockPath = mkdtempSync(join(folder, 'shared-'));
   rungs[rung].lockPath = lockPath;
-  const etcd = values.etcd === undefined ? [] : ['--etcd', values.etcd];
-  const args = ['--folder', folder, '--holder', JSON.stringify({ rung, lockPath }), ...etcd];
+  const urls = Object.keys(engines).flatMap((engine) => [`--${engine}`, values[engine]]);
+  const args = ['--folder', folder, '--holder', JSON.stringify({ rung, lockPath }), ...urls];
   const other = fork(fileURLToPath(import.meta.url), args);
   handovers[rung] = [];
   for (let n = 0; n < 30; n++) {
@@ -95,5 +107,5 @@ console.table(
     ]),
   ),
 );
-await driver?.close();
+for (const driver of Object.values(engines)) await driver.close();
 if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });

@@ -7,9 +7,8 @@ import { Tables } from './database/tables.js';
 import { PostgresClosedError } from './postgres-errors.js';
 import { type PostgresOptions, type PostgresSettings, postgresSettings } from './postgres-options.js';
 import { holderOf } from './queue/owner-text.js';
-import { attemptTime, type PostgresGrant } from './queue/postgres-grant.js';
+import { attemptTime, Engine, type PostgresGrant } from './queue/postgres-grant.js';
 import { keyOf, PostgresPlace } from './queue/postgres-place.js';
-import { Statements } from './queue/statements.js';
 
 /** A lease driver on a Postgres database. */
 export type PostgresLeaseDriver = OrderedLeaseDriver<PostgresGrant>;
@@ -34,7 +33,7 @@ export function postgresLeaseDriver(options: PostgresOptions): PostgresLeaseDriv
   const tables = new Tables(settings.table);
   const pool = settings.pool ?? ownPool(settings);
   const database = new Database(pool as PgPool, settings.pool === undefined, tables, settings.requestTimeout);
-  const engine = { database, statements: new Statements(tables) };
+  const engine = new Engine(database);
   const notifications = new Notifications(database, settings.listen);
 
   const standing = async (name: string, ttl: number, signal: AbortSignal) => {
@@ -63,7 +62,7 @@ export function postgresLeaseDriver(options: PostgresOptions): PostgresLeaseDriv
     closed: () => new PostgresClosedError(),
     async close() {
       notifications.close();
-      await database.close();
+      await database.close(engine.woken());
     },
   });
 }

@@ -122,6 +122,27 @@ describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withP
     expect(await server.claims()).toBe(0);
   });
 
+  test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
+    await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
+    await lease('unanswered', { driver, ttl: 5000 }, () => {});
+    expect(proxy.loseAnswers()).toBeGreaterThan(0);
+    const asked = performance.now();
+    const held = await lease('unanswered', { driver, ttl: 5000 });
+    expect(elapsed(asked)).toBeGreaterThan(250);
+    expect(held.grant.validUntil).toBeLessThan(asked + 5000 + 100);
+    const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
+    expect(rows).toEqual([{ token: String(held.fencingToken) }]);
+    await held.release();
+  });
+
+  test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
+    await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
+    const held = await lease('released', { driver, ttl: 5000 });
+    expect(proxy.loseAnswers()).toBeGreaterThan(0);
+    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_POSTGRES_TIMEOUT', maybeApplied: true });
+    expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'released'`)).toEqual([]);
+  });
+
   test('a pooler is killed and back under contenders: no two holders', async () => {
     await using pooler = await Pooler.start(server);
     await contendThrough(

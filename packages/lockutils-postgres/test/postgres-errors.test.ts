@@ -303,8 +303,11 @@ test.skipIf(postgresMissing)(
     const { TcpProxy } = await import('./server/tcp-proxy.js');
     await using server = await PostgresServer.start();
     await using proxy = await TcpProxy.start(server.port);
-    await using driver = postgresLeaseDriver({ url: proxy.url });
+    const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+    await using driver = postgresLeaseDriver({ pool });
     await lease('job', { driver, ttl }, () => {});
+    // The one connection is there, and idle again.
+    await pool.query('SELECT 1');
     proxy.delay = 150;
     await expect(lease('job', { driver, ttl: 300 })).rejects.toMatchObject({
       code: 'ERR_LEASE_TTL_TOO_SHORT',
@@ -312,6 +315,7 @@ test.skipIf(postgresMissing)(
     });
     proxy.delay = 0;
     await driver.close();
+    await pool.end();
     expect(await server.claims()).toBe(0);
   },
 );

@@ -105,6 +105,36 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     await Promise.all([holder, ...others].map((one) => one?.close()));
   });
 
+  test('a waiter that joins while the lease is being released is granted it at once', async () => {
+    await server.sql(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF OLD.name = 'slow' AND OLD.token IS NOT NULL THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$`);
+    await server.sql('CREATE TRIGGER slow AFTER DELETE ON oslo_leases_claims FOR EACH ROW EXECUTE FUNCTION slowly()');
+    const held = await lease('slow', { driver, ttl: 60_000 });
+    const releasing = held.release();
+    await until(
+      async () => (await server.sql(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'`)).length > 0,
+    );
+    const { call } = await waiting((onWait) => lease('slow', { driver, ttl: 60_000, onWait }));
+    await releasing;
+    const next = await call;
+    await server.sql('DROP TRIGGER slow ON oslo_leases_claims');
+    await next.release();
+  });
+
+  test('a waiter that leaves passes on what it alone could have known', async () => {
+    const name = freshName();
+    const stop = new AbortController();
+    // The first in the queue notices nothing by itself for as long as this test may take.
+    await using deaf = postgresLeaseDriver({ url: server.url, listen: false, pollEvery: 60_000 });
+    const held = await lease(name, { driver, ttl: 60_000 });
+    const first = await waiting((onWait) => lease(name, { driver: deaf, ttl: 60_000, onWait, signal: stop.signal }));
+    const second = await waiting((onWait) => lease(name, { driver, ttl: 60_000, onWait }));
+    first.call.catch(() => {});
+    await held.release();
+    stop.abort();
+    await (await second.call).release();
+  });
+
   test('a waiter that cannot listen polls', async () => {
     const name = freshName();
     await using polling = postgresLeaseDriver({ url: server.url, listen: false, pollEvery: 20 });

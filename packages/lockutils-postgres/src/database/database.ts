@@ -81,10 +81,12 @@ export class Database {
     }
   }
 
-  async close(): Promise<void> {
-    if (!this.#ownsPool) return;
+  /** Disconnects when `last` has ended; waits 300 ms at most, since the server may be mute. */
+  async close(last: Promise<unknown>): Promise<void> {
     const limit = stopAfter(300);
-    await unlessAborted(this.#pool.end(), limit.signal).catch(() => {});
+    const end = this.#ownsPool ? last.then(() => this.#pool.end()) : last;
+    await unlessAborted(end, limit.signal).catch(() => {});
+    if (limit.signal.aborted && this.#ownsPool) this.#pool.end().catch(() => {});
     limit.done();
   }
 

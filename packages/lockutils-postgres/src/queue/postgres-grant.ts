@@ -1,12 +1,40 @@
 import type { LeaseRecord, LeaseRequest } from '@oslo-concurrency/lockutils';
 import { EngineGrant } from '@oslo-concurrency/lockutils/drivers';
 import type { Database, RequestSettings } from '../database/database.js';
-import type { Statements } from './statements.js';
+import { Statements } from './statements.js';
 
 /** What places and grants of one driver share. */
-export interface Engine {
+export class Engine {
   readonly database: Database;
   readonly statements: Statements;
+  readonly #waking = new Set<Promise<unknown>>();
+
+  constructor(database: Database) {
+    this.database = database;
+    this.statements = new Statements(database.tables);
+  }
+
+  /** Notifies the first waiter, in the background. If that fails, the waiter looks by itself, within a third of its ttl. */
+  wakeNext(key: string, ttl: number): void {
+    const settings = { signal: new AbortController().signal, timeout: Math.min(1000, attemptTime(this, ttl, 'keep')) };
+    const waking: Promise<unknown> = this.database
+      .call(this.statements.wake, [key], settings)
+      .catch(() => {})
+      .finally(() => this.#waking.delete(waking));
+    this.#waking.add(waking);
+  }
+
+  /** Resolves when all that `wakeNext` began has ended. */
+  async woken(): Promise<void> {
+    await Promise.all(this.#waking);
+  }
+}
+
+/** What `remove` answers. */
+interface Removed {
+  readonly live: boolean | null;
+  readonly locked: boolean;
+  readonly waiters: number;
 }
 
 /** How long one attempt of a request may take, so that both end before the lease or the call does. Milliseconds. */
@@ -59,26 +87,22 @@ export class PostgresGrant extends EngineGrant {
   }
 
   /**
-   * Removes the row, then notifies the first waiter. In two transactions, so that the second sees a waiter that joined
-   * during the first. That waiter looks after it has joined: it sees the row gone, or the second sees the waiter. If the
-   * process dies in between, no waiter is notified, and the first one looks by itself within a third of its ttl.
+   * Removes the row and notifies the first waiter in one transaction. That finds no waiter that joins during it; but such
+   * a waiter looks after it has joined. Either its look sees the row gone, or a second statement, whose snapshot is taken
+   * after the removal, sees the waiter. No caller waits for that statement; `close` does.
    *
    * A release inside of a fenced transaction that is still open ends the lease; the row goes after that.
    */
   protected async giveUp(signal: AbortSignal): Promise<boolean> {
     const { database, statements } = this.#engine;
     const settings = this.#settings(signal, 'change');
-    const { answer, repeatedFor } = await database.call<{ live: boolean | null; locked: boolean }>(
-      statements.remove,
-      [this.#claim],
-      settings,
-    );
+    const { answer, repeatedFor } = await database.call<Removed>(statements.remove, [this.key, this.#claim], settings);
     let wasThere = answer?.live === true;
     if (answer?.locked === true) {
       const expired = await database.call<boolean>(statements.expire, [this.#claim], settings);
       wasThere = expired.answer !== undefined;
     }
-    await database.call(statements.wake, [this.key], settings).catch(() => {});
+    if (answer?.locked === true || answer?.waiters === 0) this.#engine.wakeNext(this.key, this.#request.ttl);
     // The first attempt may have removed it without an answer.
     if (!wasThere && repeatedFor !== undefined) throw repeatedFor;
     return wasThere;

@@ -68,12 +68,13 @@ export class PostgresPlace implements QueuePlace<PostgresGrant> {
     const request = this.#request;
     const { ttl, permits } = request;
     const settings = { signal, timeout: attemptTime(this.#engine, ttl, purpose) };
-    const values = [this.#key, this.#claim, ttl, permits, this.#owner, queued];
+    const statement = queued ? statements.ask : statements.take;
+    const values = [this.#key, this.#claim, ttl, permits, ...(queued ? [] : [this.#owner])];
     let reaped = false;
     for (;;) {
       if (queued) this.#notifications.lookBegins(this.#claim);
       const since = request.now();
-      const { answer } = await database.call<Asked>(statements.ask, values, settings);
+      const { answer } = await database.call<Asked>(statement, values, settings);
       if (answer === undefined) throw new Error('the statement must answer one row');
       if (answer.token !== null) {
         this.#notifications.leave(this.#claim);
@@ -81,7 +82,7 @@ export class PostgresPlace implements QueuePlace<PostgresGrant> {
         const row = { claim: this.#claim, key: this.#key, token: BigInt(answer.token), validUntil };
         const grant = new PostgresGrant(this.#engine, request, row);
         // There may be room for the next one too, which the release before notified only this one of.
-        if (queued && permits > 1) await database.call(statements.wake, [this.#key], settings).catch(() => {});
+        if (queued && permits > 1) this.#engine.wakeNext(this.#key, ttl);
         return { state: 'granted', grant };
       }
       if (queued && !answer.queued) return { state: 'gone' };

@@ -1,6 +1,6 @@
 import type { Tables } from '../database/tables.js';
 
-/** What `ask` answers. */
+/** What `take` and `ask` answer. */
 export interface Asked {
   /** The token, if the lease was granted, now or by the same statement before. */
   readonly token: string | null;
@@ -22,21 +22,23 @@ export interface Asked {
  * The statements of the driver, each a transaction of its own, each harmless when it is carried out twice.
  *
  * Why no two callers hold a name that admits one. A holder is a row of `claims` with a token. Such rows appear only by
- * `ask`, in one transaction with a change of the name's row in `leases`; and that change is made only if the token there
- * is the one that the snapshot of `ask` shows. Two grants at one moment: the second waits for the first one's row lock,
+ * `take` and `ask`, in one transaction with a change of the name's row in `leases`; and that change is made only if the token there
+ * is the one that the snapshot of the statement shows. Two grants at one moment: the second waits for the first one's row lock,
  * then finds another token, and is granted nothing. So at a grant the snapshot shows every holder's row. A row counts as
  * long as it is there, whatever its age. It disappears only by its holder's `remove`, or by `reap`, which first locks it
  * and then compares its age by the server's clock; a renewal needs the same lock, and an age that is not over.
  *
  * After a crash of the caller at any step: a row is left that `reap` removes after its ttl. After a crash of the server:
- * what was committed is there. With `synchronous_commit = off` a grant could be lost after its answer, therefore `ask`
- * turns it on for its own transaction.
+ * what was committed is there. With `synchronous_commit = off` a grant could be lost after its answer, therefore it
+ * is turned on for the transaction of a grant.
  *
  * The token is the greater of the last one and one, and of the server's time in microseconds. So it grows also when the
  * tables are lost or a standby that lacks the last grants becomes the primary, as long as the clocks are right.
  */
 export class Statements {
-  /** (name, claim, ttl, permits, owner, queued): is granted the lease if its turn has come, else keeps its place. */
+  /** (name, claim, ttl, permits, owner): is granted the lease if nobody holds it or waits; else changes nothing. */
+  readonly take: string;
+  /** (name, claim, ttl, permits): a waiter is granted the lease if its turn has come, else keeps its place. */
   readonly ask: string;
   /** (name, claim, ttl, permits, owner, channel): joins the queue at its end. */
   readonly join: string;
@@ -44,7 +46,10 @@ export class Statements {
   readonly reap: string;
   /** (claim, token, ttl): asks for the whole ttl again; no row if the lease has expired. */
   readonly renew: string;
-  /** (claim): removes the row; `live` if it had not expired; `locked` if a fence has locked it. */
+  /**
+   * (claim, name): removes the row, and notifies the first waiter; `live` if it had not expired; `locked` if a fence has
+   * locked it; `waiters`: how many it found to notify.
+   */
   readonly remove: string;
   /** (claim): ends a lease whose row is locked by a fence. The row goes when the fence has gone. */
   readonly expire: string;
@@ -65,28 +70,21 @@ export class Statements {
     const milliseconds = (value: string): string => `${value}::float8 * interval '1 millisecond'`;
     const left = (moment: string): string => `(extract(epoch FROM ${moment}) - extract(epoch FROM ${now})) * 1000`;
 
-    this.ask = `WITH
+    // Both are one text but for where the token goes: into a new row, or into the row of the waiter.
+    const asking = (me: string, before: string, turn: string, grant: string): string => `WITH
 known AS (SELECT token FROM ${leases} WHERE name = $1::text),
-me AS (SELECT ticket, token, expires_at FROM ${claims} WHERE claim = $2::uuid),
+me AS (SELECT ${me} FROM ${claims} WHERE claim = $2::uuid),
 others AS (SELECT token, permits, expires_at, owner FROM ${claims}
-  WHERE name = $1 AND claim <> $2 AND (token IS NOT NULL OR (expires_at > ${now}
-    AND ticket < coalesce((SELECT ticket FROM me), 9223372036854775807)))),
+  WHERE name = $1 AND claim <> $2 AND (token IS NOT NULL OR (expires_at > ${now}${before}))),
 sum AS (SELECT count(*) + 1 AS all_together, least($4::integer, min(permits)) AS admitted FROM others),
-turn AS (SELECT all_together <= admitted AND coalesce((SELECT token IS NULL FROM me), NOT $6::boolean) AS mine FROM sum),
+turn AS (SELECT all_together <= admitted AND ${turn} AS mine FROM sum),
 next AS (UPDATE ${leases} SET token = greatest(token + 1, ${micros})
   WHERE name = $1 AND token = (SELECT token FROM known) AND (SELECT mine FROM turn) RETURNING token),
 first AS (INSERT INTO ${leases} (name, token) SELECT $1, ${micros}
   WHERE (SELECT mine FROM turn) AND NOT EXISTS (SELECT FROM known) ON CONFLICT DO NOTHING RETURNING token),
 fresh AS (SELECT token FROM next UNION ALL SELECT token FROM first),
-promoted AS (UPDATE ${claims} c SET token = fresh.token, expires_at = ${now} + ${milliseconds('$3')}
-  FROM fresh WHERE c.claim = $2 RETURNING c.token),
-made AS (INSERT INTO ${claims} (claim, name, token, permits, expires_at, owner)
-  SELECT $2, $1, token, $4, ${now} + ${milliseconds('$3')}, $5::text FROM fresh WHERE NOT EXISTS (SELECT FROM me)
-  RETURNING token),
-kept AS (UPDATE ${claims} SET expires_at = ${now} + ${milliseconds('$3')}
-  WHERE claim = $2 AND token IS NULL AND NOT EXISTS (SELECT FROM fresh)
-  AND expires_at < ${now} + ${milliseconds('0.9 * $3')}),
-granted AS (SELECT token, $3::float8 AS lasts FROM promoted UNION ALL SELECT token, $3::float8 FROM made
+${grant},
+granted AS (SELECT token, $3::float8 AS lasts FROM made
   UNION ALL SELECT token, ${left('expires_at')} FROM me WHERE token IS NOT NULL AND expires_at > ${now})
 SELECT json_build_object('token', (SELECT token::text FROM granted), 'left', (SELECT lasts FROM granted),
   'queued', EXISTS (SELECT FROM me), 'turn', (SELECT mine FROM turn),
@@ -96,6 +94,24 @@ SELECT json_build_object('token', (SELECT token::text FROM granted), 'left', (SE
   'owners', (SELECT json_agg(owner) FROM others WHERE token IS NOT NULL),
   'durable', CASE WHEN current_setting('synchronous_commit') = 'off'
     THEN set_config('synchronous_commit', 'local', true) END)::text AS answer`;
+
+    this.take = asking(
+      'token, expires_at',
+      '',
+      'NOT EXISTS (SELECT FROM me)',
+      `made AS (INSERT INTO ${claims} (claim, name, token, permits, expires_at, owner)
+  SELECT $2, $1, token, $4, ${now} + ${milliseconds('$3')}, $5::text FROM fresh RETURNING token)`,
+    );
+    this.ask = asking(
+      'ticket, token, expires_at',
+      '\n    AND ticket < (SELECT ticket FROM me)',
+      'coalesce((SELECT token IS NULL FROM me), false)',
+      `made AS (UPDATE ${claims} c SET token = fresh.token, expires_at = ${now} + ${milliseconds('$3')}
+  FROM fresh WHERE c.claim = $2 RETURNING c.token),
+kept AS (UPDATE ${claims} SET expires_at = ${now} + ${milliseconds('$3')}
+  WHERE claim = $2 AND token IS NULL AND NOT EXISTS (SELECT FROM fresh)
+  AND expires_at < ${now} + ${milliseconds('0.9 * $3')})`,
+    );
 
     this.join = `INSERT INTO ${claims} (claim, name, permits, expires_at, owner, channel)
 SELECT $2::uuid, $1::text, $4::integer, ${now} + ${milliseconds('$3')}, $5::text, $6::text
@@ -107,19 +123,22 @@ ON CONFLICT (claim) DO NOTHING`;
     this.renew = `UPDATE ${claims} SET expires_at = ${now} + ${milliseconds('$3')}
 WHERE claim = $1::uuid AND token = $2::bigint AND expires_at > ${now} RETURNING 'true' AS answer`;
 
-    this.remove = `WITH row AS (SELECT claim FROM ${claims} WHERE claim = $1::uuid FOR UPDATE SKIP LOCKED),
-gone AS (DELETE FROM ${claims} c USING row WHERE c.claim = row.claim RETURNING c.expires_at > ${now} AS live)
+    const waiter = `SELECT channel, claim FROM ${claims}
+  WHERE name = $1::text AND token IS NULL AND expires_at > ${now} ORDER BY ticket LIMIT 1`;
+    this.remove = `WITH row AS (SELECT claim FROM ${claims} WHERE claim = $2::uuid FOR UPDATE SKIP LOCKED),
+gone AS (DELETE FROM ${claims} c USING row WHERE c.claim = row.claim RETURNING c.expires_at > ${now} AS live),
+waiter AS (${waiter})
 SELECT json_build_object('live', (SELECT live FROM gone),
-  'locked', NOT EXISTS (SELECT FROM gone) AND EXISTS (SELECT FROM ${claims} WHERE claim = $1))::text AS answer`;
+  'locked', NOT EXISTS (SELECT FROM gone) AND EXISTS (SELECT FROM ${claims} WHERE claim = $2),
+  'waiters', (SELECT count(*) FROM waiter), 'told', (SELECT pg_notify(channel, claim::text)::text FROM waiter
+    WHERE channel IS NOT NULL AND EXISTS (SELECT FROM gone)))::text AS answer`;
 
     this.expire = `UPDATE ${claims} SET expires_at = 'epoch' WHERE claim = $1::uuid AND expires_at > ${now}
 RETURNING 'true' AS answer`;
 
     this.leave = `DELETE FROM ${claims} WHERE claim = $1::uuid`;
 
-    this.wake = `SELECT pg_notify(channel, claim::text) FROM (SELECT channel, claim FROM ${claims}
-  WHERE name = $1::text AND token IS NULL AND expires_at > ${now} ORDER BY ticket LIMIT 1) waiter
-WHERE channel IS NOT NULL`;
+    this.wake = `SELECT pg_notify(channel, claim::text) FROM (${waiter}) waiter WHERE channel IS NOT NULL`;
 
     this.holders = `SELECT json_build_object('taken', count(*) > 0,
   'owners', coalesce(json_agg(owner) FILTER (WHERE token IS NOT NULL), '[]'))::text AS answer

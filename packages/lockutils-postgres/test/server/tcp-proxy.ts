@@ -8,6 +8,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Map<Socket, Socket>();
   readonly #mute = new WeakSet<Socket>();
+  readonly #unanswered = new WeakSet<Socket>();
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -41,6 +42,12 @@ export class TcpProxy implements AsyncDisposable {
     return this.#pairs.size;
   }
 
+  /** Loses the answers of the server over the connections that stand now; what the clients send arrives. */
+  loseAnswers(): number {
+    for (const client of this.#pairs.keys()) this.#unanswered.add(client);
+    return this.#pairs.size;
+  }
+
   #join(client: Socket, server: Socket): void {
     this.#pairs.set(client, server);
     for (const [from, to] of [
@@ -48,7 +55,7 @@ export class TcpProxy implements AsyncDisposable {
       [server, client],
     ] as const) {
       from.on('data', (data) => {
-        if (this.#mute.has(client)) return;
+        if (this.#mute.has(client) || (from === server && this.#unanswered.has(client))) return;
         if (this.delay === 0) to.write(data);
         else setTimeout(() => to.writable && to.write(data), this.delay);
       });
