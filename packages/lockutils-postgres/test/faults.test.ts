@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setLogger } from '@oslo-concurrency/core';
 import { lease } from '@oslo-concurrency/lockutils';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresLeaseDriver } from '../src/index.js';
 import { type ContenderPlan, Contenders } from './server/contenders.js';
@@ -123,8 +124,11 @@ describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withP
   });
 
   test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
-    await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
+    const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+    await using driver = postgresLeaseDriver({ pool, requestTimeout: 300 });
     await lease('unanswered', { driver, ttl: 5000 }, () => {});
+    // The one connection is idle again.
+    await pool.query('SELECT 1');
     expect(proxy.loseAnswers()).toBeGreaterThan(0);
     const asked = performance.now();
     const held = await lease('unanswered', { driver, ttl: 5000 });
@@ -133,6 +137,8 @@ describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withP
     const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
     expect(rows).toEqual([{ token: String(held.fencingToken) }]);
     await held.release();
+    await driver.close();
+    await pool.end();
   });
 
   test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {

@@ -12,30 +12,62 @@ export interface OpenLeaseDriver {
   close(): Promise<void>;
 }
 
-const etcdPackage = '@oslo-concurrency/lockutils-etcd';
+type ClosableDriver = LeaseDriver & { close(): Promise<void> };
 
-/** The functions used from the package of the etcd driver. This package does not depend on it. */
+/** The packages of the engines' drivers, by scheme. This package depends on none of them. */
+const packages: { readonly [scheme: string]: string } = {
+  etcd: '@oslo-concurrency/lockutils-etcd',
+  etcds: '@oslo-concurrency/lockutils-etcd',
+  postgres: '@oslo-concurrency/lockutils-postgres',
+  postgresql: '@oslo-concurrency/lockutils-postgres',
+};
+
+/** The functions used from the package of the etcd driver. */
 interface EtcdPackage {
   parseEtcdUrl(url: string): { readonly endpoints: string | readonly string[]; readonly prefix?: string };
-  etcdLeaseDriver(options: object): LeaseDriver & { close(): Promise<void> };
+  etcdLeaseDriver(options: object): ClosableDriver;
+}
+
+/** The function used from the package of the Postgres driver. */
+interface PostgresPackage {
+  postgresLeaseDriver(options: { readonly url: string }): ClosableDriver;
 }
 
 /**
- * The driver that `--lease` asks for: `etcd://host:2379[,host:2379...][/prefix]`, `etcds://` with TLS, or
- * `file:///shared/directory`. @throws UsageError for any other URL, and if the package of the etcd driver is not
- * installed.
+ * The driver that `--lease` asks for: `etcd://host:2379[,host:2379...][/prefix]`, `etcds://` with TLS,
+ * `postgres://user@host/database`, or `file:///shared/directory`. @throws UsageError for any other URL, and if the
+ * package of the engine's driver is not installed.
  */
 export async function openLeaseDriver(url: string): Promise<OpenLeaseDriver> {
   const [scheme] = url.split(':', 1);
   if (scheme === 'file') {
     return { driver: lockfileLeaseDriver({ lockPath: directoryIn(url) }), close: async () => {} };
   }
-  if (scheme !== 'etcd' && scheme !== 'etcds') {
-    throw new UsageError('--lease takes etcd://host:port[,host:port...][/prefix], etcds://..., or file:///directory');
+  const name = packages[scheme ?? ''];
+  if (name === undefined) {
+    throw new UsageError(
+      '--lease takes etcd://host:port[,host:port...][/prefix], etcds://..., postgres://user@host/database, or file:///directory',
+    );
   }
-  const { parseEtcdUrl, etcdLeaseDriver } = await importEtcd();
-  const driver = etcdLeaseDriver({ ...parseEtcdUrl(url), ...etcdAccess(process.env) });
+  const driver = name.endsWith('-etcd') ? await etcdDriver(url, name) : await postgresDriver(url, name);
   return { driver, close: () => driver.close() };
+}
+
+async function etcdDriver(url: string, name: string): Promise<ClosableDriver> {
+  const { parseEtcdUrl, etcdLeaseDriver } = await importEngine<EtcdPackage>(name, 'etcd');
+  return etcdLeaseDriver({ ...parseEtcdUrl(url), ...etcdAccess(process.env) });
+}
+
+/** The password comes from the environment, as for psql, because every user can read a command line. */
+async function postgresDriver(url: string, name: string): Promise<ClosableDriver> {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || parsed.password !== '' || parsed.searchParams.has('password')) {
+    throw new UsageError(
+      '--lease takes postgres://user@host:port/database without a password; the environment variable PGPASSWORD has it',
+    );
+  }
+  const { postgresLeaseDriver } = await importEngine<PostgresPackage>(name, 'postgres');
+  return postgresLeaseDriver({ url });
 }
 
 function directoryIn(url: string): string {
@@ -50,28 +82,28 @@ function directoryIn(url: string): string {
 
 // First looked up next to this package, as when both are installed globally; then in the project of the working
 // directory.
-async function importEtcd(): Promise<EtcdPackage> {
-  for (const locate of [() => etcdPackage, locateInProject]) {
+async function importEngine<P>(name: string, scheme: string): Promise<P> {
+  for (const locate of [() => name, locateInProject]) {
     try {
-      return (await import(locate())) as EtcdPackage;
+      return (await import(locate(name))) as P;
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isMissing(error, name)) throw error;
     }
   }
-  throw new UsageError(`--lease etcd://... needs the package ${etcdPackage}: npm install ${etcdPackage}`);
+  throw new UsageError(`--lease ${scheme}://... needs the package ${name}: npm install ${name}`);
 }
 
-function locateInProject(): string {
+function locateInProject(name: string): string {
   const require = createRequire(join(process.cwd(), 'package.json'));
-  return pathToFileURL(require.resolve(etcdPackage)).href;
+  return pathToFileURL(require.resolve(name)).href;
 }
 
 // Whether the package itself is missing. If it is there and one of its own dependencies is missing, that is another
 // problem. A working directory that was removed has no project.
-function isMissing(error: unknown): boolean {
+function isMissing(error: unknown, name: string): boolean {
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (syscall === 'uv_cwd') return true;
-  return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && message.includes(etcdPackage);
+  return (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && message.includes(name);
 }
 
 /** User and certificates come from the environment, as for etcdctl, because every user can read a command line. */
