@@ -93,7 +93,7 @@ class KernelGrant implements Grant {
    * reported.
    */
   #marked: boolean;
-  readonly #hasWishes: boolean;
+  #hasWishes: boolean;
   #seat: Seat | undefined;
   /** The queue file with the upgrade byte, while an upgrade is under way. */
   #upgrading: OpenFile | undefined;
@@ -191,6 +191,7 @@ class KernelGrant implements Grant {
     this.#seat?.leave();
     this.#seat = undefined;
     if (!this.#marked) this.#marked = this.#markAnew();
+    this.#hasWishes ||= this.#marked;
     return true;
   }
 
