@@ -115,10 +115,11 @@ export interface LockDriver {
    */
   tryAcquire(request: LockRequest, by?: Place | 'newcomer'): Grant | undefined | Promise<Grant | undefined>;
   /**
-   * One attempt that passes no waiter: `undefined` also if another caller is in the queue. A reader or permit holder that
-   * is granted the lock this way needs no place. If absent, it joins the queue first.
+   * Makes `attempt`, which calls `tryAcquire`, if no caller is in the queue: then it passes no waiter. `undefined` if a
+   * caller is, or if that cannot be seen at the moment. A reader or permit holder that is granted the lock this way needs
+   * no place. If absent, it joins the queue first.
    */
-  tryUnqueued?(request: LockRequest): Grant | undefined | Promise<Grant | undefined>;
+  tryUnqueued?<T>(request: LockRequest, attempt: () => T): T | undefined;
   /**
    * Joins the queue of the lock: first come, first served across processes. If absent, no order is kept. `ordered` is
    * `false` if the caller was promised no order: it may pass waiters that do not react.

@@ -26,7 +26,10 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
     if (grant !== undefined) return { grant, place: undefined };
     wait.begin('driver');
   } else if (!isExclusive(request)) {
-    const grant = yield* step(driver.tryUnqueued?.(request), returnGrant);
+    const grant = yield* step(
+      driver.tryUnqueued?.(request, () => driver.tryAcquire(request)),
+      returnGrant,
+    );
     if (grant !== undefined) return { grant, place: undefined };
   }
   const place = yield* joinQueue(driver, request, ordered, wait);

@@ -54,8 +54,7 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
     // Only Linux supports byte ranges of a file; elsewhere only the lock file itself is locked, without order.
     ...(ordered
       ? {
-          tryUnqueued: (request: LockRequest) =>
-            whileQueueIsEmpty(files.hidden, request, () => tryAcquire(files, request)),
+          tryUnqueued: <T>(request: LockRequest, attempt: () => T) => whileQueueIsEmpty(files.hidden, request, attempt),
           joinQueue: (request: LockRequest, isOrdered = true) => drawTicket({ ...files, watchers }, request, isOrdered),
         }
       : {}),

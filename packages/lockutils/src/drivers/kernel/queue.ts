@@ -49,7 +49,8 @@ export function drawTicket(parts: QueueParts, request: LockRequest, ordered: boo
 /**
  * Makes `attempt` while the queue is empty: no ticket is held, no reader waits to become a writer, and no process can
  * draw. So a reader or permit holder that is admitted by it passes no waiter, and needs no ticket: it would leave the
- * ticket at its grant anyway. `undefined` if the queue is not empty, or its guard is not available.
+ * ticket at its grant anyway. If a wrapped driver answers with a promise, the callers that draw in the meantime came
+ * later. `undefined` if the queue is not empty, or its guard is not available.
  *
  * The lock on the guard is turned into a shared one on everything from the first ticket to the upgrade byte, in one
  * step or not at all. A shared lock on the guard keeps out everybody that draws, as an exclusive one does. A crash

@@ -66,7 +66,10 @@ describe('the queue and the seats of the kernel driver', () => {
 
 describe('G11 a reader that needs no ticket', () => {
   const pathIn = (directory: string): string => join(directory, 'x');
-  const unqueued = (path: string) => kernelDriver().tryUnqueued?.(requestFor(path, reader)) as GrantAtOnce | undefined;
+  const unqueued = (path: string, driver = kernelDriver()) => {
+    const request = requestFor(path, reader);
+    return driver.tryUnqueued?.(request, () => driver.tryAcquire(request)) as GrantAtOnce | undefined;
+  };
 
   it('G11 is admitted at once when the queue is empty, beside other readers', () => {
     using directory = lockDirectory();
@@ -108,9 +111,9 @@ describe('G11 a reader that needs no ticket', () => {
       },
     };
     const driver = kernelDriver({ system });
-    const held = driver.tryUnqueued?.(requestFor(path, reader)) as GrantAtOnce;
+    const held = unqueued(path, driver);
     expect(drawn).toEqual([undefined]);
-    held.release();
+    held?.release();
     const place = driver.joinQueue?.(requestFor(path)) as PlaceAtOnce;
     expect(place.isFirst()).toBe(true);
     place.leave();
