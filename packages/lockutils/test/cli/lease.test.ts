@@ -84,7 +84,7 @@ describe.runIf(process.platform === 'linux')('lockutils run --lease on a shared 
       [64, run(directory.path, 'x', '--lock-path', directory.path, '--', 'echo', 'ran')],
       [64, run(directory.path, 'x', '--if-killed', 'hold', '--', 'echo', 'ran')],
       [64, run(directory.path, 'x', '--ttl', '0', '--', 'echo', 'ran')],
-      [64, ['run', 'x', '--lease', 'redis://localhost', '--', 'echo', 'ran']],
+      [64, ['run', 'x', '--lease', 'mysql://localhost', '--', 'echo', 'ran']],
       [64, ['run', 'x', '--lease', 'file://host/directory', '--', 'echo', 'ran']],
       [71, run(join(directory.path, 'missing'), 'x', '--', 'echo', 'ran')],
     ];

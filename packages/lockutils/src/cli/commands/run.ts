@@ -22,7 +22,8 @@ runs. If the lease is lost, COMMAND and its descendants receive SIGTERM, and SIG
 another process can hold it. OSLO_FENCING_TOKEN in the environment grows with every grant: check it where you write. If
 lockutils is killed, the lease ends after --ttl. etcd needs the package @oslo-concurrency/lockutils-etcd; user and
 certificates come from ETCDCTL_USER, ETCDCTL_PASSWORD, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY. Postgres needs
-@oslo-concurrency/lockutils-postgres; the password comes from PGPASSWORD.
+@oslo-concurrency/lockutils-postgres; the password comes from PGPASSWORD. Redis needs @oslo-concurrency/lockutils-redis; the
+password comes from REDISCLI_AUTH, and a failover of Redis can let two run.
 
 With --once-per, COMMAND runs at most once for NAME and the tick, a text such as the hour of a schedule, of all processes that
 name it. While another one runs it, lockutils waits; if it has been run, lockutils reports which process ran it and how that
@@ -94,7 +95,7 @@ export function runCommand(exit: (status: number) => void): Command {
     )
     .option(
       '--lease <url>',
-      'hold a lease instead: etcd://host:port[,host:port...][/prefix], etcds://, postgres://user@host/db, file:///dir',
+      'hold a lease instead: etcd://host:port[,host:port...][/prefix], etcds://, postgres://user@host/db, redis://host, file:///dir',
     )
     .addOption(
       new Option('--ttl <time>', 'how long the lease lasts without renewal')

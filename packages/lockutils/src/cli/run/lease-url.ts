@@ -20,6 +20,8 @@ const packages: { readonly [scheme: string]: string } = {
   etcds: '@oslo-concurrency/lockutils-etcd',
   postgres: '@oslo-concurrency/lockutils-postgres',
   postgresql: '@oslo-concurrency/lockutils-postgres',
+  redis: '@oslo-concurrency/lockutils-redis',
+  rediss: '@oslo-concurrency/lockutils-redis',
 };
 
 /** The functions used from the package of the etcd driver. */
@@ -33,10 +35,16 @@ interface PostgresPackage {
   postgresLeaseDriver(options: { readonly url: string }): ClosableDriver;
 }
 
+/** The function used from the package of the redis driver. */
+interface RedisPackage {
+  redisLeaseDriver(options: { readonly url: string; readonly password?: string }): ClosableDriver;
+}
+
 /**
  * The driver that `--lease` asks for: `etcd://host:2379[,host:2379...][/prefix]`, `etcds://` with TLS,
- * `postgres://user@host/database`, or `file:///shared/directory`. @throws UsageError for any other URL, and if the
- * package of the engine's driver is not installed.
+ * `postgres://user@host/database`, `redis://[user@]host[:6379][/database]`, `rediss://` with TLS, or
+ * `file:///shared/directory`. @throws UsageError for any other URL, for a password in it, and if the package of the
+ * engine's driver is not installed.
  */
 export async function openLeaseDriver(url: string): Promise<OpenLeaseDriver> {
   const [scheme] = url.split(':', 1);
@@ -46,10 +54,12 @@ export async function openLeaseDriver(url: string): Promise<OpenLeaseDriver> {
   const name = packages[scheme ?? ''];
   if (name === undefined) {
     throw new UsageError(
-      '--lease takes etcd://host:port[,host:port...][/prefix], etcds://..., postgres://user@host/database, or file:///directory',
+      '--lease takes etcd://host:port[,host:port...][/prefix], etcds://..., postgres://user@host/database, ' +
+        'redis://host:port[/database], rediss://..., or file:///directory',
     );
   }
-  const driver = name.endsWith('-etcd') ? await etcdDriver(url, name) : await postgresDriver(url, name);
+  const open = name.endsWith('-etcd') ? etcdDriver : name.endsWith('-redis') ? redisDriver : postgresDriver;
+  const driver = await open(url, name);
   return { driver, close: () => driver.close() };
 }
 
@@ -68,6 +78,19 @@ async function postgresDriver(url: string, name: string): Promise<ClosableDriver
   }
   const { postgresLeaseDriver } = await importEngine<PostgresPackage>(name, 'postgres');
   return postgresLeaseDriver({ url });
+}
+
+/** The password comes from the environment, as for redis-cli, because every user can read a command line. */
+async function redisDriver(url: string, name: string): Promise<ClosableDriver> {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || parsed.password !== '') {
+    throw new UsageError(
+      '--lease takes redis://[user@]host:port[/database] without a password; the environment variable REDISCLI_AUTH has it',
+    );
+  }
+  const { redisLeaseDriver } = await importEngine<RedisPackage>(name, 'redis');
+  const { REDISCLI_AUTH: password = '' } = process.env;
+  return redisLeaseDriver({ url, ...(password === '' ? {} : { password }) });
 }
 
 function directoryIn(url: string): string {
