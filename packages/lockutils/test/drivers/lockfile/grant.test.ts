@@ -38,3 +38,19 @@ it('G4 what is left of an upgrade when its lock was released touches no successo
   await writer.release();
   await (await granted(alone)).release();
 });
+
+it('G11 while a reader waits to become a writer no newcomer is admitted, and its turn comes', async () => {
+  using directory = lockDirectory();
+  const alone = { name: 'x', path: join(directory.path, 'x'), shared: false, permits: undefined, label: undefined };
+  const together = { ...alone, shared: true };
+  const [reader, other] = [await granted(together), await granted(together)];
+  const upgrade = await reader.upgrade?.();
+  expect(await upgrade?.attempt()).toBe(false);
+  for (const newcomer of [together, { ...alone, permits: 2 }])
+    expect(await driver.tryAcquire(newcomer)).toBeUndefined();
+  await other.release();
+  expect(await upgrade?.attempt()).toBe(true);
+  await upgrade?.end();
+  await reader.release();
+  await (await granted(together)).release();
+});
