@@ -165,14 +165,10 @@ export class TicketFolder {
       const names = yield* namesIn(this.#fs, this.#folder(number));
       if (names.length > 0) return names.includes(this.#own);
       if (!isCode(error, 'ENOENT') || round > maxRounds) throw error;
-      yield* this.#makeQueue();
+      // Another process has created the queue, or removed it again because it was empty: the next round shows which.
+      yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#queue);
       return false;
     }
-  }
-
-  *#makeQueue(): Steps<void> {
-    // Another process has created it, or removed it again because it was empty: the next round shows which.
-    yield* makeMeetingFolder(this.#fs, this.#lockFile, newIdentityName(), this.#queue);
   }
 
   *#isTaken(number: number, pastStopped: boolean): Steps<boolean> {
