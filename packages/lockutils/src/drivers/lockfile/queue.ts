@@ -42,8 +42,8 @@ export function joinQueue(calls: Calls, { path, label }: LockRequest): Place | P
   }
   function* joining(): Steps<Place> {
     yield* ticket.join(label);
+    // Without `ticket`: the numbers begin again at 1 when the queue is empty, so they do not show which waiter came first.
     return {
-      ticket: ticket.number,
       isFirst: () => performed(calls, explaining(path, 'queue', isFirst())),
       onTurn(hint) {
         wake = hint;
