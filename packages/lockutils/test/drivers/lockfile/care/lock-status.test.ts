@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { synchronousFs } from '@oslo-concurrency/lockutils/drivers';
@@ -45,4 +45,15 @@ describe('the status of a lock of the lockfile driver', () => {
       await held.release();
     },
   );
+
+  it('was last used when any part of it was last created or changed', async () => {
+    using directory = lockDirectory();
+    const lockFile = join(directory.path, 'x');
+    const held = await lock('x', { external: true, lockPath: directory.path, driver: 'lockfile' });
+    const folder = join(directory.path, '.oslo-concurrency', 'lockfile', 'held', 'x');
+    const later = Math.trunc(Date.now() / 1000) + 1000;
+    utimesSync(join(folder, readdirSync(folder)[0] ?? ''), later, later);
+    expect(runSync(folderLockStatus(synchronousFs, lockFile))?.lastUsed).toEqual(new Date(later * 1000));
+    await held.release();
+  });
 });
