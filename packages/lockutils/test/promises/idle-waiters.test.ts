@@ -13,10 +13,10 @@ it('G6 500 waiters on one name start no thread, leave reading files quick, and d
   const looks = idle.ms / 50 + 1;
   expect(idle.extraThreads).toBe(0);
   expect(idle.p99).toBeLessThan(50);
-  // One look is a timer and what follows it, and seldom more than one call. If each waiter looked, or had a timer only,
-  // there would be 500 in this time.
+  // One look is a timer and what follows it, and three calls, seldom four: it reads the lock file, renews the wish of the
+  // waiter, and tries the lock. If each waiter looked, or had a timer only, there would be 500 in this time.
   expect(idle.callbacks).toBeLessThanOrEqual(6 * looks);
-  expect(idle.calls).toBeLessThanOrEqual(2 * looks);
+  expect(idle.calls).toBeLessThanOrEqual(4 * looks);
   // The counters count: there is a waiter that looks.
   expect(Math.min(idle.callbacks, idle.calls)).toBeGreaterThan(0);
 });
