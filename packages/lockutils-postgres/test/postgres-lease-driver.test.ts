@@ -121,6 +121,26 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     await next.release();
   });
 
+  test('of two grants that look at the same moment one is granted, and the other finds the lease held', async () => {
+    const name = freshName();
+    await lease(name, { driver, ttl: 5000 }, () => {});
+    const client = new pg.Client(server.url);
+    await client.connect();
+    await client.query('BEGIN');
+    // Both statements look, and then wait for this lock.
+    await client.query('SELECT 1 FROM oslo_leases WHERE name = $1 FOR UPDATE', [name]);
+    const both = [1, 2].map(() =>
+      lease(name, { driver, ttl: 5000, blocking: false }).catch((error: { code: string }) => error.code),
+    );
+    const blocked = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`;
+    await until(async () => (await server.sql(blocked)).length === 2);
+    await client.query('COMMIT');
+    const outcomes = await Promise.all(both);
+    expect(outcomes.filter((one) => one === 'ERR_LEASE_NOT_ACQUIRED')).toHaveLength(1);
+    for (const one of outcomes) if (typeof one !== 'string') await one.release();
+    await client.end();
+  });
+
   test('a waiter that leaves passes on what it alone could have known', async () => {
     const name = freshName();
     const stop = new AbortController();
