@@ -16,7 +16,7 @@ describe.each([
   ];
   /** Gets the lock just when nobody wants it any more. */
   const tooLate = (controller: AbortController): LockDriver => {
-    const { tryUnqueued: _, ...real } = make();
+    const real = make();
     return {
       ...real,
       async tryAcquire(request) {
@@ -77,7 +77,7 @@ describe.each([
   it.each(ways)('G7 a slow try that succeeds after its wait was %s is given back', async (_title, ending) => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, driver, lockPath: directory.path };
-    const { tryUnqueued: _, ...real } = make();
+    const real = make();
     for (let round = 0; round < 20; round += 1) {
       const controller = new AbortController();
       const slow = deferred<void>();
@@ -107,7 +107,7 @@ describe.each([
   it('G7 a try that answers as its wait is aborted is released before the call rejects, so the next single try is not refused', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, driver, lockPath: directory.path };
-    const { tryUnqueued: _, ...real } = make();
+    const real = make();
     const controller = new AbortController();
     const [asked, answers] = [deferred<void>(), deferred<void>()];
     const slowly: LockDriver = {

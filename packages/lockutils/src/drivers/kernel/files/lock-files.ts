@@ -10,7 +10,7 @@ import { Slice } from '../turns/slice.js';
 import { giveHint, wakeFolderOf } from '../wake-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
 import { PassedOn } from './passed-on.js';
-import { readWish } from './wish.js';
+import { readWish, type Wish } from './wish.js';
 
 /**
  * Locks lock files, and keeps a few of them open for a moment after release, unlocked (see {@link IdleFiles}).
@@ -124,10 +124,16 @@ export class LockFiles {
    * after the unlock.
    */
   wakeFirst(file: OpenFile, mayPass: boolean): void {
-    const wish = readWish(file);
+    let wish: Wish | undefined;
+    try {
+      wish = readWish(file);
+    } catch {
+      // The waiter sees the change at its next poll. The lock was released or changed before, so this is no failure.
+    }
     if (wish === undefined) return;
+    const { wakeFile } = wish;
     const folder = wakeFolderOf(file.path);
-    const wake = (): void => giveHint(this.#system, folder, wish.wakeFile);
+    const wake = (): void => giveHint(this.#system, folder, wakeFile);
     if (mayPass) sliceOf(file).release(wake);
     else wake();
   }
