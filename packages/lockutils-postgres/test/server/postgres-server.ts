@@ -144,6 +144,8 @@ export class PostgresServer implements AsyncDisposable {
   boot(): void {
     const log = openSync(join(this.folder, 'log'), 'a');
     const settings = [`listen_addresses=127.0.0.1`, `port=${this.port}`, 'fsync=off', 'shared_buffers=16MB'];
+    // In the data folder, so that a killed server leaves nothing elsewhere.
+    settings.push('dynamic_shared_memory_type=mmap');
     const flags = [...settings, `unix_socket_directories=${this.folder}`, ...this.#settings].flatMap((one) => [
       '-c',
       one,
