@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lease } from '@oslo-concurrency/lockutils';
 import { lockfileLeaseDriver } from '@oslo-concurrency/lockutils/drivers';
@@ -150,12 +151,14 @@ describe.skipIf(postgresMissing)(`withFence${withPostgres}`, () => {
       await expect(withFence(pool, held)).rejects.toMatchObject({ ...misuse, option: 'client' });
       await expect(withFence({} as never, held)).rejects.toMatchObject({ ...misuse, option: 'client' });
       await pool.end();
-      const file = await lease('x', { driver: lockfileLeaseDriver({ lockPath: serverFolder() }), ttl });
+      const lockPath = serverFolder();
+      const file = await lease('x', { driver: lockfileLeaseDriver({ lockPath }), ttl });
       await client.query('BEGIN');
       await expect(withFence(client, file as never)).rejects.toMatchObject({ ...misuse, option: 'held' });
       await expect(withFence(client, {} as never)).rejects.toMatchObject({ ...misuse, option: 'held' });
       await client.query('ROLLBACK');
       await file.release();
+      rmSync(lockPath, { recursive: true, force: true });
     });
   });
 });
