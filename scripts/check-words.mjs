@@ -1,8 +1,9 @@
-// The words of comments, messages and help texts: plain English, with one word for one thing. Each rule is a pattern that
+// The words of comments, messages, help texts and documents: plain English, with one word for one thing. Each rule is a pattern that
 // makes a sentence hard to read, or a second word for something that has a name already, and the better words. Prints
 // every match and exits with 1. CONTRIBUTING.md, "Words", lists the same rules for people.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { documents, prose } from './documents.mjs';
 import { packages, root } from './workspaces.mjs';
 
 /** What must not be written, and the better words. Spaces in a pattern also match the start of a next comment line. */
@@ -31,13 +32,27 @@ for (const { folder } of packages) {
   for (const path of sourcesIn(join(folder, 'src'))) {
     const source = readFileSync(path, 'utf8');
     // A sentence may break at any word, so the marks at the start of comment lines count as spaces.
-    const text = source.replace(/\n[ \t]*(\*|\/\/)(?=[ \t])|\s/g, (found) => ' '.repeat(found.length));
-    for (const [pattern, better] of rules) {
-      const spaced = new RegExp(pattern.source.replaceAll(' ', '\\s+'), `g${pattern.flags}`);
-      for (const { 0: found, index } of text.matchAll(spaced)) {
-        const line = source.slice(0, index).split('\n').length;
-        breaches.push(`${relative(root, path)}:${line}: "${found.replace(/\s+/g, ' ').trim()}": write ${better}`);
-      }
+    check(
+      relative(root, path),
+      source.replace(/\n[ \t]*(\*|\/\/)(?=[ \t])|\s/g, (found) => ' '.repeat(found.length)),
+      source,
+    );
+  }
+}
+// CONTRIBUTING.md shows what not to write; the bench writes docs/performance.md.
+const exempt = ['CONTRIBUTING.md', 'docs/performance.md', 'bench/README.md'];
+for (const { path, text } of documents.filter((one) => !exempt.includes(one.path) && !one.path.startsWith('examples'))) {
+  // Titles of tests are quoted as they are.
+  const quoted = prose(text).replace(/"[^"\n]*"/g, (found) => ' '.repeat(found.length));
+  check(path, quoted.replace(/\s/g, ' '), text);
+}
+
+function check(shown, text, source) {
+  for (const [pattern, better] of rules) {
+    const spaced = new RegExp(pattern.source.replaceAll(' ', '\\s+'), `g${pattern.flags}`);
+    for (const { 0: found, index } of text.matchAll(spaced)) {
+      const line = source.slice(0, index).split('\n').length;
+      breaches.push(`${shown}:${line}: "${found.replace(/\s+/g, ' ').trim()}": write ${better}`);
     }
   }
 }
