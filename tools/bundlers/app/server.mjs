@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isConcurrencyError, loadConfigFile } from '@oslo-concurrency/core';
-import { acquireAll, lock, lockSync } from '@oslo-concurrency/lockutils';
+
+import { acquireAll, isConcurrencyError, loadConfigFile, lock, lockSync } from '@oslo-concurrency/lockutils';
 import { execute, executeLines } from '@oslo-concurrency/processutils';
 
 async function main() {

@@ -162,7 +162,7 @@ class KernelGrant implements Grant {
     const path = hiddenPath(this.#request.path, 'queue');
     const queue = openHidden(this.#files.hidden.system, path);
     try {
-      if (!queue.tryLock(upgradeByte, 1, false)) {
+      if (!beginsUpgrade(queue)) {
         queue.close();
         return undefined;
       }
@@ -223,6 +223,17 @@ class KernelGrant implements Grant {
       return true;
     }
   }
+}
+
+// A caller that looks whether a reader waits to become a writer locks the byte shared for a moment. So only a refusal of a
+// shared lock shows another upgrade. The limit is for a process that is stopped in that moment.
+function beginsUpgrade(queue: OpenFile): boolean {
+  for (let looks = 0; looks < 1000; looks += 1) {
+    if (queue.tryLock(upgradeByte, 1, false)) return true;
+    if (!queue.tryLock(upgradeByte, 1, true)) return false;
+    queue.unlock(upgradeByte, 1);
+  }
+  return false;
 }
 
 // A reader needs a seat only for its record: it holds the lock without one too.

@@ -46,6 +46,36 @@ describe('the kernel driver', () => {
     expect(() => held?.release()).toThrow(expect.objectContaining({ code: 'ERR_LOCK_LOST' }));
   });
 
+  it('G11 an upgrade is not refused because of a caller that only looks whether one is under way', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const upgradeByte = 2 ** 40 + 1;
+    let looks = 3;
+    const driver = kernelDriver({
+      system: {
+        ...defaultKernelSystem,
+        // As if another process, which is about to be admitted as a reader, held the byte shared at the first tries.
+        tryLock(fd, offset, length, shared) {
+          if (offset === upgradeByte && !shared && looks > 0) {
+            looks -= 1;
+            return false;
+          }
+          return defaultKernelSystem.tryLock(fd, offset, length, shared);
+        },
+      },
+    });
+    const held = take(path, reader, driver);
+    const upgrade = held?.upgrade?.();
+    expect(upgrade?.attempt()).toBe(true);
+    upgrade?.end();
+    held?.release();
+    const [first, second] = [take(path, reader), take(path, reader)];
+    expect(first?.upgrade?.()).toBeDefined();
+    expect(second?.upgrade?.()).toBeUndefined();
+    first?.release();
+    second?.release();
+  });
+
   it('G15 leaves what a stranger put under the name of a lock that is removed at its release', () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
