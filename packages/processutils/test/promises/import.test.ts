@@ -42,9 +42,11 @@ describe('importing the package', () => {
       'executeLines',
       'executePipeline',
       'getWorkerCount',
+      'isConcurrencyError',
       'isSecretArgument',
       'maskPassword',
       'secret',
+      'setLogger',
       'sshExecute',
       'trycmd',
     ]);
