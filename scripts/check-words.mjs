@@ -41,7 +41,9 @@ for (const { folder } of packages) {
 }
 // CONTRIBUTING.md shows what not to write; the bench writes docs/performance.md.
 const exempt = ['CONTRIBUTING.md', 'docs/performance.md', 'bench/README.md'];
-for (const { path, text } of documents.filter((one) => !exempt.includes(one.path) && !one.path.startsWith('examples'))) {
+for (const { path, text } of documents.filter(
+  (one) => !exempt.includes(one.path) && !one.path.startsWith('examples'),
+)) {
   // Titles of tests are quoted as they are.
   const quoted = prose(text).replace(/"[^"\n]*"/g, (found) => ' '.repeat(found.length));
   check(path, quoted.replace(/\s/g, ' '), text);
