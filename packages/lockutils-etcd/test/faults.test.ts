@@ -1,10 +1,10 @@
 import { lease } from '@oslo-concurrency/lockutils';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { additions, type Fact, violations } from '../../../lease-history.js';
 import { etcdLeaseDriver } from '../src/index.js';
 import { Contenders } from './support/contenders.js';
 import { EtcdCluster, etcdMissing, type Member, withEtcd } from './support/etcd-cluster.js';
-import { additions, type Fact, violations } from './support/history.js';
 import { SlowProxy } from './support/slow-proxy.js';
 
 /** How much longer to go on than in a normal run: SOAK=20 does each fault twenty times. */

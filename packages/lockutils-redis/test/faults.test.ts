@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { additions, type Fact, violations } from '../../../lease-history.js';
 import { redisLeaseDriver } from '../src/index.js';
 import { wayNames, ways } from './server/clients.js';
 import { type ContenderPlan, Contenders } from './server/contenders.js';
-import { additions, type Fact, violations } from './server/history.js';
 import { TcpProxy } from './server/proxy.js';
 import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
 
