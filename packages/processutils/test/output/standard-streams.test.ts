@@ -28,7 +28,8 @@ class Terminal {
   shown = '';
 
   constructor(command: string) {
-    this.process = spawn(script, ['-qec', command, '/dev/null']);
+    // Some shells run the program in a child of their own (dash), and would die of Ctrl-\\ first: the program takes their place.
+    this.process = spawn(script, ['-qec', `exec ${command}`, '/dev/null']);
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.shown += chunk;
     });
