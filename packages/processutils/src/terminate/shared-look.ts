@@ -120,13 +120,33 @@ interface Waiter {
 let waiters: Waiter[] = [];
 let timer: { readonly at: number; cancel(): void } | undefined;
 let cost = 0;
+let spent = 0;
 
 // A waiter that is due this many ms after another looks with it.
 const together = 2;
 
-/** How many ms the last look took, with what all its waiters did then: the other work of this process stood still meanwhile. */
+/**
+ * How many ms the last look took whose waiters have all acted on it: its reading, and what they spent on it by `onLook`.
+ * Other work of this process stood still meanwhile.
+ */
 export function lookCost(): number {
   return cost;
+}
+
+/**
+ * Does what a waiter does with its look, and counts the time as the look's.
+ *
+ * The turn in which a look is handed out must not be measured as a whole: a caller whose command has ended goes on in
+ * it, and may work for a second there, or start a hundred commands. That counted as the look's cost once, and the next
+ * commands to be ended waited four times as long for their second look.
+ */
+export function onLook<T>(act: () => T): T {
+  const begun = realTime.now();
+  try {
+    return act();
+  } finally {
+    spent += realTime.now() - begun;
+  }
 }
 
 /**
@@ -163,11 +183,10 @@ function lookForAll(): void {
   // On a busy machine a look serves several that were due one after the other: they go on in that order.
   const due = waiters.filter((waiter) => waiter.due <= begun + together).sort((a, b) => a.due - b.due);
   waiters = waiters.filter((waiter) => waiter.due > begun + together);
-  const look = lookNow();
+  cost = spent;
+  spent = 0;
+  const look = onLook(lookNow);
   for (const { resolve } of due) resolve(look);
-  realTime.setImmediate(() => {
-    cost = realTime.now() - begun;
-  });
   const next = Math.min(...waiters.map((waiter) => waiter.due));
   if (waiters.length > 0) setTimer(next);
 }

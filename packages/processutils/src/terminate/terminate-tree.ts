@@ -1,6 +1,6 @@
 import { realTime } from '@oslo-concurrency/core';
 import { forgetMarks } from './command-mark.js';
-import { lookCost, nextLook } from './shared-look.js';
+import { lookCost, nextLook, onLook } from './shared-look.js';
 import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from './tree-hunt.js';
 
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.
@@ -56,7 +56,8 @@ async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: numbe
   const graceEnds = realTime.now() + grace;
   let look = await nextLook(0);
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
-    const found = hunt.signalMembers(killSignal, look);
+    const last = look;
+    const found = onLook(() => hunt.signalMembers(killSignal, last));
     if (found === 'done') return { endedBy: killSignal, remaining: hunt.survivors() };
     const now = realTime.now();
     if (now >= graceEnds) break;

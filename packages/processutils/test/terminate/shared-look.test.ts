@@ -5,7 +5,7 @@ import { execute, ProcessAbortedError } from '@oslo-concurrency/processutils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMark, forgetMarks, marksOf } from '../../src/terminate/command-mark.js';
 import { findProcess, listProcesses, type ProcessEntry } from '../../src/terminate/process-table.js';
-import { Look, lookNow, nextLook } from '../../src/terminate/shared-look.js';
+import { Look, lookCost, lookNow, nextLook, onLook } from '../../src/terminate/shared-look.js';
 import { terminateTree } from '../../src/terminate/terminate-tree.js';
 import { TreeHunt } from '../../src/terminate/tree-hunt.js';
 import { fixture, killAll, processesWith, uniqueSleep, until } from '../support/processes.js';
@@ -44,6 +44,18 @@ describe('a look at the processes', () => {
   it('serves together callers that ask for it at almost the same moment', async () => {
     const looks = await Promise.all([nextLook(20), nextLook(21), nextLook(20.5)]);
     expect(new Set(looks).size).toBe(1);
+  });
+
+  it('costs what its reading and its waiters took, not what callers do who go on in the same turn', async () => {
+    const works = (ms: number): void => {
+      for (const end = performance.now() + ms; performance.now() < end; );
+    };
+    await nextLook(0);
+    onLook(() => works(50));
+    works(1000);
+    await nextLook(0);
+    expect(lookCost()).toBeGreaterThanOrEqual(50);
+    expect(lookCost()).toBeLessThan(1000);
   });
 
   it('is never older than the request for it', async () => {
