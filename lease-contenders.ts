@@ -31,11 +31,13 @@ export class LeaseContenders<Plan extends LeasePlan> implements AsyncDisposable 
     this.#extra = extra;
   }
 
-  start(count: number, plan: Plan): void {
+  /** `env` is added to their environment. */
+  start(count: number, plan: Plan, env: { readonly [name: string]: string } = {}): void {
     for (let n = 0; n < count; n++) {
       const id = `c${this.processes.length}`;
       const told = { id, history: this.#history, ...this.#extra(this.processes.length), ...plan };
       const child = fork(this.#program, [JSON.stringify(told)], {
+        env: { ...process.env, ...env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       this.processes.push(child);

@@ -68,6 +68,10 @@ export class Pooler implements AsyncDisposable {
     });
   }
 
+  kill(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   async crash(): Promise<void> {
     const dying = this.#process;
     if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 
 const folders = [
@@ -28,10 +29,15 @@ const program = (name: string): string | undefined =>
   folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 
 /** The programs; in CI the absence of one is a failure, elsewhere a reason to skip, told in the title. */
-const found = { postgres: program('postgres'), initdb: program('initdb'), pgbouncer: program('pgbouncer') };
+const found = {
+  postgres: program('postgres'),
+  initdb: program('initdb'),
+  pg_basebackup: program('pg_basebackup'),
+  pgbouncer: program('pgbouncer'),
+};
 export const postgresMissing = Object.values(found).includes(undefined);
 if (postgresMissing && process.env.CI)
-  throw new Error('postgres, initdb or pgbouncer is missing: apt-get install postgresql pgbouncer');
+  throw new Error(`missing (apt-get install postgresql pgbouncer): ${JSON.stringify(found)}`);
 
 export const withPostgres = postgresMissing ? ' (skipped: needs the Debian packages postgresql and pgbouncer)' : '';
 
@@ -89,13 +95,15 @@ export class PostgresServer implements AsyncDisposable {
   readonly folder: string;
   readonly port: number;
   readonly #settings: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
   readonly #admin: pg.Pool;
 
-  private constructor(folder: string, port: number, settings: readonly string[]) {
-    this.folder = folder;
+  private constructor(port: number, settings: readonly string[], env: NodeJS.ProcessEnv) {
+    this.folder = serverFolder();
     this.port = port;
     this.#settings = settings;
+    this.#env = env;
     this.#admin = new pg.Pool({
       connectionString: this.url,
       max: 1,
@@ -106,30 +114,59 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   /** `settings` such as `max_connections=8`. */
-  static async start(...settings: string[]): Promise<PostgresServer> {
-    const folder = serverFolder();
-    const auth = [
-      '--auth=trust',
-      '--username=tester',
-      '--no-sync',
-      '--no-instructions',
-      '--locale=C',
-      '--encoding=UTF8',
-    ];
-    execFileSync(found.initdb as string, ['--pgdata', join(folder, 'data'), ...auth], {
+  static start(...settings: string[]): Promise<PostgresServer> {
+    return PostgresServer.startIn({}, ...settings);
+  }
+
+  /** With further variables in the environment of the server. */
+  static async startIn(env: NodeJS.ProcessEnv, ...settings: string[]): Promise<PostgresServer> {
+    const server = new PostgresServer(await freePort(), settings, env);
+    server.#initialize();
+    return server.#started();
+  }
+
+  /** A standby that copies the server at `port`, and then follows it. */
+  static async standby(port: number): Promise<PostgresServer> {
+    const server = new PostgresServer(await freePort(), [], {});
+    await promisify(execFile)(
+      found.pg_basebackup as string,
+      ['--pgdata', server.#data, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'].concat([
+        '--dbname',
+        `postgres://tester@127.0.0.1:${port}`,
+      ]),
+      unprivileged as object,
+    );
+    return server.#started();
+  }
+
+  get #data(): string {
+    return join(this.folder, 'data');
+  }
+
+  #initialize(): void {
+    const auth = ['--auth=trust', '--username=tester', '--locale=C', '--encoding=UTF8'];
+    execFileSync(found.initdb as string, ['--pgdata', this.#data, '--no-sync', '--no-instructions', ...auth], {
       ...unprivileged,
       stdio: 'pipe',
     });
-    const server = new PostgresServer(folder, await freePort(), settings);
+  }
+
+  async #started(): Promise<this> {
     try {
-      server.boot();
-      await server.ready();
+      this.boot();
+      await this.ready();
+      return this;
     } catch (error) {
-      const log = readFileSync(join(folder, 'log'), 'utf8');
-      await server[Symbol.asyncDispose]();
+      const log = readFileSync(join(this.folder, 'log'), 'utf8');
+      await this[Symbol.asyncDispose]();
       throw new Error(`Postgres did not start:\n${log}`, { cause: error });
     }
-    return server;
+  }
+
+  /** Loses all data of a server that was killed. */
+  forget(): void {
+    rmSync(this.#data, { recursive: true });
+    this.#initialize();
   }
 
   get endpoint(): string {
@@ -150,8 +187,9 @@ export class PostgresServer implements AsyncDisposable {
       '-c',
       one,
     ]);
-    this.#process = spawn(found.postgres as string, ['-D', join(this.folder, 'data'), ...flags], {
+    this.#process = spawn(found.postgres as string, ['-D', this.#data, ...flags], {
       ...unprivileged,
+      env: { ...process.env, ...this.#env },
       stdio: ['ignore', log, log],
     });
   }
@@ -189,6 +227,12 @@ export class PostgresServer implements AsyncDisposable {
         // It has just ended.
       }
     }
+  }
+
+  /** Starts it again after a crash, with the data it has; resolves when it answers. */
+  async reboot(): Promise<void> {
+    this.boot();
+    await this.ready();
   }
 
   /** SIGKILL to all of it, and wait until it is gone. */

@@ -5,6 +5,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy implements AsyncDisposable {
   /** Milliseconds that every byte is held back, both ways. */
   delay = 0;
+  /** The port that new connections go to. */
+  target: number;
+  /** Keeps back the notifications of the server, and nothing else. */
+  silent = false;
   readonly #server: Server;
   readonly #pairs = new Map<Socket, Socket>();
   readonly #mute = new WeakSet<Socket>();
@@ -12,7 +16,8 @@ export class TcpProxy implements AsyncDisposable {
 
   private constructor(server: Server, port: number) {
     this.#server = server;
-    server.on('connection', (client) => this.#join(client, connect(port, '127.0.0.1')));
+    this.target = port;
+    server.on('connection', (client) => this.#join(client, connect(this.target, '127.0.0.1')));
   }
 
   static async start(port: number): Promise<TcpProxy> {
@@ -56,6 +61,8 @@ export class TcpProxy implements AsyncDisposable {
     ] as const) {
       from.on('data', (data) => {
         if (this.#mute.has(client) || (from === server && this.#unanswered.has(client))) return;
+        // A message of the server begins with its type; to a client that only listens, each comes in a packet of its own.
+        if (this.silent && from === server && data[0] === 'A'.charCodeAt(0)) return;
         if (this.delay === 0) to.write(data);
         else setTimeout(() => to.writable && to.write(data), this.delay);
       });
