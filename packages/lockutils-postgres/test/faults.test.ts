@@ -3,256 +3,302 @@ import { setLogger } from '@oslo-concurrency/core';
 import { lease } from '@oslo-concurrency/lockutils';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { additions, type Fact, violations } from '../../../lease-history.js';
+import { additions, type Fact } from '../../../lease-history.js';
 import { postgresLeaseDriver } from '../src/index.js';
+import {
+  type Contention,
+  contendThrough as contendThroughOn,
+  counterOf,
+  freshPlan,
+  soak,
+  ttl,
+} from './server/contend-through.js';
 import { type ContenderPlan, Contenders } from './server/contenders.js';
 import { Pooler } from './server/pooler.js';
 import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
 import { TcpProxy } from './server/tcp-proxy.js';
 
-const ttl = 800;
 const elapsed = (since: number): number => performance.now() - since;
 
-describe.skipIf(postgresMissing)(`faults of Postgres and of the way to it${withPostgres}`, { timeout: 60_000 }, () => {
-  let server: PostgresServer;
-  let proxy: TcpProxy;
-  let names = 0;
+describe.skipIf(postgresMissing)(
+  `faults of Postgres and of the way to it${withPostgres}`,
+  { timeout: 60_000 * soak },
+  () => {
+    let server: PostgresServer;
+    let proxy: TcpProxy;
 
-  beforeAll(async () => {
-    server = await PostgresServer.start();
-    proxy = await TcpProxy.start(server.port);
-    await server.sql('CREATE TABLE counters (name text PRIMARY KEY, value integer NOT NULL)');
-  });
-  afterAll(async () => {
-    await proxy?.[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
-  });
-
-  const freshPlan = async (plan: Partial<ContenderPlan> = {}): Promise<ContenderPlan> => {
-    const name = `fault-${++names}`;
-    await server.sql('INSERT INTO counters VALUES ($1, 0)', [name]);
-    return { url: server.url, name, ttl, ...plan };
-  };
-  const counterOf = async (name: string): Promise<number> =>
-    (await server.sql<{ value: number }>('SELECT value FROM counters WHERE name = $1', [name]))[0]?.value ?? Number.NaN;
-  const restart = async (): Promise<void> => {
-    server.boot();
-    await server.ready();
-  };
-
-  /** Lets three clients contend while `fault` happens, and judges what they saw. */
-  async function contendThrough(
-    fault: (contenders: Contenders) => Promise<unknown>,
-    plan: Partial<ContenderPlan> = {},
-  ): Promise<readonly Fact[]> {
-    const whole = await freshPlan(plan);
-    await using contenders = new Contenders();
-    contenders.start(3, whole);
-    await contenders.grants(6);
-    await fault(contenders);
-    await contenders.grants(6);
-    const history = await contenders.end();
-    expect(violations(history)).toEqual([]);
-    const { sure, perhaps } = additions(history);
-    const counted = await counterOf(whole.name);
-    expect(counted, `${sure} additions, and perhaps ${perhaps} more`).toBeGreaterThanOrEqual(sure);
-    expect(counted).toBeLessThanOrEqual(sure + perhaps);
-    // Rows whose removal fell into the outage are removed by the next caller after they have expired.
-    await until(async () => {
-      await using driver = postgresLeaseDriver({ url: server.url });
-      await lease(whole.name, { driver, ttl, timeout: ttl * 2 }, () => {});
-      return (await server.claims()) === 0;
+    beforeAll(async () => {
+      server = await PostgresServer.start();
+      proxy = await TcpProxy.start(server.port);
     });
-    return history;
-  }
+    afterAll(async () => {
+      await proxy?.[Symbol.asyncDispose]();
+      await server?.[Symbol.asyncDispose]();
+    });
 
-  test('nothing goes wrong: the counter is exact, and no lease is lost', async () => {
-    const history = await contendThrough(() => sleep(300));
-    expect(history.filter(({ what }) => what === 'lost' || what === 'refused' || what === 'not added')).toEqual([]);
-  });
+    const restart = (): Promise<void> => server.reboot();
+    const contendThrough = (fault: Contention['fault'], plan: Partial<ContenderPlan> = {}): Promise<readonly Fact[]> =>
+      contendThroughOn({ server, plan, fault });
 
-  test('the server is killed and back with its data: no two holders, and the tokens grow', async () => {
-    await contendThrough(async () => {
+    test('nothing goes wrong: the counter is exact, and no lease is lost', async () => {
+      const history = await contendThrough(() => sleep(300));
+      expect(history.filter(({ what }) => what === 'lost' || what === 'refused' || what === 'not added')).toEqual([]);
+    });
+
+    test('the server is killed and back with its data: no two holders, and the tokens grow', async () => {
+      await contendThrough(async () => {
+        await server.crash();
+        await sleep(300);
+        await restart();
+      });
+    });
+
+    test('the server is stopped for longer than the ttl: no two holders', async () => {
+      const history = await contendThrough(async () => {
+        server.kill('SIGSTOP');
+        await sleep(ttl * 1.5);
+        server.kill('SIGCONT');
+      });
+      // The control: the holder did lose its lease.
+      expect(history.some(({ what }) => what === 'lost' || what === 'not added')).toBe(true);
+    });
+
+    test('all connections are cut, again and again: nothing is lost but time', async () => {
+      let cut = 0;
+      await contendThrough(
+        async (contenders) => {
+          for (let n = 0; n < 5; n++) {
+            cut += proxy.cut();
+            await contenders.grants(1);
+          }
+        },
+        { url: proxy.url },
+      );
+      expect(cut).toBeGreaterThan(5);
+    });
+
+    test('all connections are half-open: holders go on over new ones before their leases end', async () => {
+      const driver = postgresLeaseDriver({ url: proxy.url });
+      const long = 2400;
+      // Fills the pool with connections that will all be dead.
+      const held = await Promise.all(Array.from({ length: 5 }, (_, n) => lease(`half-${n}`, { driver, ttl: long })));
+      let granted: Promise<unknown> | undefined;
+      await new Promise<void>((waits) => {
+        granted = lease('half-0', { driver, ttl: long, onWait: () => waits() }, () => {});
+      });
+      expect(proxy.halfOpen()).toBeGreaterThan(2);
+      await sleep(long * 1.2);
+      for (const one of held) one.assertHeld();
+      const released = performance.now();
+      await Promise.all(held.map((one) => one.release()));
+      await granted;
+      expect(elapsed(released)).toBeLessThan(long + 2000);
+      await driver.close();
+      expect(await server.claims()).toBe(0);
+    });
+
+    test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
+      const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+      await using driver = postgresLeaseDriver({ pool, requestTimeout: 300 });
+      await lease('unanswered', { driver, ttl: 5000 }, () => {});
+      // The one connection is idle again.
+      await pool.query('SELECT 1');
+      expect(proxy.loseAnswers()).toBeGreaterThan(0);
+      const asked = performance.now();
+      const held = await lease('unanswered', { driver, ttl: 5000 });
+      expect(elapsed(asked)).toBeGreaterThan(250);
+      expect(held.grant.validUntil).toBeLessThan(asked + 5000 + 100);
+      const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
+      expect(rows).toEqual([{ token: String(held.fencingToken) }]);
+      await held.release();
+      await driver.close();
+      await pool.end();
+    });
+
+    test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
+      await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
+      const held = await lease('released', { driver, ttl: 5000 });
+      expect(proxy.loseAnswers()).toBeGreaterThan(0);
+      await expect(held.release()).rejects.toMatchObject({ code: 'ERR_POSTGRES_TIMEOUT', maybeApplied: true });
+      expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'released'`)).toEqual([]);
+    });
+
+    test('all connections are half-open, and the fences of the holders behind them: the others go on when the server ends those', async () => {
+      let halfOpen = 0;
+      await contendThrough(
+        async (contenders) => {
+          halfOpen += proxy.halfOpen();
+          await contenders.grants(3);
+        },
+        { url: `${proxy.url}?options=-c%20idle_in_transaction_session_timeout%3D600`, patience: 600 },
+      );
+      expect(halfOpen).toBeGreaterThan(5);
+    });
+
+    test('the server takes no writes for a while: no two holders, and each error says so', async () => {
+      const readOnly = async (value: string): Promise<void> => {
+        await server.sql(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+        await server.sql('SELECT pg_reload_conf()');
+      };
+      const refused: string[] = [];
+      try {
+        await contendThrough(async (contenders) => {
+          const before = contenders.history().length;
+          await readOnly('on');
+          await until(() =>
+            contenders
+              .history()
+              .slice(before)
+              .some(({ what }) => what === 'refused'),
+          );
+          await sleep(ttl);
+          for (const { what, code } of contenders.history().slice(before))
+            if (what === 'refused') refused.push(code ?? '');
+          await readOnly('off');
+        });
+      } finally {
+        await readOnly('off');
+      }
+      expect(new Set(refused)).toEqual(new Set(['ERR_POSTGRES_READ_ONLY']));
+    });
+
+    test('the server has no connection left for a while: no two holders, and each error says so', async () => {
+      await server.sql('CREATE ROLE crowded LOGIN IN ROLE tester');
+      await server.sql('GRANT ALL ON ALL TABLES IN SCHEMA public TO crowded');
+      const refused: string[] = [];
+      await contendThrough(
+        async (contenders) => {
+          const before = contenders.history().length;
+          await server.sql('ALTER ROLE crowded CONNECTION LIMIT 0');
+          await server.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'crowded'`);
+          const facts = () => contenders.history().slice(before);
+          await until(() => facts().some(({ code }) => code === 'ERR_POSTGRES_CONNECTIONS'));
+          await sleep(ttl);
+          for (const { what, code } of facts()) if (what === 'refused') refused.push(code ?? '');
+          await server.sql('ALTER ROLE crowded CONNECTION LIMIT -1');
+        },
+        { url: server.url.replace('tester', 'crowded') },
+      );
+      for (const code of refused) expect(code).toMatch(/^ERR_POSTGRES_(CONNECTIONS|UNREACHABLE)$/);
+    });
+
+    test('a client is killed: the others go on', async () => {
+      await contendThrough(async (contenders, plan) => {
+        contenders.processes.find((client) => client.connected)?.kill('SIGKILL');
+        await contenders.grants(3);
+        contenders.start(1, plan);
+      });
+    });
+
+    test('a pooler is killed and back under contenders: no two holders', async () => {
+      await using pooler = await Pooler.start(server);
+      await contendThrough(
+        async () => {
+          await pooler.crash();
+          await sleep(200);
+          await pooler.boot();
+        },
+        { url: pooler.url },
+      );
+    });
+
+    test('a client is stopped for longer than the ttl: the others go on, its late write is refused', async () => {
+      await contendThrough(async (contenders) => {
+        const [client] = contenders.processes;
+        client?.kill('SIGSTOP');
+        await contenders.grants(3);
+        await sleep(ttl * 1.5);
+        client?.kill('SIGCONT');
+      });
+    });
+
+    test('clients that are blocked past their ttl while they hold: the fence refuses what they write late', async () => {
+      const history = await contendThrough((contenders) => contenders.grants(3), { stallEvery: 4, stall: ttl * 1.3 });
+      expect(history.filter(({ what, code }) => what === 'not added' && /FENCED|LOST/.test(code ?? ''))).not.toEqual(
+        [],
+      );
+    });
+
+    test('negative control: without the fence the late write is lost, or loses another one', async () => {
+      const plan = await freshPlan(server, { stallEvery: 2, stall: ttl * 1.6, fenced: false });
+      await using contenders = new Contenders();
+      contenders.start(3, plan);
+      await until(async () => {
+        await contenders.grants(3);
+        const { sure } = additions(contenders.history());
+        return (await counterOf(server, plan.name)) < sure;
+      }, 30_000);
+    });
+
+    test('G1 a client is killed while it holds: the next one is granted the lease within the ttl and 2 s', async () => {
+      const plan = { ...(await freshPlan(server)), hold: 60_000 };
+      await using contenders = new Contenders();
+      contenders.start(1, plan);
+      await contenders.grants(1);
+      contenders.start(1, plan);
+      const killed = Number(process.hrtime.bigint()) / 1e6;
+      contenders.processes[0]?.kill('SIGKILL');
+      await contenders.grants(1);
+      const [, next] = contenders.history().filter(({ what }) => what === 'granted');
+      expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+    });
+
+    test('G30 a mute server: lease, release and close settle within ttl + 2 s, and say what is left behind', async () => {
+      const driver = postgresLeaseDriver({ url: server.url });
+      const closing = postgresLeaseDriver({ url: server.url });
+      const held = await lease('mute', { driver, ttl });
+      const other = await lease('closed', { driver: closing, ttl });
+      const waits = lease('closed', { driver, ttl });
+      waits.catch(() => {});
+      const warnings: string[] = [];
+      const ignore = (): void => {};
+      setLogger({ debug: ignore, info: ignore, warn: (message) => warnings.push(message), error: ignore });
+      server.kill('SIGSTOP');
+      try {
+        const begun = performance.now();
+        const outcome = (work: Promise<unknown>): Promise<{ code: string; took: number; message: string }> =>
+          work.then(
+            () => ({ code: 'fulfilled', took: elapsed(begun), message: '' }),
+            ({ code, message }: Error & { code: string }) => ({ code, took: elapsed(begun), message }),
+          );
+        const [released, asked, once, closed, waited] = await Promise.all([
+          outcome(held.release()),
+          outcome(lease('mute-too', { driver, ttl })),
+          outcome(lease('mute-too', { driver, ttl, blocking: false })),
+          outcome(closing.close()),
+          outcome(waits),
+        ]);
+        for (const { took } of [released, asked, once, closed, waited]) expect(took).toBeLessThan(ttl + 2000);
+        for (const { code, message } of [released, asked, once, waited]) {
+          expect(code).toBe('ERR_POSTGRES_TIMEOUT');
+          expect(message).toContain(server.endpoint);
+        }
+        expect(closed.code).toBe('fulfilled');
+        expect(other.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
+        expect(warnings.join('\n')).toMatch(
+          /the postgres queue for closed could not be removed, it expires by its ttl/,
+        );
+      } finally {
+        setLogger(undefined);
+        server.kill('SIGCONT');
+      }
+      await server.ready();
+      await driver.close();
+    });
+
+    test('the server is gone: lease rejects at once, a held lease is lost with the cause, nobody hangs', async () => {
+      const driver = postgresLeaseDriver({ url: server.url });
+      const held = await lease('orphan', { driver, ttl });
       await server.crash();
-      await sleep(300);
+      await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
+        code: 'ERR_POSTGRES_UNREACHABLE',
+        endpoint: server.endpoint,
+      });
+      await new Promise((lost) => held.signal.addEventListener('abort', lost, { once: true }));
+      expect(held.signal.reason).toMatchObject({ reason: 'unreachable', cause: { code: 'ERR_POSTGRES_UNREACHABLE' } });
+      await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+      await driver.close();
       await restart();
     });
-  });
-
-  test('the server is stopped for longer than the ttl: no two holders', async () => {
-    const history = await contendThrough(async () => {
-      server.kill('SIGSTOP');
-      await sleep(ttl * 1.5);
-      server.kill('SIGCONT');
-    });
-    // The control: the holder did lose its lease.
-    expect(history.some(({ what }) => what === 'lost' || what === 'not added')).toBe(true);
-  });
-
-  test('all connections are cut, again and again: nothing is lost but time', async () => {
-    let cut = 0;
-    await contendThrough(
-      async (contenders) => {
-        for (let n = 0; n < 5; n++) {
-          cut += proxy.cut();
-          await contenders.grants(1);
-        }
-      },
-      { url: proxy.url },
-    );
-    expect(cut).toBeGreaterThan(5);
-  });
-
-  test('all connections are half-open: holders go on over new ones before their leases end', async () => {
-    const driver = postgresLeaseDriver({ url: proxy.url });
-    const long = 2400;
-    // Fills the pool with connections that will all be dead.
-    const held = await Promise.all(Array.from({ length: 5 }, (_, n) => lease(`half-${n}`, { driver, ttl: long })));
-    let granted: Promise<unknown> | undefined;
-    await new Promise<void>((waits) => {
-      granted = lease('half-0', { driver, ttl: long, onWait: () => waits() }, () => {});
-    });
-    expect(proxy.halfOpen()).toBeGreaterThan(2);
-    await sleep(long * 1.2);
-    for (const one of held) one.assertHeld();
-    const released = performance.now();
-    await Promise.all(held.map((one) => one.release()));
-    await granted;
-    expect(elapsed(released)).toBeLessThan(long + 2000);
-    await driver.close();
-    expect(await server.claims()).toBe(0);
-  });
-
-  test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
-    const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
-    await using driver = postgresLeaseDriver({ pool, requestTimeout: 300 });
-    await lease('unanswered', { driver, ttl: 5000 }, () => {});
-    // The one connection is idle again.
-    await pool.query('SELECT 1');
-    expect(proxy.loseAnswers()).toBeGreaterThan(0);
-    const asked = performance.now();
-    const held = await lease('unanswered', { driver, ttl: 5000 });
-    expect(elapsed(asked)).toBeGreaterThan(250);
-    expect(held.grant.validUntil).toBeLessThan(asked + 5000 + 100);
-    const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
-    expect(rows).toEqual([{ token: String(held.fencingToken) }]);
-    await held.release();
-    await driver.close();
-    await pool.end();
-  });
-
-  test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
-    await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
-    const held = await lease('released', { driver, ttl: 5000 });
-    expect(proxy.loseAnswers()).toBeGreaterThan(0);
-    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_POSTGRES_TIMEOUT', maybeApplied: true });
-    expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'released'`)).toEqual([]);
-  });
-
-  test('a pooler is killed and back under contenders: no two holders', async () => {
-    await using pooler = await Pooler.start(server);
-    await contendThrough(
-      async () => {
-        await pooler.crash();
-        await sleep(200);
-        await pooler.boot();
-      },
-      { url: pooler.url },
-    );
-  });
-
-  test('a client is stopped for longer than the ttl: the others go on, its late write is refused', async () => {
-    await contendThrough(async (contenders) => {
-      const [client] = contenders.processes;
-      client?.kill('SIGSTOP');
-      await contenders.grants(3);
-      await sleep(ttl * 1.5);
-      client?.kill('SIGCONT');
-    });
-  });
-
-  test('clients that are blocked past their ttl while they hold: the fence refuses what they write late', async () => {
-    const history = await contendThrough((contenders) => contenders.grants(3), { stallEvery: 4, stall: ttl * 1.3 });
-    expect(history.filter(({ what, code }) => what === 'not added' && /FENCED|LOST/.test(code ?? ''))).not.toEqual([]);
-  });
-
-  test('negative control: without the fence the late write is lost, or loses another one', async () => {
-    const plan = await freshPlan({ stallEvery: 2, stall: ttl * 1.6, fenced: false });
-    await using contenders = new Contenders();
-    contenders.start(3, plan);
-    await until(async () => {
-      await contenders.grants(3);
-      const { sure } = additions(contenders.history());
-      return (await counterOf(plan.name)) < sure;
-    }, 30_000);
-  });
-
-  test('G1 a client is killed while it holds: the next one is granted the lease within the ttl and 2 s', async () => {
-    const plan = { ...(await freshPlan()), hold: 60_000 };
-    await using contenders = new Contenders();
-    contenders.start(1, plan);
-    await contenders.grants(1);
-    contenders.start(1, plan);
-    const killed = Number(process.hrtime.bigint()) / 1e6;
-    contenders.processes[0]?.kill('SIGKILL');
-    await contenders.grants(1);
-    const [, next] = contenders.history().filter(({ what }) => what === 'granted');
-    expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
-  });
-
-  test('G30 a mute server: lease, release and close settle within ttl + 2 s, and say what is left behind', async () => {
-    const driver = postgresLeaseDriver({ url: server.url });
-    const closing = postgresLeaseDriver({ url: server.url });
-    const held = await lease('mute', { driver, ttl });
-    const other = await lease('closed', { driver: closing, ttl });
-    const waits = lease('closed', { driver, ttl });
-    waits.catch(() => {});
-    const warnings: string[] = [];
-    const ignore = (): void => {};
-    setLogger({ debug: ignore, info: ignore, warn: (message) => warnings.push(message), error: ignore });
-    server.kill('SIGSTOP');
-    try {
-      const begun = performance.now();
-      const outcome = (work: Promise<unknown>): Promise<{ code: string; took: number; message: string }> =>
-        work.then(
-          () => ({ code: 'fulfilled', took: elapsed(begun), message: '' }),
-          ({ code, message }: Error & { code: string }) => ({ code, took: elapsed(begun), message }),
-        );
-      const [released, asked, once, closed, waited] = await Promise.all([
-        outcome(held.release()),
-        outcome(lease('mute-too', { driver, ttl })),
-        outcome(lease('mute-too', { driver, ttl, blocking: false })),
-        outcome(closing.close()),
-        outcome(waits),
-      ]);
-      for (const { took } of [released, asked, once, closed, waited]) expect(took).toBeLessThan(ttl + 2000);
-      for (const { code, message } of [released, asked, once, waited]) {
-        expect(code).toBe('ERR_POSTGRES_TIMEOUT');
-        expect(message).toContain(server.endpoint);
-      }
-      expect(closed.code).toBe('fulfilled');
-      expect(other.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
-      expect(warnings.join('\n')).toMatch(/the postgres queue for closed could not be removed, it expires by its ttl/);
-    } finally {
-      setLogger(undefined);
-      server.kill('SIGCONT');
-    }
-    await server.ready();
-    await driver.close();
-  });
-
-  test('the server is gone: lease rejects at once, a held lease is lost with the cause, nobody hangs', async () => {
-    const driver = postgresLeaseDriver({ url: server.url });
-    const held = await lease('orphan', { driver, ttl });
-    await server.crash();
-    await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
-      code: 'ERR_POSTGRES_UNREACHABLE',
-      endpoint: server.endpoint,
-    });
-    await new Promise((lost) => held.signal.addEventListener('abort', lost, { once: true }));
-    expect(held.signal.reason).toMatchObject({ reason: 'unreachable', cause: { code: 'ERR_POSTGRES_UNREACHABLE' } });
-    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
-    await driver.close();
-    await restart();
-  });
-});
+  },
+);
