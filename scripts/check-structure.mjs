@@ -19,6 +19,7 @@ const mayImport = {
   'lockutils-etcd': ['core', 'lockutils'],
   'lockutils-postgres': ['core', 'lockutils'],
   'lockutils-redis': ['core', 'lockutils'],
+  telemetry: ['core'],
 };
 /**
  * The rooms of a package, from the top down: a source may import its own room and rooms of rows below, types included.

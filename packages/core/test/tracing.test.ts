@@ -9,8 +9,8 @@ const all = [
 
 it('core has the documented diagnostics channels', () => {
   expect(all.map(([name]) => name)).toEqual([
-    ...['acquire', 'wait', 'grant', 'release', 'lost', 'overdue'].map((event) => `oslo-concurrency:lock:${event}`),
-    ...['start', 'end'].map((event) => `oslo-concurrency:command:${event}`),
+    ...['acquire', 'wait', 'grant', 'fail', 'release', 'lost', 'overdue'].map((event) => `oslo-concurrency:lock:${event}`),
+    ...['start', 'end', 'fail'].map((event) => `oslo-concurrency:command:${event}`),
   ]);
 });
 

@@ -1,4 +1,4 @@
-import { getLogger, lockChannels, setLogger } from '@oslo-concurrency/core';
+import { getLogger, type LockEvent, lockChannels, setLogger } from '@oslo-concurrency/core';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultRegistry, pathRegistry } from '../src/local/turn-registry.js';
@@ -184,6 +184,42 @@ describe.each(kinds)('%s', (_kind, optionsIn) => {
     for (const stop of stops) stop();
     expect(seen.map(([event]) => event)).toEqual(['acquire', 'grant', 'release']);
     expect(new Set(seen.map(([, id]) => id)).size).toBe(1);
+  });
+
+  it('publishes fail with its error for each call that ends without the lock', async () => {
+    using directory = lockDirectory();
+    const options = optionsIn(directory.path);
+    const ended = new Map<number, unknown[]>();
+    const stops = (['acquire', 'wait', 'grant', 'fail'] as const).map((event) => {
+      const listener = (message: unknown) => {
+        const { id, waitedMs, detail } = message as LockEvent;
+        const code = (detail as { code?: string } | undefined)?.code ?? (detail as Error | undefined)?.message;
+        ended.set(id, [...(ended.get(id) ?? []), event === 'fail' ? [event, code, typeof waitedMs] : event]);
+      };
+      lockChannels[event].subscribe(listener);
+      return () => lockChannels[event].unsubscribe(listener);
+    });
+    const abort = new AbortController();
+    const calls = [
+      { blocking: false },
+      { timeout: 5 },
+      { signal: AbortSignal.abort(new Error('before')) },
+      { signal: abort.signal, onWait: () => queueMicrotask(() => abort.abort(new Error('later'))) },
+    ];
+    await using held = await lock('x', options);
+    for (const more of calls) await lock('x', { ...options, ...more }, () => {}).catch(() => {});
+    await lock('y', options, () => lock('y', options)).catch(() => {});
+    for (const stop of stops) stop();
+    expect(held.released).toBe(false);
+    expect([...ended.values()]).toEqual([
+      ['acquire', 'grant'],
+      ['acquire', ['fail', 'ERR_LOCK_NOT_ACQUIRED', 'number']],
+      ['acquire', 'wait', ['fail', 'ERR_LOCK_TIMEOUT', 'number']],
+      ['acquire', ['fail', 'before', 'number']],
+      ['acquire', 'wait', ['fail', 'later', 'number']],
+      ['acquire', 'grant'],
+      ['acquire', 'wait', ['fail', 'ERR_DEADLOCK', 'number']],
+    ]);
   });
 
   it('is not disturbed by a subscriber that throws, whatever happens to the lock', async () => {

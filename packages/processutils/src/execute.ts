@@ -113,7 +113,9 @@ async function attemptCommand(command: Command, attempt: number): Promise<Execut
   const { signal } = command;
   if (signal?.aborted) throw new ProcessAbortedError(notStarted(command), signal.reason);
   logStart(command);
-  const outcome = await runCommand(command, attempt, observeRun(command)).catch((error: unknown) => {
+  const observer = observeRun(command, attempt);
+  const outcome = await runCommand(command, attempt, observer).catch((error: unknown) => {
+    observer.notStarted(error);
     throw isConcurrencyError(error, 'ERR_PROCESS_EXECUTION') ? withAttempts(error, attempt) : error;
   });
   const { stdout, stderr, durationMs } = outcome;

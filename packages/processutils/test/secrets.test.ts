@@ -29,13 +29,11 @@ beforeEach(() => {
   leaks = [];
   const log = (message: string): void => void leaks.push(message);
   setLogger({ debug: log, info: log, warn: log, error: log });
-  commandChannels.start.subscribe(listen);
-  commandChannels.end.subscribe(listen);
+  for (const channel of Object.values(commandChannels)) channel.subscribe(listen);
 });
 afterEach(() => {
   setLogger(undefined);
-  commandChannels.start.unsubscribe(listen);
-  commandChannels.end.unsubscribe(listen);
+  for (const channel of Object.values(commandChannels)) channel.unsubscribe(listen);
 });
 
 /** All that can be got out of an error, to any depth. */

@@ -1,6 +1,7 @@
-import { getLogger, type LockEvent, lockChannels, processState } from '@oslo-concurrency/core';
+import { getLogger, type LockEvent, lockChannels } from '@oslo-concurrency/core';
 import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../drivers/lease-driver.js';
 import { answeredWithin, onAbort, unlessAborted } from '../local/settle-once.js';
+import { callIds } from '../locking/call.js';
 import type { Holder } from '../owner/holder.js';
 import { LeaseNotAcquiredError, LeaseTimeoutError, LeaseTtlTooShortError, LeaseUnansweredError } from './errors.js';
 import { HeldLease } from './held-lease.js';
@@ -9,8 +10,6 @@ import type { LeaseSettings } from './lease-options.js';
 import { leaseMargin } from './lease-term.js';
 import { inPollTurn } from './waiting/poll-turns.js';
 import { ReleaseWait } from './waiting/wait-for-release.js';
-
-const calls = processState('lockutils/lease-calls', 1, () => ({ last: 0 }));
 
 /** Waits until the driver grants `name`, for as long as `settings` allow. `clock` is for tests. */
 export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
@@ -21,7 +20,8 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
   const { driver, ttl, permits, label, signal, timeout } = settings;
   signal?.throwIfAborted();
   const asked = clock.now();
-  const event = { name, id: ++calls.last, external: true } satisfies LockEvent;
+  callIds.last += 1;
+  const event = { name, id: callIds.last, external: true, lease: true } satisfies LockEvent;
   const publish = (what: keyof typeof lockChannels, more: Partial<LockEvent> = {}): void => {
     if (lockChannels[what].hasSubscribers) lockChannels[what].publish({ ...event, ...more });
   };
@@ -69,7 +69,7 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
       releaseUnused(request, grant, clock);
       throw new LeaseTtlTooShortError(name, ttl);
     }
-    publish('grant', { waitedMs: granted - asked });
+    publish('grant', { waitedMs: granted - asked, previousOwnerDied: false });
     return new HeldLease(grant, {
       name,
       ttl,
@@ -79,6 +79,9 @@ export async function acquireLease<G extends LeaseGrant = LeaseGrant>(
       onLost: (error) => publish('lost', { heldMs: clock.now() - granted, detail: error }),
       onReleased: () => publish('release', { heldMs: clock.now() - granted }),
     });
+  } catch (error) {
+    publish('fail', { waitedMs: clock.now() - asked, detail: error });
+    throw error;
   } finally {
     stopTimer();
     stopListening?.();

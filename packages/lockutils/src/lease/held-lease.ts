@@ -149,7 +149,11 @@ export class HeldLease<G extends LeaseGrant = LeaseGrant> implements AsyncDispos
       () => unanswered,
     );
     const wasThere = await answer.catch((error: unknown) => {
-      if (this.#lost === undefined) throw error;
+      if (this.#lost === undefined) {
+        // This process has given it up, and it ends by its ttl.
+        this.#options.onReleased?.();
+        throw error;
+      }
       // The loss is more important than the failure to reach the server.
       if (error === unanswered) getLogger().warn(unanswered.message);
       throw this.#lost;

@@ -6,7 +6,7 @@ import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call
 import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held/held-lock.js';
 import { type Obtained, obtain } from './obtain.js';
-import { announce, notFree, timedOut } from './report.js';
+import { announce, notFree, reportFailure, timedOut } from './report.js';
 import { BlockingWait } from './wait/blocking-wait.js';
 import { CallWait } from './wait/call-wait.js';
 import { mustWait, timeUp, type Wait } from './wait/wait.js';
@@ -16,7 +16,11 @@ import { mustWait, timeUp, type Wait } from './wait/wait.js';
  */
 export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
   announce(call);
-  call.options.signal?.throwIfAborted();
+  const { signal } = call.options;
+  if (signal?.aborted === true) {
+    reportFailure(call, signal.reason);
+    throw signal.reason;
+  }
   if (isGrantedHere(call)) return granted(call, undefined);
   const wait = new CallWait(call);
   return perform(acquiring(call, wait), wait.race);
@@ -51,6 +55,7 @@ function* acquiring(call: LockCall, wait: Wait): Steps<GrantedLock> {
   } catch (error) {
     const failure = yield* explained(call, error);
     leaveTurns(call);
+    reportFailure(call, failure);
     throw failure;
   } finally {
     wait.close();
@@ -126,6 +131,9 @@ function granted(call: LockCall, obtained: Obtained | undefined): GrantedLock {
     getLogger().debug(`Acquired lock "${call.name}"`);
     if (request !== undefined) getLogger().debug(`Acquired external semaphore "${call.name}"`);
   }
-  if (lockChannels.grant.hasSubscribers) lockChannels.grant.publish({ ...eventOf(call), waitedMs });
+  if (lockChannels.grant.hasSubscribers) {
+    const previousOwnerDied = obtained?.grant.previousOwnerDied === true;
+    lockChannels.grant.publish({ ...eventOf(call), waitedMs, previousOwnerDied });
+  }
   return new GrantedLock(call, obtained, waitedMs);
 }

@@ -40,7 +40,8 @@ export interface LockCall {
   turns: HeldTurn[];
 }
 
-const ids = processState('lockutils/ids', 1, () => ({ last: 0 }));
+/** The numbers of the calls of this thread, for locks and leases. */
+export const callIds = processState('lockutils/ids', 1, () => ({ last: 0 }));
 const exclusive: TurnMode = { shared: false, permits: undefined };
 const together: TurnMode = { shared: true, permits: undefined };
 
@@ -94,9 +95,9 @@ function callOf(
   atOnce = false,
 ): LockCall {
   const mode = modeOf(options);
-  ids.last += 1;
+  callIds.last += 1;
   return {
-    id: ids.last,
+    id: callIds.last,
     name,
     options,
     mode,

@@ -19,6 +19,13 @@ export function reportWait(call: LockCall): void {
   onWait?.(info);
 }
 
+/** Reports to subscribers that the call ended without the lock. */
+export function reportFailure(call: LockCall, error: unknown): void {
+  if (!lockChannels.fail.hasSubscribers) return;
+  const waitedMs = call.start === undefined ? 0 : call.clock.now() - call.start;
+  lockChannels.fail.publish({ ...eventOf(call), waitedMs, detail: error });
+}
+
 /** The error of a call whose timeout has expired. */
 export function* timedOut(call: LockCall): Steps<LockTimeoutError> {
   return new LockTimeoutError(call.name, call.options.timeout ?? 0, yield* currentHolders(call));

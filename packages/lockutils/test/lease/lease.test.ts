@@ -1,6 +1,6 @@
-import { lockChannels } from '@oslo-concurrency/core';
+import { type LockEvent, lockChannels } from '@oslo-concurrency/core';
 import { describe, expect, test } from 'vitest';
-import { type LeaseDriver, LeaseLostError, lease } from '../../src/index.js';
+import { type LeaseDriver, LeaseLostError, lease, lock } from '../../src/index.js';
 import { acquireLease } from '../../src/lease/acquire-lease.js';
 import { leaseSettings } from '../../src/lease/lease-options.js';
 import { ManualMachine, settled } from '../support/manual-clock.js';
@@ -292,15 +292,26 @@ describe('lease()', () => {
   test('tells the lock channels', async () => {
     const driver = new MemoryLeaseDriver();
     const heard: string[] = [];
+    const ids = new Set<number>();
     const listeners = Object.entries(lockChannels).map(([what, channel]) => {
-      const listener = (): unknown => heard.push(what);
+      const listener = (event: unknown): unknown => {
+        if (what === 'acquire') ids.add((event as LockEvent).id);
+        return heard.push(what);
+      };
       channel.subscribe(listener);
       return () => channel.unsubscribe(listener);
     });
     await lease('job', { driver, ttl }, () => {});
     await lease('job', { driver, ttl }, () => driver.revoke('job')).catch(() => {});
+    const held = await lease('other', { driver, ttl });
+    await lease('other', { driver, ttl, blocking: false }).catch(() => {});
+    await lock('other', () => {});
+    await held.release();
     for (const unsubscribe of listeners) unsubscribe();
-    expect(heard).toEqual(['acquire', 'grant', 'release', 'acquire', 'grant', 'lost']);
+    const ofLock = ['acquire', 'grant', 'release'];
+    expect(heard.slice(0, 6)).toEqual(['acquire', 'grant', 'release', 'acquire', 'grant', 'lost']);
+    expect(heard.slice(6)).toEqual(['acquire', 'grant', 'acquire', 'fail', ...ofLock, 'release']);
+    expect(ids.size, 'each call has a number of its own, be it of a lock or of a lease').toBe(5);
   });
 
   const good = { driver: new MemoryLeaseDriver(), ttl };

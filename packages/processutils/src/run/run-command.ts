@@ -47,10 +47,14 @@ export interface Outcome {
 
 type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
 
-/** Is called at the start and the end of a command. Returns what the user's function returned, which may be a promise. */
+/**
+ * Is called at the start and the end of a command. Returns what the user's function returned, which may be a promise.
+ * `stopped`: why the command was ended. `notStarted` is called instead of both, with the error.
+ */
 export interface RunObserver {
   started(running: RunningCommand): unknown;
-  ended(running: RunningCommand, exit: Exit, durationMs: number): unknown;
+  ended(running: RunningCommand, exit: Exit, durationMs: number, stopped: StopReason['why'] | undefined): unknown;
+  notStarted(error: unknown): void;
 }
 
 // What is left of G23's 200 ms when the killing has had its share.
@@ -153,7 +157,8 @@ async function followCommand(
   for (const reader of readers) reader.close();
   child.unref();
   const durationMs = realTime.now() - start;
-  callbacks.call(() => observer.ended(running, exit, durationMs));
+  const cut = exit !== first || readers.some(({ held }) => held) ? stop.reason?.why : undefined;
+  callbacks.call(() => observer.ended(running, exit, durationMs, cut));
   await Promise.race([stop.requested, callbacks.settled()]);
   const outputTaken = callbacks.pending === 0 && !readers.some(({ held }) => held);
   const overdue = exit === first && stop.reason?.why !== 'failure' && outputTaken;

@@ -49,6 +49,42 @@ describe('a command finds what a plain shell would give it', () => {
 });
 
 describe('the diagnostics channels', () => {
+  it('say of the end why the command counts as failed, and of an attempt that could not be started why', async () => {
+    const seen: [string, CommandEvent][] = [];
+    const stops = Object.entries(commandChannels).map(([what, channel]) => {
+      const listener = (event: unknown): void => void seen.push([what, event as CommandEvent]);
+      channel.subscribe(listener);
+      return () => channel.unsubscribe(listener);
+    });
+    const abort = new AbortController();
+    const onExecute = (): void => abort.abort();
+    const settings = { killSignal: 'SIGKILL' } as const;
+    try {
+      await execute('false').catch(() => {});
+      await execute('sleep', ['60'], { ...settings, timeout: 100 }).catch(() => {});
+      await execute('sleep', ['60'], { ...settings, signal: abort.signal, onExecute }).catch(() => {});
+      const fail = (): void => {
+        throw new Error('mine');
+      };
+      await execute('sleep', ['60'], { ...settings, onExecute: fail }).catch(() => {});
+      await execute('exit 0', [], { shell: true });
+      await execute('/nowhere/there is no such program').catch(() => {});
+    } finally {
+      for (const stop of stops) stop();
+    }
+    expect(seen.filter(([what]) => what === 'start')).toHaveLength(5);
+    const ends = seen.filter(([what]) => what !== 'start').map(([what, { program, failed }]) => [what, program, failed]);
+    expect(ends).toEqual([
+      ['end', 'false', 'exit'],
+      ['end', 'sleep', 'timeout'],
+      ['end', 'sleep', 'abort'],
+      ['end', 'sleep', 'failure'],
+      ['end', 'sh', undefined],
+      ['fail', 'there is no such program', undefined],
+    ]);
+    expect(seen.at(-1)?.[1]).toMatchObject({ durationMs: expect.any(Number), detail: { cause: { code: 'ENOENT' } } });
+  });
+
   it('tell of the start and the end of each attempt, with the masked command', async () => {
     const events: [string, CommandEvent][] = [];
     const onStart = (event: unknown): void => void events.push(['start', event as CommandEvent]);
@@ -62,7 +98,7 @@ describe('the diagnostics channels', () => {
       commandChannels.start.unsubscribe(onStart);
       commandChannels.end.unsubscribe(onEnd);
     }
-    const first = { command: 'sh -c exit 4 --token ***', attempt: 1, id: events[0]?.[1].id };
+    const first = { command: 'sh -c exit 4 --token ***', program: 'sh', attempt: 1, id: events[0]?.[1].id };
     expect(events[0]).toEqual(['start', { ...first, pid: expect.any(Number) }]);
     const ended = { ...first, pid: events[0]?.[1].pid, durationMs: expect.any(Number) };
     expect(events[1]).toEqual(['end', { ...ended, exitCode: 4 }]);
