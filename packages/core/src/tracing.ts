@@ -16,7 +16,7 @@ export interface LockEvent {
   readonly waitedMs?: number;
   /** `release` and `lost`: how long the lock was held. Absent at a `release` if `release` had no subscriber at the grant. */
   readonly heldMs?: number;
-  /** `grant`: whether the last holder ended without a release, so that this call took the lock over from it. */
+  /** `grant`: whether the last holder ended without a release, which may have left its work half done. */
   readonly previousOwnerDied?: boolean;
   /**
    * `wait`: an object whose `holders()` resolves to the known holders; `fail` and `lost`: the error; `overdue`: `waiting

@@ -9,7 +9,9 @@ const all = [
 
 it('core has the documented diagnostics channels', () => {
   expect(all.map(([name]) => name)).toEqual([
-    ...['acquire', 'wait', 'grant', 'fail', 'release', 'lost', 'overdue'].map((event) => `oslo-concurrency:lock:${event}`),
+    ...['acquire', 'wait', 'grant', 'fail', 'release', 'lost', 'overdue'].map(
+      (event) => `oslo-concurrency:lock:${event}`,
+    ),
     ...['start', 'end', 'fail'].map((event) => `oslo-concurrency:command:${event}`),
   ]);
 });

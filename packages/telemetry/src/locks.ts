@@ -14,7 +14,7 @@ interface Call {
   waits: boolean;
   /** When it was granted, by the monotonic clock. */
   granted: number | undefined;
-  /** Of the wait; then of the hold. */
+  /** The span of the wait, then that of the hold. */
   span: Span | undefined;
 }
 

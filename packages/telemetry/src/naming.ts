@@ -49,9 +49,7 @@ export function known(attributes: Attributes): Attributes {
 }
 
 /** The boundaries of the histograms, in seconds: from a tenth of a millisecond to an hour. */
-export const buckets = [
-  0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600,
-];
+export const buckets = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600];
 
 /** The text of an error for the status of a span. */
 export function messageOf(error: unknown): string {

@@ -45,14 +45,15 @@ it('G26 publishes every package by itself, and again only what has moved', () =>
   ).toEqual([`@oslo-concurrency/lockutils@${clone.versions().lockutils}`]);
 });
 
-it.each(['core', 'lockutils', 'processutils', 'fixture', 'lockutils-etcd', 'lockutils-postgres', 'lockutils-redis'])(
-  'G26 %s is installed from the registry by its name alone, and works',
-  (short) => {
-    const home = join(scratch, 'strangers', short);
-    mkdirSync(join(home, 'locks'), { recursive: true });
-    writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }');
-    command(home, 'npm', ['install', '--no-audit', '--no-fund', `@oslo-concurrency/${short}`], registry.env);
-    cpSync(join(import.meta.dirname, '..', 'jobs', `${short}.cjs`), join(home, 'job.cjs'));
-    expect(command(home, process.execPath, ['job.cjs'], { OSLO_LOCK_PATH: join(home, 'locks') })).toBe('done\n');
-  },
-);
+const all = [
+  ...['core', 'lockutils', 'processutils', 'fixture'],
+  ...['lockutils-etcd', 'lockutils-postgres', 'lockutils-redis', 'telemetry'],
+];
+it.each(all)('G26 %s is installed from the registry by its name alone, and works', (short) => {
+  const home = join(scratch, 'strangers', short);
+  mkdirSync(join(home, 'locks'), { recursive: true });
+  writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }');
+  command(home, 'npm', ['install', '--no-audit', '--no-fund', `@oslo-concurrency/${short}`], registry.env);
+  cpSync(join(import.meta.dirname, '..', 'jobs', `${short}.cjs`), join(home, 'job.cjs'));
+  expect(command(home, process.execPath, ['job.cjs'], { OSLO_LOCK_PATH: join(home, 'locks') })).toBe('done\n');
+});

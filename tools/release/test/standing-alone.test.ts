@@ -29,6 +29,7 @@ const promises = {
   'lockutils-etcd': { never: /^execa$/, packages: 19, kilobytes: 6500, importMs: 30 },
   'lockutils-postgres': { never: /^execa$|undici|redis$/, packages: 36, kilobytes: 5600, importMs: 30 },
   'lockutils-redis': { never: /^execa$|undici|^pg/, packages: 18, kilobytes: 5000, importMs: 30 },
+  telemetry: { never: /lock|execa|undici|sdk/, packages: 3, kilobytes: 3000, importMs: 20 },
 } as const;
 // The milliseconds are of Node 20. Others spend up to twice as much on finding and reading modules, in the same yardstick.
 const ofThisNode = process.versions.node.startsWith('20.') ? 1 : 2;

@@ -73,7 +73,9 @@ describe('the diagnostics channels', () => {
       for (const stop of stops) stop();
     }
     expect(seen.filter(([what]) => what === 'start')).toHaveLength(5);
-    const ends = seen.filter(([what]) => what !== 'start').map(([what, { program, failed }]) => [what, program, failed]);
+    const ends = seen
+      .filter(([what]) => what !== 'start')
+      .map(([what, { program, failed }]) => [what, program, failed]);
     expect(ends).toEqual([
       ['end', 'false', 'exit'],
       ['end', 'sleep', 'timeout'],
