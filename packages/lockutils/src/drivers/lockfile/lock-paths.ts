@@ -13,6 +13,8 @@ export interface LockPaths {
   readonly prepared: string;
   /** `queue/NAME`: the tickets of the waiters. For a lease: `token/NAME`, with the last token in it. */
   readonly extra: string;
+  /** For a lease: `text/`, the texts that are kept with the names. */
+  readonly texts: string;
 }
 
 /** The paths used by holders that share a lock. */
@@ -42,7 +44,7 @@ export function isNumber(seat: string): boolean {
 
 const kinds: Record<LockArea, readonly string[]> = {
   lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
-  lease: ['held', 'died', 'new', 'token'],
+  lease: ['held', 'died', 'new', 'token', 'text'],
 };
 /** The folders of one area in a lock path, and the lock that was last asked for in them. */
 interface Area {
@@ -65,10 +67,10 @@ export function seatPathsOf(lockFile: string): SeatPaths {
 // One attempt asks for the paths of its lock many times.
 function pathsIn(area: Area, name: string): NonNullable<Area['last']> {
   if (area.last?.name === name) return area.last;
-  const [inHeld = '', inDied = '', prepared = '', inExtra = '', inDiedSeats = ''] = area.folders;
+  const [inHeld = '', inDied = '', prepared = '', inExtra = '', more = ''] = area.folders;
   const held = join(inHeld, name);
-  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name) };
-  const seatPaths = { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(inDiedSeats, name) };
+  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name), texts: more };
+  const seatPaths = { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(more, name) };
   area.last = { name, paths, seatPaths };
   return area.last;
 }

@@ -2,9 +2,11 @@ import { ObedientChild } from './obedient-child.js';
 
 /** What a contender for leases is asked for. Times are milliseconds. */
 export interface LeaseOrder {
-  readonly do: 'try' | 'renew' | 'release';
+  readonly do: 'try' | 'renew' | 'release' | 'write';
   readonly name: string;
   readonly ttl?: number;
+  /** The text to write. */
+  readonly text?: string;
 }
 
 /** What it tells of one order. */
@@ -15,6 +17,7 @@ export interface LeaseOutcome {
   readonly left?: number;
   readonly renewed?: boolean;
   readonly released?: boolean;
+  readonly written?: boolean;
   readonly error?: string;
   /** How many file system calls were made for it. */
   readonly calls: number;
@@ -35,6 +38,10 @@ export class LeaseContender extends ObedientChild<LeaseOrder, LeaseOutcome> {
 
   async renew(name: string): Promise<LeaseOutcome> {
     return this.order({ do: 'renew', name });
+  }
+
+  async write(name: string, text: string): Promise<LeaseOutcome> {
+    return this.order({ do: 'write', name, text });
   }
 
   async release(name: string): Promise<LeaseOutcome> {

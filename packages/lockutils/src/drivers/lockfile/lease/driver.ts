@@ -113,9 +113,28 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => P
     last = result.catch(() => {});
     return result;
   };
+  const { text } = folder;
   return {
     token: folder.token,
     validUntil: folder.since + ttl,
+    ...(text === undefined
+      ? {}
+      : {
+          record: {
+            read: (signal) =>
+              unlessAborted(
+                inTurn(() => run(text.read())),
+                signal,
+                () => {},
+              ),
+            write: (said, keep, signal) =>
+              unlessAborted(
+                inTurn(() => run(text.write(said, keep))),
+                signal,
+                () => {},
+              ),
+          },
+        }),
     renew(signal) {
       const renewed = inTurn(async () => ((await run(folder.renew())) ? folder.since + ttl : undefined));
       return unlessAborted(renewed, signal, () => {});

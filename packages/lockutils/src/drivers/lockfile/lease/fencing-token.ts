@@ -8,9 +8,10 @@ import { discardOwnerFile } from '../owner-file.js';
 import { isCode, type LockfileFs } from '../system.js';
 
 /**
- * The next fencing token: the last one plus one.
+ * Draws the next fencing token: the last one plus one. Returns the name of its file.
  *
- * The last token is the name of the only file in `token/NAME`; the next one is drawn by renaming it. A rename from a
+ * The last token is the name of the only file in `token/NAME`, or what that name begins with: {@link LeaseText} puts a text
+ * behind it. The next token is drawn by renaming the file. A rename from a
  * name that is gone fails. So neither a process with an old listing, nor a holder that was stopped here and continues
  * after many successors, can set the token back. The folder is moved in with its first file, so that it is never
  * without one.
@@ -25,28 +26,33 @@ export function* nextToken(
   fs: LockfileFs,
   { extra: folder, prepared }: LockPaths,
   rights: Rights,
-): Steps<bigint | undefined> {
+): Steps<string | undefined> {
   for (let round = 1; round <= 5; round += 1) {
     const names = yield* listed(fs, folder);
     const last = (names ?? [])
-      .filter((name) => /^\d{1,40}$/.test(name))
-      .reduce((a, b) => (BigInt(a) < BigInt(b) ? b : a), '0');
+      .filter((name) => /^\d{1,40}(~.*)?$/.test(name))
+      .reduce((a, b) => (tokenOf(a) < tokenOf(b) ? b : a), '0');
     if (names !== undefined && last === '0') {
       // A listing made during a rename may contain neither name.
       if (round < 5) continue;
       throw new LockFileSystemError(folder, 'lock', new Error(lost));
     }
-    const next = String(BigInt(last) + 1n);
+    const next = `${tokenOf(last) + 1n}${last.replace(/^\d+/, '')}`;
     try {
       if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next, rights);
       else yield* step(fs.rename(join(folder, last), join(folder, next)));
-      return BigInt(next);
+      return next;
     } catch (error) {
       if (!isCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM') || (round === 5 && isCode(error, 'EPERM')))
         throw error;
     }
   }
   return undefined;
+}
+
+/** The token of a file in `token/NAME`. */
+export function tokenOf(name: string): bigint {
+  return BigInt(name.replace(/~.*$/, ''));
 }
 
 const lost =

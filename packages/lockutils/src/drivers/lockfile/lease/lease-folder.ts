@@ -9,8 +9,10 @@ import type { OwnedFolder } from '../../proper-lockfile.js';
 import { LockFolder } from '../lock-folder.js';
 import { type LockPaths, lockPathRightsOf, lockPathsOf } from '../lock-paths.js';
 import { isCode, quietly } from '../system.js';
-import { nextToken } from './fencing-token.js';
+import { nextToken, tokenOf } from './fencing-token.js';
+import { isCoarse, timeNow, timeOf } from './file-time.js';
 import type { LeaseFs } from './lease-fs.js';
+import { LeaseText } from './lease-text.js';
 
 /** The request of one attempt at a lease. Times are milliseconds. */
 export interface LeaseFolderRequest {
@@ -46,6 +48,8 @@ const fineTimes = 20;
  */
 export class LeaseFolder implements OwnedFolder {
   token = 0n;
+  /** The text that is kept with the name; set when the lease is granted. */
+  text: LeaseText | undefined;
   /** The moment of `now()` from which the ttl counts. */
   since = 0;
   readonly own: string;
@@ -78,9 +82,11 @@ export class LeaseFolder implements OwnedFolder {
     this.#grantedAt = realTime.date();
     if (!(yield* this.#lock.take())) return false;
     try {
-      const token = yield* nextToken(this.#fs, this.#paths, lockPathRightsOf(this.#lockFile, 'lease'));
-      if (token !== undefined && (yield* this.#moveOn())) {
-        this.token = token;
+      const rights = lockPathRightsOf(this.#lockFile, 'lease');
+      const file = yield* nextToken(this.#fs, this.#paths, rights);
+      if (file !== undefined && (yield* this.#moveOn())) {
+        this.token = tokenOf(file);
+        this.text = new LeaseText(this.#fs, this.#paths, rights, file, () => this.#isHeld());
         this.since = since;
         return true;
       }
@@ -136,11 +142,10 @@ export class LeaseFolder implements OwnedFolder {
     const identity = parseIdentityName(owner);
     if (identity === undefined) return false;
     if (identity.host === this.#request.host && liveness(identity) === 'dead') return true;
-    const written = yield* this.#timeOf(join(this.#paths.held, name));
-    const now = yield* this.#timeNow();
+    const written = yield* timeOf(this.#fs, join(this.#paths.held, name));
+    const now = yield* timeNow(this.#fs, this.#paths.prepared);
     if (written === undefined || now === undefined) return false;
-    const coarse = written % 1000 === 0 && now % 1000 === 0;
-    return now - written >= Number(ttl) + (coarse ? coarseTimes : fineTimes);
+    return now - written >= Number(ttl) + (isCoarse(written, now) ? coarseTimes : fineTimes);
   }
 
   // Network file systems cache listings for a while (sshfs for 20 s, so that a release would go unnoticed), but they
@@ -165,28 +170,13 @@ export class LeaseFolder implements OwnedFolder {
     return true;
   }
 
+  /** Whether no other process has ended the lease, by what is on the disk. */
+  *#isHeld(): Steps<boolean> {
+    return (yield* this.#isThere(this.#current())) || (yield* this.#isThere(this.#next()));
+  }
+
   *#isThere(path: string): Steps<boolean> {
-    return (yield* this.#timeOf(path)) !== undefined;
-  }
-
-  *#timeOf(path: string): Steps<number | undefined> {
-    try {
-      return yield* step(this.#fs.mtime(path));
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
-  }
-
-  // The time on the file system. Only a newly created entry shows it.
-  *#timeNow(): Steps<number | undefined> {
-    const probe = join(this.#paths.prepared, newIdentityName());
-    yield* step(this.#fs.mkdir(probe));
-    try {
-      return yield* this.#timeOf(probe);
-    } finally {
-      yield* quietly(() => this.#fs.rmdir(probe));
-    }
+    return (yield* timeOf(this.#fs, path)) !== undefined;
   }
 
   #current(): string {
