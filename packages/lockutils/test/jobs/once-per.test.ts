@@ -35,7 +35,7 @@ async function reports(child: ChildProcess): Promise<Report[]> {
 describe('G31 oncePer on one machine', () => {
   test('of ten processes that call it for one tick, one runs; the others learn which, and how it ended', async () => {
     using directory = lockDirectory();
-    const options = { lockPath: directory.path, tick: '2026-01-01T03:00', afterCrash: 'skip', how: 'end' };
+    const options = { lockPath: directory.path, tick: '2026-01-01T03:00', afterCrash: 'skip' };
     const all = (await Promise.all(Array.from({ length: 10 }, () => reports(start(options))))).flat();
     const runs = all.flatMap(({ runs: pid }) => pid ?? []);
     expect(runs).toHaveLength(1);
@@ -44,30 +44,6 @@ describe('G31 oncePer on one machine', () => {
     for (const { record } of results) expect(record).toMatchObject({ by: { pid: runs[0] }, outcome: 'done' });
     // Nothing but the record is left of the tick.
     expect(readdirSync(directory.path).filter((name) => name.includes('@'))).toEqual([]);
-  });
-
-  test('a run that throws is a run: its caller gets the error, and the others its message', async () => {
-    using directory = lockDirectory();
-    const options = { lockPath: directory.path, tick: 'a', afterCrash: 'again', how: 'throw' };
-    const [first] = (await reports(start(options))).flatMap(({ result }) => result ?? []);
-    expect(first).toEqual({ error: 'no paper' });
-    const [second] = (await reports(start(options))).flatMap(({ result }) => result ?? []);
-    expect(second).toMatchObject({ ran: false, record: { outcome: 'failed', error: 'no paper' } });
-  });
-
-  test.each([
-    ['skip', { ran: false, record: { outcome: 'unknown' } }],
-    ['again', { ran: true, value: 'the report' }],
-  ])('a crash in the middle, with afterCrash: %s', async (afterCrash, expected) => {
-    using directory = lockDirectory();
-    const options = { lockPath: directory.path, tick: 'a', afterCrash };
-    const crashing = start({ ...options, how: 'hang' });
-    await once(crashing, 'message');
-    const waiting = reports(start({ ...options, how: 'end' }));
-    crashing.kill('SIGKILL');
-    const [result] = (await waiting).flatMap(({ result: of }) => of ?? []);
-    expect(result).toMatchObject(expected);
-    if (afterCrash === 'skip') expect(result?.record?.by.pid).toBe(crashing.pid);
   });
 
   test('other ticks and other names are runs of their own, and a date is its ISO form', async () => {

@@ -1,0 +1,91 @@
+// A process that takes part in leading, running a tick, holding permits and holding several leases, for job-promises.ts.
+// Arguments: JSON of { module, options, ttl } of a lease driver, or of { lockPath }. Obeys messages, and reports what it sees;
+// each time is that of the system-wide monotonic clock, in milliseconds.
+import { lead, lease, leaseAll, oncePer } from '@oslo-concurrency/lockutils';
+
+const { module, options, ttl, lockPath } = JSON.parse(process.argv[2]);
+const driver = module && (await (await import(module)).createLeaseDriver(options));
+const where = driver === undefined ? { lockPath } : { driver, ttl };
+const now = () => Number(process.hrtime.bigint()) / 1e6;
+const report = (what) => process.send?.(what);
+/** Waits for the message `continue`, or for the signal. */
+const told = (signal) =>
+  new Promise((done) => {
+    go = done;
+    signal?.addEventListener('abort', done, { once: true });
+    if (signal?.aborted) done();
+  });
+let go = () => {};
+let end = new AbortController();
+let signal;
+
+const orders = {
+  // `terms`: it resigns by itself after this many milliseconds; otherwise when it is told to continue.
+  async lead({ name, lasts }) {
+    end = new AbortController();
+    await lead(
+      name,
+      {
+        ...where,
+        signal: end.signal,
+        backOff: 20,
+        label: 'candidate',
+        onLeader: ({ self, pid, label }) => report({ leader: pid, self, label }),
+      },
+      async (term) => {
+        signal = term.signal;
+        const from = now();
+        if (signal.aborted) return;
+        report({ term: String(term.fencingToken), from });
+        if (lasts === undefined) await told(signal);
+        else await new Promise((done) => setTimeout(done, lasts));
+        // Before the signal is read: it was held at an instant not before this one.
+        const to = now();
+        report({ over: String(term.fencingToken), from, to: signal.aborted ? undefined : to });
+      },
+    );
+    report({ ended: true });
+  },
+  async once({ name, tick, afterCrash, keep, how }) {
+    const result = await oncePer(name, tick, { ...where, afterCrash, keep }, async (run) => {
+      report({ runs: process.pid });
+      if (how === 'hang') await told();
+      if (how === 'throw') throw new Error('no paper');
+      return typeof run.fencingToken;
+    }).catch(({ code, message }) => ({ error: code ?? message }));
+    report({ result });
+  },
+  async hold({ name, permits }) {
+    const held = await lease(name, { ...where, permits });
+    signal = held.signal;
+    report({ held: String(held.fencingToken), from: now(), aborted: signal.aborted });
+    await told(signal);
+    const to = now();
+    report({ to: signal.aborted ? undefined : to });
+    await held.release().catch(() => {});
+    report({ released: true });
+  },
+  async all({ names, rounds }) {
+    for (let round = 0; round < rounds; round++) {
+      await leaseAll(names, { ...where, timeout: 30_000 }, async ({ leases }) => {
+        const from = now();
+        const tokens = leases.map(({ fencingToken }) => String(fencingToken));
+        await new Promise((done) => setTimeout(done, 2));
+        const to = now();
+        const aborted = leases.some((one) => one.signal.aborted);
+        report({ all: leases.map(({ name }) => name), tokens, from, to: aborted ? undefined : to });
+      });
+    }
+    report({ ended: true });
+  },
+};
+
+process.on('message', (order) => {
+  if (order.do === 'continue') go();
+  else if (order.do === 'end') end.abort(new Error('ended'));
+  // Reading the signal of a lease asks its clock, so it is right at once after a stop.
+  else if (order.do === 'look') report({ aborted: signal.aborted });
+  else orders[order.do](order).catch((error) => report({ failed: String(error?.stack ?? error) }));
+});
+process.on('disconnect', () => process.exit(0));
+report({ ready: true });
