@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../errors.js';
 import { checkLogErrors, checkLogging } from '../log-policy.js';
 import { type Masker, masker } from '../masking/masker.js';
 import { checkLimits } from '../process-limits.js';
+import { isWindowsShell, usualShell } from '../system/shell-choice.js';
 import type { Command, ExecuteOptions } from './command.js';
 import { checkEnvironment, withLocalPrograms } from './command-environment.js';
 import { checkStdin } from './command-stdin.js';
@@ -111,7 +112,7 @@ function commandOf(words: ReturnType<typeof checkWords>, given: ExecuteOptions, 
     attempts,
     retryDelay: checkDelay(given.delayOnRetry),
     rootHelper,
-    shell: checkShell(given.shell),
+    shell: checkShell(given.shell, args.length),
     logLevel: checkLogging(given.logLevel),
     logErrors: checkLogErrors(given.logErrors),
     binary: checkFlag('binary', given.binary),
@@ -142,9 +143,14 @@ function checkAll({ all, stdout, stderr }: ExecuteOptions): boolean {
   throw new InvalidArgumentError('all', "left out where stdout or stderr is 'inherit' or 'ignore': both are read", all);
 }
 
-function checkShell(value: unknown): string | undefined {
+function checkShell(value: unknown, words: number): string | undefined {
   if (value === undefined || value === false) return undefined;
-  if (value === true) return '/bin/sh';
-  if (typeof value !== 'string') throw new InvalidArgumentError('shell', 'a boolean or the path of a shell', value);
-  return checkPath('shell', value);
+  if (typeof value !== 'string' && value !== true) {
+    throw new InvalidArgumentError('shell', 'a boolean or the path of a shell', value);
+  }
+  const shell = value === true ? usualShell() : checkPath('shell', value);
+  if (words > 0 && isWindowsShell(shell)) {
+    throw new InvalidArgumentError('shell', 'left out with arguments: cmd.exe gives a script none', value);
+  }
+  return shell;
 }

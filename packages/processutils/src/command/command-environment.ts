@@ -20,9 +20,23 @@ export function checkEnvironment(env: unknown, extend: boolean): Record<string, 
     }
   }
   const merged: Record<string, string | undefined> = { ...(env === undefined || extend ? process.env : {}), ...env };
-  return Object.fromEntries(
-    Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
+  return namedOnce(Object.entries(merged));
+}
+
+/**
+ * The variables that have a value. On Windows names have no case, so that `Path` and `PATH` are one variable: the later one
+ * counts, and it is `PATH` here.
+ */
+export function namedOnce(
+  entries: readonly (readonly [string, string | undefined])[],
+  platform = process.platform,
+): Record<string, string> {
+  const named = new Map<string, readonly [string, string | undefined]>();
+  for (const [name, value] of entries) {
+    const upper = platform === 'win32' ? name.toUpperCase() : name;
+    named.set(upper, [upper === 'PATH' ? upper : name, value]);
+  }
+  return Object.fromEntries([...named.values()].filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 // What the C library searches when there is no PATH.

@@ -79,7 +79,10 @@ export interface ExecuteOptions {
   readonly runAsRoot?: boolean | undefined;
   /** The command that gives root, `sudo -n` for example; split as a shell would. In a `shell` it precedes the text. */
   readonly rootHelper?: string | undefined;
-  /** Has `/bin/sh`, or the shell of this path, run `file` as its script; `args` are its `$0`, `$1`, …, as in oslo. */
+  /**
+   * Has `/bin/sh`, or the shell of this path, run `file` as its script; `args` are its `$0`, `$1`, …, as in oslo. On Windows
+   * `true` is the shell that `ComSpec` names; `cmd.exe` takes no `args`.
+   */
   readonly shell?: boolean | string | undefined;
   /** The level of what is logged about the command; `debug` by default. */
   readonly logLevel?: LogLevel | undefined;
@@ -101,6 +104,7 @@ export interface ExecuteOptions {
   /**
    * Ours: the signal that asks the command and its descendants to end; SIGTERM by default. `'SIGINT'` for a program that
    * saves its work at Ctrl-C. `'SIGKILL'` asks no process: it ends them at once, without `killGrace`.
+   * Windows has no signals: there they are ended at once, whatever is given.
    */
   readonly killSignal?: NodeJS.Signals | undefined;
   /** Ours: how long what is asked to end by `killSignal` has until SIGKILL; 5000 by default. */

@@ -68,7 +68,8 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   const mark = mayBeEnded(command) ? createMark() : undefined;
   const plan = planSpawn(command, mark);
   // Its own group makes killing it one step. At a terminal it has to stay in ours, or Ctrl-C would not reach it.
-  const ownGroup = mark !== undefined && !hasTerminal();
+  // On Windows there are no groups, and a detached process opens a console for each program that it starts.
+  const ownGroup = mark !== undefined && process.platform !== 'win32' && !hasTerminal();
   const { killSignal } = command;
   const helper = command.rootHelper === undefined ? {} : { helper: command.rootHelper.words };
   const watched =
@@ -79,11 +80,13 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   let release = (): void => {};
   try {
     if (watched !== undefined && !(await watchTree(watched))) throw unwatched(command);
+    const before = realTime.date();
     const { child, pid, ...held } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
     release = held.release;
-    if (watched !== undefined) updateTree({ ...watched, ...rootOf(pid) });
+    const span = { start: before, startedBy: realTime.date() };
+    if (watched !== undefined) updateTree({ ...watched, ...rootOf(pid, span) });
     const witness = new EndWitness(child, plan.inFront);
-    const started = { child, pid, start, stop, mark, ownGroup, witness };
+    const started = { child, pid, start, stop, mark, ownGroup, witness, span };
     const outcome = await followCommand(command, attempt, observer, started);
     const { exitCode = 0, stopped } = outcome;
     const failure = stopped === undefined ? frontFailure(command, plan.front, exitCode, witness) : undefined;
@@ -110,13 +113,15 @@ interface Started {
   readonly mark: CommandMark | undefined;
   readonly ownGroup: boolean;
   readonly witness: EndWitness;
+  /** Between which moments it was started, in ms since 1970. */
+  readonly span: { readonly start: number; readonly startedBy: number };
 }
 
 async function followCommand(
   command: Command,
   attempt: number,
   observer: RunObserver,
-  { child, pid, start, stop, mark, ownGroup, witness }: Started,
+  { child, pid, start, stop, mark, ownGroup, witness, span }: Started,
 ): Promise<Outcome> {
   const exited = exitOf(child, witness);
   const fail = (error: unknown): void => stop.request({ why: 'failure', error });
@@ -139,7 +144,7 @@ async function followCommand(
   let ending: Ending | undefined;
   let exit: Exit;
   if ('why' in first) {
-    const tree = { ownGroup, mark: mark?.id, killSignal: command.killSignal, ...rootOf(pid) };
+    const tree = { ownGroup, mark: mark?.id, killSignal: command.killSignal, ...rootOf(pid, span) };
     const asRoot = command.rootHelper === undefined ? undefined : signalThrough(command.rootHelper);
     ending = await terminateTree(tree, command.killGrace, asRoot);
     const never = { exitCode: undefined, signal: undefined };
@@ -194,7 +199,8 @@ function exitOf(child: ChildProcess, witness: EndWitness): Promise<Exit> {
   });
 }
 
-function rootOf(pid: number): Pick<CommandTree, 'root'> {
+function rootOf(pid: number, span: Started['span']): Pick<CommandTree, 'root'> {
+  if (process.platform === 'win32') return { root: { pid, ...span } };
   // Not waited for yet, or its exit would have been seen: the pid is still its own.
   return { root: { pid, start: withSpareDescriptor(() => findProcess(pid))?.start ?? 0 } };
 }

@@ -1,5 +1,5 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, win32 } from 'node:path';
 
 /** Why a program cannot be executed, as the system would say it when executing it. */
 export type ProgramProblem = 'ENOENT' | 'EACCES' | 'ENOTDIR' | 'ELOOP' | 'ENAMETOOLONG';
@@ -13,15 +13,60 @@ export function findProgram(
   cwd: string | undefined,
   path: string | undefined,
 ): { readonly path: string } | { readonly problem: ProgramProblem } {
-  const directories = file.includes('/') ? [''] : (path ?? fallbackPath).split(':');
+  const named = isPath(file);
+  const directories = named ? [''] : (path ?? fallbackPath).split(':');
   let problem: ProgramProblem = 'ENOENT';
   for (const directory of directories) {
     const candidate = from(cwd, join(directory, file));
     const found = problemOf(candidate, cwd);
     if (found === undefined) return { path: candidate };
-    if (found === 'EACCES' || file.includes('/')) problem = found;
+    if (found === 'EACCES' || named) problem = found;
   }
   return { problem };
+}
+
+/** Whether a program is named by its path, so that it is not searched for. */
+export function isPath(file: string, platform = process.platform): boolean {
+  return platform === 'win32' ? /[\\/:]/.test(file) : file.includes('/');
+}
+
+/**
+ * The names by which Windows would look for a program, in their order: in the current directory first, then in those of
+ * PATH; with each extension of PATHEXT, unless the name has one of its own. Names of variables have no case there.
+ */
+export function windowsCandidates(
+  file: string,
+  cwd: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const variable = (name: string): string | undefined =>
+    Object.entries(env).find(([key]) => key.toUpperCase() === name)?.[1];
+  const extensions = (variable('PATHEXT') || '.COM;.EXE;.BAT;.CMD').split(';');
+  const hasExtension = /\.[^.\\/:]*$/.test(file);
+  const names = [...(hasExtension ? [file] : []), ...extensions.map((extension) => file + extension)];
+  const directories = isPath(file, 'win32')
+    ? ['']
+    : ['', ...(variable('PATH') ?? '').split(';').filter((entry) => entry !== '')];
+  return directories.flatMap((directory) => {
+    const folder = win32.resolve(cwd ?? '', directory.replace(/^"(.*)"$/, '$1'));
+    return names.map((name) => win32.resolve(folder, name));
+  });
+}
+
+/** {@link findProgram} on Windows. */
+export function findWindowsProgram(
+  file: string,
+  cwd: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly path: string } | { readonly problem: ProgramProblem } {
+  const path = windowsCandidates(file, cwd, env).find((candidate) => {
+    try {
+      return statSync(candidate).isFile();
+    } catch {
+      return false;
+    }
+  });
+  return path === undefined ? { problem: 'ENOENT' } : { path };
 }
 
 /**

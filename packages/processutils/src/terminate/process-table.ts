@@ -64,6 +64,8 @@ function readProcess(pid: number): ProcessEntry | undefined {
 }
 
 function runPs(): string {
+  // No ps, and no group; see windows-table.ts.
+  if (process.platform === 'win32') return '';
   const columns = 'pid=,ppid=,pgid=,state=,lstart=,comm=';
   return (
     spawnSync('ps', ['-A', '-o', columns], {

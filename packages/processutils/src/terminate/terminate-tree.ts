@@ -2,6 +2,7 @@ import { realTime } from '@oslo-concurrency/core';
 import { forgetMarks } from './command-mark.js';
 import { lookCost, nextLook, onLook } from './shared-look.js';
 import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from './tree-hunt.js';
+import { endWindowsTree } from './windows-tree.js';
 
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.
 const killingTime = 130;
@@ -24,6 +25,8 @@ const afterHunt = 5000;
  *   with a reused pid is not taken for a member. The number of a group cannot be reused while a process is in it: the group
  *   is ours from when a member by another rule is seen in it (the root at first, which is not waited for yet) until it is
  *   seen empty.
+ * Windows has its own way, see {@link endWindowsTree}.
+ *
  * Should this process die half-way, what was not signalled yet lives on, unless `killOnParentExit` watches it too.
  */
 export async function terminateTree(
@@ -31,6 +34,7 @@ export async function terminateTree(
   grace: number,
   signalAsRoot: PrivilegedSignal | undefined,
 ): Promise<Ending> {
+  if (process.platform === 'win32') return await endWindowsTree(tree);
   const hunt = new TreeHunt(tree, signalAsRoot);
   hunts += 1;
   let goesOn = false;

@@ -16,7 +16,12 @@ export interface SurvivingProcess {
 /** The processes of one command: how to recognise them. */
 export interface CommandTree {
   /** The process that was started; absent while it is being started. */
-  readonly root?: { readonly pid: number; readonly start: number };
+  readonly root?: {
+    readonly pid: number;
+    readonly start: number;
+    /** Only on Windows, where it is not known when it started, but that this was between `start` and here: ms since 1970. */
+    readonly startedBy?: number;
+  };
   /** Whether the root leads a session and process group of its own. */
   readonly ownGroup: boolean;
   /** The id of the mark they carry, when they were given one. */

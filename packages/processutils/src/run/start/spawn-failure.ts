@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '../../command/command.js';
 import { ProcessExecutionError } from '../../errors.js';
+import { isPath } from '../../system/program-search.js';
 
 /**
  * The error for a command that could not be started, saying what is missing.
@@ -24,7 +25,7 @@ function explain(command: Command, shownFile: string, code: string | undefined):
   }
   switch (code) {
     case 'ENOENT':
-      return command.file.includes('/')
+      return isPath(command.file)
         ? `The program ${shownFile}, or the interpreter its first line names, does not exist.`
         : `The program ${shownFile} was not found in PATH.`;
     case 'EACCES':

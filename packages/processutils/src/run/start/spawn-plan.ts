@@ -11,7 +11,8 @@ import {
   prlimitOptions,
   ulimitCommands,
 } from '../../limits/resource-limits.js';
-import { findProgram, type ProgramProblem, trustedPath } from '../../system/program-search.js';
+import { findProgram, findWindowsProgram, type ProgramProblem, trustedPath } from '../../system/program-search.js';
+import { isWindowsShell } from '../../system/shell-choice.js';
 import type { CommandMark } from '../../terminate/command-mark.js';
 import type { Front } from './front-failure.js';
 import { spawnFailure } from './spawn-failure.js';
@@ -24,6 +25,8 @@ export interface SpawnPlan {
   readonly front: Front;
   /** Whether anything stands in front at all. */
   readonly inFront: boolean;
+  /** Whether Windows gets the arguments as they are, without quotes around them. */
+  readonly verbatim: boolean;
 }
 
 /**
@@ -45,12 +48,17 @@ export function planSpawn(command: Command, mark: CommandMark | undefined): Spaw
   const [setter, ...options] = limiter;
   const front = { limiter: setter && basename(setter), wrapper, helper: rootHelper?.words ?? [] };
   const inFront = limiter.length + wrapper.length + front.helper.length > 0;
-  if (setter === undefined) return { file, args, env, front, inFront };
+  if (setter === undefined) {
+    // Here a program that is missing would be looked for by cmd.exe, whose own failure looks like one of the program.
+    const missing = process.platform === 'win32' && 'problem' in findWindowsProgram(file, command.cwd, command.env);
+    if (missing) throw notFound(command, file, 'ENOENT');
+    return { file, args, env, front, inFront, verbatim: command.shell !== undefined && isWindowsShell(command.shell) };
+  }
   const refused = refusedLimits(command, limiter);
   if (refused !== undefined) throw refused;
   const program = findProgram(file, command.cwd, command.env.PATH);
   if ('problem' in program) throw notFound(command, file, program.problem);
-  return { file: setter, args: [...options, ...words], env, front, inFront };
+  return { file: setter, args: [...options, ...words], env, front, inFront, verbatim: false };
 }
 
 function wrapped(command: Command): string[] {
@@ -58,6 +66,8 @@ function wrapped(command: Command): string[] {
   const helper = rootHelper && trustedHelper(rootHelper, command);
   if (shell === undefined) return [...wrapper, ...(helper?.words ?? []), file, ...args];
   const script = helper === undefined ? file : `${helper.text} ${file}`;
+  // `/s`: it takes off the outer quotes, and leaves the rest as it is.
+  if (isWindowsShell(shell)) return [...wrapper, shell, '/d', '/s', '/c', `"${script}"`];
   return [...wrapper, shell, '-c', script, ...args];
 }
 

@@ -51,6 +51,7 @@ export async function startProcess(
       env: plan.env,
       extendEnv: false,
       detached: ownGroup,
+      windowsVerbatimArguments: plan.verbatim,
       // Its types know of no number from 3 on; it hands one over as it is.
       stdio: stdio as unknown as ['pipe', 'pipe', 'pipe'],
       encoding: 'buffer',
