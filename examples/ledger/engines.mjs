@@ -125,10 +125,15 @@ export const engines = {
   },
 };
 
+/** The programs that the engine needs and that are not installed here. */
+export function missingPrograms(name) {
+  return engines[name].programs.filter((wanted) => program(wanted) === undefined);
+}
+
 /** Starts a server in `folder`, and resolves when it answers: to its URL, and how to end it. */
 export async function startEngine(name, folder) {
-  const { programs, install, start, open } = engines[name];
-  const missing = programs.filter((wanted) => program(wanted) === undefined);
+  const { install, start, open } = engines[name];
+  const missing = missingPrograms(name);
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} is not installed here: ${install}`);
   const { url, file, args, ...user } = await start(folder);
   const log = openSync(join(folder, 'server.log'), 'a');

@@ -1,28 +1,18 @@
 // One job, on one machine or on many. Run it in two terminals at once:
 //
-//   node examples/one-line-switch/job.mjs                                  on this machine, by a kernel lock
-//   node examples/one-line-switch/job.mjs --etcd http://127.0.0.1:2379     on all machines that use this etcd
+//   node examples/one-line-switch/job.mjs                                       on this machine, by a kernel lock
+//   node examples/one-line-switch/job.mjs --on file:///mnt/shared               on all machines that mount this directory
+//   node examples/one-line-switch/job.mjs --on etcd://127.0.0.1:2379            on all machines that use this etcd
+//   node examples/one-line-switch/job.mjs --on postgres://user@127.0.0.1/db     ... this database
+//   node examples/one-line-switch/job.mjs --on redis://127.0.0.1:6379           ... this Redis
 //
 // What changes is the line that makes `hold`. The job is the same, and obeys a signal where there is one.
-import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { lease, lock } from '@oslo-concurrency/lockutils';
-import { etcdLeaseDriver } from '@oslo-concurrency/lockutils-etcd';
+import { holdOn } from './hold-on.mjs';
 
-const { values } = parseArgs({ options: { etcd: { type: 'string' }, steps: { type: 'string', default: '5' } } });
-
-const lockPath = join(tmpdir(), 'one-line-switch');
-mkdirSync(lockPath, { recursive: true });
-const driver = values.etcd === undefined ? undefined : etcdLeaseDriver({ endpoints: values.etcd });
-const onWait = () => console.log('waiting: somebody else is at it');
-
-const hold = (name, job) =>
-  driver === undefined
-    ? lock(name, { external: true, lockPath, onWait }, job)
-    : lease(name, { driver, ttl: 15_000, onWait }, job);
+const { values } = parseArgs({ options: { on: { type: 'string' }, steps: { type: 'string', default: '5' } } });
+const { hold, close } = await holdOn(values.on);
 
 await hold('nightly-report', async ({ signal, fencingToken }) => {
   console.log(fencingToken === undefined ? 'holding the lock' : `holding the lease, token ${fencingToken}`);
@@ -33,4 +23,4 @@ await hold('nightly-report', async ({ signal, fencingToken }) => {
     console.log(`step ${step}`);
   }
 });
-await driver?.close();
+await close();
