@@ -7,8 +7,9 @@ import { isNodeRedis, type NodeRedisLike, nodeRedisSource } from './client/node-
 /** Options of `redisLeaseDriver`; either `client` or `url`. */
 export interface RedisOptions {
   /**
-   * A client of `ioredis` (`Redis`, `Cluster`) or of `redis` (`createClient`, `createCluster`, `createSentinel`). The
-   * driver connects on its own with the same configuration, and does not use, connect or close this one.
+   * A client of `ioredis` (`Redis`, `Cluster`) or of `redis` (`createClient`; `createCluster` from version 5 on;
+   * `createSentinel` from version 6 on). The driver connects on its own with the same configuration, and does not use,
+   * connect or close this one.
    */
   readonly client?: IoredisLike | NodeRedisLike;
   /** `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. Needs `ioredis` or `redis` installed. */
@@ -74,7 +75,8 @@ function source({ client, url, username, password, tls }: RedisOptions): Connect
     if (isIoredis(given)) return ioredisSource(given);
     if (isNodeRedis(given)) return nodeRedisSource(given);
   }
-  const expected = 'a client of ioredis (Redis, Cluster) or redis (createClient, createCluster, createSentinel)';
+  const expected =
+    'a client of ioredis (Redis, Cluster) or redis (createClient; createCluster from version 5 on; createSentinel from version 6 on)';
   throw new InvalidOptionError('client', expected, typeof given);
 }
 

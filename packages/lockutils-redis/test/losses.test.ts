@@ -1,16 +1,20 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setLogger } from '@oslo-concurrency/core';
 import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisLeaseDriver, redisLeaseDriver } from '../src/index.js';
+import { sentinelWays } from './server/clients.js';
 import { TcpProxy } from './server/proxy.js';
 import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
+import { Sentinel } from './server/sentinel.js';
 
 // What README names under "What Redis can lose": each of these must be seen, since a page that warns of what does not
 // happen is as wrong as one that is silent.
 
 const ttl = 3000;
+const sentinelNames = Object.keys(sentinelWays) as (keyof typeof sentinelWays)[];
 const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 const faketimeMissing = !existsSync(faketime);
 if (faketimeMissing && process.env.CI && process.arch === 'x64')
@@ -69,6 +73,41 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await expectRobbed(held, later);
   });
 
+  test.each(sentinelNames)(
+    'negative control, by sentinels and %s: a failover before the grant arrived lets a second holder in, and keeps those that had',
+    async (way) => {
+      await using master = await RedisServer.start();
+      // The address of the master: its connections of now can be made silent, with others still served.
+      await using address = await TcpProxy.start(master.port);
+      await using replica = await RedisServer.start({ flags: ['--replicaof', '127.0.0.1', String(address.port)] });
+      await replica.until(async () => /master_link_status:up/.test(await replica.cli('INFO', 'replication')));
+      await using sentinel = await Sentinel.start(address.port);
+      await replica.until(async () => /slaves=1/.test(await sentinel.cli('INFO', 'sentinel')));
+      const long = 30_000;
+      const join = (): RedisLeaseDriver => {
+        const driver = redisLeaseDriver(sentinelWays[way](sentinel.name, sentinel.port));
+        drivers.push(driver);
+        return driver;
+      };
+      const early = await lease('arrived', { driver: join(), ttl: long });
+      await replica.until(async () => (await replica.cli('KEYS', '*{arrived}:held')) !== '');
+      address.forget();
+      const held = await lease('lost', { driver: join(), ttl: long });
+      await master.crash();
+      await replica.until(async () => (await sentinel.master()) === replica.port);
+      await replica.until(async () => /role:master/.test(await replica.cli('INFO', 'replication')));
+      const other = join();
+      const later = await expectTwoHolders(held, lease('lost', { driver: other, ttl: long }));
+      await expect(lease('arrived', { driver: other, ttl: long, blocking: false })).rejects.toMatchObject({
+        code: 'ERR_LEASE_NOT_ACQUIRED',
+      });
+      // The drivers find the new master by themselves.
+      await early.renew();
+      await early.release();
+      await expectRobbed(held, later);
+    },
+  );
+
   test('negative control: a server that is killed and comes back without its data lets a second holder in, with a greater token', async () => {
     await using server = await RedisServer.start();
     const held = await lease('lost', { driver: connect(server.url), ttl });
@@ -76,6 +115,27 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await server.boot();
     const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl }));
     await expectRobbed(held, later);
+  });
+
+  test('a server that evicts keys is warned of once, by the first lease; one that does not, or whose memory has no bound, is not', async () => {
+    await using server = await RedisServer.start({ flags: ['--maxmemory', '100mb'] });
+    const warnings: string[] = [];
+    const ignore = (): void => {};
+    setLogger({ debug: ignore, info: ignore, warn: (message) => void warnings.push(message), error: ignore });
+    onTestFinished(() => setLogger(undefined));
+    const names = ['one', 'two'];
+    const leaseAll = async (): Promise<void> => {
+      const driver = connect(server.url);
+      for (const name of names) await lease(name, { driver, ttl }, () => {});
+      await driver.close();
+    };
+    await leaseAll();
+    await server.cli('CONFIG', 'SET', 'maxmemory-policy', 'volatile-ttl');
+    await leaseAll();
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0');
+    await leaseAll();
+    expect(warnings).toEqual([expect.stringContaining(`redis at 127.0.0.1:${server.port} evicts keys`)]);
+    expect(warnings[0]).toContain('maxmemory-policy volatile-ttl');
   });
 
   test('negative control: keys that are evicted let a second holder in, with a greater token', async () => {

@@ -34,7 +34,11 @@ type Kind = new (endpoint: string, answer: string, cause: unknown) => RedisEndpo
  */
 const answers: readonly (readonly [RegExp, Kind])[] = [
   [/max number of clients/i, RedisMaxClientsError],
-  [/\b(NOAUTH|WRONGPASS|NOPERM)\b|invalid (username-)?password|without any password configured/i, RedisAuthError],
+  // Before a login, a server reads no long request: a client that sends one after a refused login gets this answer.
+  [
+    /\b(NOAUTH|WRONGPASS|NOPERM)\b|unauthenticated (multi)?bulk|invalid (username-)?password|without any password configured/i,
+    RedisAuthError,
+  ],
   [/\b(READONLY|MASTERDOWN)\b/, RedisReadOnlyError],
   [/\bOOM\b/, RedisOutOfMemoryError],
   [/\bLOADING\b/, RedisLoadingError],

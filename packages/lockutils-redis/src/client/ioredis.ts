@@ -4,8 +4,8 @@ import type { Connection, ConnectionSource } from './connection.js';
 export interface IoredisLike {
   readonly status: string;
   readonly options: object;
-  duplicate(...overrides: never[]): unknown;
-  evalsha(...args: never[]): Promise<unknown>;
+  duplicate(...overrides: never): unknown;
+  evalsha(...args: never): Promise<unknown>;
 }
 
 interface Socket {

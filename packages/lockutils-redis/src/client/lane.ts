@@ -59,6 +59,11 @@ export class Lane {
     this.#timeout = timeout;
   }
 
+  /** The server, for messages. */
+  get endpoint(): string {
+    return this.#source.endpoint;
+  }
+
   /** Resolves to the answer's parts. @throws RedisEndpointError; the reason of `signal`. */
   run(step: Step, { timeout, signal, once = false, onLate }: StepLimits): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {

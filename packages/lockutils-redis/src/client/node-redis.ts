@@ -3,8 +3,8 @@ import type { Connection, ConnectionSource } from './connection.js';
 /** What is used of a client of the package `redis`: from `createClient`, `createCluster` or `createSentinel`. */
 export interface NodeRedisLike {
   readonly isOpen: boolean;
-  duplicate(...overrides: never[]): unknown;
-  evalSha(...args: never[]): Promise<unknown>;
+  duplicate(...overrides: never): unknown;
+  evalSha(...args: never): Promise<unknown>;
 }
 
 interface EvalOptions {
@@ -25,10 +25,24 @@ interface NodeRedis {
   on(event: string, listener: (error: unknown) => void): void;
 }
 
-/** Whether `client` comes from the package `redis`. */
+/**
+ * Whether `client` comes from the package `redis`, and shows how it is configured. A cluster of `redis` 4 does not: a
+ * connection of its kind could be given no limits without losing what the user has set.
+ */
 export function isNodeRedis(client: object): client is NodeRedisLike {
   const { isOpen, duplicate, evalSha } = client as Partial<NodeRedisLike>;
-  return typeof isOpen === 'boolean' && typeof duplicate === 'function' && typeof evalSha === 'function';
+  const isClient = typeof isOpen === 'boolean' && typeof duplicate === 'function' && typeof evalSha === 'function';
+  return isClient && (optionsOf(client) !== undefined || isSentinel(client));
+}
+
+/** A client of `createSentinel` hides its configuration, too. It finds a new master by itself, so it needs no limits. */
+function isSentinel(client: object): boolean {
+  return typeof (client as { acquire?: unknown }).acquire === 'function' && optionsOf(client) === undefined;
+}
+
+function optionsOf(client: object): Options | undefined {
+  const { options, _options } = client as { options?: Options; _options?: Options };
+  return options ?? _options;
 }
 
 interface SocketOptions {
@@ -42,18 +56,14 @@ interface Options {
   readonly url?: string;
   readonly socket?: SocketOptions;
   readonly rootNodes?: readonly Options[];
-  readonly sentinelRootNodes?: readonly SocketOptions[];
-  readonly name?: string;
   readonly defaults?: Options;
-  readonly nodeClientOptions?: Options;
 }
 
 /** Connections that are configured as `client` is. The client itself is not used, and need not be connected. */
 export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
-  const options =
-    (client as { options?: Options; _options?: Options }).options ?? (client as { _options?: Options })._options;
+  const options = optionsOf(client);
   return {
-    endpoint: endpointOf(options ?? {}),
+    endpoint: options === undefined ? "the master of the client's sentinels" : endpointOf(options),
     secure: isSecure(options ?? {}),
     async open(timeout) {
       const alone = (given: Options | undefined): object => ({
@@ -63,16 +73,16 @@ export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
         pingInterval: undefined,
       });
       const overrides =
-        options?.rootNodes !== undefined
-          ? {
-              defaults: alone(options.defaults),
-              maxCommandRedirections: 5,
-              useReplicas: false,
-              minimizeConnections: true,
-            }
-          : options?.sentinelRootNodes !== undefined
-            ? { nodeClientOptions: alone(options.nodeClientOptions) }
-            : { ...alone({ socket: options?.socket ?? {} }), commandOptions: { timeout: undefined } };
+        options === undefined
+          ? {}
+          : options.rootNodes !== undefined
+            ? {
+                defaults: alone(options.defaults),
+                maxCommandRedirections: 5,
+                useReplicas: false,
+                minimizeConnections: true,
+              }
+            : { ...alone({ socket: options.socket ?? {} }), commandOptions: { timeout: undefined } };
       return connected((client.duplicate as unknown as (overrides: object) => NodeRedis).call(client, overrides));
     },
   };
@@ -127,9 +137,8 @@ async function connected(client: NodeRedis): Promise<Connection> {
   };
 }
 
-function endpointOf({ url, socket, rootNodes, sentinelRootNodes, name }: Options): string {
+function endpointOf({ url, socket, rootNodes }: Options): string {
   if (rootNodes !== undefined) return rootNodes.map(endpointOf).join(',');
-  if (sentinelRootNodes !== undefined) return `${name} by the sentinels ${sentinelRootNodes.map(place).join(',')}`;
   if (socket?.host === undefined && socket?.path === undefined && url !== undefined && URL.canParse(url)) {
     const { hostname, port } = new URL(url);
     return `${hostname}:${port || 6379}`;
@@ -137,9 +146,9 @@ function endpointOf({ url, socket, rootNodes, sentinelRootNodes, name }: Options
   return place(socket ?? {});
 }
 
-function isSecure({ url, socket, defaults, nodeClientOptions }: Options): boolean {
+function isSecure({ url, socket, defaults }: Options): boolean {
   if (socket?.tls === true || url?.startsWith('rediss:') === true) return true;
-  return [defaults, nodeClientOptions].some((more) => more !== undefined && isSecure(more));
+  return defaults !== undefined && isSecure(defaults);
 }
 
 function place({ host = '127.0.0.1', port = 6379, path }: SocketOptions): string {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { realTime } from '@oslo-concurrency/core';
+import { getLogger, realTime } from '@oslo-concurrency/core';
 import type { Holder, LeaseRequest } from '@oslo-concurrency/lockutils';
 import type { Lane, StepLimits } from '../client/lane.js';
 import { pause } from '../client/pause.js';
 import { RedisEndpointError } from '../redis-errors.js';
 import { acquireScript } from '../scripts/acquire.js';
+import { evictionScript } from '../scripts/eviction.js';
 import { holdersScript } from '../scripts/holders.js';
 import { leaveScript } from '../scripts/leave.js';
 import { readRecordScript, writeRecordScript } from '../scripts/record.js';
@@ -51,6 +52,7 @@ export class LeaseSteps {
   readonly #prefix: string;
   readonly #requestTimeout: number;
   #places = 0;
+  #askedForEviction = false;
 
   constructor(lane: Lane, prefix: string, requestTimeout: number) {
     this.#lane = lane;
@@ -82,6 +84,7 @@ export class LeaseSteps {
       if (error instanceof RedisEndpointError && !error.maybeApplied) place.known = before;
       throw error;
     });
+    void this.#warnOfEviction(place);
     const [what, detail, stands, ...holders] = answer;
     if (what === 'granted') return { token: BigInt(detail as string), validUntil: since + ttl };
     return {
@@ -89,6 +92,22 @@ export class LeaseSteps {
       rest: Number(detail),
       holders: holders.map(holderOf),
     };
+  }
+
+  /**
+   * Warns once if the server evicts keys when its memory is full: all keys of a lease end by themselves, so every policy
+   * but `noeviction` may remove them. A user that may not ask is not warned.
+   */
+  async #warnOfEviction({ keys }: PlaceKey): Promise<void> {
+    if (this.#askedForEviction) return;
+    this.#askedForEviction = true;
+    const step = { script: evictionScript, keys, args: [channelPrefix(this.#prefix), ''] };
+    const [policy] = await this.#lane.run(step, { timeout: this.#requestTimeout }).catch(() => []);
+    if (policy === undefined) return;
+    getLogger().warn(
+      `redis at ${this.#lane.endpoint} evicts keys when its memory is full (maxmemory-policy ${policy}); an evicted lease lets a ` +
+        'second holder in: set maxmemory-policy to noeviction, or keep leases in a server of their own',
+    );
   }
 
   /** Asks for the whole ttl again. Resolves to the new end, or to `undefined` if the lease is gone. */
