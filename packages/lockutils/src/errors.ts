@@ -217,19 +217,32 @@ export class LockUnsupportedError extends ConcurrencyError {
   }
 }
 
-/** The native add-on of the kernel driver cannot be loaded. The library does not fall back to another driver. */
+/**
+ * The kernel driver cannot call `fcntl` here: its native add-on cannot be loaded, and node:ffi (Linux, Node 26.1 or newer)
+ * cannot take its place. The library does not fall back to another driver. `cause` is the error of the add-on, or of
+ * node:ffi if the option `kernelCalls` asks for that.
+ */
 export class AddOnUnavailableError extends ConcurrencyError {
   override readonly name: string = 'AddOnUnavailableError';
   readonly code = 'ERR_ADDON_UNAVAILABLE';
 
-  constructor(cause: unknown) {
-    const forbidden = process.permission === undefined ? '' : ' (node --permission allows it with --allow-addons)';
+  constructor(cause: unknown, ffi?: Error) {
     super(
-      `The add-on fs-native-extensions of the kernel driver cannot be loaded here${forbidden}. If this program is a bundle, copy the add-on and its dependencies into a node_modules folder beside it. Otherwise use driver: 'lockfile' in all processes that share the lock path`,
-      { cause },
+      cause === undefined
+        ? `The option kernelCalls is 'ffi', but ${ffi?.message}. With 'auto' the kernel driver uses its add-on`
+        : `${withoutAddOn()}${ffi === undefined ? '' : `, and node:ffi cannot take its place: ${ffi.message}`}. ${addOnAdvice}`,
+      { cause: cause ?? ffi },
     );
   }
 }
+
+function withoutAddOn(): string {
+  const forbidden = process.permission === undefined ? '' : ' (node --permission allows it with --allow-addons)';
+  return `The add-on fs-native-extensions of the kernel driver cannot be loaded here${forbidden}`;
+}
+
+const addOnAdvice =
+  "If this program is a bundle, copy the add-on and its dependencies into a node_modules folder beside it. Otherwise use driver: 'lockfile' in all processes that share the lock path";
 
 /** Facts about a lock that a call asks for inside the body that holds it. */
 export interface NestedLock {

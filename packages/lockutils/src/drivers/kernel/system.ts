@@ -1,6 +1,7 @@
 import fs from 'node:fs';
-import { checkDescriptors, getLogger, loadPackage } from '@oslo-concurrency/core';
-import { AddOnUnavailableError } from '../../errors.js';
+import { getLogger } from '@oslo-concurrency/core';
+import type { ByteLocks } from './byte-locks/byte-locks.js';
+import { loadByteLocks } from './byte-locks/load.js';
 
 /**
  * Every system call of the kernel driver. This is the extension point for fault injection: give `kernelDriver` an
@@ -26,50 +27,19 @@ export interface KernelSystem {
   readonly unlock: (fd: number, offset: number, length: number) => void;
 }
 
-interface AddOn {
-  tryLock(fd: number, offset: number, length: number, options: { shared: boolean }): boolean;
-  unlock(fd: number, offset: number, length: number): void;
-}
-
-const sharedMode = { shared: true };
-const exclusiveMode = { shared: false };
-
-let addOn: AddOn | undefined;
-
 // Loaded at the first lock, not at import: a program that never acquires an external lock does not need the add-on.
-function loadAddOn(): AddOn {
-  checkDescriptors();
-  // Deno would end the whole process at the first call, and nothing could catch that: it lacks a function of Node's.
-  if (process.versions.deno !== undefined) throw new AddOnUnavailableError(new Error('Deno lacks uv_get_osfhandle'));
-  try {
-    addOn = loadPackage<AddOn>(import.meta.url, 'fs-native-extensions');
-    return addOn;
-  } catch (error) {
-    throw new AddOnUnavailableError(error);
-  }
-}
+let locks: ByteLocks | undefined;
 
-// The add-on reports a refusal as an error. Most of its cost is the stack trace, which is never read.
-function tryLock(fd: number, offset: number, length: number, shared: boolean): boolean {
-  const locks = addOn ?? loadAddOn();
-  const limit = Error.stackTraceLimit;
-  if (!limitIsWritable) return locks.tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode);
-  Error.stackTraceLimit = 0;
-  try {
-    return locks.tryLock(fd, offset, length, shared ? sharedMode : exclusiveMode);
-  } finally {
-    Error.stackTraceLimit = limit;
-  }
+function loaded(): ByteLocks {
+  locks ??= loadByteLocks();
+  return locks;
 }
-
-// False if the built-in objects are frozen.
-const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 const orUndefined = { throwIfNoEntry: false } as const;
 
-/** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions. */
+/** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions or node:ffi. */
 export const defaultKernelSystem: KernelSystem = {
-  load: () => void (addOn ?? loadAddOn()),
+  load: () => void loaded(),
   openSync: fs.openSync,
   closeSync: fs.closeSync,
   fstatSync: (fd) => fs.fstatSync(fd),
@@ -80,8 +50,8 @@ export const defaultKernelSystem: KernelSystem = {
   lutimesSync: fs.lutimesSync,
   futimesSync: fs.futimesSync,
   watch: (path, listener) => fs.watch(path, { persistent: false }, listener),
-  tryLock,
-  unlock: (fd, offset, length) => (addOn ?? loadAddOn()).unlock(fd, offset, length),
+  tryLock: (fd, offset, length, shared) => (locks ?? loaded()).tryLock(fd, offset, length, shared),
+  unlock: (fd, offset, length) => (locks ?? loaded()).unlock(fd, offset, length),
 };
 
 /**
