@@ -34,7 +34,7 @@ const layers = {
     ['locking'],
     ['options'],
     ['drivers'],
-    ['local', 'lock-path'],
+    ['local', 'lock-path', 'timeline'],
     ['errors.ts'],
     ['owner'],
     ['steps.ts'],

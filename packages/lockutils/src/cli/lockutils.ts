@@ -1,15 +1,19 @@
 import { Command, CommanderError } from 'commander';
 import { cleanCommand } from './commands/clean.js';
+import { answerCompletion, completionCommand } from './commands/completion.js';
+import { historyCommand } from './commands/history.js';
 import { leadCommand } from './commands/lead.js';
 import { lsCommand } from './commands/ls.js';
 import { runCommand } from './commands/run.js';
+import { completeWord } from './completion/scripts.js';
 import { exitStatus } from './exit-status.js';
 import { ignoreClosedOutput, packageVersion } from './terminal/output.js';
 
 const help = `
 Examples:
   lockutils run backup --lock-path /var/lock/mine -- ./backup.sh
-  lockutils ls
+  lockutils ls --watch
+  lockutils history backup --for 1m
   lockutils clean --older-than 7d --dry-run
 
 See "lockutils COMMAND --help" for details.`;
@@ -26,8 +30,8 @@ export async function lockutils(args: readonly string[]): Promise<number> {
     .addHelpText('after', help)
     .helpCommand('help [command]', 'show the help of a command')
     .enablePositionalOptions();
-  for (const command of [runCommand(exit), leadCommand(exit), lsCommand(exit), cleanCommand(exit)])
-    program.addCommand(command);
+  for (const commandOf of [runCommand, leadCommand, lsCommand, historyCommand, cleanCommand, completionCommand])
+    program.addCommand(commandOf(exit));
   for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(see --help)');
   ignoreClosedOutput();
   try {
@@ -35,6 +39,7 @@ export async function lockutils(args: readonly string[]): Promise<number> {
       program.outputHelp({ error: true });
       return exitStatus.usage;
     }
+    if (args[0] === completeWord) return await answerCompletion(program, args.slice(1));
     await program.parseAsync(args, { from: 'user' });
     return status;
   } catch (error) {

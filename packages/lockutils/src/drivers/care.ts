@@ -45,6 +45,11 @@ export interface DriverCare {
    */
   list(directory: string, names: readonly string[]): LockStatus[] | Promise<LockStatus[]>;
   /**
+   * The folders in which something changes when a process of this library acquires or releases a lock of a lock path, or
+   * begins to wait: for hints, which may be missed or false. They need not exist.
+   */
+  changing(directory: string): readonly string[];
+  /**
    * Removes the locks that the rule allows to remove, while other processes go on locking, and records each lock in the
    * report. Never waits for a holder.
    */

@@ -2,10 +2,10 @@ import { getOption } from '@oslo-concurrency/core';
 import type { DriverCare } from './care.js';
 import type { DriverName, LockDriver } from './driver.js';
 import { cleanLockFiles } from './kernel/care/clean.js';
-import { listLockFiles } from './kernel/care/list.js';
+import { changingFiles, listLockFiles } from './kernel/care/list.js';
 import { type InheritableDriver, inheritableKernelDriver, kernelDriver } from './kernel/driver.js';
 import { cleanLockFolders } from './lockfile/care/clean.js';
-import { listLockFolders } from './lockfile/care/list.js';
+import { changingFolders, listLockFolders } from './lockfile/care/list.js';
 import { lockfileDriver } from './lockfile/driver.js';
 
 const makers = {
@@ -32,8 +32,8 @@ export function selectDriver(asked: DriverName | LockDriver | undefined, atOnce 
 }
 
 const cares: { readonly [name in DriverName]: DriverCare } = {
-  kernel: { list: listLockFiles, clean: cleanLockFiles },
-  lockfile: { list: listLockFolders, clean: cleanLockFolders },
+  kernel: { list: listLockFiles, changing: changingFiles, clean: cleanLockFiles },
+  lockfile: { list: listLockFolders, changing: changingFolders, clean: cleanLockFolders },
 };
 
 /** How the locks of a driver are listed and cleaned. */

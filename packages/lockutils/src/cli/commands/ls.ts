@@ -1,14 +1,15 @@
 import { Command } from 'commander';
 import { listLocks } from '../../cleanup/list-locks.js';
-import type { LockStatus } from '../../drivers/lock-status.js';
-import { printable } from '../../owner/holder.js';
 import { statusOfFailure } from '../exit-status.js';
-import { formatDuration } from '../terminal/duration.js';
-import { describeHolder, print } from '../terminal/output.js';
+import { formatLocks } from '../terminal/lock-table.js';
+import { print } from '../terminal/output.js';
+import { untilEnded } from '../watch/until-ended.js';
+import { watchLocks } from '../watch/watch-locks.js';
 import { loadConfigOf, type PlaceOptions, placeOptions } from './options.js';
 
 interface LsOptions extends PlaceOptions {
   readonly json?: boolean;
+  readonly watch?: boolean;
 }
 
 const help = `
@@ -17,8 +18,15 @@ The state is "unknown" if there is no such table. A free lock of the lockfile dr
 for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not queue, so it is
 not counted.
 
+With --watch, a terminal shows a table that stays current, with the locks in use first. Elsewhere, each change is a line, with
+--json a line of JSON: first the locks that are in use, then each lock whose state, holders or waiters change. Changes by this
+library are noticed at once and changes by Python within half a second; of a lock that changes more than 50 times a second,
+only some are printed. Ctrl-C ends it, with status 0.
+
 Examples:
   lockutils ls --lock-path /var/lock/nova
+  lockutils ls --watch
+  lockutils ls --watch --json >> locks.jsonl
   lockutils ls --json | jq -r '.[] | select(.state == "held") | .holders[].pid'`;
 
 /** The command `lockutils ls`. */
@@ -26,51 +34,22 @@ export function lsCommand(exit: (status: number) => void): Command {
   const command = new Command('ls')
     .summary('list the locks of a lock path and their holders')
     .description('Lists the locks of a lock path: the holders, for how long, and the number of waiters.')
-    .option('--json', 'print an array of objects');
+    .option('--json', 'print an array of objects; with --watch, an object a line')
+    .option('-w, --watch', 'go on until Ctrl-C: a live table on a terminal, elsewhere a line for each change');
   for (const option of placeOptions()) command.addOption(option);
   return command.addHelpText('after', help).action(async (options: LsOptions) => {
     try {
       loadConfigOf(options);
-      const locks = await listLocks(options.lockPath === undefined ? {} : { lockPath: options.lockPath });
-      await print(options.json === true ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
+      const { lockPath, json = false } = options;
+      if (options.watch === true) {
+        exit(await untilEnded((signal) => watchLocks(lockPath, json, signal)));
+        return;
+      }
+      const locks = await listLocks(lockPath === undefined ? {} : { lockPath });
+      await print(json ? `${JSON.stringify(locks, null, 2)}\n` : formatLocks(locks));
       exit(0);
     } catch (error) {
       exit(statusOfFailure(error));
     }
   });
-}
-
-/** The locks as a table for people. */
-export function formatLocks(locks: readonly LockStatus[]): string {
-  const rows = [['NAME', 'STATE', 'AGE', 'WAITERS', 'HOLDER'], ...locks.map(rowOf)];
-  // Not Math.max(...lengths): a directory may contain more locks than a call may have arguments.
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
-  }
-  return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-    .map((line) => `${line.trimEnd()}\n`)
-    .join('');
-}
-
-function rowOf(lock: LockStatus): string[] {
-  return [
-    lock.name,
-    stateOf(lock),
-    lock.ageMs === undefined ? '-' : formatDuration(lock.ageMs),
-    String(lock.waiters ?? '?'),
-    holderOf(lock),
-  ].map(printable);
-}
-
-function stateOf({ state, holders, permits }: LockStatus): string {
-  if (state !== 'shared') return state;
-  return `shared ${holders.length}${permits === undefined ? '' : `/${permits}`}`;
-}
-
-function holderOf({ state, holders, abandonedBy, note }: LockStatus): string {
-  if (note !== undefined && holders.length === 0) return '(this user may not read the lock file)';
-  if (abandonedBy !== undefined) return `(died holding it: ${describeHolder([abandonedBy])})`;
-  return state === 'free' || (state === 'unknown' && holders.length === 0) ? '-' : describeHolder(holders);
 }

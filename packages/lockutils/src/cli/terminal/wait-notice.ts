@@ -1,6 +1,7 @@
 import { type Clock, realTime, systemClock } from '@oslo-concurrency/core';
 import { type Holder, printable } from '../../owner/holder.js';
 import { isInBackground } from '../child/job-control.js';
+import { cut } from './cut.js';
 import { formatDuration } from './duration.js';
 import { describeHolder } from './output.js';
 
@@ -79,24 +80,4 @@ export function waitText(name: string, holders: readonly Holder[], now: number):
   const since = holders[0]?.since?.getTime();
   const held = holders.length === 0 ? 'holder unknown' : `held by ${describeHolder(holders)}`;
   return printable(`waiting for ${name}, ${held}${since === undefined ? '' : ` for ${formatDuration(now - since)}`}`);
-}
-
-function cut(text: string, width: number): string {
-  const kept: string[] = [];
-  let left = width;
-  for (const character of text) {
-    left -= columnsOf(character);
-    kept.push(character);
-    if (left >= 0) continue;
-    // The last column is for the ellipsis.
-    while (left < 1 && kept.length > 0) left += columnsOf(kept.pop() ?? '');
-    return `${kept.join('')}…`;
-  }
-  return text;
-}
-
-// From this code point on, scripts have letters that take two columns. Some narrow characters count as wide, which only
-// cuts the text slightly too early.
-function columnsOf(character: string): number {
-  return (character.codePointAt(0) ?? 0) < 0x1100 ? 1 : 2;
 }

@@ -1,6 +1,8 @@
 import { basename, join } from 'node:path';
 import { accessDenied } from '../../../lock-path/access-denied.js';
+import { hiddenFolder } from '../../../lock-path/hidden-folder.js';
 import type { LockStatus } from '../../lock-status.js';
+import { kindsOfLock } from '../lock-paths.js';
 import { defaultKernelSystem } from '../system.js';
 import { readLockTable } from '../table/lock-table.js';
 import { isLockFile, type LockEntry, mayBeLockFile, readEntry } from './lock-entry.js';
@@ -29,4 +31,9 @@ function noteOn({ path, refused }: LockEntry, directory: string, locked: boolean
   if (refused === undefined) return {};
   const { message: note } = accessDenied(directory, path, refused);
   return locked ? { note } : { note, state: 'unknown' };
+}
+
+/** The lock path itself, for the records in the lock files, and the folders of the queues and seats. */
+export function changingFiles(directory: string): readonly string[] {
+  return [directory, ...kindsOfLock.map((kind) => join(directory, hiddenFolder, kind))];
 }

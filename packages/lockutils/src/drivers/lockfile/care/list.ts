@@ -23,6 +23,10 @@ export async function listLockFolders(directory: string): Promise<LockStatus[]> 
 
 /** The names of all locks of the lockfile driver that have any file or folder in a lock path, sorted. */
 export function lockFolderNames(directory: string): string[] {
-  const kinds = ['held', 'died', 'died-seats', 'queue'];
-  return [...new Set(kinds.flatMap((kind) => namesIn(join(directory, hiddenFolder, 'lockfile', kind))))].sort();
+  return [...new Set(changingFolders(directory).flatMap(namesIn))].sort();
+}
+
+/** The folders that have an entry for each lock. */
+export function changingFolders(directory: string): readonly string[] {
+  return ['held', 'died', 'died-seats', 'queue'].map((kind) => join(directory, hiddenFolder, 'lockfile', kind));
 }
