@@ -43,6 +43,7 @@ export default defineConfig({
           page('Read the output of a command', '/how-to/read-the-output'),
           page('Join commands', '/how-to/join-commands'),
           page('Test code that locks', '/how-to/test-code-that-locks'),
+          page('Watch locks', '/how-to/watch-locks'),
           page('Metrics and spans', '/how-to/telemetry'),
           page('Log with pino', '/how-to/log-with-pino'),
           page('Bundle a program', '/how-to/bundle'),

@@ -105,12 +105,12 @@ function __lockutils_complete
         case files
             set -l at (string match -r -- '^--[^=]*=' $cur)
             for path in (__fish_complete_path (string replace -- "$at" '' $cur))
-                echo $at$path
+                echo "$at$path"
             end
         case directories
             set -l at (string match -r -- '^--[^=]*=' $cur)
             for path in (__fish_complete_directories (string replace -- "$at" '' $cur))
-                echo $at$path
+                echo "$at$path"
             end
         case 'command *'
             set -l from (math (string replace 'command ' '' $lines[1]) + 2)
