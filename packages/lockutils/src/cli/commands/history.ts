@@ -42,8 +42,8 @@ Examples:
 /** The command `lockutils history`. */
 export function historyCommand(exit: (status: number) => void): Command {
   const command = new Command('history')
-    .summary('draw who held a lock when')
-    .description('Watches the lock NAME for a while, and draws who held it when.')
+    .summary('draw the holders of a lock over time')
+    .description('Watches the lock NAME for a while, and draws its holders over time.')
     .addArgument(new Argument('<name>', 'the lock'))
     .addOption(
       new Option('--for <time>', `how long to watch: ${durationForm}`).argParser(toMilliseconds).default(10_000, '10s'),
@@ -112,7 +112,7 @@ async function drawn(history: LockHistory, at: number, format: Format, name: str
   // Only this command draws, and half of its bytes are the page's.
   const { drawTimeline } = await import('../../timeline/draw.js');
   const layout = history.layout(at);
-  const title = `Who held ${name} when`;
+  const title = `The holders of ${name} over time`;
   if (format !== 'text') return drawTimeline(layout, { format, title });
   const margin = Math.max(4, ...layout.rows.map(({ label }) => label.length));
   const columns = Math.max(20, Math.min(100, (process.stdout.columns || 103 + margin) - margin - 3));

@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import { loadConfigOf } from '../commands/options.js';
-import { lockNames, placeIn } from './lock-names.js';
+import { type Candidate, lockNames, placeIn } from './lock-names.js';
 
 /** What a shell may offer for the word under the cursor. */
 export type Candidates =
@@ -8,9 +8,6 @@ export type Candidates =
   | { readonly kind: 'files' | 'directories' }
   /** A command with its arguments, which begins at this word. */
   | { readonly kind: 'command'; readonly from: number };
-
-/** A word, and what it means. */
-export type Candidate = readonly [word: string, meaning: string];
 
 const nothing: Candidates = { kind: 'words', words: [] };
 const durations: readonly Candidate[] = ['500ms', '10s', '5m', '2h', '7d', '1w'].map((text) => [text, '']);

@@ -4,7 +4,9 @@ import type { LockStatus } from '../../drivers/lock-status.js';
 import { printable } from '../../owner/holder.js';
 import { type PlaceOptions, placeOptions } from '../commands/options.js';
 import { describeHolder } from '../terminal/output.js';
-import type { Candidate } from './candidates.js';
+
+/** A word that a shell may offer, and what it means. */
+export type Candidate = readonly [word: string, meaning: string];
 
 /** Where the locks are, and what their files begin with. */
 interface Place extends PlaceOptions {

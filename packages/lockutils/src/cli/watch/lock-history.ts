@@ -28,7 +28,7 @@ export interface HolderSummary {
 }
 
 /**
- * Collects who held one lock when, from one look at it after the other. A hold between two looks is not seen. A hold
+ * Collects the holders of one lock over time, from one look at it after the other. A hold between two looks is not seen. A hold
  * begins when its holder says so, if that lies between the last look and this one; it ends at the first look without it.
  */
 export class LockHistory {
@@ -104,15 +104,15 @@ export class LockHistory {
   }
 
   #rowOf(holder: Holder): MutableRow {
-    const who = `${holder.pid}@${holder.host}`;
-    let row = this.#rows.get(who);
+    const identity = `${holder.pid}@${holder.host}`;
+    let row = this.#rows.get(identity);
     if (row === undefined) {
       const taken = [...this.#rows.values()].some(({ label }) => label === `pid ${holder.pid}`);
       const label = holder.pid === undefined ? 'unknown' : `pid ${holder.pid}${taken ? ` on ${holder.host}` : ''}`;
       const what = holder.label ?? holder.command;
       const where = holder.host === undefined ? '' : ` on ${holder.host}`;
       row = { label: printable(label), bars: [], marks: [], description: printable(`${what ?? 'unknown'}${where}`) };
-      this.#rows.set(who, row);
+      this.#rows.set(identity, row);
     }
     return row;
   }
