@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { arch, platform, release, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { engineVersions } from './engine-versions.mjs';
 import { countReport, countsLine } from './test-report.mjs';
 import { packages, root } from './workspaces.mjs';
 
@@ -166,15 +167,30 @@ function shortName({ name }) {
   return name.split('/')[1];
 }
 
-/** What the page says: by runtime, by package. */
-function written() {
-  const [head, , ...lines] = (existsSync(page) ? readFileSync(page, 'utf8') : '')
+/** What a table of the page says: by the first cell of a row, by the head of a column. */
+function written(which = 0) {
+  const tables = (existsSync(page) ? readFileSync(page, 'utf8') : '').match(/^\|.*(\n\|.*)+/gm) ?? [];
+  const [head = [], , ...lines] = (tables[which] ?? '')
     .split('\n')
-    .filter((text) => text.startsWith('|'))
     .map((text) => text.split('|').map((cell) => cell.trim()));
   return new Map(
     lines.map((cells) => [cells[1], Object.fromEntries(head.map((name, index) => [name, cells[index]]).slice(2, -1))]),
   );
+}
+
+/** Which servers and clients the drivers were tested with: what passed now, else what the page says already. */
+function engineTable(today) {
+  const known = written(1);
+  for (const { manifest } of packages) {
+    const short = shortName(manifest);
+    // On a Node, since the small jobs of the others need no server.
+    const tested = rows.some(({ runtime, cells }) => runtime.startsWith('Node') && cells[short] !== undefined);
+    const versions = tested ? engineVersions(short) : undefined;
+    if (versions !== undefined) known.set(short, { ...versions, when: today });
+  }
+  return [...known]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([short, { servers, clients, when }]) => [short, servers, clients, when]);
 }
 
 /** The page, with what passed now in place of what it says of the same runtime. */
@@ -187,7 +203,14 @@ function table() {
     if (passed.length === 0) continue;
     const before = known.get(runtime);
     for (const other of known.keys()) if (kind(other) === kind(runtime)) known.delete(other);
-    known.set(runtime, { ...before, ...Object.fromEntries(passed), when: today, where });
+    // The day of the oldest run in the row.
+    const all = passed.length === packages.length;
+    known.set(runtime, {
+      ...before,
+      ...Object.fromEntries(passed),
+      when: all ? today : (before?.when ?? today),
+      where,
+    });
   }
   const order = ['Node', 'Bun', 'Deno'];
   const place = (name) => `${order.findIndex((word) => name.startsWith(word))} ${name}`;
@@ -204,6 +227,12 @@ function table() {
     ...[...known.keys()]
       .sort((a, b) => place(a).localeCompare(place(b), 'en', { numeric: true }))
       .map((runtime) => line([runtime, ...columns.map((column) => known.get(runtime)[column] ?? '')])),
+    '',
+    'The tests of the drivers for engines ran with these servers and clients, which the tests start on the same machine:',
+    '',
+    line(['', 'servers', 'clients', 'when']),
+    line(['---', '---', '---', '---']),
+    ...engineTable(today).map(line),
     '',
     'Every change runs all tests on the oldest supported Node, and the guarantee tests and the small jobs on the others',
     '(`.ci/run`), in these very versions. macOS, Windows and other processors were not tested.',

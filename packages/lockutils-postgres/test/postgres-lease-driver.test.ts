@@ -109,12 +109,12 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     await server.sql(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN IF OLD.name = 'slow' AND OLD.token IS NOT NULL THEN PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$`);
     await server.sql('CREATE TRIGGER slow AFTER DELETE ON oslo_leases_claims FOR EACH ROW EXECUTE FUNCTION slowly()');
-    const held = await lease('slow', { driver, ttl: 60_000 });
+    const held = await lease('slow', { driver, ttl: 600_000 });
     const releasing = held.release();
     await until(
       async () => (await server.sql(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'`)).length > 0,
     );
-    const { call } = await waiting((onWait) => lease('slow', { driver, ttl: 60_000, onWait }));
+    const { call } = await waiting((onWait) => lease('slow', { driver, ttl: 600_000, timeout: 10_000, onWait }));
     await releasing;
     const next = await call;
     await server.sql('DROP TRIGGER slow ON oslo_leases_claims');
@@ -212,6 +212,33 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
           });
         }),
       );
+  });
+
+  test('long names that differ only at their ends are held at the same time', async () => {
+    const long = 'n'.repeat(10_000);
+    await lease(`${long}a`, { driver, ttl: 2000, blocking: false }, () =>
+      lease(`${long}b`, { driver, ttl: 2000, blocking: false }, () => {}),
+    );
+  });
+
+  test.each(['repeatable read', 'serializable'])('works where transactions are %s by default', async (isolation) => {
+    const name = freshName();
+    const url = `${server.url}?options=${encodeURIComponent(`-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`)}`;
+    const drivers = Array.from({ length: 3 }, () => postgresLeaseDriver({ url }));
+    let inside = 0;
+    let total = 0;
+    await Promise.all(
+      Array.from({ length: 15 }, (_, n) =>
+        lease(name, { driver: drivers[n % 3] as PostgresLeaseDriver, ttl: 10_000 }, async () => {
+          expect(++inside).toBe(1);
+          await sleep(1);
+          inside--;
+          total++;
+        }),
+      ),
+    );
+    expect(total).toBe(15);
+    await Promise.all(drivers.map((one) => one.close()));
   });
 
   test('G7 aborts at any moment, against the grant too, leave nothing in Postgres', async () => {

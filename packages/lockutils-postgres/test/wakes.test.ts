@@ -62,7 +62,7 @@ describe.skipIf(postgresMissing)(`wakes of waiters on Postgres${withPostgres}`, 
   };
   /** Joins the queue, and resolves when the call listens, and has looked since for what it may have missed. */
   const listening = async (more: Partial<LeaseOptions> = {}) => {
-    const { id, driver } = another();
+    const { id, driver, sent } = another();
     const waiter = await joined(driver, more);
     await until(
       async () =>
@@ -75,7 +75,7 @@ describe.skipIf(postgresMissing)(`wakes of waiters on Postgres${withPostgres}`, 
           )
         ).length > 0,
     );
-    return waiter;
+    return { ...waiter, id, sent };
   };
   const fresh = (): void => {
     name = `name ${++names}`;
@@ -133,12 +133,17 @@ describe.skipIf(postgresMissing)(`wakes of waiters on Postgres${withPostgres}`, 
   test('a release inside of a fenced transaction wakes the waiter, which is granted the lease after the commit', async () => {
     fresh();
     const held = await lease(name, { driver: deaf(), ttl });
-    const { call } = await listening();
+    const { call, id } = await listening();
     const client = new pg.Client(server.url);
     await client.connect();
     await client.query('BEGIN');
     await withFence(client, held);
+    const [moment] = await server.sql<{ now: string }>('SELECT clock_timestamp()::text AS now');
     await held.release();
+    // It has looked, and found the fence.
+    const looked = `SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND query LIKE '%SELECT ticket, token%'
+      AND query_start > $2::timestamptz AND state = 'idle'`;
+    await until(async () => (await server.sql(looked, [id, moment?.now])).length > 0);
     await client.query('COMMIT');
     await (await call).release();
     await client.end();
@@ -156,15 +161,42 @@ describe.skipIf(postgresMissing)(`wakes of waiters on Postgres${withPostgres}`, 
   test('a connection that listens and breaks: the waiter looks, listens anew, and is woken by the next release', async () => {
     fresh();
     const held = await lease(name, { driver: deaf(), ttl });
-    const { call } = await listening();
+    const { call, id } = await listening();
     const listeners = `SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND application_name = $1`;
-    const id = `driver ${names}`;
     const [old] = await server.sql<{ pid: number }>(listeners, [id]);
     await server.sql('SELECT pg_terminate_backend($1)', [old?.pid]);
     await until(async () => {
       const [now] = await server.sql<{ pid: number }>(listeners, [id]);
       return now !== undefined && now.pid !== old?.pid;
     });
+    await held.release();
+    await (await call).release();
+  });
+
+  test('a waiter that waits asks the server nothing: news counts once', async () => {
+    fresh();
+    const held = await lease(name, { driver: deaf(), ttl });
+    const { call, sent } = await listening();
+    const before = sent();
+    for (let n = 0; n < 30; n++) await server.sql('SELECT 1');
+    expect(sent()).toBe(before);
+    await held.release();
+    await (await call).release();
+  });
+
+  test('a waiter looks when the lease of a dead holder ends, long before it would have to keep its own place', async () => {
+    fresh();
+    const request = { name, ttl: 500, permits: 1, label: undefined, now: () => performance.now(), waiting() {} };
+    await deaf().tryAcquire(request, new AbortController().signal);
+    const { call } = await listening();
+    await (await call).release();
+  });
+
+  test('a waiter whose place was removed joins again', async () => {
+    fresh();
+    const held = await lease(name, { driver: deaf(), ttl });
+    const { call } = await listening({ ttl: 1500 });
+    await server.sql('DELETE FROM oslo_leases_claims WHERE name = $1 AND token IS NULL', [name]);
     await held.release();
     await (await call).release();
   });
