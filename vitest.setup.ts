@@ -1,4 +1,8 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { afterAll, afterEach } from 'vitest';
 
 // A failing property prints its seed and path; these bring it back: FC_SEED=1 FC_PATH=2:3 npm test.
 const number = (name: string): number | undefined => {
@@ -25,3 +29,20 @@ process.kill = (pid, signal) => {
   if (signal !== 0 && !sure) throw new TypeError(`a test was about to send ${signal ?? 'SIGTERM'} to ${pid}`);
   return kill(pid, signal);
 };
+
+// Each test file, with all processes it starts, has a temporary directory of its own, which goes with it. One that a test
+// failed in stays: what the test left there is evidence. The name is short, since sockets below it have a limit of 107 bytes.
+const before = process.env.TMPDIR;
+const temporary = mkdtempSync(join(tmpdir(), 't-'));
+// As /tmp: some tests run as several users.
+chmodSync(temporary, 0o1777);
+process.env.TMPDIR = temporary;
+let failed = false;
+afterEach(({ task }) => {
+  failed ||= task.result?.state === 'fail';
+});
+afterAll(() => {
+  if (before === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = before;
+  if (!failed) rmSync(temporary, { recursive: true, force: true });
+});

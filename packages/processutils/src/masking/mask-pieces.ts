@@ -27,13 +27,20 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
   let masked = '';
   let text = '';
   let enough = pieceLength;
+  // Looking for a cut goes through the whole text. It is tried again when the text has doubled, or masking would take the
+  // square of its length.
+  let partAt = 1;
   let skipped: OpenValue | undefined;
   for (const part of slices(parts)) {
     // Where one part ends the text can be cut without a copy.
-    if (text !== '' && skipped === undefined && mayPart(text, part, masker)) {
-      masked += masker.other(text);
-      text = part;
-      continue;
+    if (text.length >= partAt && skipped === undefined) {
+      if (mayPart(text, part, masker)) {
+        masked += masker.other(text);
+        text = part;
+        partAt = 1;
+        continue;
+      }
+      partAt = 2 * text.length;
     }
     text += part;
     if (skipped !== undefined) {
@@ -47,6 +54,7 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
       masked += masker.other(text.slice(0, cut));
       text = text.slice(cut);
       enough = pieceLength;
+      partAt = 1;
       continue;
     }
     skipped = openValue(text);
@@ -58,6 +66,7 @@ export function maskPieces(parts: Iterable<string>, masker: PieceMasker): string
     masked += masker.other(text.slice(0, skipped.from)).concat('***');
     text = '';
     enough = pieceLength;
+    partAt = 1;
   }
   return skipped === undefined ? masked + masker.last(text) : masked;
 }
