@@ -3,7 +3,7 @@
 // the package starts; and dist/cjs/, the entries once more for tools that require and know no ES modules (Jest). Both
 // folders are made anew, so that nothing stays of a source that is gone.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -112,18 +112,19 @@ const inputs = Object.fromEntries(entries.map(([source, name]) => [name, source]
 await bundle(inputs, { dir: dist, format: 'esm', external: isOutside });
 // Each alone: a program shares no state with anybody, and one file is read quicker than two.
 for (const [source, name] of programs)
-  await bundle({ [name]: source }, { dir: dist, format: 'esm', external: isOutside });
-await bundle(inputs, { dir: join(dist, 'cjs'), format: 'cjs', external: isOutsideCommonJs });
+  await bundle({ [name]: source }, { dir: dist, format: 'esm', external: isOutside, sourcemap: false });
+await bundle(inputs, { dir: join(dist, 'cjs'), format: 'cjs', external: isOutsideCommonJs, sourcemap: false });
 for (const [source] of entries) copyTypes(relative(resolve('src'), source).replace(/\.ts$/, '.d.ts'));
 if (licences.size > 0) writeFileSync(join(dist, 'third-party-licences.txt'), [...licences.values()].join('\n'));
 
 /** Copies the types of a source, as `tsc` wrote them, and all that they mention. Others no user can reach. */
 function copyTypes(file) {
   if (existsSync(join(dist, file))) return;
-  for (const part of [file, `${file}.map`]) cpSync(join(home, 'build', part), join(dist, part));
-  for (const [, path] of readFileSync(join(dist, file), 'utf8').matchAll(
-    /\b(?:from |import\()['"](\.[^'"]+)\.js['"]/g,
-  )) {
+  // The sources are not published, so the map that leads to them is of no use.
+  const text = readFileSync(join(home, 'build', file), 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/m, '');
+  mkdirSync(dirname(join(dist, file)), { recursive: true });
+  writeFileSync(join(dist, file), text);
+  for (const [, path] of text.matchAll(/\b(?:from |import\()['"](\.[^'"]+)\.js['"]/g)) {
     copyTypes(join(dirname(file), `${path}.d.ts`));
   }
 }
@@ -148,7 +149,9 @@ async function textOf(source) {
   return output[0].code;
 }
 
-async function bundle(input, { dir, format, external }) {
+// The maps of the entries carry the sources: a debugger and a stack trace need no other file. What nobody imports in a program of
+// theirs (our own programs, and the entries for Jest) has no map, which would carry all of that once more; it is not minified.
+async function bundle(input, { dir, format, external, sourcemap = true }) {
   const bundled = await open(input, external);
   // Entries that share classes and state share one file of them.
   const shared = Object.keys(input).length > 1 ? { groups: [{ name: 'shared', minShareCount: 2 }] } : undefined;
@@ -156,9 +159,8 @@ async function bundle(input, { dir, format, external }) {
   await bundled.write({
     dir,
     format,
-    sourcemap: true,
-    // The package brings its sources.
-    sourcemapExcludeSources: true,
+    sourcemap,
+    sourcemapExcludeSources: false,
     minify: false,
     // Editors read the doc comments in the types, and people in the sources. Here they would only be parsed.
     comments: { legal: true, annotation: true, jsdoc: false },

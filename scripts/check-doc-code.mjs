@@ -1,7 +1,8 @@
 // The code in the documents is code: every `ts` block compiles with the strict settings of the packages, every block whose
 // opening line says `run` also runs to its end (```ts run), and so does every `js` block, and every `python` block where
 // Debian's oslo.concurrency is installed. Each runs in a process and an empty lock directory of its own. `sh` blocks, which
-// install and remove, are only parsed.
+// install and remove, are only parsed. What needs an engine or several processes says `how-to=FILE`: tools/how-to runs it. `skip` is for
+// a part of a file; the text beside it says what it belongs to.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +36,7 @@ writeFileSync(
 
 const blocks = documents.flatMap(({ path, text }) =>
   codeBlocks(text)
-    .filter(({ language, info }) => ['ts', 'js', 'mjs'].includes(language) && !/\bskip\b/.test(info))
+    .filter(({ language, info }) => ['ts', 'js', 'mjs'].includes(language) && !/\b(skip|how-to)\b/.test(info))
     .map((block) => ({ ...block, path, file: `${path.replaceAll(/[^\w]+/g, '-')}-${block.line}` })),
 );
 const named = new Map();

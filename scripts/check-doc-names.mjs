@@ -9,7 +9,9 @@ import { packages, root, workspaces } from './workspaces.mjs';
 const foreign = new Set(
   (
     'TypeError RangeError SyntaxError AbortError AsyncLocalStorage AggregateError experimentalDecorators skipLibCheck ' +
-    'NodeNext instanceof withResolvers waitForLock StopWatch InterProcessLock ReaderWriterLock'
+    'NodeNext instanceof withResolvers waitForLock StopWatch InterProcessLock ReaderWriterLock ' +
+    // systemd, Kubernetes, Knex, Fastify
+    'ExecStart emptyDir ReadWriteMany terminationGracePeriodSeconds MigrationLocked preClose onClose'
   ).split(' '),
 );
 

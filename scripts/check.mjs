@@ -17,6 +17,7 @@ const steps = {
   workspaces: [['sherif']],
   structure: [['node', 'scripts/check-structure.mjs']],
   words: [['node', 'scripts/check-words.mjs']],
+  project: [['node', 'scripts/project.mjs']],
   manifests: folders.map((folder) => ['publint', '--strict', folder]),
   types: folders.map((folder) => [
     'attw',

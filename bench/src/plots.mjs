@@ -53,17 +53,35 @@ export async function drawPlots(figures) {
   return drawn;
 }
 
+// On a dark page: the ground of VitePress and GitHub, light text, and lighter tones of the dark colours. The rules of a style
+// sheet stand above the attributes that vega writes.
+const onDark = {
+  white: '#1b1b1f',
+  '#000': '#dfdfd6',
+  '#ddd': '#3c3c43',
+  '#1f4e9c': '#6f9dea',
+  '#7048e8': '#a58bff',
+  '#2b8a3e': '#51b866',
+};
+const style = `<style>@media(prefers-color-scheme:dark){${Object.entries(onDark)
+  .flatMap(([light, dark]) => ['fill', 'stroke'].map((what) => `[${what}="${light}"]{${what}:${dark}}`))
+  .join('')}}</style>`;
+
 async function toSvg(spec) {
   const config = {
     background: 'white',
     font: 'sans-serif',
-    axis: { labelFontSize: 11 },
-    legend: { symbolOpacity: 1 },
-    title: { anchor: 'start' },
+    // Large enough to be read when the picture is as narrow as a phone.
+    axis: { labelFontSize: 13, titleFontSize: 13, labelOverlap: true },
+    legend: { symbolOpacity: 1, labelFontSize: 13, orient: 'bottom', columns: 2 },
+    header: { labelFontSize: 13, titleFontSize: 13 },
+    title: { anchor: 'start', fontSize: 15, frame: 'bounds', limit: 440 },
   };
   const view = new View(parse(compile({ ...spec, config }).spec), { renderer: 'none' });
   try {
-    return `${await view.toSVG()}\n`;
+    // As wide as the page allows: the view box keeps the proportions.
+    const svg = (await view.toSVG()).replace(/^(<svg[^>]*?) width="[\d.]+" height="[\d.]+"/, '$1');
+    return `${svg.replace(/^<svg[^>]*>/, (root) => `${root}${style}`)}\n`;
   } finally {
     view.finalize();
   }
@@ -84,10 +102,10 @@ const points = (figure) =>
 function peers(name, title, id) {
   const draw = (figure) => ({
     data: { values: points(figure) },
-    width: 460,
+    width: 340,
     height: { step: 20 },
     encoding: {
-      y: { field: 'subject', type: 'nominal', sort: { field: 'median' }, title: null, axis: { labelLimit: 260 } },
+      y: { field: 'subject', type: 'nominal', sort: { field: 'median' }, title: null, axis: { labelLimit: 200 } },
       color: { field: 'side', type: 'nominal', scale: sides, title: null },
     },
     layer: [
@@ -110,8 +128,8 @@ function overProcesses(name, title, id, scale = 'log') {
     data: { values: points(figure) },
     facet: { column: { field: 'holdMs', type: 'ordinal', title: 'held each time, ms' } },
     spec: {
-      width: 190,
-      height: 220,
+      width: 130,
+      height: 200,
       encoding: {
         x: { field: 'processes', type: 'quantitative', scale: { type: 'log', base: 2 }, title: 'processes' },
         color: { field: 'subject', type: 'nominal', scale: scaleFor(figure), title: null },
@@ -126,7 +144,7 @@ function overProcesses(name, title, id, scale = 'log') {
 function overNumber(name, title, id, field) {
   const draw = (figure) => ({
     data: { values: points(figure) },
-    width: 460,
+    width: 340,
     height: 260,
     encoding: {
       x: { field, type: 'quantitative', scale: { type: 'log' }, title: field, axis: { format: '~s' } },
@@ -154,7 +172,7 @@ function distribution(name, title, id) {
         parts.map((part) => ({ subject, part, within: quantile(samples, part) })),
       ),
     },
-    width: 460,
+    width: 340,
     height: 260,
     mark: { type: 'line', interpolate: 'step-before' },
     encoding: {

@@ -5,9 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lookAt } from './readable.mjs';
+import { writeReference } from './reference.mjs';
 
 const home = import.meta.dirname;
 const root = join(home, '..', '..');
+const { repository, branch } = JSON.parse(readFileSync(join(root, 'project.json'), 'utf8'));
 const site = join(home, '.site');
 const out = join(home, 'dist');
 if (!existsSync(join(home, 'node_modules'))) run(home, 'npm', ['ci', '--no-audit', '--no-fund']);
@@ -24,57 +26,69 @@ for (const name of packages) {
   const readme = join(root, 'packages', name, 'README.md');
   if (existsSync(readme)) cpSync(readme, join(site, 'packages', `${name}.md`));
 }
+const ofOurs = new RegExp(`${repository.replaceAll('.', '\\.')}/(?:blob|tree)/${branch}/`, 'g');
 for (const file of readdirSync(site, { recursive: true }).filter((name) => name.endsWith('.md'))) {
   const path = join(site, file);
+  const source = sourceOf(file);
   // What lies elsewhere in the repository than on the site.
   const text = readFileSync(path, 'utf8')
     .replaceAll('](../SECURITY.md)', '](./security-policy.md)')
     .replaceAll('](docs/', '](./')
     .replaceAll(/\]\(\.\.\/\.\.\/docs\//g, '](../')
+    .replaceAll(new RegExp(`\\]\\(${ofOurs.source}docs/([^)#]+?)\\.md(#[^)]*)?\\)`, 'g'), '](/$1$2)')
+    .replaceAll(
+      new RegExp(`\\]\\(${ofOurs.source}packages/([\\w-]+)(?:/README\\.md)?/?(#[^)]*)?\\)`, 'g'),
+      '](/packages/$1$2)',
+    )
     .replaceAll(/\]\((?:\.\.\/)+packages\/([\w-]+)(?:\/README\.md)?\/?\)/g, '](/packages/$1)')
-    .replaceAll(/\]\(\.\.\/([\w-]+)(?:\/README\.md)?\)/g, (whole, name) =>
-      packages.includes(name) ? `](/packages/${name})` : whole,
-    );
-  // A link to a file of the repository that is no page keeps its text only.
-  const repositoryFile = /(?<!!)\[([^\]]+)\]\((?!https?:|#|\/|[^)]*\.md[)#])[^)]*\)/g;
-  writeFileSync(path, file.startsWith('packages/') ? text.replaceAll(repositoryFile, '$1') : text);
+    .replaceAll(/\]\((?:\.\.\/)+((?:examples|tools|scripts|bench)\/[^)]*)\)/g, `](${repository}/blob/${branch}/$1)`);
+  const edit = `---\nedit: ${repository}/edit/${branch}/${source}\n`;
+  writeFileSync(path, text.startsWith('---\n') ? text.replace('---\n', edit) : `${edit}---\n\n${text}`);
 }
 
-for (const name of packages) {
-  const folder = join(root, 'packages', name);
-  const entryPoints = Object.values(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).exports)
-    .filter(({ types }) => types !== undefined)
-    .map(({ types }) => types.replace('./dist/', 'src/').replace('.d.ts', '.ts'));
-  run(folder, process.execPath, [
-    join(home, 'node_modules/typedoc/bin/typedoc'),
-    ...['--plugin', join(home, 'node_modules/typedoc-plugin-markdown/dist/index.js')],
-    ...entryPoints.flatMap((file) => ['--entryPoints', file]),
-    ...['--tsconfig', 'tsconfig.build.json', '--out', join(site, 'reference', name)],
-    // One page an entry point: what belongs together stands together, and 40 pages are built in a fifth of the time of 300.
-    // Where there are several, one of them is the index already, and the list of them needs a name of its own (and no page).
-    ...['--router', 'module', '--entryFileName', entryPoints.length > 1 ? 'entry-points' : 'index'],
-    ...['--name', name, '--readme', 'none', '--hideBreadcrumbs', '--hidePageHeader'],
-    // A table of parameters and properties, not a heading for each; and what comes from Node's own classes is not ours to tell.
-    ...['parameters', 'interfaceProperties', 'classProperties', 'typeDeclaration'].flatMap((what) => [
-      `--${what}Format`,
-      'table',
-    ]),
-    ...['--useCodeBlocks', '--excludeExternals'],
-    ...['--disableSources', '--excludePrivate', '--excludeInternal', '--githubPages', 'false', '--logLevel', 'Error'],
-  ]);
-  const reference = join(site, 'reference', name);
-  const front = '---\noutline: [2, 3]\n---\n\n';
-  rmSync(join(reference, 'entry-points.md'), { force: true });
-  for (const file of readdirSync(reference)) {
-    const entry = file === 'index.md' ? '' : `/${file.replace(/\.md$/, '')}`;
-    const text = readFileSync(join(reference, file), 'utf8');
-    writeFileSync(join(reference, file), front + text.replace(/^# .*$/m, `# @oslo-concurrency/${name}${entry}`));
+// Two at a time: typedoc spends most of its time in the compiler.
+const sidebars = {};
+const missing = [];
+const waiting = [...packages];
+await Promise.all([document(), document()]);
+async function document() {
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    const folder = join(root, 'packages', name);
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { sidebar, complaints } = await writeReference({ home, site, name, folder, manifest });
+    sidebars[name] = sidebar;
+    missing.push(...complaints);
   }
 }
 const list = packages.map((name) => `- [@oslo-concurrency/${name}](./${name}/index.md)`).join('\n');
-writeFileSync(join(site, 'reference', 'index.md'), `# Reference\n\nFrom the doc comments of the sources.\n\n${list}\n`);
+writeFileSync(
+  join(site, 'reference', 'index.md'),
+  `# Reference\n\nA page for each exported name, from the doc comments of the sources.\n\n${list}\n`,
+);
 
+/** Where a page of the site lies in the repository. */
+function sourceOf(file) {
+  if (file === 'security-policy.md') return 'SECURITY.md';
+  const [, name] = /^packages\/(.*)\.md$/.exec(file) ?? [];
+  return name === undefined ? `docs/${file}` : `packages/${name}/README.md`;
+}
+
+// Readable in the dark and on a phone: as wide as the page, with colours for both.
+for (const file of readdirSync(site, { recursive: true }).filter((name) => name.endsWith('.svg'))) {
+  const [, root] = /^(?:<\?xml[^>]*>\s*)?<svg([^>]*)>/.exec(readFileSync(join(site, file), 'utf8')) ?? [];
+  const wrong = [
+    root === undefined || !root.includes('viewBox=') ? 'has no viewBox' : undefined,
+    / width="/.test(root ?? '') ? 'has a fixed width' : undefined,
+    /prefers-color-scheme|currentColor/.test(readFileSync(join(site, file), 'utf8'))
+      ? undefined
+      : 'has no colours for dark pages',
+  ].filter(Boolean);
+  for (const text of wrong) missing.push(`docs/${file} ${text}`);
+}
+for (const complaint of missing) console.log(complaint);
+if (missing.length > 0) process.exitCode = 1;
 mkdirSync(join(site, '.vitepress'));
+writeFileSync(join(site, '.vitepress', 'reference.json'), JSON.stringify(sidebars));
 writeFileSync(join(site, '.vitepress', 'config.mjs'), "export { default } from '../../site.config.mjs';\n");
 run(home, process.execPath, [join(home, 'node_modules/vitepress/bin/vitepress.js'), 'build', '.site', '--outDir', out]);
 const pages = readdirSync(out, { recursive: true }).filter((file) => file.endsWith('.html'));

@@ -12,6 +12,7 @@ const pictures = {
   'migrate-oslo': '/migrate/oslo-concurrency',
   performance: '/performance',
   reference: '/reference/core/',
+  lock: '/reference/lockutils/lock',
 };
 const types = {
   '.html': 'text/html',
@@ -33,6 +34,12 @@ export async function lookAt(site, kept) {
     const paths = readdirSync(site, { recursive: true })
       .filter((file) => file.endsWith('.html') && file !== '404.html')
       .map((file) => `/${file.replace(/(^|\/)index\.html$/, '$1').replace(/\.html$/, '')}`);
+    // The pages of types and errors are alike: one of each folder is enough.
+    const alike = new Set();
+    const looked = paths.filter((path) => {
+      const [folder] = /^\/reference\/[\w-]+\/(types|errors|values|classes)\//.exec(path) ?? [];
+      return folder === undefined || (!alike.has(folder) && alike.add(folder));
+    });
     mkdirSync(kept, { recursive: true });
     for (const [screen, viewport] of Object.entries(widths)) {
       const page = await browser.newPage({ viewport });
@@ -40,7 +47,7 @@ export async function lookAt(site, kept) {
       const complain = (text) => complaints.push(`${at} (${screen}): ${text}`);
       page.on('pageerror', (error) => complain(error.message));
       page.on('response', (response) => response.ok() || complain(`${response.url()}: ${response.status()}`));
-      for (const path of paths) {
+      for (const path of looked) {
         at = path;
         await page.goto(origin + path, { waitUntil: 'load' });
         for (const text of await page.evaluate(unreadable)) complain(text);
@@ -49,13 +56,36 @@ export async function lookAt(site, kept) {
       }
       await page.close();
     }
+    complaints.push(...(await searched(browser, origin)));
     const absent = Object.values(pictures).filter((path) => !paths.includes(path));
     complaints.push(...absent.map((path) => `${path}: there is no such page to take a picture of`));
-    console.log(`${paths.length} pages looked at in ${Object.keys(widths).length} widths`);
+    console.log(`${looked.length} of ${paths.length} pages looked at in ${Object.keys(widths).length} widths`);
   } finally {
     await browser.close();
     server.close();
   }
+  return complaints;
+}
+
+/** What readers type, and the page that must come first. */
+const searches = {
+  timeout: '/reference/lockutils/lock#timeout',
+  killGrace: '/reference/processutils/execute#killgrace',
+};
+
+/** Types into the search of the site as a reader does, and looks at the first answer. */
+async function searched(browser, origin) {
+  const page = await browser.newPage({ viewport: widths.desk });
+  const complaints = [];
+  await page.goto(`${origin}/`, { waitUntil: 'load' });
+  for (const [text, wanted] of Object.entries(searches)) {
+    await page.keyboard.press('Control+K');
+    await page.locator('#localsearch-input').fill(text);
+    const first = await page.locator('.VPLocalSearchBox .result').first().getAttribute('href');
+    if (first !== wanted) complaints.push(`the search for ${text} finds ${first} first, not ${wanted}`);
+    await page.keyboard.press('Escape');
+  }
+  await page.close();
   return complaints;
 }
 

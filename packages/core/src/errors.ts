@@ -28,6 +28,8 @@ export abstract class ConcurrencyError extends Error {
  *
  * It works across installed copies and versions, where `instanceof` fails. It is true for {@link InvalidOptionError} too.
  *
+ * @param value - What was caught.
+ * @param code - The code that the error must have. Without it, any code will do.
  * @example
  * catch (error) { if (isConcurrencyError(error, 'ERR_LOCK_TIMEOUT')) retryLater(); else throw error; }
  */

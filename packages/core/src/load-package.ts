@@ -12,6 +12,8 @@ import { devNull } from 'node:os';
  * a file of the machine on which the bundle was made. The load is synchronous, by `require`, which since Node 20.19 loads
  * ES modules too. It returns the same instance of the package as `import` does.
  *
+ * @param base - The `import.meta.url` of the caller.
+ * @param name - The name of the package.
  * @throws the system's error (`EMFILE`, `ENFILE`) if no descriptor is left. Then nothing was loaded yet. Without that check
  * Node would treat a file that it could not read once as missing for the rest of the process.
  * @throws the error of `require`

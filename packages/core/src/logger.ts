@@ -17,6 +17,7 @@ const state = processState('core/logger', 1, (): { current: Logger } => ({ curre
  *
  * Silent by default. The logger must not throw. processutils masks its messages before it logs them.
  *
+ * @param logger - The logger, or `undefined` for silence.
  * @throws InvalidOptionError if one of the four methods is missing.
  * @example
  * setLogger(console);
@@ -36,7 +37,11 @@ export function hasLogger(): boolean {
   return state.current !== silent;
 }
 
-/** Throws unless `value` has the four methods of a {@link Logger}. */
+/**
+ * Throws unless `value` has the four methods of a {@link Logger}.
+ * @param option - The name of the option, for the message.
+ * @param value - The value to check.
+ */
 export function checkLogger(option: string, value: unknown): asserts value is Logger {
   const candidate = value as Partial<Record<LogLevel, unknown>> | null;
   // A function may have the methods too.
@@ -45,7 +50,11 @@ export function checkLogger(option: string, value: unknown): asserts value is Lo
   }
 }
 
-/** Throws unless `value` is one of the four levels. */
+/**
+ * Throws unless `value` is one of the four levels.
+ * @param option - The name of the option, for the message.
+ * @param value - The value to check.
+ */
 export function checkLogLevel(option: string, value: unknown): asserts value is LogLevel {
   if (!levels.includes(value as LogLevel)) throw new InvalidOptionError(option, `one of ${levels.join(', ')}`, value);
 }

@@ -5,13 +5,20 @@ import { InvalidOptionError } from './errors.js';
  * the known names. Its `option` is `options`, and its `received` is `received`.
  *
  * oslo's counterpart: `TypeError` for an unexpected keyword argument; for `execute`, `UnknownArgumentError`.
+ * @param name - The name that was given.
+ * @param known - The names that exist.
+ * @param received - The options that were given.
  */
 export function unknownOption(name: string, known: Iterable<string>, received: unknown): InvalidOptionError {
   const names = [...known];
   return new InvalidOptionError('options', `of ${names.join(', ')} only`, received, unknownOptionText(name, names));
 }
 
-/** The message of {@link unknownOption}. */
+/**
+ * The message of {@link unknownOption}.
+ * @param name - The name that was given.
+ * @param known - The names that exist.
+ */
 export function unknownOptionText(name: string, known: readonly string[]): string {
   const near = nearestName(name, known);
   const advice = near === undefined ? `Known are ${known.join(', ')}` : `Did you mean '${near}'?`;
@@ -22,6 +29,8 @@ export function unknownOptionText(name: string, known: readonly string[]): strin
  * Throws unless `options` is an object with no other options than `known`. An option that is `undefined` counts as
  * absent. Values are not checked.
  *
+ * @param options - The options that a caller gave.
+ * @param known - The names that exist.
  * @throws InvalidOptionError
  */
 export function checkOptionNames(options: unknown, known: ReadonlySet<string>): asserts options is object {
@@ -31,7 +40,11 @@ export function checkOptionNames(options: unknown, known: ReadonlySet<string>): 
   }
 }
 
-/** The name in `known` that differs from `name` by the fewest letters; `undefined` if more than a third of them differ. */
+/**
+ * The name in `known` that differs from `name` by the fewest letters; `undefined` if more than a third of them differ.
+ * @param name - The name that was given.
+ * @param known - The names that exist.
+ */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;

@@ -6,6 +6,9 @@
  * changes, so that an old copy never reads a shape that it does not know. A worker thread has a `globalThis` of its own,
  * and therefore a value of its own.
  *
+ * @param name - The name of the value.
+ * @param version - The version of its shape.
+ * @param create - Makes the value, at the first call in this process.
  * @example
  * const registry = processState('lockutils/registry', 1, () => new Map());
  */

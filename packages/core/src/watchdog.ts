@@ -4,13 +4,25 @@ import { checkLogger, checkLogLevel, type Logger, type LogLevel } from './logger
 
 /** Options of {@link watch}. */
 export interface WatchOptions {
-  /** The level of the message; default `debug`. */
+  /**
+   * The level of the message.
+   * @defaultValue `debug`
+   */
   readonly level?: LogLevel;
-  /** The time until the message, in milliseconds; default 5000. */
+  /**
+   * The time until the message, in milliseconds.
+   * @defaultValue `5000`
+   */
   readonly after?: number;
-  /** Called once, with the message; receives the elapsed milliseconds. */
+  /**
+   * Called once, with the message; receives the elapsed milliseconds.
+   * @defaultValue none
+   */
   readonly onOverdue?: (elapsed: number) => void;
-  /** The clock, for tests. */
+  /**
+   * The clock, for tests.
+   * @defaultValue `systemClock`
+   */
   readonly clock?: Clock;
 }
 
@@ -21,6 +33,9 @@ export interface WatchOptions {
  * blocks the event loop while that function blocks it.
  *
  * oslo's counterpart: `watchdog.watch`.
+ * @param logger - Receives the message.
+ * @param action - What `fn` does, for the message.
+ * @param fn - The function to run.
  * @throws InvalidOptionError for a wrong logger, level or time, before `fn` is called.
  * @example
  * await watch(console, 'migrating the database', () => migrate());

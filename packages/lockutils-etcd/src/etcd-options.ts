@@ -6,14 +6,30 @@ import type { EtcdTls } from './gateway/transport.js';
 export interface EtcdOptions {
   /** The client URLs of the members, `http://` or `https://`. The first that answers is used, the others on failure. */
   readonly endpoints: string | readonly string[];
-  /** What the keys begin with; `oslo-concurrency/` by default. All processes that share leases must give the same. */
+  /**
+   * What the keys begin with. All processes that share leases must give the same.
+   * @defaultValue `oslo-concurrency/`
+   */
   readonly prefix?: string;
-  /** For clusters with authentication, with `password`. */
+  /**
+   * For clusters with authentication, with `password`.
+   * @defaultValue none
+   */
   readonly username?: string;
+  /**
+   * The password of `username`.
+   * @defaultValue none
+   */
   readonly password?: string;
-  /** For an authority that Node does not know, or client certificates. */
+  /**
+   * For an authority that Node does not know, or client certificates.
+   * @defaultValue none: the authorities that Node trusts
+   */
   readonly tls?: EtcdTls;
-  /** Milliseconds for one request to one endpoint; 2000 by default. Renewals take less when the ttl is short. */
+  /**
+   * Milliseconds for one request to one endpoint. Renewals take less when the ttl is short.
+   * @defaultValue `2000`
+   */
   readonly requestTimeout?: number;
 }
 
@@ -71,6 +87,7 @@ function isText(value: unknown): value is string {
 /**
  * The options in a URL for command lines: `etcd://host:2379[,host:2379...][/prefix]`, or `etcds://` for TLS.
  *
+ * @param url - The URL.
  * @throws InvalidOptionError for anything else, and for a password in it: command lines can be read by everybody.
  */
 export function parseEtcdUrl(url: string): Pick<EtcdOptions, 'endpoints' | 'prefix'> {

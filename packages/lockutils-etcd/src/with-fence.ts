@@ -20,10 +20,12 @@ export interface FencedResult {
 }
 
 /**
- * Writes to etcd in one transaction that succeeds only while `held` exists there: not by anybody's clock, but by etcd
- * itself. What is written only in this way loses no update, though a holder be paused between looking and writing.
+ * Writes to etcd in one transaction that succeeds only while `held` exists there. etcd itself decides that, and no clock
+ * matters. Data that is written only in this way loses no update, even if a holder is paused between a check and a write.
  *
  * Does all steps or none. A key can be written once in a transaction.
+ * @param held - The lease that must still be held.
+ * @param steps - What to write.
  * @throws LeaseLostError when the lease is known to be lost; FencedOutError when etcd does not have it any more;
  * FencedWriteUnknownError when the answer did not come; the driver's errors. Only after the third may it be written.
  * @example

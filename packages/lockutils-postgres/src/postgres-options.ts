@@ -13,28 +13,43 @@ export interface PostgresTls {
 /** Options of `postgresLeaseDriver`: `pool` or `url`, and others. Times are milliseconds. */
 export interface PostgresOptions {
   /**
-   * Your own `Pool` of `pg`. The driver borrows one connection for each statement, and opens one beside the pool while it
-   * listens, or when the pool does not answer. It does not close the pool. Give the pool a `connectionTimeoutMillis`, and
-   * a listener for its `error` event.
+   * Your own `Pool` of `pg`. The driver borrows one connection for each statement, and opens one beside the pool
+   * while it listens, or when the pool does not answer. It does not close the pool. Give the pool a
+   * `connectionTimeoutMillis`, and a listener for its `error` event.
+   * @defaultValue none; `url` is used instead
    */
   readonly pool?: PostgresPool | undefined;
-  /** `postgres://user@host:5432/database`. The driver makes a pool of 5 connections, and closes it. */
+  /**
+   * `postgres://user@host:5432/database`. The driver makes a pool of 5 connections, and closes it.
+   * @defaultValue none; `pool` is used instead
+   */
   readonly url?: string | undefined;
-  /** For a server with TLS, with `url`; `{}` trusts the authorities that Node trusts. */
+  /**
+   * For a server with TLS, with `url`; `{}` trusts the authorities that Node trusts.
+   * @defaultValue none: a connection without TLS
+   */
   readonly tls?: PostgresTls | undefined;
   /**
-   * The table, `name` or `schema.name`; `oslo_leases` by default. A second one is called the same with `_claims`. All
-   * processes that share leases must give the same table of the same database.
+   * The table, `name` or `schema.name`. A second one is called the same with `_claims`. All processes that share
+   * leases must give the same table of the same database.
+   * @defaultValue `oslo_leases`
    */
   readonly table?: string | undefined;
   /**
-   * Whether a waiter listens for releases. By default the driver finds out whether it can: it does not listen through a
-   * pooler. `true` is for a pooler in session mode, `false` saves the connection; then waiters poll.
+   * Whether a waiter listens for releases. By default the driver finds out whether it can: it does not listen through
+   * a pooler. `true` is for a pooler in session mode, `false` saves the connection; then waiters poll.
+   * @defaultValue found out from the connection
    */
   readonly listen?: boolean | undefined;
-  /** The time between two looks of a waiter that cannot listen; 250 by default. */
+  /**
+   * The time between two looks of a waiter that cannot listen, in milliseconds.
+   * @defaultValue `250`
+   */
   readonly pollEvery?: number | undefined;
-  /** The limit of one request; 2000 by default. Renewals take less if the ttl is short. */
+  /**
+   * The limit of one request, in milliseconds. Renewals take less if the ttl is short.
+   * @defaultValue `2000`
+   */
   readonly requestTimeout?: number | undefined;
 }
 

@@ -14,6 +14,8 @@ import type { PostgresGrant } from './queue/postgres-grant.js';
  * left open therefore keeps all others out: see `idle_in_transaction_session_timeout`. The user needs the permissions
  * SELECT and UPDATE on the table of claims. Works through a pooler in transaction mode.
  *
+ * @param client - The connection, in a transaction.
+ * @param held - The lease that must still be held.
  * @throws LeaseLostError if the lease is known to be lost; FencedOutError if the database does not have it any more;
  * InvalidOptionError if the client is in no transaction or the lease not one of a Postgres driver; the client's errors.
  * @example

@@ -10,20 +10,43 @@ export interface RedisOptions {
    * A client of `ioredis` (`Redis`, `Cluster`) or of `redis` (`createClient`; `createCluster` from version 5 on;
    * `createSentinel` from version 6 on). The driver connects on its own with the same configuration, and does not use,
    * connect or close this one.
+   * @defaultValue none; `url` is used instead
    */
   readonly client?: IoredisLike | NodeRedisLike;
-  /** `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. Needs `ioredis` or `redis` installed. */
+  /**
+   * `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS. Needs `ioredis` or `redis` installed.
+   * @defaultValue none; `client` is used instead
+   */
   readonly url?: string;
-  /** With `url`: the user and the password, in place of those in the URL. */
+  /**
+   * With `url`: the user, in place of the one in the URL.
+   * @defaultValue the user in the URL
+   */
   readonly username?: string;
+  /**
+   * With `url`: the password, in place of the one in the URL.
+   * @defaultValue the password in the URL
+   */
   readonly password?: string;
-  /** With a `rediss://` URL: for an authority that Node does not know, or client certificates. */
+  /**
+   * With a `rediss://` URL: for an authority that Node does not know, or client certificates.
+   * @defaultValue none: the authorities that Node trusts
+   */
   readonly tls?: RedisTls;
-  /** What the keys begin with; `oslo-concurrency:` by default. All processes that share leases must give the same. */
+  /**
+   * What the keys begin with. All processes that share leases must give the same.
+   * @defaultValue `oslo-concurrency:`
+   */
   readonly prefix?: string;
-  /** Milliseconds for one step, with the connection it may need; 2000 by default. Renewals take less if the ttl is short. */
+  /**
+   * Milliseconds for one step, with the connection it may need. Renewals take less if the ttl is short.
+   * @defaultValue `2000`
+   */
   readonly requestTimeout?: number;
-  /** Milliseconds after which the first waiter looks again if nobody called it; 1000 by default. */
+  /**
+   * Milliseconds after which the first waiter looks again if no notification arrived.
+   * @defaultValue `1000`
+   */
   readonly pollEvery?: number;
 }
 

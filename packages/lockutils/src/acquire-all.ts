@@ -68,6 +68,7 @@ export type LocksBody<T> = (held: HeldLocks) => T | PromiseLike<T>;
  * caller that asks for another lock while holding these. Names that map to one file count once. `timeout` bounds the
  * whole call.
  *
+ * @param names - The names of the locks.
  * @example
  * await acquireAll(['account:7', 'account:3'], { external: true, timeout: 5000 }, () => transfer());
  */

@@ -18,6 +18,7 @@ export type LockSyncOptions = Omit<LockOptions, 'signal' | 'warnAfter' | 'deadlo
  * `timeout` mean the same. While it waits, nothing else runs on this thread: no timer, no signal handler, no release of
  * another lock.
  *
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  * @throws HeldByThisThreadError at once if it would have to wait for this same thread, or might have to.
  * @throws LockTimeoutError, AcquireLockFailedError and the other errors that `lock()` rejects with.
  * @example

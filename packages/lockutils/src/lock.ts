@@ -16,6 +16,7 @@ const noOptions: LockOptions = Object.freeze({});
  * the error that `fn` throws.
  *
  * oslo's counterpart: `lockutils.lock`.
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  * @example
  * await lock('ledger', { external: true, timeout: 5000 }, async () => append(entry));
  * await using held = await lock('cache');

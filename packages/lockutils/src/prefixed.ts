@@ -10,6 +10,7 @@ import { type Synchronizer, synchronized } from './synchronized.js';
  * the same. The option `lockFilePrefix` of a call takes precedence.
  *
  * oslo's counterpart: `lockutils.lock_with_prefix`.
+ * @param lockFilePrefix - What the names of the lock files begin with, followed by one `-`.
  * @throws InvalidLockNameError if no file name can begin with this prefix.
  * @example
  * export const lock = lockWithPrefix('nova');
@@ -26,6 +27,7 @@ export function lockWithPrefix(lockFilePrefix: string): typeof lock {
  * {@link synchronized} for one project; see {@link lockWithPrefix}.
  *
  * oslo's counterpart: `lockutils.synchronized_with_prefix`.
+ * @param lockFilePrefix - What the names of the lock files begin with, followed by one `-`.
  */
 export function synchronizedWithPrefix(lockFilePrefix: string): typeof synchronized {
   const add = adder(lockFilePrefix);
@@ -36,6 +38,7 @@ export function synchronizedWithPrefix(lockFilePrefix: string): typeof synchroni
  * {@link removeExternalLockFile} for one project; see {@link lockWithPrefix}.
  *
  * oslo's counterpart: `lockutils.remove_external_lock_file_with_prefix`.
+ * @param lockFilePrefix - What the names of the lock files begin with, followed by one `-`.
  */
 export function removeExternalLockFileWithPrefix(lockFilePrefix: string): typeof removeExternalLockFile {
   const add = adder(lockFilePrefix);

@@ -21,6 +21,7 @@ export type RemoveLockFileOptions = Omit<LockOptions, 'external' | 'shared' | 'p
  * lock.
  *
  * oslo's counterpart: `lockutils.remove_external_lock_file`, which removes the file even while other processes use it.
+ * @param name - The name of the lock.
  * @throws the errors that `lock()` rejects with. A file that cannot be removed is only a warning in the log, as in
  * oslo.
  */

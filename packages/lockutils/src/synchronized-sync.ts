@@ -25,6 +25,7 @@ export interface SyncSynchronizer {
  * `synchronized` for synchronous functions in scripts: they hold the lock `name` between processes while they run, by
  * {@link lockSync}, and stay synchronous. The name, length, `this` and types of the function stay. Logs the same texts.
  *
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  * @throws InvalidOptionError at once for asynchronous functions (use `synchronized`), for generators and for classes.
  * @example
  * const deploy = synchronizedSync('deploy', { timeout: 60_000 })((version: string) => install(version));

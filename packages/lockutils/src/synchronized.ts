@@ -31,6 +31,7 @@ export interface Synchronizer {
  * seconds waited and held, unless `doLog` is `false`.
  *
  * oslo's counterpart: `lockutils.synchronized`.
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  * @throws InvalidOptionError, InvalidLockNameError at once, not at the first call.
  * @example
  * const append = synchronized('ledger', { external: true })(async (entry: Entry) => write(entry));

@@ -12,7 +12,10 @@ type NotOfLines = 'binary' | 'attempts' | 'delayOnRetry' | 'onStdoutLine' | 'onS
 
 /** Options of {@link executeLines}: those of `execute`, for text and one attempt, and one more. */
 export interface ExecuteLinesOptions extends Omit<ExecuteOptions, NotOfLines> {
-  /** Whose lines: `'stdout'` by default, `'stderr'`, or `'all'` for both in the order in which they were completed. */
+  /**
+   * Whose lines: those of stdout, of stderr, or with `'all'` of both, in the order in which they were completed.
+   * @defaultValue `'stdout'`
+   */
   readonly from?: 'stdout' | 'stderr' | 'all' | undefined;
 }
 
@@ -27,17 +30,22 @@ const notOfLines: { readonly [name in NotOfLines]: string } = {
 const names = [...executeOptionNames.filter((name) => !Object.hasOwn(notOfLines, name)), 'from'];
 
 /**
- * Runs a program and gives the lines it writes, without their ends, while it runs: `for await (const line of ...)`.
+ * Runs a program and yields the lines that it writes, without their ends, while it runs: `for await (const line of ...)`.
  *
- * The program is started when the first line is asked for. It waits while the loop is busy with a line; no more than a
- * pipeful of lines is held. The loop ends when the command has succeeded and throws what `execute` would reject with,
- * after the last line, when it has not; at a timeout or an abort at once, without the lines that were not taken yet. A loop that is left early (`break`, `return`, a throw) ends the command with all its
- * descendants, and goes on when they are gone; how the command ended does not matter then, but a process that could not be
- * ended does: the loop throws the `ProcessAbortedError` whose `remaining` names it. `timeout` counts the time of the loop too.
+ * The program starts when you ask for the first line. It waits while your loop is busy; at most the contents of a pipe are
+ * buffered. The loop ends when the command has succeeded. If the command fails, the loop throws the error of `execute` after
+ * the last line. After a timeout or an abort, it throws at once, and the remaining lines are lost. `timeout` includes the time
+ * that your loop takes.
  *
- * The generator returns the result of the command, in which stdout and stderr are kept up to `maxBuffer`: 1 MiB by default
- * of what was read as lines. A generator that is neither read to its end nor returned leaves its command waiting.
+ * If you leave the loop early (`break`, `return`, a throw), the command is ended with all its descendants, and your code goes on
+ * when they are gone. The exit code does not matter then. But if a process could not be ended, the loop throws a
+ * `ProcessAbortedError` whose `remaining` names it.
  *
+ * The generator returns the result of the command. Its stdout and stderr are kept up to `maxBuffer`, for the stream that is
+ * read as lines 1 MiB by default. If you neither read the generator to its end nor call `return()`, its command keeps waiting.
+ *
+ * @param file - The program: a name that is looked up in `PATH`, or a path. With `shell`, the script.
+ * @param args - The arguments of the program. Wrap a secret one in `secret()`.
  * @throws what `execute` throws, at the first line or after the last.
  * @example
  * for await (const line of executeLines('journalctl', ['-f'])) if (line.includes('error')) break;

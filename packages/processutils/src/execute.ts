@@ -47,14 +47,16 @@ export interface InterleavedResult<Written extends Output = string> extends Exec
 }
 
 /**
- * Runs a program with arguments and resolves to what it wrote, once it has ended with an exit code that was expected.
+ * Runs a program with arguments. Resolves to its output when it has ended with an expected exit code.
  *
- * No shell reads the arguments. Text is UTF-8; a byte that is none becomes a lone surrogate, as in Python, and is
- * turned back when given as `processInput`. oslo's counterpart: `processutils.execute`.
+ * No shell reads the arguments. Text is UTF-8. A byte that is not UTF-8 becomes a lone surrogate, as in Python, and becomes
+ * the byte again if you pass it as `processInput`. oslo's counterpart: `processutils.execute`.
  *
+ * @param file - The program: a name that is looked up in `PATH`, or a path. With `shell`, the script.
+ * @param args - The arguments of the program. Wrap a secret one in `secret()`.
  * @throws InvalidArgumentError, UnknownArgumentError, NoRootWrapSpecifiedError before anything is started.
- * @throws ProcessExecutionError when it could not be started or ended with another exit code.
- * @throws ProcessTimeoutError, ProcessAbortedError when it was ended, with all its descendants.
+ * @throws ProcessExecutionError if it could not be started, or ended with another exit code.
+ * @throws ProcessTimeoutError, ProcessAbortedError if it was ended, with all its descendants.
  * @example
  * const { stdout } = await execute('git', ['rev-parse', 'HEAD'], { cwd: repository, timeout: 10_000 });
  */

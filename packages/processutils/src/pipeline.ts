@@ -50,16 +50,18 @@ export class PipelineError extends ConcurrencyError {
 }
 
 /**
- * Runs commands side by side, each reading what the one before writes to stdout, and resolves when all have succeeded.
+ * Runs commands at the same time, each of which reads what the previous one writes to stdout. Resolves when all have
+ * succeeded.
  *
- * When one fails, the others are ended with all their descendants, and it rejects when they are gone. The end of its input is
- * shown to a command only after the one before has succeeded: none takes half an input for the whole. When a command ends
- * without reading what the one before still writes, as in `yes | head`, the output of that one is closed, and its exit code is
- * not judged, but stands in `stages`; a death by another signal than SIGPIPE is a failure all the same. The output goes
- * through this process, no faster than it is read.
+ * If one fails, the others are ended with all their descendants, and the call rejects when they are gone. A command sees the
+ * end of its input only after the previous one has succeeded, so none mistakes half an input for the whole. A command may end
+ * before it has read all its input, as in `yes | head`. Then the output of the previous one is closed. Its exit code is not
+ * judged, but `stages` contains it; a death by a signal other than SIGPIPE is still a failure. The output passes through this
+ * process, no faster than it is read.
  *
+ * @param commands - The commands, each as `[file, args, options]`.
  * @throws InvalidArgumentError, UnknownArgumentError, NoRootWrapSpecifiedError before anything is started.
- * @throws PipelineError when a command failed, reached its timeout or was aborted.
+ * @throws PipelineError if a command failed, reached its timeout or was aborted.
  * @example
  * const { stdout } = await executePipeline([['git', ['log', '--format=%an']], ['sort'], ['uniq', ['-c']]]);
  */

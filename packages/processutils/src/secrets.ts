@@ -23,12 +23,13 @@ export class SecretArgument {
 }
 
 /**
- * Marks an argument as a secret: the command gets it, messages, logs, events and errors show `***`.
+ * Marks an argument as a secret: the command receives it, and messages, logs, events and errors show `***`.
  *
- * The whole argument is the secret: when it holds more (`-p${password}`), give the password in `secrets` instead, or a
- * command that prints it alone would show it. Other users of the machine can read the arguments of a running command;
- * standard input is safer.
+ * The whole argument is the secret. If it contains more (`-p${password}`), list the password in `secrets` too: otherwise a
+ * command that prints the password alone would show it. Other users of the machine can read the arguments of a running
+ * command. Standard input is safer.
  *
+ * @param value - The argument.
  * @example
  * await execute('htpasswd', ['-nb', user, secret(password)]);
  */
@@ -36,7 +37,10 @@ export function secret(value: string): SecretArgument {
   return new SecretArgument(value);
 }
 
-/** Whether a value is an argument made by {@link secret}. */
+/**
+ * Whether a value is an argument made by {@link secret}.
+ * @param value - The value to look at.
+ */
 export function isSecretArgument(value: unknown): value is SecretArgument {
   return typeof value === 'object' && value !== null && values.has(value);
 }

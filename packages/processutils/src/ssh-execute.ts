@@ -63,15 +63,17 @@ export class SshOutcomeUnknownError extends ConcurrencyError {
 }
 
 /**
- * Has the shell of the server run a command over a connected `ssh2` client, and resolves to what it wrote.
+ * Runs a command by the shell of a server, over a connected `ssh2` client. Resolves to its output.
  *
- * stdout and stderr are read together, so neither can hold up the other. At `timeout` or abort the remote command gets
- * `killSignal`, after `killGrace` SIGKILL, and the channel is closed; what it started elsewhere on the server is out of
- * reach. The client stays open. oslo's counterpart: `processutils.ssh_execute`.
+ * stdout and stderr are read at the same time, so neither can block the other. After a timeout or an abort, the remote command
+ * receives `killSignal`, and SIGKILL after `killGrace`; then the channel is closed. Processes that it started elsewhere on the
+ * server cannot be ended. The client stays open. oslo's counterpart: `processutils.ssh_execute`.
  *
+ * @param client - A connected client of `ssh2`.
+ * @param command - The command line, for the shell of the server.
  * @throws InvalidArgumentError for wrong options, and for `processInput` and `addlEnv`, which oslo refuses too.
- * @throws ProcessExecutionError when it could not be started or ended with another exit code than expected.
- * @throws SshOutcomeUnknownError when the connection was lost: it may have run, may be running, may be done.
+ * @throws ProcessExecutionError if it could not be started, or ended with another exit code.
+ * @throws SshOutcomeUnknownError if the connection was lost: the command may have run, or may still run.
  * @throws ProcessTimeoutError, ProcessAbortedError
  */
 export function sshExecute(

@@ -8,7 +8,10 @@ import { execute } from './execute.js';
 
 /** Options of {@link trycmd}: those of `execute`, text only, and one more. */
 export interface TrycmdOptions extends Omit<ExecuteOptions, 'binary'> {
-  /** Drops what a command that succeeded wrote to stderr; `false` by default. */
+  /**
+   * Drops what a command that succeeded wrote to stderr.
+   * @defaultValue `false`
+   */
   readonly discardWarnings?: boolean | undefined;
 }
 
@@ -26,10 +29,12 @@ export interface TrycmdResult {
 }
 
 /**
- * Runs a command whose failure is a result, not an error: `stdout` is then empty and `stderr` says what went wrong.
+ * Runs a command whose failure is a result and not an error: `stdout` is then empty, and `stderr` describes the failure.
  *
  * Timeouts, aborts and misuse reject as they do with `execute`. oslo's counterpart: `processutils.trycmd`.
  *
+ * @param file - The program: a name that is looked up in `PATH`, or a path. With `shell`, the script.
+ * @param args - The arguments of the program. Wrap a secret one in `secret()`.
  * @example
  * const { stderr } = await trycmd('modprobe', ['nbd'], { discardWarnings: true });
  * if (stderr !== '') console.warn(stderr);

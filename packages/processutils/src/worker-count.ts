@@ -17,10 +17,12 @@ export interface WorkerCountExplanation {
 }
 
 /**
- * How many workers this process can keep busy: the processors it may run on, or fewer when a control group (a
- * container's CPU limit) grants less time, rounded down; at least 1.
+ * How many workers this process can keep busy: the processors on which it may run, or fewer if a control group (the CPU limit
+ * of a container) grants less time, rounded down; at least 1.
  *
- * Asked anew at each call. oslo's counterpart, `get_worker_count`, counts the machine's processors whatever the limits.
+ * Each call checks again. oslo's counterpart, `get_worker_count`, counts the processors of the machine whatever the limits.
+ *
+ * @param options - `explain`: whether to return where the number comes from too. The default is `false`.
  */
 export function getWorkerCount(options?: { readonly explain?: false }): number;
 export function getWorkerCount(options: { readonly explain: true }): WorkerCountExplanation;

@@ -40,6 +40,7 @@ const loaded = processState('core/config-files', 1, (): { files: readonly Config
  * Returns a function that forgets these files. The function is also a disposable, for `using`.
  *
  * oslo's counterpart: `CONF(['--config-file', path, '--config-file', another])`.
+ * @param paths - The files, in the order in which they add up.
  * @throws ConfigFileError if a file cannot be read, if a value is not usable, or if a file sets an option in `[DEFAULT]`
  * only, where oslo.concurrency does not read it since version 6. No file of this call is in force then.
  * @example
@@ -72,6 +73,7 @@ export function loadConfigFile(...paths: readonly string[]): ConfigOverride {
  * by name, so that the last one wins in {@link loadConfigFile}. It does not read the files.
  *
  * oslo's counterpart: `CONF(['--config-dir', directory])`.
+ * @param directory - The directory to list.
  * @throws ConfigFileError if the directory cannot be read.
  */
 export function configFilesIn(directory: string): string[] {

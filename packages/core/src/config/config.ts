@@ -65,6 +65,7 @@ export interface ConfigOverride extends Disposable {
  * If several overrides set one option, the newest one in force wins. They may be undone in any order.
  *
  * oslo's counterpart: `CONF.set_override`.
+ * @param values - The options and their values.
  * @throws InvalidOptionError for an unknown option or a wrong value. Nothing has changed then.
  */
 export function configure(values: ConfigInput): ConfigOverride {
@@ -81,6 +82,7 @@ export function configure(values: ConfigInput): ConfigOverride {
  * Sets the value that an option has if neither code, environment nor file sets it. `undefined` restores the built-in one.
  *
  * oslo's counterpart: `lockutils.set_defaults`.
+ * @param values - The options and their defaults.
  * @throws InvalidOptionError for an unknown option or a wrong value. Nothing has changed then.
  */
 export function setDefaults(values: ConfigDefaults): void {
@@ -99,6 +101,7 @@ export function setDefaults(values: ConfigDefaults): void {
  * The current value of an option: from code, else the environment, else files (the last loaded first), else the default.
  *
  * An environment variable with an empty value counts as not set, as in oslo.
+ * @param name - The name of the option, such as `lockPath`.
  * @throws InvalidOptionError if the environment holds a value that the option does not accept, or the option is unknown.
  * @throws ConfigFileError if a file was loaded before the option was registered, and holds a value that it does not accept.
  */

@@ -5,16 +5,25 @@ import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directo
 
 /** Options of {@link cleanLocks}. */
 export interface CleanLocksOptions {
-  /** The directory to clean; the configured lock path by default. */
+  /**
+   * The directory to clean.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string;
   /**
-   * Only locks that no caller has acquired (or, with the lockfile driver, waited for) for this long, in ms; 0 by
-   * default: all.
+   * Only locks that no caller has acquired (or, with the lockfile driver, waited for) for this long, in milliseconds.
+   * @defaultValue `0`, which means all
    */
   readonly olderThan?: number;
-  /** `true` also removes locks whose last holder died, so that the next holder gets no `previousOwnerDied` (G19). */
+  /**
+   * `true` also removes locks whose last holder died, so that the next holder gets no `previousOwnerDied` (G19).
+   * @defaultValue `false`
+   */
   readonly abandoned?: boolean;
-  /** `true` removes nothing and reports what would be removed. */
+  /**
+   * `true` removes nothing and reports what would be removed.
+   * @defaultValue `false`
+   */
   readonly dryRun?: boolean;
 }
 

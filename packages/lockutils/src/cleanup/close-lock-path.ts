@@ -7,8 +7,8 @@ import { directoryOf } from './lock-directory.js';
 /** Options of {@link closeLockPath}. */
 export interface CloseLockPathOptions {
   /**
-   * The lock path, or a folder above it, such as the mount point of its file system; the configured lock path by
-   * default.
+   * The lock path, or a folder above it, such as the mount point of its file system.
+   * @defaultValue the configured lock path
    */
   readonly lockPath?: string;
 }

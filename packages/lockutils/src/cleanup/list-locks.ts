@@ -5,7 +5,10 @@ import { directoryOf, driverOf, explainedAt, readLockPath } from './lock-directo
 
 /** Options of {@link listLocks}. */
 export interface ListLocksOptions {
-  /** The directory to list; the configured lock path by default. */
+  /**
+   * The directory to list.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string;
 }
 

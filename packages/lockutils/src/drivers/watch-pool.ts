@@ -41,7 +41,7 @@ export class WatchPool {
   }
 
   /**
-   * Calls `hear` at each change of `path`. `prepare` creates the file if it must be watched anew. Returns a function
+   * Calls `hear` at each change of `path`. `prepare` creates the file if it must be watched again. Returns a function
    * that stops this; one that does nothing if `path` cannot be watched.
    */
   subscribe(path: string, hear: HintListener, prepare?: (path: string) => void): () => void {

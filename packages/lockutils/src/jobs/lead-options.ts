@@ -13,21 +13,45 @@ export interface LeaderRecord extends Holder {
 
 /** Options of `lead`. Times are milliseconds. */
 export interface LeadOptions<G extends LeaseGrant = LeaseGrant> {
-  /** The lease driver; without one, the processes of this machine elect their leader by an external lock. */
+  /**
+   * The lease driver; without one, the processes of this machine elect their leader by an external lock.
+   * @defaultValue none
+   */
   readonly driver?: LeaseDriver<G> | undefined;
-  /** How long others wait when the leader dies; with `driver` only, which needs it. */
+  /**
+   * How long others wait when the leader dies; with `driver` only, which needs it.
+   * @defaultValue none
+   */
   readonly ttl?: number | undefined;
-  /** Ends the call: it resigns, if it leads, and resolves. Without it the call never ends by itself. */
+  /**
+   * Ends the call: it resigns, if it leads, and resolves. Without it the call never ends by itself.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Called when this call learns that another process, or itself, leads. What it throws is logged. */
+  /**
+   * Called when this call learns that another process, or itself, leads. What it throws is logged.
+   * @defaultValue none
+   */
   readonly onLeader?: ((leader: LeaderRecord) => void) | undefined;
-  /** Called with the error of `fn`, or of a failed campaign. Without it the error of `fn` ends the call. */
+  /**
+   * Called with the error of `fn`, or of a failed campaign. Without it the error of `fn` ends the call.
+   * @defaultValue none
+   */
   readonly onError?: ((error: unknown) => void) | undefined;
-  /** The pause before the next campaign; doubles with each failure, up to 30 s. 1000 by default. */
+  /**
+   * The pause before the next campaign; doubles with each failure, up to 30 s.
+   * @defaultValue `1000`
+   */
   readonly backOff?: number | undefined;
-  /** Text about this candidate that others can read. */
+  /**
+   * Text about this candidate that others can read.
+   * @defaultValue none
+   */
   readonly label?: string | undefined;
-  /** The lock path, without `driver`; the configured one by default. */
+  /**
+   * The lock path, without `driver`.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string | undefined;
 }
 

@@ -34,6 +34,8 @@ interface Mandate {
  * lasts, the call rejects after it has resigned, or goes on if there is an `onError`. A failed campaign, such as one
  * against an engine that is down, is repeated.
  *
+ * @param name - The name of the office. Candidates that give the same name elect one leader.
+ * @param fn - Runs while this process leads. Its `signal` aborts when the lease is lost.
  * @throws InvalidOptionError; the error of `fn` without `onError`.
  * @example
  * await lead('scheduler', { driver, ttl: 15_000, signal }, ({ signal, fencingToken }) => schedule(fencingToken, signal));

@@ -5,24 +5,45 @@ import { isWellFormed } from '../lock-path/lock-path.js';
 
 /** Options of `oncePer`. Times are milliseconds. */
 export interface OncePerOptions<G extends LeaseGrant = LeaseGrant> {
-  /** The lease driver, which must keep records; without one, the processes of this machine meet in the lock path. */
+  /**
+   * The lease driver, which must keep records; without one, the processes of this machine meet in the lock path.
+   * @defaultValue none
+   */
   readonly driver?: LeaseDriver<G> | undefined;
-  /** How long others wait when the process that runs dies; with `driver` only, which needs it. */
+  /**
+   * How long others wait when the process that runs dies; with `driver` only, which needs it.
+   * @defaultValue none
+   */
   readonly ttl?: number | undefined;
   /**
    * What a run means that began and whose end was not recorded, because its process died or lost its lease: `skip` counts
    * it as the one run of the tick; `again` runs once more, perhaps while the earlier run still goes on. Must be chosen.
    */
   readonly afterCrash: 'skip' | 'again';
-  /** How long a tick is remembered after it was run; a week by default, at least a second. */
+  /**
+   * How long a tick is remembered after it was run; at least a second.
+   * @defaultValue a week
+   */
   readonly keep?: number | undefined;
-  /** Rejects with a timeout error if another process still runs the tick after this time; `Infinity` by default. */
+  /**
+   * Rejects with a timeout error if another process still runs the tick after this time.
+   * @defaultValue `Infinity`
+   */
   readonly timeout?: number | undefined;
-  /** Aborts the wait. Does not abort a run. */
+  /**
+   * Aborts the wait. Does not abort a run.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Text about this process that others can read. */
+  /**
+   * Text about this process that others can read.
+   * @defaultValue none
+   */
   readonly label?: string | undefined;
-  /** The lock path, without `driver`; the configured one by default. */
+  /**
+   * The lock path, without `driver`.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string | undefined;
 }
 

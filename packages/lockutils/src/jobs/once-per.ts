@@ -34,6 +34,10 @@ export type OncePerResult<T> =
  * waits, or finds the record; and a holder that was stopped until its lease ended is refused the record, and does not
  * call `fn`. A crash before the record leaves nothing; a crash after it leaves a run whose end is unknown.
  *
+ * @param name - The name of the job.
+ * @param tick - The time that the schedule names, or a string such as the id of a job. It must be the same on all
+ *   machines.
+ * @param fn - The job. It runs at most once for each tick.
  * @throws InvalidOptionError, also for a driver that keeps no records; what `fn` throws; LeaseLostError if the lease was
  * lost; what `lock` and `lease` throw.
  * @example

@@ -18,6 +18,8 @@ import { type LeaseOptions, type LeaseSettings, leaseSettings } from './lease-op
  * order than all it holds. The guarantee does not cover a caller that asks for another lease while holding these. Names
  * that mean the same lease count once. `timeout` bounds the whole call; `permits` is for each name.
  *
+ * @param names - The names of the leases.
+ * @param fn - Runs while all leases are held; receives them. They are released when it settles.
  * @throws LeaseLostError if one of them was lost while the others were acquired or `fn` ran; what `lease` throws.
  * @example
  * await leaseAll(['account:7', 'account:3'], { driver, ttl: 15_000 }, ({ signal }) => transfer({ signal }));

@@ -23,21 +23,40 @@ export interface LeaseOptions<G extends LeaseGrant = LeaseGrant> {
    */
   readonly ttl: number;
   /**
-   * The number of holders at a time, at most 10,000; 1 by default. All callers should give the same number for a name.
-   * If they differ, the smallest number among the holders and the newcomer counts. Needs a driver with permits.
+   * The number of holders at a time, at most 10,000. All callers should give the same number for a name. If they
+   * differ, the smallest number among the holders and the newcomer counts. Needs a driver with permits.
+   * @defaultValue `1`
    */
   readonly permits?: number | undefined;
-  /** The time between two renewals; a third of `ttl` by default. */
+  /**
+   * The time between two renewals.
+   * @defaultValue a third of `ttl`
+   */
   readonly renewEvery?: number | undefined;
-  /** Rejects with a `LeaseTimeoutError` after this time; `Infinity` by default, 0 makes one attempt. */
+  /**
+   * Rejects with a `LeaseTimeoutError` after this time; 0 makes one attempt.
+   * @defaultValue `Infinity`
+   */
   readonly timeout?: number | undefined;
-  /** Aborts the wait; the call rejects with the signal's reason. Does not affect a lease that was granted. */
+  /**
+   * Aborts the wait; the call rejects with the signal's reason. Does not affect a lease that was granted.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** `false` makes one attempt and rejects with a `LeaseNotAcquiredError` if the lease is not free. */
+  /**
+   * `false` makes one attempt and rejects with a `LeaseNotAcquiredError` if the lease is not free.
+   * @defaultValue `true`
+   */
   readonly blocking?: boolean | undefined;
-  /** Called once if the call has to wait. */
+  /**
+   * Called once if the call has to wait.
+   * @defaultValue none
+   */
   readonly onWait?: ((info: LeaseWaitInfo) => void) | undefined;
-  /** Text about this holder that others can read. */
+  /**
+   * Text about this holder that others can read.
+   * @defaultValue none
+   */
   readonly label?: string | undefined;
 }
 

@@ -12,6 +12,9 @@ import { type LeaseOptions, leaseSettings } from './lease-options.js';
  * with every grant. Does not promise what a lock does: code that ignores the signal, or is stopped between checking and
  * writing, can overlap with a successor; check the token where you write. Times are milliseconds.
  *
+ * @param name - The name of the lease. Callers that give the same name exclude each other, on all machines that use
+ *   the same engine.
+ * @param fn - Runs while the lease is held; receives the held lease. The lease is released when it settles.
  * @throws LeaseLostError if the lease was lost while `fn` ran; its cause is the error that `fn` threw.
  * LeaseTimeoutError; LeaseNotAcquiredError; the driver's errors; the reason of `options.signal`.
  * @example

@@ -30,6 +30,8 @@ export class InternalLock extends LockObject {
  * of `acquire`.
  *
  * oslo's counterpart: `lockutils.internal_lock`.
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
+ * @param options - `semaphores`: the collection of the lock. The default is one collection for all of the process.
  * @example
  * await internalLock('cache').acquire(() => rebuild());
  */

@@ -71,6 +71,7 @@ export type ExternalLockOptions = InterProcessLockOptions & Pick<LockOptions, 'l
  * this process.
  *
  * oslo's counterpart: `lockutils.external_lock`.
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  * @throws LockPathRequiredError, InvalidLockNameError
  */
 export function externalLock(name: string, options: ExternalLockOptions = {}): InterProcessLock {

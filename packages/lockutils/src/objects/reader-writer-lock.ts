@@ -110,6 +110,7 @@ export class FairLocks {
  * Its writers exclude `lock(name)`, fair or not. In oslo, a fair and a plain lock of one name do not see each other.
  *
  * oslo's counterpart: `lockutils.internal_fair_lock`.
+ * @param name - The name of the lock. Callers that give the same name exclude each other.
  */
 export function internalFairLock(name: string): ReaderWriterLock {
   return new ReaderWriterLock(name, defaultRegistry);

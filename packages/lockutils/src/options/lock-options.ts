@@ -36,62 +36,110 @@ export interface WaitInfo {
 /** Options of {@link lock} and of the functions built on it. Times are milliseconds. */
 export interface LockOptions {
   /**
-   * Exclude other processes, by a lock file in the lock path. `false` by default: the lock holds within this thread
-   * only. With `lockPath` or `driver`, the caller must state `external`, because they have no effect without it.
+   * Exclude other processes, by a lock file in the lock path. Otherwise the lock holds within this thread only. With
+   * `lockPath` or `driver`, the caller must state `external`, because they have no effect without it.
+   * @defaultValue `false`
    */
   readonly external?: boolean | undefined;
   /**
-   * Exclude other worker threads of this process; `false` by default: the lock holds within this thread only. Needs no
-   * lock path: the lock files lie in a private directory of the process. `external: true` also excludes other threads.
-   * `disableProcessLocking` does not affect this option.
+   * Exclude other worker threads of this process. Needs no lock path: the lock files lie in a private directory of
+   * the process. `external: true` also excludes other threads. `disableProcessLocking` does not affect this option.
+   * @defaultValue `false`
    */
   readonly threads?: boolean | undefined;
-  /** Prefix of the lock file's name, followed by one `-`: `nova` and `nova-` mean the same. */
+  /**
+   * Prefix of the lock file's name, followed by one `-`: `nova` and `nova-` mean the same.
+   * @defaultValue none
+   */
   readonly lockFilePrefix?: string | undefined;
-  /** The directory of the lock file, instead of the configured one. It must exist. */
+  /**
+   * The directory of the lock file. It must exist.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string | undefined;
   /**
-   * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before the
-   * processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
+   * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before
+   * the processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
+   * @defaultValue `false`
    */
   readonly fair?: boolean | undefined;
   /**
    * Share the lock with other callers that ask for it shared. Readers and writers wait for each other in order of
    * arrival.
+   * @defaultValue `false`
    */
   readonly shared?: boolean | undefined;
-  /** Admit at most this many holders at a time. All callers of the name must give the same number. */
+  /**
+   * Admit at most this many holders at a time. All callers of the name must give the same number.
+   * @defaultValue none: one holder at a time
+   */
   readonly permits?: number | undefined;
-  /** `false` rejects with {@link AcquireLockFailedError} instead of waiting. */
+  /**
+   * `false` rejects with {@link AcquireLockFailedError} instead of waiting.
+   * @defaultValue `true`
+   */
   readonly blocking?: boolean | undefined;
-  /** Reject with {@link LockTimeoutError} if the lock is not granted in time; `Infinity` by default. */
+  /**
+   * Reject with {@link LockTimeoutError} if the lock is not granted in time.
+   * @defaultValue `Infinity`
+   */
   readonly timeout?: number | undefined;
-  /** Abort the wait: the call rejects with `signal.reason`. Has no effect once the lock is granted. */
+  /**
+   * Abort the wait: the call rejects with `signal.reason`. Has no effect once the lock is granted.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Polling interval for events that send no notification: a killed holder, a Python peer. 50 by default. */
+  /**
+   * Polling interval for events that send no notification: a killed holder, a Python peer.
+   * @defaultValue `50`
+   */
   readonly delay?: number | undefined;
   /**
-   * A separate collection of internal locks. Inside the process, the same name in another collection does not contend.
+   * A separate collection of internal locks. Inside the process, the same name in another collection does not
+   * contend.
+   * @defaultValue one collection for all of the process
    */
   readonly semaphores?: QueueCollection | undefined;
-  /** The mechanism of the external lock; the configured one by default. */
+  /**
+   * The mechanism of the external lock.
+   * @defaultValue the configured driver: `'kernel'`
+   */
   readonly driver?: DriverName | LockDriver | undefined;
-  /** Text about this holder that other processes see in their timeout errors and in `lockutils ls`. */
+  /**
+   * Text about this holder that other processes see in their timeout errors and in `lockutils ls`.
+   * @defaultValue none
+   */
   readonly label?: string | undefined;
-  /** Remove the lock file when an exclusive holder releases it, unless another caller waits for it. */
+  /**
+   * Remove the lock file when an exclusive holder releases it, unless another caller waits for it.
+   * @defaultValue `false`
+   */
   readonly removeOnRelease?: boolean | undefined;
-  /** `false` keeps this call out of the log. */
+  /**
+   * `false` keeps this call out of the log.
+   * @defaultValue `true`
+   */
   readonly doLog?: boolean | undefined;
-  /** Called once if the lock is not free and the call starts to wait. */
+  /**
+   * Called once if the lock is not free and the call starts to wait.
+   * @defaultValue none
+   */
   readonly onWait?: ((info: WaitInfo) => void) | undefined;
   /**
    * Report in the log, at level `warn`, and on the channel `overdue`, if the wait lasts longer than this, and if `fn`
-   * holds the lock longer than this. Off by default.
+   * holds the lock longer than this.
+   * @defaultValue off
    */
   readonly warnAfter?: number | undefined;
-  /** `detect` (default) throws if the wait looks like a deadlock inside this process. `off` waits even then. */
+  /**
+   * `detect` throws if the wait looks like a deadlock inside this process. `off` waits even then.
+   * @defaultValue `'detect'`
+   */
   readonly deadlock?: 'detect' | 'off' | undefined;
-  /** The clock, for tests. */
+  /**
+   * The clock, for tests.
+   * @defaultValue `systemClock`
+   */
   readonly clock?: Clock | undefined;
 }
 

@@ -44,113 +44,214 @@ export interface RunningCommand {
 
 /** Options of `execute`. Times are milliseconds, sizes bytes. Names are oslo's in camelCase; ours are marked so. */
 export interface ExecuteOptions {
-  /** The directory the command runs in; this process's by default. */
+  /**
+   * The directory in which the command runs.
+   * @defaultValue the directory of this process
+   */
   readonly cwd?: string | undefined;
   /**
-   * What the command reads on stdin: text, bytes, a stream or an iterable of these. Without it, `stdin` says what there is to read.
+   * What the command reads on stdin: text, bytes, a stream or an iterable of these. Without it, `stdin` decides what
+   * there is to read.
    *
-   * A stream is destroyed when the command has ended, or could not be started, though the command did not read all of it;
-   * an iterator is returned, a web stream cancelled. Not so this process's own stdin, nor a stream given for output too.
+   * A stream is destroyed when the command has ended, or could not be started, even if the command did not read all
+   * of it. An iterator is returned, a web stream is cancelled. Two streams are left open: the stdin of this process,
+   * and a stream that is also given for output.
+   * @defaultValue none
    */
   readonly processInput?: ProcessInput | undefined;
   /**
-   * Ours: what the command reads without `processInput`: nothing with `'ignore'`, the default, and what this process would
-   * read with `'inherit'`, for programs that talk to their user. At a terminal it then gets Ctrl-C, Ctrl-\ and Ctrl-Z as
-   * if a shell had started it; this process does not end at the first two while the command runs, and learns from its exit
-   * code what it made of them. No other code may read stdin meanwhile. Another attempt reads on where the last one stopped.
+   * What the command reads without `processInput`: nothing with `'ignore'`, and what this process would read with
+   * `'inherit'`, for programs that talk to their user. At a terminal, the command then receives Ctrl-C, Ctrl-\ and
+   * Ctrl-Z as if a shell had started it. This process does not end at the first two while the command runs; the exit
+   * code shows how the command reacted. No other code may read stdin meanwhile. Another attempt reads on where the
+   * last one stopped.
+   * @defaultValue `'ignore'`
    */
   readonly stdin?: InputSource | undefined;
-  /** The environment, replacing this process's own (oslo: `env_variables`). See `extendEnv`. */
+  /**
+   * The environment. It replaces that of this process (oslo: `env_variables`), unless `extendEnv` is `true`.
+   * @defaultValue the environment of this process
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Ours: adds `env` to this process's environment instead of replacing it; `undefined` removes a variable. */
+  /**
+   * Adds `env` to the environment of this process instead of replacing it; `undefined` removes a variable. Not in
+   * oslo.
+   * @defaultValue `false`
+   */
   readonly extendEnv?: boolean | undefined;
   /**
-   * Ours: looks for the program in `node_modules/.bin` of the command's directory, and of those above it, before `PATH`; the
-   * command finds them there too. Never in the directory itself, and not in a folder that a stranger owns.
+   * Looks for the program in `node_modules/.bin` of the command's directory, and of the directories above it, before
+   * `PATH`; the command finds programs there too. Never looks in the directory itself, nor in a folder that another
+   * user owns. Not in oslo.
+   * @defaultValue `false`
    */
   readonly preferLocal?: boolean | undefined;
-  /** Which exit codes are a success: one, some, or `false` for all; 0 by default. `-n` is "ended by signal n". */
+  /**
+   * Which exit codes are a success: one, several, or `false` for all. `-n` means "ended by signal n".
+   * @defaultValue `0`
+   */
   readonly checkExitCode?: boolean | number | readonly number[] | undefined;
-  /** How often to try in all, while it fails; 1 by default. A timeout or an abort is not tried again. */
+  /**
+   * How many attempts there are in all, while the command fails. A timeout or an abort is not tried again.
+   * @defaultValue `1`
+   */
   readonly attempts?: number | undefined;
-  /** Whether to wait 200 to 2000 ms, at random, between attempts; `true` by default. Ours: a function giving the ms. */
+  /**
+   * Whether to wait 200 to 2000 ms, at random, between attempts. A function returns the milliseconds; that form is
+   * not in oslo.
+   * @defaultValue `true`
+   */
   readonly delayOnRetry?: boolean | (() => number) | undefined;
-  /** Whether the command needs root; when this process is not root, `rootHelper` goes in front of it. */
+  /**
+   * Whether the command needs root. If this process is not root, `rootHelper` is put in front of the command.
+   * @defaultValue `false`
+   */
   readonly runAsRoot?: boolean | undefined;
-  /** The command that gives root, `sudo -n` for example; split as a shell would. In a `shell` it precedes the text. */
+  /**
+   * The command that gives root, such as `sudo -n`; split as a shell would. With `shell`, it precedes the text.
+   * @defaultValue none
+   */
   readonly rootHelper?: string | undefined;
   /**
-   * Has `/bin/sh`, or the shell of this path, run `file` as its script; `args` are its `$0`, `$1`, …, as in oslo. On Windows
-   * `true` is the shell that `ComSpec` names; `cmd.exe` takes no `args`.
+   * Has `/bin/sh`, or the shell at this path, run `file` as its script; `args` are its `$0`, `$1`, …, as in oslo. On
+   * Windows, `true` is the shell that `ComSpec` names; `cmd.exe` takes no `args`.
+   * @defaultValue `false`
    */
   readonly shell?: boolean | string | undefined;
-  /** The level of what is logged about the command; `debug` by default. */
+  /**
+   * The level of what is logged about the command.
+   * @defaultValue `debug`
+   */
   readonly logLevel?: LogLevel | undefined;
-  /** Which failed attempts are logged with their output; none by default. */
+  /**
+   * Which failed attempts are logged with their output.
+   * @defaultValue none
+   */
   readonly logErrors?: LogErrors | undefined;
-  /** Gives stdout and stderr as bytes instead of text. */
+  /**
+   * Gives stdout and stderr as bytes instead of text.
+   * @defaultValue `false`
+   */
   readonly binary?: boolean | undefined;
   /**
-   * Called when the process has been started. A throw ends the command and is what `execute` rejects with; so does a
-   * promise that rejects. `execute` waits for the promises of its callbacks, until a timeout or an abort; the command does not.
+   * Called when the process has been started. If it throws, or its promise rejects, the command is ended, and
+   * `execute` rejects with that error. `execute` waits for the promises of its callbacks, until a timeout or an
+   * abort; the command does not.
+   * @defaultValue none
    */
   readonly onExecute?: ((running: RunningCommand) => unknown) | undefined;
-  /** Called when the process has ended, however it ended, once for each `onExecute`. A throw or a rejection counts as there. */
+  /**
+   * Called when the process has ended, however it ended, once for each `onExecute`. An error that it throws counts as
+   * there.
+   * @defaultValue none
+   */
   readonly onCompletion?: ((ended: RunningCommand) => unknown) | undefined;
-  /** Resource limits of the command and its descendants: a `ProcessLimits`, or its values. */
+  /**
+   * Resource limits of the command and its descendants: a `ProcessLimits`, or its values.
+   * @defaultValue none
+   */
   readonly prlimit?: ProcessLimitValues | undefined;
-  /** How long one attempt may take; then the command and its descendants are ended. No limit by default. */
+  /**
+   * How long one attempt may take, in milliseconds. Then the command and its descendants are ended.
+   * @defaultValue none
+   */
   readonly timeout?: number | undefined;
   /**
-   * Ours: the signal that asks the command and its descendants to end; SIGTERM by default. `'SIGINT'` for a program that
-   * saves its work at Ctrl-C. `'SIGKILL'` asks no process: it ends them at once, without `killGrace`.
+   * The signal that asks the command and its descendants to end. `'SIGINT'` is for a program that saves its work at
+   * Ctrl-C. `'SIGKILL'` asks no process: it ends them at once, without `killGrace`. Not in oslo.
    * Windows has no signals: there they are ended at once, whatever is given.
+   * @defaultValue `SIGTERM`
    */
   readonly killSignal?: NodeJS.Signals | undefined;
-  /** Ours: how long what is asked to end by `killSignal` has until SIGKILL; 5000 by default. */
+  /**
+   * The time between `killSignal` and SIGKILL, in milliseconds. Not in oslo.
+   * @defaultValue `5000`
+   */
   readonly killGrace?: number | undefined;
-  /** Ours: ends the command and its descendants when aborted. */
+  /**
+   * Ends the command and its descendants when aborted. Not in oslo.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Ours: ends the command and its descendants when this process ends, even by SIGKILL, within a second. */
+  /**
+   * Ends the command and its descendants within a second after this process ends, even by SIGKILL. Not in oslo.
+   * @defaultValue `false`
+   */
   readonly killOnParentExit?: boolean | undefined;
-  /** Ours: a command that runs the command, in place of oslo's `preexec_fn`: `['nice', '-n', '10']`. */
+  /**
+   * A command that runs the command, such as `['nice', '-n', '10']`; it replaces oslo's `preexec_fn`.
+   * @defaultValue none
+   */
   readonly wrapper?: readonly string[] | undefined;
-  /** Ours: the user id to run as; needs root. */
+  /**
+   * The user id to run as; needs root. Not in oslo.
+   * @defaultValue the user of this process
+   */
   readonly uid?: number | undefined;
-  /** Ours: the group id to run as; needs root. */
+  /**
+   * The group id to run as; needs root. Not in oslo.
+   * @defaultValue the group of this process
+   */
   readonly gid?: number | undefined;
-  /** Ours: where stdout goes; `'pipe'`, captured, by default. What goes to a stream is kept up to `maxBuffer` too. */
+  /**
+   * Where stdout goes; with `'pipe'` it is captured. What goes to a stream is kept up to `maxBuffer` too. Not in
+   * oslo.
+   * @defaultValue `'pipe'`
+   */
   readonly stdout?: OutputTarget | undefined;
-  /** Ours: where stderr goes; `'pipe'`, captured, by default. */
+  /**
+   * Where stderr goes; with `'pipe'` it is captured. What goes to a stream is kept up to `maxBuffer` too. Not in
+   * oslo.
+   * @defaultValue `'pipe'`
+   */
   readonly stderr?: OutputTarget | undefined;
-  /** Ours: called with each whole line of stdout, without its end. A throw, or a rejection, ends the command. */
+  /**
+   * Called with each whole line of stdout, without its end. If it throws or rejects, the command is ended. Not in
+   * oslo.
+   * @defaultValue none
+   */
   readonly onStdoutLine?: ((line: string) => unknown) | undefined;
-  /** Ours: called with each whole line of stderr, without its end. A throw, or a rejection, ends the command. */
+  /**
+   * Called with each whole line of stderr, without its end. If it throws or rejects, the command is ended. Not in
+   * oslo.
+   * @defaultValue none
+   */
   readonly onStderrLine?: ((line: string) => unknown) | undefined;
   /**
-   * Ours: how many bytes a line may have that goes to `onStdoutLine` or `onStderrLine`. A longer one ends the command, and
-   * `execute` rejects with a `LineTooLongError`. No limit by default but that of a string, 512 MiB.
+   * How many bytes a line for `onStdoutLine` or `onStderrLine` may have. A longer one ends the command, and `execute`
+   * rejects with a `LineTooLongError`. Not in oslo.
+   * @defaultValue the longest string, 512 MiB
    */
   readonly maxLineLength?: number | undefined;
   /**
-   * Ours: gives stdout and stderr also in one text, `all`: whole lines, in the order in which they were completed, as
-   * far as two pipes can tell it. Needs both to be read here. Where `maxBuffer` left something out, and in an error also
-   * where a secret has several lines, `all` is stdout and then stderr.
+   * Gives stdout and stderr also in one text, `all`: whole lines, in the order in which they were completed, as far
+   * as two pipes can show it. Both must be captured. If `maxBuffer` left something out, `all` is stdout followed by
+   * stderr; in an error, also if a secret has several lines. Not in oslo.
+   * @defaultValue `false`
    */
   readonly all?: boolean | undefined;
   /**
-   * Ours: what the command has at its descriptors 3, 4, …: `[{ input: passphrase }, 'pipe', file.fd]`. What it writes to
-   * those that are `'pipe'` comes back as `extraOutput`, up to `maxBuffer` bytes of each. A root helper may close them.
+   * What the command finds at its descriptors 3, 4, …: `[{ input: passphrase }, 'pipe', file.fd]`. What it writes to
+   * those that are `'pipe'` comes back as `extraOutput`, up to `maxBuffer` bytes of each. A root helper may close
+   * them. Not in oslo.
+   * @defaultValue `[]`
    */
   readonly extraDescriptors?: readonly ExtraDescriptor[] | undefined;
   /**
-   * Ours: how many bytes of stdout, and of stderr, are kept: the first and the last half. No limit by default, except
-   * for output that goes to a stream or a line callback: 1 MiB.
+   * How many bytes of stdout, and of stderr, are kept: the first and the last half. Not in oslo.
+   * @defaultValue none, but 1 MiB for a stream or a line callback
    */
   readonly maxBuffer?: number | undefined;
-  /** Ours: how long to wait for the end of the output after the command ended, when others hold it open; 500. */
+  /**
+   * How long to wait for the end of the output after the command has ended, if other processes hold it open, in
+   * milliseconds. Not in oslo.
+   * @defaultValue `500`
+   */
   readonly drainTimeout?: number | undefined;
-  /** Ours: texts that must never be shown; for parts of arguments, input or output that are secret. */
+  /**
+   * Texts that must never be shown; for parts of arguments, input or output that are secret. Not in oslo.
+   * @defaultValue `[]`
+   */
   readonly secrets?: readonly string[] | undefined;
 }
 

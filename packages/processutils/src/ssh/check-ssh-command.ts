@@ -12,7 +12,10 @@ export interface SshExecuteOptions
     ExecuteOptions,
     'checkExitCode' | 'binary' | 'timeout' | 'killSignal' | 'killGrace' | 'signal' | 'secrets' | 'maxBuffer' | 'all'
   > {
-  /** Whether passwords in stdout are masked even when the command succeeds; `true` by default, as in oslo. */
+  /**
+   * Whether passwords in stdout are masked even when the command succeeds, as in oslo.
+   * @defaultValue `true`
+   */
   readonly sanitizeStdout?: boolean | undefined;
 }
 

@@ -66,7 +66,7 @@ async function huntDown(hunt: TreeHunt, killSignal: NodeJS.Signals, grace: numbe
     const now = realTime.now();
     if (now >= graceEnds) break;
     if (found === 'disturbed') wait = 1;
-    // On a machine with very many processes a look takes long; it shall not take more than a fifth of the time.
+    // On a machine with very many processes a look takes long; it must not take more than a fifth of the time.
     look = await nextLook(Math.min(Math.max(wait, lookCost() * 4), graceEnds - now));
   }
   const killingEnds = realTime.now() + killingTime;

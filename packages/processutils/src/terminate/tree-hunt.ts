@@ -152,7 +152,7 @@ export class TreeHunt {
     return since !== undefined && this.#calm - since > hangingAfter;
   }
 
-  /** Returns whether the look was disturbed: a process that it did not find may be there all the same. */
+  /** Returns whether the look was disturbed: a process that it did not find may still be there. */
   #lookAt(look: Look): boolean {
     const now = realTime.now();
     this.#calm += Math.min(now - this.#lookedAt, calmStep);

@@ -29,7 +29,7 @@ export async function runUnderLock(name: string, command: readonly string[], opt
 
 /**
  * The same, again and again until the command ends by itself or by a signal: when the lease is lost, which ends the command,
- * this process waits for it anew. Resolves to the exit status.
+ * this process waits for it again. Resolves to the exit status.
  */
 export async function runWhileLeading(name: string, command: readonly string[], options: RunOptions): Promise<number> {
   for (;;) {

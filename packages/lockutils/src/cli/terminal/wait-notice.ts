@@ -32,7 +32,7 @@ export interface NoticePeriod {
   readonly every: number;
 }
 
-/** A terminal shows the notice soon and updates it. A log gets a line now and then, and none for a short wait. */
+/** A terminal shows the notice soon and updates it. A log gets a line from time to time, and none for a short wait. */
 export const noticePeriods: { readonly terminal: NoticePeriod; readonly log: NoticePeriod } = {
   terminal: { first: 200, every: 1000 },
   log: { first: 1000, every: 30_000 },

@@ -19,9 +19,15 @@ import type { DriverFiles } from './turns/place.js';
 
 /** Options of {@link kernelDriver}. */
 export interface KernelDriverOptions {
-  /** `true` allows a lock path on a network file system, where processes of other machines may not see these locks. */
+  /**
+   * `true` allows a lock path on a network file system, where processes of other machines may not see these locks.
+   * @defaultValue `false`
+   */
   readonly allowNetworkFileSystem?: boolean;
-  /** The system calls, for fault injection; the real ones by default. */
+  /**
+   * The system calls, for fault injection.
+   * @defaultValue the real system calls
+   */
   readonly system?: KernelSystem;
 }
 

@@ -29,13 +29,15 @@ import {
 export interface LockfileDriverOptions {
   /**
    * The file system calls that take part in locking. By default those of `node:fs` if the lock path is certainly on a
-   * local file system (known on Linux), where each takes microseconds; otherwise those of `node:fs/promises`, so that a
-   * slow server does not stop the whole process.
+   * local file system (known on Linux), where each takes microseconds; otherwise those of `node:fs/promises`, so that
+   * a slow server does not stop the whole process.
+   * @defaultValue chosen by the file system
    */
   readonly fs?: LockfileFs;
   /**
-   * `true` runs each attempt and release synchronously, without promises, as `lockSync` needs it, wherever the lock path
-   * is. If `fs` is given too, its calls must return their results and not promises.
+   * `true` runs each attempt and release synchronously, without promises, as `lockSync` needs it, wherever the lock
+   * path is. If `fs` is given too, its calls must return their results and not promises.
+   * @defaultValue `false`
    */
   readonly synchronous?: boolean;
 }

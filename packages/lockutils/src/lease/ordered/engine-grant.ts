@@ -67,6 +67,8 @@ export abstract class EngineGrant implements LeaseGrant {
 /**
  * The grant of a held lease, for the fence of `engine`.
  *
+ * @param held - The held lease.
+ * @param engine - The name of the engine, as its grants give it.
  * @throws InvalidOptionError if the lease is not of a driver of that engine.
  */
 export function grantOf<G extends EngineGrant>(held: { readonly grant: G }, engine: string): G {

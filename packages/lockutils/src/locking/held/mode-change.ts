@@ -12,7 +12,15 @@ import { timeUp } from '../wait/wait.js';
 
 /** Options of an upgrade; times are milliseconds. */
 export interface UpgradeOptions {
+  /**
+   * Reject with {@link LockTimeoutError} if the other readers have not left in time.
+   * @defaultValue `Infinity`
+   */
   readonly timeout?: number;
+  /**
+   * Abort the wait: the upgrade rejects with `signal.reason`, and the lock stays shared.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal;
 }
 

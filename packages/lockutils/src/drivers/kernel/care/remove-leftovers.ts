@@ -23,7 +23,7 @@ export function leftoverNames(system: KernelSystem, directory: string): string[]
 /**
  * Removes the queue and the seats of a name without a lock file; `false` if they are in use.
  *
- * The lock file is created anew and locked, so that this becomes the removal of an ordinary lock. Only the seats need a
+ * The lock file is created again and locked, so that this becomes the removal of an ordinary lock. Only the seats need a
  * separate check: their holders hold the lock by the deleted lock file, so our lock on the new file does not exclude
  * them.
  */

@@ -26,7 +26,7 @@ export class HiddenFiles {
     this.#trust = trust;
   }
 
-  /** The kept file of this kind for a lock file, or that file opened anew, and created if it does not exist. */
+  /** The kept file of this kind for a lock file, or that file opened again, and created if it does not exist. */
   open(lockFile: string, kind: HiddenKind): OpenFile {
     const path = hiddenPath(lockFile, kind);
     const kept = this.#idle.take(path);

@@ -7,7 +7,7 @@ import { isMarked, readLockFile, type Wish } from '../files/wish.js';
 const answerTime = 45;
 
 /**
- * Whether the first waiter reacts. It writes its wish anew each time it looks, so a wish that does not change although
+ * Whether the first waiter reacts. It writes its wish again each time it looks, so a wish that does not change although
  * its waiter was woken is of a waiter that cannot act: its process was stopped, or its event loop is blocked.
  */
 export class Answers {

@@ -173,7 +173,7 @@ export class QueuePlace implements Place {
     });
   }
 
-  // A wish only speeds a wait up, so a failure changes nothing: the waiter looks every now and then.
+  // A wish only speeds a wait up, so a failure changes nothing: the waiter looks from time to time.
   #visit(use: (file: OpenFile) => void): void {
     try {
       this.#parts.locks.visit(this.#request.path, use);

@@ -20,7 +20,7 @@ import { realTime } from '@oslo-concurrency/core';
 //   lock, and replaces the wish. A waiter that gives up erases its wish.
 // - W is stopped, or its event loop is blocked: the lock is free and nobody holds it. The waiters behind W see that its
 //   wish stays the same after a hint, and pass it (see `Answers`); the first that does replaces the wish. When W goes
-//   on, it competes with them, and writes its wish anew.
+//   on, it competes with them, and writes its wish again.
 // - A process that knows no wishes (Python, an older version) acquires whenever it finds the lock free, and wakes nobody:
 //   W polls. An older version may also hold its ticket while it holds the lock: then W is not first until the release.
 // - A call that must not wait passes the queue whatever the slice: it is refused only while the lock is held, if only by

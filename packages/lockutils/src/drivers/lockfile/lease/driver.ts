@@ -17,14 +17,21 @@ import { type LeaseFs, promisedLeaseFs } from './lease-fs.js';
 
 /** Options of {@link lockfileLeaseDriver}. */
 export interface LockfileLeaseDriverOptions {
-  /** The directory on the shared file system, as this machine sees it; the configured lock path by default. */
+  /**
+   * The directory on the shared file system, as this machine sees it.
+   * @defaultValue the configured lock path
+   */
   readonly lockPath?: string;
   /**
-   * Distinguishes this machine from the others; the host name by default. The death of an owner with the same id is
-   * noticed at once. Set it if several machines have the same host name: letters, digits, `_`, `.` and `-`, at most 64.
+   * Distinguishes this machine from the others. The death of an owner with the same id is noticed at once. Set it if
+   * several machines have the same host name: letters, digits, `_`, `.` and `-`, at most 64.
+   * @defaultValue the host name
    */
   readonly hostId?: string;
-  /** The file system calls, for slow and failing file systems; those of `node:fs/promises` by default. */
+  /**
+   * The file system calls, for slow and failing file systems.
+   * @defaultValue those of `node:fs/promises`
+   */
   readonly fs?: LeaseFs;
 }
 
