@@ -6,16 +6,26 @@ import { namedBy } from './naming.js';
 
 /** Options of {@link observe}. */
 export interface ObserveOptions {
-  /** Where the metrics go; `false` for none. By default, a meter of the global provider of `@opentelemetry/api`. */
+  /**
+   * The destination of the metrics; `false` for none.
+   * @defaultValue a meter of the global provider of `@opentelemetry/api`
+   */
   readonly meter?: Meter | false;
-  /** Where the spans go; `false` for none. By default, a tracer of the global provider of `@opentelemetry/api`. */
+  /**
+   * The destination of the spans; `false` for none.
+   * @defaultValue a tracer of the global provider of `@opentelemetry/api`
+   */
   readonly tracer?: Tracer | false;
   /**
-   * What the metrics and spans call a lock or lease; its name by default. Each result is a time series of its own, so give
-   * names that contain an id one common result: `(name) => name.replace(/\d+/g, '*')`. `undefined` leaves the name out.
+   * What the metrics and spans call a lock or lease. Each result is a time series of its own, so give names that contain
+   * an id one common result: `(name) => name.replace(/\d+/g, '*')`. `undefined` leaves the name out.
+   * @defaultValue its name
    */
   readonly lockName?: (name: string) => string | undefined;
-  /** What they call a program; its file name by default. `undefined` leaves it out. */
+  /**
+   * What the metrics and spans call a program. `undefined` leaves it out.
+   * @defaultValue its file name
+   */
   readonly programName?: (program: string) => string | undefined;
 }
 

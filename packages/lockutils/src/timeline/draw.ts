@@ -8,9 +8,15 @@ import { renderText } from './text.js';
 export interface TimelineDrawing {
   /** `svg`: a picture; `html`: a page that zooms, opens from a file and needs no network; `text`: for a terminal. */
   readonly format: 'svg' | 'html' | 'text';
-  /** The heading of the page. */
+  /**
+   * The heading of the page.
+   * @defaultValue `Who held which lock when`
+   */
   readonly title?: string;
-  /** The width of the bars of a text, in characters; 100 by default. */
+  /**
+   * The width of the bars of a text, in characters.
+   * @defaultValue `100`
+   */
   readonly columns?: number;
 }
 
