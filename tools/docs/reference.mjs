@@ -174,7 +174,7 @@ function functionPage({ symbol, text }, pages, model, complaints, packageName) {
   for (const [title, section] of overloads[0].sections) {
     if (!['Parameters', 'Type Parameters', 'Returns'].includes(title)) out.push(`## ${title}`, section);
   }
-  return out.filter(Boolean).join('\n\n') + '\n';
+  return `${out.filter(Boolean).join('\n\n')}\n`;
 }
 
 const isOptions = ({ name, type }) => /^(options|values)$/.test(name) && type.type !== 'reflection';
