@@ -1,4 +1,4 @@
-import { type Attributes, type Context, context, type Span, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api';
 import { isConcurrencyError, type LockEvent, realTime } from '@oslo-concurrency/core';
 import { lockMetrics } from './lock-metrics.js';
 import { errorType, known, messageOf, type Naming, type Signals } from './naming.js';
@@ -7,8 +7,6 @@ import { errorType, known, messageOf, type Naming, type Signals } from './naming
 interface Call {
   readonly named: string | undefined;
   readonly attributes: Attributes;
-  /** The context of the caller. The later events come from whatever code released the lock. */
-  readonly caller: Context | undefined;
   /** Milliseconds since 1970. */
   readonly asked: number;
   waits: boolean;
@@ -29,7 +27,6 @@ export function observeLocks({ meter, tracer }: Signals, naming: Naming) {
     const call: Call = {
       named,
       attributes: known({ 'oslo_concurrency.lock.name': named, 'oslo_concurrency.lock.kind': kind }),
-      caller: tracer && context.active(),
       asked: realTime.date(),
       waits: false,
       granted: undefined,
@@ -38,12 +35,12 @@ export function observeLocks({ meter, tracer }: Signals, naming: Naming) {
     calls.set(id, call);
     return call;
   };
-  const spanOf = (what: 'wait' | 'hold', { named, attributes, caller, asked }: Call): Span | undefined =>
-    tracer?.startSpan(
-      named === undefined ? `lock.${what}` : `lock.${what} ${named}`,
-      { attributes, ...(what === 'wait' ? { startTime: asked } : {}) },
-      caller,
-    );
+  // Each event comes from within the call, so the active span is the caller's.
+  const spanOf = (what: 'wait' | 'hold', { named, attributes, asked }: Call): Span | undefined =>
+    tracer?.startSpan(named === undefined ? `lock.${what}` : `lock.${what} ${named}`, {
+      attributes,
+      ...(what === 'wait' ? { startTime: asked } : {}),
+    });
   const endWait = (call: Call): void => {
     if (call.waits) metrics?.waiters(-1, call.attributes);
     call.waits = false;

@@ -269,13 +269,23 @@ describe('the function that observe returns', () => {
     expect(heard()).toBe(true);
     const held = await lock('x', {});
     const waiter = lock('x', () => {});
+    const abort = new AbortController();
+    let started = (): void => {};
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const settings = { signal: abort.signal, killSignal: 'SIGKILL', onExecute: () => started() } as const;
+    const command = execute('sleep', ['60'], settings).catch(() => {});
+    await running;
+    expect((await sdk.points('command.running')).map(([, value]) => value)).toEqual([1]);
     stop();
     stop();
     expect(heard()).toBe(false);
     expect((await sdk.points('lock.held')).map(([, value]) => value)).toEqual([0]);
     expect((await sdk.points('lock.waiters')).map(([, value]) => value)).toEqual([0]);
-    await held.release();
-    await waiter;
+    expect((await sdk.points('command.running')).map(([, value]) => value)).toEqual([0]);
+    abort.abort();
+    await Promise.all([held.release(), waiter, command]);
     expect(sdk.spans()).toEqual([]);
   });
 
