@@ -88,3 +88,25 @@ it('looks looks at most once in atLeast, however often something changes, and se
   // A timer may fire a millisecond early.
   expect(Math.min(...gaps)).toBeGreaterThan(98);
 });
+
+it('looks looks again after a change that came during a look, or before its reader asked for more', async () => {
+  using directory = lockDirectory();
+  const end = new AbortController();
+  let state = 0;
+  const change = (): void => {
+    state += 1;
+    writeFileSync(join(directory.path, 'file'), String(state));
+  };
+  const look = (): number => {
+    const seen = state;
+    if (seen === 0) change();
+    return seen;
+  };
+  const seen = looks(look, () => [directory.path], hintsOnly, end.signal);
+  expect((await seen.next()).value).toBe(0);
+  expect((await seen.next()).value).toBe(1);
+  change();
+  expect((await seen.next()).value).toBe(2);
+  end.abort();
+  await seen.return(undefined);
+});
