@@ -1,111 +1,120 @@
 // What each rung of docs/choosing.md costs, uncontended and from one process to another, all in one run:
 //
-//   node examples/one-line-switch/ladder.mjs [--etcd http://127.0.0.1:2379] [--postgres postgres://user@127.0.0.1/db]
+//   node examples/one-line-switch/ladder.mjs --start etcd,postgres,redis     with servers that it starts on loopback
+//   node examples/one-line-switch/ladder.mjs --on redis://127.0.0.1:6379     with servers of yours; may be repeated
 //
 // Rounds of the rungs are interleaved, so that a busy moment of the machine falls on all of them; medians are printed.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { lease, lock } from '@oslo-concurrency/lockutils';
-import { lockfileLeaseDriver } from '@oslo-concurrency/lockutils/drivers';
-import { etcdLeaseDriver } from '@oslo-concurrency/lockutils-etcd';
-import { postgresLeaseDriver } from '@oslo-concurrency/lockutils-postgres';
+import { startEngine } from '../ledger/engines.mjs';
+import { driverOn } from './hold-on.mjs';
 
 const { values } = parseArgs({
   options: {
-    etcd: { type: 'string' },
-    postgres: { type: 'string' },
-    folder: { type: 'string' },
+    start: { type: 'string' },
+    on: { type: 'string', multiple: true, default: [] },
     holder: { type: 'string' },
   },
 });
-const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'ladder-'));
-/** The drivers of the engines that were asked for. */
-const engines = {
-  ...(values.etcd === undefined ? {} : { etcd: etcdLeaseDriver({ endpoints: values.etcd }) }),
-  ...(values.postgres === undefined ? {} : { postgres: postgresLeaseDriver({ url: values.postgres }) }),
-};
+const ttl = 5000;
+const now = () => Number(process.hrtime.bigint()) / 1e6;
 
-/** Of each rung: how to hold, and how often in one round. */
-const rungs = {
-  internal: { times: 2000, hold: (name, fn) => lock(name, {}, fn) },
-  kernel: { times: 500 },
-  lockfile: { times: 100 },
-  'shared files': { times: 20, ttl: 5000 },
-};
-for (const [engine, driver] of Object.entries(engines)) {
-  rungs[engine] = { times: 20, hold: (name, fn) => lease(name, { driver, ttl: 5000 }, fn) };
+/** How to hold a name on a rung: what `where` says of it, so that another process can do the same. */
+function holdOn({ driver, lockPath, url }) {
+  if (url !== undefined) {
+    const leases = driverOn(url);
+    return {
+      hold: (name, fn) => lease(name, { driver: leases, ttl }, fn),
+      close: async () => leases.close?.(),
+    };
+  }
+  const options = lockPath === undefined ? {} : { external: true, driver, lockPath };
+  return { hold: (name, fn) => lock(name, options, fn), close: async () => {} };
 }
-for (const rung of ['kernel', 'lockfile']) {
-  rungs[rung].lockPath = mkdtempSync(join(folder, `${rung}-`));
-  rungs[rung].hold = (name, fn) => lock(name, { external: true, driver: rung, lockPath: rungs[rung].lockPath }, fn);
-}
-rungs['shared files'].lockPath = mkdtempSync(join(folder, 'shared-files-'));
-rungs['shared files'].hold = (name, fn) =>
-  lease(name, { driver: lockfileLeaseDriver({ lockPath: rungs['shared files'].lockPath }), ttl: 5000 }, fn);
 
 if (values.holder !== undefined) {
-  // The other process: takes the lock at each request, tells so, and releases when told, noting when.
-  const { rung, lockPath } = JSON.parse(values.holder);
-  rungs[rung].lockPath = lockPath;
-  for await (const [message] of on(process)) {
-    if (message !== 'hold') break;
-    await rungs[rung].hold('passed-on', async () => {
+  // The other process: holds at each request, says so, and releases when told, noting when.
+  const { hold, close } = holdOn(JSON.parse(values.holder));
+  const message = async () => (await once(process, 'message'))[0];
+  while ((await message()) === 'hold') {
+    await hold('passed-on', async () => {
       process.send('held');
-      await once(process, 'message');
-      process.send({ released: Number(process.hrtime.bigint()) / 1e6 });
+      await message();
+      process.send({ released: now() });
     });
   }
+  await close();
   process.exit();
 }
-async function* on(emitter) {
-  for (;;) yield once(emitter, 'message').then((args) => args);
-}
+
+const folder = mkdtempSync(join(tmpdir(), 'ladder-'));
+const inFolder = (name) => {
+  mkdirSync(join(folder, name));
+  return join(folder, name);
+};
+const started = [];
+for (const name of values.start?.split(',') ?? []) started.push([name, await startEngine(name, inFolder(name))]);
+
+/** Of each rung: where it is, and how often it is held in one round. */
+const rungs = [
+  { rung: 'internal', times: 2000, where: {} },
+  { rung: 'kernel', times: 500, where: { driver: 'kernel', lockPath: inFolder('kernel') } },
+  { rung: 'lockfile', times: 100, where: { driver: 'lockfile', lockPath: inFolder('lockfile') } },
+  { rung: 'shared files', times: 20, where: { url: pathToFileURL(inFolder('shared')).href } },
+  ...started.map(([rung, { url }]) => ({ rung, times: 20, where: { url: url.replace(/^http:/, 'etcd:') } })),
+  ...values.on.map((url) => ({ rung: new URL(url).protocol.slice(0, -1), times: 20, where: { url } })),
+].map((one) => ({ ...one, ...holdOn(one.where), cycles: [], handovers: [] }));
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const cycles = Object.fromEntries(Object.keys(rungs).map((rung) => [rung, []]));
 for (let round = 0; round < 15; round++) {
-  for (const [rung, { times, hold }] of Object.entries(rungs)) {
-    const begun = performance.now();
+  for (const { times, hold, cycles } of rungs) {
+    const begun = now();
     for (let n = 0; n < times; n++) await hold('alone', () => {});
-    cycles[rung].push((performance.now() - begun) / times);
+    // The first round opens what is opened once.
+    if (round > 0) cycles.push((now() - begun) / times);
   }
 }
-const handovers = {};
-for (const rung of Object.keys(rungs).filter((name) => name !== 'internal')) {
-  const lockPath = mkdtempSync(join(folder, 'shared-'));
-  rungs[rung].lockPath = lockPath;
-  const urls = Object.keys(engines).flatMap((engine) => [`--${engine}`, values[engine]]);
-  const args = ['--folder', folder, '--holder', JSON.stringify({ rung, lockPath }), ...urls];
-  const other = fork(fileURLToPath(import.meta.url), args);
-  handovers[rung] = [];
-  for (let n = 0; n < 30; n++) {
+
+const between = rungs.filter(({ rung }) => rung !== 'internal');
+for (const one of between) {
+  one.other = fork(fileURLToPath(import.meta.url), ['--holder', JSON.stringify(one.where)]);
+}
+for (let round = 0; round < 30; round++) {
+  for (const { other, hold, handovers } of between) {
     other.send('hold');
     await once(other, 'message');
-    const waiting = rungs[rung].hold('passed-on', () => Number(process.hrtime.bigint()) / 1e6);
+    const waiting = hold('passed-on', now);
     // Long enough for the wait to be one.
     await new Promise((passed) => setTimeout(passed, 30));
     other.send('release');
     const [{ released }] = await once(other, 'message');
-    handovers[rung].push((await waiting) - released);
+    const granted = await waiting;
+    if (round > 0) handovers.push(granted - released);
   }
+}
+for (const { other } of between) {
   other.send('end');
   await once(other, 'exit');
 }
+
 console.table(
   Object.fromEntries(
-    Object.keys(rungs).map((rung) => [
+    rungs.map(({ rung, cycles, handovers }) => [
       rung,
       {
-        'take and give back, us': Number((median(cycles[rung]) * 1000).toFixed(1)),
-        'hand over to another process, ms': handovers[rung] && Number(median(handovers[rung]).toFixed(2)),
+        'acquire and release, us': Number((median(cycles) * 1000).toFixed(1)),
+        'hand over to another process, ms': handovers.length > 0 ? Number(median(handovers).toFixed(2)) : undefined,
       },
     ]),
   ),
 );
-for (const driver of Object.values(engines)) await driver.close();
-if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
+console.log(`load of the last minute: ${loadavg()[0].toFixed(1)}`);
+for (const { close } of rungs) await close();
+for (const [, { stop }] of started) await stop();
+rmSync(folder, { recursive: true, force: true });
