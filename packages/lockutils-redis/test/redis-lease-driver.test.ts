@@ -210,13 +210,15 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     await held.release();
   });
 
-  test('renews itself: held for longer than its ttl, with the same token', async () => {
-    const held = await lease(freshName(), { driver, ttl: 1000 });
+  test('renews itself: held for longer than its ttl, with the same token, and its process can be named', async () => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 1000 });
     const start = performance.now();
     await server.until(async () => performance.now() - start > 2500);
     held.assertHeld();
     await held.renew();
     expect(held.remaining).toBeGreaterThan(700);
+    expect(await driver.holders(name)).toMatchObject([{ pid: process.pid }]);
     await held.release();
   });
 
@@ -294,8 +296,7 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     const ends = seconds * 1_000_000n + micros + BigInt(ttl * 1000);
     await server.cli('HSET', `oslo-concurrency:{${name}}:processes`, id, `${ends} ${ttl * 1000} 1 0 {}`);
     await server.cli('ZADD', `oslo-concurrency:{${name}}:queue`, '1', id);
-    // It looks again when the place of the dead one ends, long before its own would.
-    const next = lease(name, { driver, ttl: 60_000 });
+    const next = lease(name, { driver, ttl });
     await server.until(async () => (await server.waiters(name)) === 2);
     const released = performance.now();
     await held.release();
