@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { root } from './workspaces.mjs';
 
 /** The pages, and the heading above the table and below it the evidence, if the page has other tables. */
-const pages = [
-  { page: 'docs/comparison.md' },
-  { page: 'docs/choosing.md', heading: '## What each engine promises' },
-];
-const complaints = pages.flatMap(({ page, heading }) => check(page, heading).map((complaint) => `${page}: ${complaint}`));
+const pages = [{ page: 'docs/comparison.md' }, { page: 'docs/choosing.md', heading: '## What each engine promises' }];
+const complaints = pages.flatMap(({ page, heading }) =>
+  check(page, heading).map((complaint) => `${page}: ${complaint}`),
+);
 
 function check(page, heading) {
   const all = readFileSync(join(root, page), 'utf8').split('\n');

@@ -101,9 +101,15 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
       await expect(lease('arrived', { driver: other, ttl: long, blocking: false })).rejects.toMatchObject({
         code: 'ERR_LEASE_NOT_ACQUIRED',
       });
-      // The drivers find the new master by themselves.
-      await early.renew();
+      // The drivers find the new master by themselves. How soon is up to the client.
+      await replica.until(() => early.renew().then(() => true));
       await early.release();
+      await replica.until(() =>
+        held
+          .renew()
+          .catch(({ code }) => code === 'ERR_LEASE_LOST')
+          .then(Boolean),
+      );
       await expectRobbed(held, later);
     },
   );
