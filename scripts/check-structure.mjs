@@ -35,7 +35,7 @@ const layers = {
     ['options'],
     ['drivers'],
     ['local', 'lock-path', 'timeline'],
-    ['errors.ts'],
+    ['errors'],
     ['owner'],
     ['steps.ts'],
   ],

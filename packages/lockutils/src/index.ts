@@ -28,28 +28,32 @@ export type { LockStatus } from './drivers/lock-status.js';
 export type { LockfileDriverOptions } from './drivers/lockfile/driver.js';
 export type { LockfileFs } from './drivers/lockfile/system.js';
 export {
-  type AccessFacts,
   AcquireLockFailedError,
-  AddOnUnavailableError,
   DeadlockError,
   HeldByThisThreadError,
-  InvalidLockNameError,
-  LockDriverMismatchError,
+  LockLostError,
+  LockNotHeldError,
+  LockReleaseError,
+  LockTimeoutError,
+  UpgradeConflictError,
+} from './errors/lock-errors.js';
+export {
+  type AccessFacts,
   LockFileAccessError,
   LockFileSystemError,
   LockFileTypeError,
-  LockLostError,
+  LockUnsupportedError,
+} from './errors/lock-file-errors.js';
+export {
+  AddOnUnavailableError,
+  InvalidLockNameError,
+  LockDriverMismatchError,
   type LockNameProblem,
-  LockNotHeldError,
   LockPathError,
   type LockPathProblem,
   LockPathRequiredError,
-  LockReleaseError,
-  LockTimeoutError,
-  LockUnsupportedError,
   NetworkFileSystemError,
-  UpgradeConflictError,
-} from './errors.js';
+} from './errors/lock-path-errors.js';
 export { type LeaderTerm, lead } from './jobs/lead.js';
 export type { LeaderRecord, LeadOptions } from './jobs/lead-options.js';
 export type { OncePerOptions } from './jobs/once-options.js';

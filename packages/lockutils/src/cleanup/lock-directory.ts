@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InvalidOptionError } from '@oslo-concurrency/core';
 import type { DriverName } from '../drivers/driver.js';
 import { withSpareDescriptors } from '../drivers/idle-files.js';
-import { LockDriverMismatchError, LockPathError } from '../errors.js';
+import { LockDriverMismatchError, LockPathError } from '../errors/lock-path-errors.js';
 import { accessDenied } from '../lock-path/access-denied.js';
 import { markedDriver } from '../lock-path/driver-marker.js';
 import { halfMadeHiddenFolder, hiddenFolder } from '../lock-path/hidden-folder.js';

@@ -1,7 +1,8 @@
 import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { LockFileSystemError, LockFileTypeError, LockPathError, LockUnsupportedError } from '../errors.js';
+import { LockFileSystemError, LockFileTypeError, LockUnsupportedError } from '../errors/lock-file-errors.js';
+import { LockPathError } from '../errors/lock-path-errors.js';
 import { accessDenied, mayChange } from '../lock-path/access-denied.js';
 import { forgetLockPath } from '../lock-path/lock-path.js';
 import { lockPathOf } from '../lock-path/real-path.js';

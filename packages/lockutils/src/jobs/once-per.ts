@@ -1,6 +1,6 @@
 import { getLogger, getOption, InvalidOptionError } from '@oslo-concurrency/core';
 import type { LeaseGrant, LeaseRecord } from '../drivers/lease-driver.js';
-import { LockPathRequiredError } from '../errors.js';
+import { LockPathRequiredError } from '../errors/lock-path-errors.js';
 import { LeaseLostError } from '../lease/errors.js';
 import { lease } from '../lease/lease.js';
 import { lock } from '../lock.js';

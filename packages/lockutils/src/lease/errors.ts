@@ -1,5 +1,5 @@
 import { ConcurrencyError } from '@oslo-concurrency/core';
-import { describeHolders } from '../errors.js';
+import { describeHolders } from '../errors/lock-errors.js';
 import type { Holder } from '../owner/holder.js';
 
 /**

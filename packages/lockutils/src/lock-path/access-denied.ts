@@ -1,6 +1,6 @@
 import { accessSync, constants, lstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { type AccessFacts, LockFileAccessError } from '../errors.js';
+import { type AccessFacts, LockFileAccessError } from '../errors/lock-file-errors.js';
 import { modeIn, type Rights } from './rights.js';
 
 /** Whether this user may enter a directory, and create and remove entries in it. */

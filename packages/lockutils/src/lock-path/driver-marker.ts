@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { LockDriverMismatchError } from '../errors.js';
+import { LockDriverMismatchError } from '../errors/lock-path-errors.js';
 import { hiddenFolder, makeHiddenFolder, whileFoldersAppear } from './hidden-folder.js';
 import { giveFileRights } from './new-file.js';
 import { placeBeside } from './real-path.js';

@@ -2,7 +2,12 @@ import { Buffer } from 'node:buffer';
 import { type Stats, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { getOption, InvalidOptionError } from '@oslo-concurrency/core';
-import { InvalidLockNameError, LockPathError, type LockPathProblem, LockPathRequiredError } from '../errors.js';
+import {
+  InvalidLockNameError,
+  LockPathError,
+  type LockPathProblem,
+  LockPathRequiredError,
+} from '../errors/lock-path-errors.js';
 
 /** The folder inside a lock path for everything that is not a lock file. No lock can have its name. */
 export const hiddenFolder = '.oslo-concurrency';

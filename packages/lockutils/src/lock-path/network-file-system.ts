@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { NetworkFileSystemError } from '../errors.js';
+import { NetworkFileSystemError } from '../errors/lock-path-errors.js';
 
 // f_type of statfs(2), from linux/magic.h and the list of GNU stat. FUSE is sshfs, virtiofs (folders of the host in a
 // virtual machine), mergerfs and many more; the file system behind it is not visible from here.

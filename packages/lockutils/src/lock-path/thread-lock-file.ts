@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LockPathError } from '../errors.js';
+import { LockPathError } from '../errors/lock-path-errors.js';
 import { identityName, parseIdentityName } from '../owner/identity-name.js';
 import { liveness } from '../owner/liveness.js';
 import { ownIdentity } from '../owner/process-identity.js';

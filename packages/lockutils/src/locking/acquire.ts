@@ -1,5 +1,5 @@
 import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
-import { LockUnsupportedError } from '../errors.js';
+import { LockUnsupportedError } from '../errors/lock-file-errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
 import { nothing, perform, runSync, type Steps, step } from '../steps.js';
 import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';

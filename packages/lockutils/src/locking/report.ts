@@ -1,5 +1,5 @@
 import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
-import { AcquireLockFailedError, LockTimeoutError } from '../errors.js';
+import { AcquireLockFailedError, LockTimeoutError } from '../errors/lock-errors.js';
 import { type Holder, thisProcess } from '../owner/holder.js';
 import { run, type Steps, step } from '../steps.js';
 import { eventOf, type LockCall } from './call.js';

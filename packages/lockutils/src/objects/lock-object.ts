@@ -1,5 +1,5 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
-import { LockNotHeldError } from '../errors.js';
+import { LockNotHeldError } from '../errors/lock-errors.js';
 import type { LockCall } from '../locking/call.js';
 import type { HeldLock, LockBody } from '../locking/held/handles.js';
 import { holdPlanned } from '../locking/hold.js';

@@ -1,6 +1,6 @@
 import { type Clock, InvalidOptionError, registerOption } from '@oslo-concurrency/core';
 import type { DriverName, LockDriver } from '../drivers/driver.js';
-import { InvalidLockNameError } from '../errors.js';
+import { InvalidLockNameError } from '../errors/lock-path-errors.js';
 import type { QueueCollection } from '../local/turn-registry.js';
 import { isWellFormed } from '../lock-path/lock-path.js';
 import type { Holder } from '../owner/holder.js';

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { LockUnsupportedError } from '../../errors.js';
+import { LockUnsupportedError } from '../../errors/lock-file-errors.js';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';

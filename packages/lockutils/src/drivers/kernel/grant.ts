@@ -1,4 +1,4 @@
-import { LockLostError } from '../../errors.js';
+import { LockLostError } from '../../errors/lock-errors.js';
 import type { Grant, LockRequest, Place, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { keepLockYoung } from './care/keep-young.js';

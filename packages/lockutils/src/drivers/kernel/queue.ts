@@ -1,4 +1,4 @@
-import { LockUnsupportedError } from '../../errors.js';
+import { LockUnsupportedError } from '../../errors/lock-file-errors.js';
 import type { LockRequest } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import type { HiddenFiles } from './files/hidden-files.js';

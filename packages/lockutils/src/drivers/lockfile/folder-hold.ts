@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { LockLostError } from '../../errors.js';
+import { LockLostError } from '../../errors/lock-errors.js';
 import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import { type Steps, step } from '../../steps.js';
 import type { LockFolder } from './lock-folder.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LockLostError } from '../../errors.js';
+import { LockLostError } from '../../errors/lock-errors.js';
 import { type Steps, step } from '../../steps.js';
 import type { FolderHold } from './folder-hold.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf, seatsName, upgradeName } from './lock-paths.js';

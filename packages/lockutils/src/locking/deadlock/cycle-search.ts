@@ -1,5 +1,5 @@
 import { realTime } from '@oslo-concurrency/core';
-import { DeadlockError } from '../../errors.js';
+import { DeadlockError } from '../../errors/lock-errors.js';
 import type { Turn, TurnQueue } from '../../local/turn-queue.js';
 import {
   type Body,

@@ -1,5 +1,5 @@
 import { type Clock, getLogger, realTime } from '@oslo-concurrency/core';
-import { DeadlockError } from '../../errors.js';
+import { DeadlockError } from '../../errors/lock-errors.js';
 import type { Body } from '../../local/wait-graph.js';
 import { bodiesThatAwait } from './bodies-that-await.js';
 import { findProcessCycle, victimOf } from './process-cycle.js';

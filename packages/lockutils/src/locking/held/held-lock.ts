@@ -1,6 +1,6 @@
 import { getLogger, hasLogger, isConcurrencyError, lockChannels } from '@oslo-concurrency/core';
 import type { Grant } from '../../drivers/driver.js';
-import { LockReleaseError, UpgradeConflictError } from '../../errors.js';
+import { LockReleaseError, UpgradeConflictError } from '../../errors/lock-errors.js';
 import { perform, runSync, type Steps, step } from '../../steps.js';
 import { eventOf, isNextForSame, type LockCall, leaveTurns } from '../call.js';
 import type { Obtained } from '../obtain.js';

@@ -1,6 +1,6 @@
 import { getLogger, lockChannels, realTime } from '@oslo-concurrency/core';
 import type { Grant } from '../../drivers/driver.js';
-import { LockLostError } from '../../errors.js';
+import { LockLostError } from '../../errors/lock-errors.js';
 import { eventOf, type LockCall } from '../call.js';
 
 /** A held lock that is checked regularly. This object does not keep the user's handle from being garbage collected. */

@@ -1,6 +1,7 @@
 import { checkOptionNames } from '@oslo-concurrency/core';
 import type { Grant } from '../../drivers/driver.js';
-import { LockTimeoutError, LockUnsupportedError, UpgradeConflictError } from '../../errors.js';
+import { LockTimeoutError, UpgradeConflictError } from '../../errors/lock-errors.js';
+import { LockUnsupportedError } from '../../errors/lock-file-errors.js';
 import type { HeldTurn } from '../../local/turn-registry.js';
 import { checkLockOptions } from '../../options/lock-options.js';
 import { type Holder, thisProcess } from '../../owner/holder.js';

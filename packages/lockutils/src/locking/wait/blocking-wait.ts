@@ -1,4 +1,4 @@
-import { HeldByThisThreadError } from '../../errors.js';
+import { HeldByThisThreadError } from '../../errors/lock-errors.js';
 import { pathRegistry } from '../../local/turn-registry.js';
 import { timeUp, Wait } from './wait.js';
 

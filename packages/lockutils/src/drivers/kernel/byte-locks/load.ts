@@ -1,5 +1,5 @@
 import { checkDescriptors, getLogger, getOption, registerOption } from '@oslo-concurrency/core';
-import { AddOnUnavailableError } from '../../../errors.js';
+import { AddOnUnavailableError } from '../../../errors/lock-path-errors.js';
 import { addOnLocks } from './add-on.js';
 import type { ByteLocks } from './byte-locks.js';
 import { ffiLocks } from './node-ffi.js';

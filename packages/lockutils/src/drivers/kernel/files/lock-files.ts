@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { LockFileTypeError, LockUnsupportedError } from '../../../errors.js';
+import { LockFileTypeError, LockUnsupportedError } from '../../../errors/lock-file-errors.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LockFileSystemError } from '../../../errors.js';
+import { LockFileSystemError } from '../../../errors/lock-file-errors.js';
 import type { Rights } from '../../../lock-path/rights.js';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import { type Steps, step } from '../../../steps.js';

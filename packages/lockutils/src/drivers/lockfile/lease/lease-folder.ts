@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { LockLostError } from '../../../errors.js';
+import { LockLostError } from '../../../errors/lock-errors.js';
 import { newIdentityName, parseIdentityName } from '../../../owner/identity-name.js';
 import { liveness } from '../../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../../owner/owner-record.js';
