@@ -8,6 +8,7 @@ import { HeldLease } from './held-lease.js';
 import { type LeaseClock, leaseClock } from './lease-clock.js';
 import type { LeaseSettings } from './lease-options.js';
 import { leaseMargin } from './lease-term.js';
+import { limited } from './limited.js';
 import { inPollTurn } from './waiting/poll-turns.js';
 import { ReleaseWait } from './waiting/wait-for-release.js';
 
@@ -108,27 +109,16 @@ function obtain<G extends LeaseGrant>(
  * One attempt. It is abandoned when its answer would be useless: a grant counts from before its request, so after the
  * ttl nothing of it is left. Abandoning works as on an abort, and the driver releases a late grant.
  */
-async function attempt<G extends LeaseGrant>(
+function attempt<G extends LeaseGrant>(
   driver: LeaseDriver<G>,
   request: LeaseRequest,
   clock: LeaseClock,
   stop: AbortSignal,
 ): Promise<G | undefined> {
-  const limit = longestAnswer(request);
-  const abandoned = new AbortController();
-  const stopListening = onAbort(stop, () => abandoned.abort(stop.reason));
-  try {
-    const ask = (): Promise<G | undefined> => driver.tryAcquire(request, abandoned.signal);
-    const unanswered = (): Error => {
-      const error = new LeaseUnansweredError(request.name, 'acquire', limit);
-      abandoned.abort(error);
-      return error;
-    };
-    // A driver that ignores the signal may still grant the lease later.
-    return await answeredWithin(ask, limit, clock, unanswered, (late) => late && releaseUnused(request, late, clock));
-  } finally {
-    stopListening();
-  }
+  const ask = (either: AbortSignal): Promise<G | undefined> => driver.tryAcquire(request, either);
+  // A driver that ignores the signal may still grant the lease later.
+  const release = (late: G | undefined): void => late && releaseUnused(request, late, clock);
+  return limited(longestAnswer(request), request.name, stop, ask, release, clock);
 }
 
 async function poll<G extends LeaseGrant>(

@@ -1,7 +1,6 @@
 import { getLogger, realTime } from '@oslo-concurrency/core';
 import type { LeaseGrant } from '../drivers/lease-driver.js';
 import { answeredWithin, unlessAborted } from '../local/settle-once.js';
-import { nothing } from '../steps.js';
 import { type LeaseLossReason, LeaseLostError, LeaseUnansweredError } from './errors.js';
 import type { LeaseClock } from './lease-clock.js';
 import { LeaseTerm, leaseMargin } from './lease-term.js';
@@ -115,7 +114,7 @@ export class HeldLease<G extends LeaseGrant = LeaseGrant> implements AsyncDispos
   async renew(): Promise<void> {
     this.assertHeld();
     // If the driver never answers, the caller still stops waiting when the lease is lost.
-    await unlessAborted(this.#renew(), this.#abort.signal, nothing);
+    await unlessAborted(this.#renew(), this.#abort.signal);
     this.assertHeld();
   }
 

@@ -31,7 +31,11 @@ export function settleOnce<T>(
 }
 
 /** {@link settleOnce}, ended when `signal` aborts, with its reason. */
-export function unlessAborted<T>(answer: PromiseLike<T>, signal: AbortSignal, late: (value: T) => unknown): Promise<T> {
+export function unlessAborted<T>(
+  answer: PromiseLike<T>,
+  signal: AbortSignal,
+  late: (value: T) => unknown = nothing,
+): Promise<T> {
   const begin = (end: (error: unknown) => void): (() => void) => {
     if (!signal.aborted) return onAbort(signal, () => end(signal.reason));
     end(signal.reason);

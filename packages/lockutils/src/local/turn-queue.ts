@@ -1,3 +1,5 @@
+import { nothing } from '../steps.js';
+
 /** How a turn asks for the lock. `permits: n` admits it together with fewer than n other turns that count permits. */
 export interface TurnMode {
   readonly shared: boolean;
@@ -18,8 +20,6 @@ export interface Turn {
   next: Turn | undefined;
   previous: Turn | undefined;
 }
-
-const nothing = (): void => {};
 
 /**
  * First come, first served within this process: exclusive, shared and counted turns of one key.

@@ -1,8 +1,8 @@
 import { getLogger, isConcurrencyError, realTime } from '@oslo-concurrency/core';
 import type { LeaseRequest } from '../../drivers/lease-driver.js';
+import { limited } from '../limited.js';
 import type { EngineGrant } from './engine-grant.js';
 import type { LeaseQueue, PlaceView, QueuePlace } from './lease-queue.js';
-import { limited } from './limited.js';
 import { pause } from './pause.js';
 
 /** How often a place is kept, for a ttl in milliseconds. */

@@ -22,7 +22,7 @@ export class Cleanup {
     const stopTimer = systemClock.schedule(ttl + 1500, () =>
       limit.abort(new LeaseUnansweredError(name, 'release', ttl + 1500)),
     );
-    const watched: Promise<unknown> = unlessAborted(work(limit.signal), limit.signal, () => {})
+    const watched: Promise<unknown> = unlessAborted(work(limit.signal), limit.signal)
       .catch((error: unknown) =>
         getLogger().warn(
           `A place in the ${this.#engine} queue for ${name} could not be removed, it expires by its ttl of ${ttl} ms: ` +

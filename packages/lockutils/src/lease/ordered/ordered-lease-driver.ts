@@ -1,11 +1,11 @@
 import type { LeaseDriver, LeaseRequest } from '../../drivers/lease-driver.js';
 import { onAbort, unlessAborted } from '../../local/settle-once.js';
 import type { Holder } from '../../owner/holder.js';
+import { limited } from '../limited.js';
 import { awaitTurn } from './await-turn.js';
 import { Cleanup } from './cleanup.js';
 import type { EngineGrant } from './engine-grant.js';
 import type { LeaseQueue, PlaceView, QueuePlace } from './lease-queue.js';
-import { limited } from './limited.js';
 import { atMost } from './pause.js';
 
 /** A driver that {@link orderedLeaseDriver} made. */
@@ -57,11 +57,11 @@ export function orderedLeaseDriver<G extends EngineGrant>(queue: LeaseQueue<G>):
     const limit = longestAnswer(request);
     const joining = limited(limit, request.name, undefined, (signal) => place.join(signal));
     try {
-      return { place, view: await unlessAborted(joining, caller, () => {}) };
+      return { place, view: await unlessAborted(joining, caller) };
     } catch (error) {
       // The removal itself waits for the join: what leaves before it has arrived would leave the place there.
       const remove = async (until: AbortSignal): Promise<unknown> => {
-        const view = await unlessAborted(joining, until, () => {}).catch(() => undefined);
+        const view = await unlessAborted(joining, until).catch(() => undefined);
         return view?.state === 'granted' ? view.grant.release(until) : place.leave(until);
       };
       cleanup.add(request, remove);

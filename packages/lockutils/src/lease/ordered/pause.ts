@@ -1,19 +1,13 @@
 import { realTime } from '@oslo-concurrency/core';
+import { unlessAborted } from '../../local/settle-once.js';
 
 /** Resolves after `ms`, or rejects with the reason of `signal`. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const onAbort = (): void => {
-      realTime.clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = realTime.setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', onAbort, { once: true });
+  let timer: NodeJS.Timeout | undefined;
+  const elapsed = new Promise<void>((resolve) => {
+    timer = realTime.setTimeout(resolve, ms);
   });
+  return unlessAborted(elapsed, signal).finally(() => realTime.clearTimeout(timer));
 }
 
 /** Resolves when `work` has settled, after `ms` at the latest; rejects with the reason of `signal`. */

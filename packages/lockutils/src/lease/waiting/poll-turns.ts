@@ -37,7 +37,7 @@ export async function inPollTurn<T>(
   try {
     if (!isFirst()) {
       behind();
-      await unlessAborted(turn, signal, () => {});
+      await unlessAborted(turn, signal);
     }
     return await work();
   } catch (error) {

@@ -42,7 +42,7 @@ export class ReleaseWait {
       if (this.#hinted) resolve();
     });
     try {
-      await unlessAborted(woken, signal, nothing);
+      await unlessAborted(woken, signal);
     } finally {
       stopTimers();
       this.#wake = nothing;

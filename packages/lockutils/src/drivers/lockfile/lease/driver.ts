@@ -7,7 +7,7 @@ import { parseIdentityName } from '../../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
 import { run } from '../../../steps.js';
-import type { LeaseDriver, LeaseGrant, LeaseRequest } from '../../lease-driver.js';
+import type { LeaseDriver, LeaseGrant, LeaseRecord, LeaseRequest } from '../../lease-driver.js';
 import { lockCall, properLockfile } from '../../proper-lockfile.js';
 import { explained, heldFolderOf, lockPathsOf } from '../lock-paths.js';
 import { sweepOnce } from '../owner-file.js';
@@ -62,10 +62,10 @@ export function lockfileLeaseDriver(options: LockfileLeaseDriverOptions = {}): L
       const path = pathOf(request.name);
       checkLockPath(dirname(path));
       // A new caller must not be refused because of an attempt whose caller has gone.
-      await unlessAborted(abandoned.get(path) ?? Promise.resolve(), signal, () => {});
+      await unlessAborted(abandoned.get(path) ?? Promise.resolve(), signal);
       const attempt = acquire(fs, path, request, hostId ?? ownIdentity().host);
       try {
-        return await unlessAborted(attempt, signal, () => {});
+        return await unlessAborted(attempt, signal);
       } catch (error) {
         if (signal.aborted) {
           const given: Promise<unknown> = Promise.all([
@@ -115,39 +115,23 @@ async function acquire(
 function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => Promise<void>): LeaseGrant {
   // One at a time: a release must find the file where the previous renewal has left it.
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
+  const inTurn = <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
     const result = last.then(call).catch((error: unknown) => Promise.reject(explained(path, 'renew', error)));
     last = result.catch(() => {});
-    return result;
+    return unlessAborted(result, signal);
   };
   const { text } = folder;
+  const record: LeaseRecord | undefined = text && {
+    read: (signal) => inTurn(signal, () => run(text.read())),
+    write: (said, keep, signal) => inTurn(signal, () => run(text.write(said, keep))),
+  };
   return {
     token: folder.token,
     validUntil: folder.since + ttl,
-    ...(text === undefined
-      ? {}
-      : {
-          record: {
-            read: (signal) =>
-              unlessAborted(
-                inTurn(() => run(text.read())),
-                signal,
-                () => {},
-              ),
-            write: (said, keep, signal) =>
-              unlessAborted(
-                inTurn(() => run(text.write(said, keep))),
-                signal,
-                () => {},
-              ),
-          },
-        }),
-    renew(signal) {
-      const renewed = inTurn(async () => ((await run(folder.renew())) ? folder.since + ttl : undefined));
-      return unlessAborted(renewed, signal, () => {});
-    },
-    release(signal) {
-      const released = inTurn(async () => {
+    ...(record === undefined ? {} : { record }),
+    renew: (signal) => inTurn(signal, async () => ((await run(folder.renew())) ? folder.since + ttl : undefined)),
+    release: (signal) =>
+      inTurn(signal, async () => {
         try {
           await unlock();
           return true;
@@ -155,9 +139,7 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => P
           if ((error as NodeJS.ErrnoException).code === 'ERR_LOCK_LOST') return false;
           throw error;
         }
-      });
-      return unlessAborted(released, signal, () => {});
-    },
+      }),
   };
 }
 
