@@ -2,20 +2,16 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import { checkCommand } from './command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from './command/command.js';
 import { letGoOfInput } from './command/feed-input.js';
-import {
-  type EndedCommandFacts,
-  type Output,
-  ProcessAbortedError,
-  ProcessExecutionError,
-  ProcessTimeoutError,
-} from './errors.js';
+import { type EndedCommandFacts, ProcessAbortedError, ProcessTimeoutError } from './errors/ended-command-errors.js';
+import { type Output, ProcessExecutionError } from './errors/execution-error.js';
 import { probablyHit } from './limits/hit-limit.js';
 import { logEnd, logStart } from './log-policy.js';
 import type { LineOrder } from './output/line-order.js';
 import type { OutputCapture } from './output/output-capture.js';
 import { repeatAttempts } from './run/attempts.js';
 import { observeRun } from './run/command-events.js';
-import { type Outcome, runCommand } from './run/run-command.js';
+import type { Outcome } from './run/outcome.js';
+import { runCommand } from './run/run-command.js';
 
 /** What {@link execute} resolves to. */
 export interface ExecuteResult<Written extends Output = string> {

@@ -1,5 +1,6 @@
 import { checkLogLevel, getLogger, type LogLevel } from '@oslo-concurrency/core';
-import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
+import { InvalidArgumentError } from './errors/argument-errors.js';
+import type { ProcessExecutionError } from './errors/execution-error.js';
 import { pythonRepr } from './masking/python-repr.js';
 
 /**

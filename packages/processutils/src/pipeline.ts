@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { ConcurrencyError } from '@oslo-concurrency/core';
 import type { Command } from './command/command.js';
-import type { Output } from './errors.js';
+import type { Output } from './errors/execution-error.js';
 import { type ExecuteResult, runChecked } from './execute.js';
 import { CommandPipe } from './output/command-pipe.js';
 import { checkPipeline, type PipelineCommand, type PipelineOptions } from './run/check-pipeline.js';

@@ -1,11 +1,6 @@
 import { ConcurrencyError, getLogger, realTime } from '@oslo-concurrency/core';
-import {
-  type EndedCommandFacts,
-  type Output,
-  ProcessAbortedError,
-  ProcessExecutionError,
-  ProcessTimeoutError,
-} from './errors.js';
+import { type EndedCommandFacts, ProcessAbortedError, ProcessTimeoutError } from './errors/ended-command-errors.js';
+import { type Output, ProcessExecutionError } from './errors/execution-error.js';
 import type { Masker } from './masking/masker.js';
 import { shortRepr } from './masking/python-repr.js';
 import { encodeText } from './output/text-decoding.js';

@@ -3,7 +3,8 @@ import { executeOptionNames } from './command/check-command.js';
 import type { CommandArgument, ExecuteOptions } from './command/command.js';
 import { checkOptions, hidden } from './command/masked-misuse.js';
 import { checkNames } from './command/option-values.js';
-import { InvalidArgumentError, type ProcessExecutionError } from './errors.js';
+import { InvalidArgumentError } from './errors/argument-errors.js';
+import type { ProcessExecutionError } from './errors/execution-error.js';
 import { execute } from './execute.js';
 
 /** Options of {@link trycmd}: those of `execute`, text only, and one more. */

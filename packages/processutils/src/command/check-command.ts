@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import { checkLogErrors, checkLogging } from '../log-policy.js';
 import { type Masker, masker } from '../masking/masker.js';
 import { checkLimits } from '../process-limits.js';

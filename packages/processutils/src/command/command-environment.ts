@@ -1,6 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import { hidden } from './masked-misuse.js';
 
 /** The environment of a command: `env`, in place of this process's own or, with `extend`, over it. */

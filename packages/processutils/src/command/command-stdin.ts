@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import { listenShared } from '../system/shared-listener.js';
 
 /** What a command without `processInput` reads on stdin: nothing, or what this process would read. */

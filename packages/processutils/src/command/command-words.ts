@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import { sanitizedKeys } from '../masking/mask-keys.js';
 import type { Masker } from '../masking/masker.js';
 import { lineShapes, type Span } from '../masking/password-shapes.js';

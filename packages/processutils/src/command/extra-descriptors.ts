@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { InvalidArgumentError } from '../errors.js';
-import { captureOutput, type OutputCapture } from '../output/output-capture.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
+import { captureOutput } from '../output/capture-output.js';
+import type { OutputCapture } from '../output/output-capture.js';
 import { OutputReader } from '../output/output-reader.js';
 import { encodeText } from '../output/text-decoding.js';
 import { hidden } from './masked-misuse.js';

@@ -1,6 +1,6 @@
 import { Readable, type Writable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import { encodeText } from '../output/text-decoding.js';
 import type { Command, ProcessInput } from './command.js';
 import { hidden } from './masked-misuse.js';

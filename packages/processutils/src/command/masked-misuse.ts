@@ -1,4 +1,4 @@
-import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
+import { InvalidArgumentError, UnknownArgumentError } from '../errors/argument-errors.js';
 import { type Masker, masker } from '../masking/masker.js';
 
 /** Names the kind of a value that may hold a secret. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
+import { InvalidArgumentError, UnknownArgumentError } from '../errors/argument-errors.js';
 import type { ExecuteOptions } from './command.js';
 import { hidden } from './masked-misuse.js';
 

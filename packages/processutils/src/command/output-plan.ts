@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import type { OutputPlan, OutputTarget } from './command.js';
 import { hidden } from './masked-misuse.js';
 import { checkFunction, checkNumber } from './option-values.js';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { split } from 'shlex';
-import { InvalidArgumentError, NoRootWrapSpecifiedError } from '../errors.js';
+import { InvalidArgumentError, NoRootWrapSpecifiedError } from '../errors/argument-errors.js';
 import { trustedPath } from '../system/program-search.js';
-import type { PrivilegedSignal } from '../terminate/tree-hunt.js';
+import type { PrivilegedSignal } from '../terminate/command-tree.js';
 import { hidden } from './masked-misuse.js';
 
 /** What goes in front of a command that needs root: as written, for a shell, and split into words. */

@@ -1,6 +1,6 @@
 import { isConcurrencyError } from '@oslo-concurrency/core';
 import type { Command } from '../command/command.js';
-import type { ProcessExecutionError } from '../errors.js';
+import type { ProcessExecutionError } from '../errors/execution-error.js';
 import { logFailure } from '../log-policy.js';
 import { patience } from '../system/patience.js';
 

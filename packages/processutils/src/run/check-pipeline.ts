@@ -2,7 +2,7 @@ import { checkCommand } from '../command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from '../command/command.js';
 import { hidden } from '../command/masked-misuse.js';
 import { checkNames, checkSignal, checkStrings } from '../command/option-values.js';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError } from '../errors/argument-errors.js';
 import type { CommandPipe } from '../output/command-pipe.js';
 import { isSecretArgument, revealed } from '../secrets.js';
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type CommandEvent, commandChannels, processState, realTime } from '@oslo-concurrency/core';
 import type { Command } from '../command/command.js';
-import type { RunObserver } from './run-command.js';
+import type { RunObserver } from './outcome.js';
 
 const counter = processState('processutils/command-ids', 1, () => ({ last: 0 }));
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { getLogger, processState } from '@oslo-concurrency/core';
 import { within } from '../system/patience.js';
 import { trustedPath } from '../system/program-search.js';
-import type { CommandTree } from '../terminate/tree-hunt.js';
+import type { CommandTree } from '../terminate/command-tree.js';
 
 /** A tree that can be recognised by its mark alone, before it has a root; `helper`: the words of its root helper. */
 export type WatchedTree = CommandTree & { readonly mark: string; readonly helper?: readonly string[] };

@@ -6,56 +6,25 @@ import { hasTerminal, leaveInterruptsTo } from '../command/command-stdin.js';
 import { ExtraStreams } from '../command/extra-descriptors.js';
 import { feedInput, isWhole } from '../command/feed-input.js';
 import { signalThrough } from '../command/root-helper.js';
-import { LineTooLongError, ProcessExecutionError } from '../errors.js';
+import { LineTooLongError } from '../errors/ended-command-errors.js';
+import { ProcessExecutionError } from '../errors/execution-error.js';
+import { captureOutput } from '../output/capture-output.js';
 import { LineOrder } from '../output/line-order.js';
-import { captureOutput, type OutputCapture } from '../output/output-capture.js';
+import type { OutputCapture } from '../output/output-capture.js';
 import { drainOutput, OutputReader } from '../output/output-reader.js';
 import { withSpareDescriptor } from '../system/spare-descriptors.js';
 import { type CommandMark, createMark } from '../terminate/command-mark.js';
+import type { CommandTree, Ending } from '../terminate/command-tree.js';
 import { findProcess } from '../terminate/process-table.js';
 import { terminateTree } from '../terminate/terminate-tree.js';
-import type { CommandTree, Ending } from '../terminate/tree-hunt.js';
 import { CallbackResults } from './callback-results.js';
 import { EndWitness, unnamedSignal } from './end-witness.js';
+import type { Exit, Outcome, RunObserver } from './outcome.js';
 import { forgetTree, updateTree, watchTree } from './parent-exit-watch.js';
 import { frontFailure } from './start/front-failure.js';
 import { planSpawn } from './start/spawn-plan.js';
 import { startProcess } from './start/start-process.js';
-import { type StopReason, StopRequest } from './stop-request.js';
-
-/** How one run of a command ended. */
-export interface Outcome {
-  readonly pid: number;
-  /** `-n` when signal n ended it; `undefined` when it could not be ended. */
-  readonly exitCode: number | undefined;
-  readonly signal: string | undefined;
-  readonly stdout: OutputCapture;
-  readonly stderr: OutputCapture;
-  /** In which order the lines of the two came, when that was asked for. */
-  readonly order: LineOrder | undefined;
-  readonly extra: ExtraStreams;
-  readonly durationMs: number;
-  /** Why and how it was ended, when it did not end by itself. */
-  readonly stopped:
-    | {
-        readonly reason: StopReason;
-        readonly endedBy: Ending['endedBy'] | undefined;
-        readonly remaining: Ending['remaining'];
-      }
-    | undefined;
-}
-
-type Exit = Pick<Outcome, 'exitCode' | 'signal'>;
-
-/**
- * Is called at the start and the end of a command. Returns what the user's function returned, which may be a promise.
- * `stopped`: why the command was ended. `notStarted` is called instead of both, with the error.
- */
-export interface RunObserver {
-  started(running: RunningCommand): unknown;
-  ended(running: RunningCommand, exit: Exit, durationMs: number, stopped: StopReason['why'] | undefined): unknown;
-  notStarted(error: unknown): void;
-}
+import { StopRequest } from './stop-request.js';
 
 // What is left of G23's 200 ms when the killing has had its share.
 const settlingTime = 40;

@@ -2,7 +2,7 @@ import { checkCommand } from '../command/check-command.js';
 import type { ExecuteOptions } from '../command/command.js';
 import { checkOptions, hidden } from '../command/masked-misuse.js';
 import { checkRemoteKillSignal } from '../command/option-values.js';
-import { InvalidArgumentError, UnknownArgumentError } from '../errors.js';
+import { InvalidArgumentError, UnknownArgumentError } from '../errors/argument-errors.js';
 import type { Masker } from '../masking/masker.js';
 import type { SshClient } from './ssh-client.js';
 

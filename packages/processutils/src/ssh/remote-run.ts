@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 import { realTime } from '@oslo-concurrency/core';
-import type { EndedCommandFacts } from '../errors.js';
+import type { EndedCommandFacts } from '../errors/ended-command-errors.js';
+import { captureOutput } from '../output/capture-output.js';
 import { LineOrder } from '../output/line-order.js';
-import { captureOutput, type OutputCapture } from '../output/output-capture.js';
+import type { OutputCapture } from '../output/output-capture.js';
 import { within } from '../system/patience.js';
 import type { SshCommand } from './check-ssh-command.js';
 import { isGone, killRemote, type SshChannel, type SshClient, signalRemote } from './ssh-client.js';

@@ -1,7 +1,8 @@
 import { realTime } from '@oslo-concurrency/core';
 import { forgetMarks } from './command-mark.js';
+import type { CommandTree, Ending, PrivilegedSignal } from './command-tree.js';
 import { lookCost, nextLook, onLook } from './shared-look.js';
-import { type CommandTree, type Ending, type PrivilegedSignal, TreeHunt } from './tree-hunt.js';
+import { TreeHunt } from './tree-hunt.js';
 import { endWindowsTree } from './windows-tree.js';
 
 // G23 allows 200 ms after the grace; this much of them goes into killing, the rest into closing pipes.

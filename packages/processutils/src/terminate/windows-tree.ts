@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { realTime } from '@oslo-concurrency/core';
+import type { CommandTree, Ending, SurvivingProcess } from './command-tree.js';
 import { mayBeSignalled, sendSignal } from './send-signal.js';
-import type { CommandTree, Ending, SurvivingProcess } from './tree-hunt.js';
 import { listWindowsProcesses, systemProgram, type WindowsProcess } from './windows-table.js';
 
 const unlisted = 'the processes of this machine cannot be listed: what the command started is not seen';

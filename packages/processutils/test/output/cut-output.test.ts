@@ -2,7 +2,7 @@ import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-
 import { describe, expect, it } from 'vitest';
 import { masker } from '../../src/masking/masker.js';
 import { openValue, withoutOpenStart } from '../../src/masking/open-value.js';
-import { captureOutput } from '../../src/output/output-capture.js';
+import { captureOutput } from '../../src/output/capture-output.js';
 
 const failure = (promise: Promise<unknown>): Promise<ProcessExecutionError> =>
   promise.then(

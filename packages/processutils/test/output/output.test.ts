@@ -12,7 +12,7 @@ import {
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pythonRepr } from '../../src/masking/python-repr.js';
-import { captureOutput } from '../../src/output/output-capture.js';
+import { captureOutput } from '../../src/output/capture-output.js';
 import { decodeText, encodeText } from '../../src/output/text-decoding.js';
 import {
   endLeftovers,

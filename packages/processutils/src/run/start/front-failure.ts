@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from '../../command/command.js';
-import { ProcessExecutionError } from '../../errors.js';
+import { ProcessExecutionError } from '../../errors/execution-error.js';
 import type { EndWitness } from '../end-witness.js';
 import { spawnFailure } from './spawn-failure.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '../../command/command.js';
-import { ProcessExecutionError } from '../../errors.js';
+import { ProcessExecutionError } from '../../errors/execution-error.js';
 import { isPath } from '../../system/program-search.js';
 
 /**

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from '../../command/command.js';
 import type { RootHelper } from '../../command/root-helper.js';
-import { ProcessExecutionError } from '../../errors.js';
+import { ProcessExecutionError } from '../../errors/execution-error.js';
 import { originalOpenFilesLimit } from '../../limits/open-files-limit.js';
 import {
   limitsAbove,
