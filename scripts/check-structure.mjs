@@ -1,6 +1,6 @@
 // The rules of the layout that a compiler does not keep: who may import whom, what can be reached from outside, and
 // names that promise nothing. Prints every breach and exits with 1.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { packages, root } from './workspaces.mjs';
@@ -46,7 +46,7 @@ const layers = {
     ['command'],
     ['log-policy.ts', 'process-limits.ts'],
     ['output'],
-    ['errors.ts', 'secrets.ts'],
+    ['errors', 'secrets.ts'],
     ['masking', 'limits', 'terminate'],
     ['system'],
   ],
@@ -56,6 +56,57 @@ const secrets = {
   lockutils: { folder: /^drivers\/[^/]+\//, from: ['drivers/select.ts', 'drivers.ts', 'index.ts'] },
 };
 const mostInRoom = 12;
+/** A source longer than this holds two concepts, or has its line in `longer`. */
+const mostLines = 200;
+/** Sources that hold one concept in more lines, and how many. A number may only shrink, and its line goes at 200. */
+const longer = {
+  // one format
+  'core/src/config/config-file.ts': 201,
+  // the open files of one driver, by state
+  'lockutils/src/drivers/kernel/files/lock-files.ts': 204,
+  // one grant, and the changes of its mode
+  'lockutils/src/drivers/kernel/grant.ts': 246,
+  // one queue
+  'lockutils/src/drivers/lockfile/queue.ts': 201,
+  // one handle, a third of it its contract
+  'lockutils/src/lease/held-lease.ts': 259,
+  // one list with its invariants
+  'lockutils/src/local/turn-queue.ts': 207,
+  // the options, with what each promises
+  'lockutils/src/options/lock-options.ts': 201,
+  // one family of errors
+  'lockutils-etcd/src/etcd-errors.ts': 230,
+  // one key, from join to release
+  'lockutils-etcd/src/queue/queue-key.ts': 227,
+  // one request, and what repeats it
+  'lockutils-postgres/src/database/database.ts': 213,
+  // one family of errors
+  'lockutils-postgres/src/postgres-errors.ts': 201,
+  // one family of errors
+  'lockutils-redis/src/redis-errors.ts': 223,
+  // the options, with what each promises
+  'processutils/src/command/command.ts': 308,
+  // one function with its overloads
+  'processutils/src/execute.ts': 201,
+};
+/** The folders of `test/` that mirror no room: promises of several rooms together, and what tests share. */
+const roomsForTests = ['promises', 'support', 'fixtures', 'pairs', 'server', 'soak'];
+/** Rooms whose promises are tested through other rooms, and by which file. The list may only shrink. */
+const testedThrough = {
+  'fixture/': 'lock-dir/lock-fixture.test.ts',
+  'fixture/contenders/module': 'contenders/spawn-contenders.test.ts',
+  'fixture/contenders/plan': 'contenders/spawn-contenders.test.ts',
+  'lockutils/errors': 'promises/hostile-directory.test.ts',
+  'lockutils/timeline': '../../fixture/test/timeline/render-timeline.test.ts',
+  'lockutils-postgres/database': 'faults.test.ts',
+  'lockutils-redis/client': 'earlier-clients.test.ts',
+  'lockutils-redis/queue': 'redis-lease-driver.test.ts',
+  'lockutils-redis/scripts': 'redis-lease-driver.test.ts',
+  'processutils/errors': 'promises/outcome.test.ts',
+  'processutils/limits': 'process-limits.test.ts',
+  'processutils/run/start': 'execute.test.ts',
+  'processutils/ssh': 'ssh-execute.test.ts',
+};
 const emptyNames = /^(utils?|helpers?|common|shared|misc|types)\.ts$/;
 const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 
@@ -75,6 +126,8 @@ for (const { folder, manifest } of packages) {
   const files = sourcesBelow(join(folder, 'src'));
   for (const file of files) checkSource(file, name, manifest);
   checkRooms(files);
+  checkLengths(files);
+  checkTests(name, folder, files);
   checkCycles(name, folder);
   if (layers[name] !== undefined) checkLayers(name, folder, manifest);
   checkClosed(folder, manifest);
@@ -106,6 +159,37 @@ function checkRooms(files) {
   for (const room of new Set(files.map((file) => dirname(file)))) {
     const count = files.filter((file) => dirname(file) === room).length;
     if (count > mostInRoom) breaches.push(`${relative(root, room)}: has ${count} sources, more than ${mostInRoom}`);
+  }
+}
+
+function checkLengths(files) {
+  for (const file of files) {
+    const shown = relative(root, file).replace(/^packages\//, '');
+    const lines = readFileSync(file, 'utf8').split('\n').length - 1;
+    const most = longer[shown] ?? mostLines;
+    if (lines > most) breaches.push(`${shown}: has ${lines} lines, more than ${most}; does it hold two concepts?`);
+    if (most > mostLines && lines < most)
+      breaches.push(`${shown}: has ${lines} lines; write that in longer, not ${most}`);
+  }
+}
+
+/** Tests lie where the source lies whose promise they prove, so that each is found from the other. */
+function checkTests(name, folder, files) {
+  const tests = sourcesBelow(join(folder, 'test')).filter((file) => file.endsWith('.test.ts'));
+  const roomsOf = (paths, below) => new Set(paths.map((path) => relative(join(folder, below), dirname(path))));
+  const rooms = roomsOf(files, 'src');
+  const tested = roomsOf(tests, 'test');
+  for (const file of tests) {
+    const room = relative(join(folder, 'test'), dirname(file));
+    if (rooms.has(room) || roomsForTests.includes(room.split('/')[0])) continue;
+    breaches.push(`${relative(root, file)}: there is no src/${room}, and it is no room for tests`);
+  }
+  for (const room of rooms) {
+    const through = testedThrough[`${name}/${room}`];
+    if (tested.has(room)) {
+      if (through !== undefined) breaches.push(`${name}/${room}: has tests, so testedThrough needs no line for it`);
+    } else if (through === undefined) breaches.push(`${name}: src/${room} has no test in test/${room}`);
+    else if (!existsSync(join(folder, 'test', through))) breaches.push(`${name}: there is no test/${through}`);
   }
 }
 

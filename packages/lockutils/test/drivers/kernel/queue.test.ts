@@ -4,7 +4,7 @@ import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { stoppedPatience } from '../../../build/drivers/kernel/tickets.js';
-import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../support/at-once.js';
+import { type PlaceAtOnce, requestFor } from '../../support/at-once.js';
 import { Contender } from '../../support/contender.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
@@ -184,68 +184,5 @@ describe('G10 the queue file of the kernel driver', () => {
     await waiter.release('x');
     sleeper.process.kill('SIGCONT');
     await slept.granted;
-  });
-
-  it('G11 a reader that is first keeps no other from an upgrade, and is not admitted while one is under way', () => {
-    using directory = lockDirectory();
-    const driver = kernelDriver();
-    const request = { ...requestFor(join(directory.path, 'x')), shared: true };
-    const place = driver.joinQueue?.(request) as PlaceAtOnce;
-    expect(place.isFirst()).toBe(true);
-    const grant = driver.tryAcquire(request) as GrantAtOnce;
-    const upgrade = grant.upgrade?.();
-    expect(upgrade).toBeDefined();
-    expect(place.isFirst()).toBe(false);
-    upgrade?.end();
-    expect(place.isFirst()).toBe(true);
-    place.leave();
-    grant.release();
-  });
-
-  it('G10 a place that was left is first no more, and is left once only', () => {
-    using directory = lockDirectory();
-    const [first, second] = [draw(directory.path), draw(directory.path)];
-    first.leave();
-    expect(first.isFirst()).toBe(false);
-    expect(second.isFirst()).toBe(true);
-    first.leave();
-    expect(second.isFirst()).toBe(true);
-    second.leave();
-  });
-});
-
-describe('G10 a process that is stopped while it draws a ticket', () => {
-  async function stoppedAtGuard(directory: string): Promise<Contender> {
-    draw(directory).leave();
-    const stopped = await Contender.start();
-    const drivers = new URL('../../../dist/drivers.js', import.meta.url).href;
-    const code = `
-      const { defaultKernelSystem } = await import(${JSON.stringify(drivers)});
-      const fd = defaultKernelSystem.openSync(${JSON.stringify(queueIn(directory))}, 2);
-      return defaultKernelSystem.tryLock(fd, 2 ** 40, 1, false);`;
-    expect(await stopped.ask('run', { code })).toBe(true);
-    stopped.process.kill('SIGSTOP');
-    return stopped;
-  }
-
-  it('G10 keeps nobody from a free lock who asked for no order', async () => {
-    using directory = lockDirectory();
-    await using _stopped = await stoppedAtGuard(directory.path);
-    await using waiter = await Contender.start();
-    const options: LockOptions = { external: true, lockPath: directory.path };
-    const held = await lock('x', options);
-    const { granted } = await waiter.queue('x', options);
-    await held.release();
-    await granted;
-  });
-
-  it('G10 keeps those who asked for order, until it goes on', async () => {
-    using directory = lockDirectory();
-    await using stopped = await stoppedAtGuard(directory.path);
-    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
-    await expect(lock('x', { ...options, timeout: 300 })).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
-    const granted = lock('x', options);
-    stopped.process.kill('SIGKILL');
-    await (await granted).release();
   });
 });

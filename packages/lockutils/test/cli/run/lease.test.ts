@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { gone, lockutils, StartedCommand, startLockutils } from '../support/command.js';
-import { lockDirectory } from '../support/lock-directory.js';
+import { gone, lockutils, StartedCommand, startLockutils } from '../../support/command.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const run = (path: string, ...args: string[]): readonly string[] => [
   'run',
@@ -124,7 +124,7 @@ it('importing the library loads no argument parser', () => {
     const { createRequire } = await import('node:module');
     await import('@oslo-concurrency/lockutils');
     console.log(Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('commander')).length);`;
-  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
   expect(execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd, encoding: 'utf8' })).toBe('0\n');
 });
 

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
-import { noticePeriods } from '../../src/cli/terminal/wait-notice.js';
-import { startOnTerminal } from '../support/command.js';
-import { lockDirectory } from '../support/lock-directory.js';
+import { noticePeriods } from '../../../src/cli/terminal/wait-notice.js';
+import { startOnTerminal } from '../../support/command.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const present = existsSync('/usr/bin/python3');
 if (!present && process.env.CI) throw new Error('Install the Debian package python3');
@@ -42,7 +42,7 @@ describe.runIf(present)('lockutils run on a terminal', () => {
     // On the terminal runs a lockutils, whose command is a shell that starts another one as a job.
     const inner = [
       process.execPath,
-      join(import.meta.dirname, '../../bin/lockutils.js'),
+      join(import.meta.dirname, '../../../bin/lockutils.js'),
       'run',
       'x',
       '--',

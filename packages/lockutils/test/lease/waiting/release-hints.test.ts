@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { LeaseDriver, LeaseRequest, ReleaseHints } from '../../src/index.js';
-import { acquireLease } from '../../src/lease/acquire-lease.js';
-import { leaseSettings } from '../../src/lease/lease-options.js';
-import { ManualMachine, settled } from '../support/manual-clock.js';
-import { MemoryLeaseDriver } from '../support/memory-lease-driver.js';
+import type { LeaseDriver, LeaseRequest, ReleaseHints } from '../../../src/index.js';
+import { acquireLease } from '../../../src/lease/acquire-lease.js';
+import { leaseSettings } from '../../../src/lease/lease-options.js';
+import { ManualMachine, settled } from '../../support/manual-clock.js';
+import { MemoryLeaseDriver } from '../../support/memory-lease-driver.js';
 
 const ttl = 10_000;
 

@@ -1,7 +1,7 @@
 import type { Clock } from '@oslo-concurrency/core';
 import { expect, it } from 'vitest';
-import { type NoticeOutput, showWait, waitText } from '../../build/cli/terminal/wait-notice.js';
-import type { Holder } from '../../build/owner/holder.js';
+import { type NoticeOutput, showWait, waitText } from '../../../build/cli/terminal/wait-notice.js';
+import type { Holder } from '../../../build/owner/holder.js';
 
 const holder: Holder = { pid: 4242, command: 'node deploy.js', host: 'web1', since: new Date(1_000_000) };
 

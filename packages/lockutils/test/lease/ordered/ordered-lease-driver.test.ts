@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { EngineGrant, grantOf, type LeaseQueue, orderedLeaseDriver, type PlaceView } from '../../src/drivers.js';
-import { lease } from '../../src/index.js';
+import { EngineGrant, grantOf, type LeaseQueue, orderedLeaseDriver, type PlaceView } from '../../../src/drivers.js';
+import { lease } from '../../../src/index.js';
 
 const ttl = 2000;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { beforeAll, expect, it } from 'vitest';
-import { lockutils } from '../support/command.js';
-import { lockDirectory } from '../support/lock-directory.js';
+import { lockutils } from '../../support/command.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 // Three lock paths, each with a lock of its own name, and files that set the lock path to each.
 const directory = lockDirectory();

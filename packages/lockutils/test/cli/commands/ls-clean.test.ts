@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { expect, it } from 'vitest';
-import { formatLocks } from '../../build/cli/terminal/lock-table.js';
-import { lockutils } from '../support/command.js';
-import { Contender } from '../support/contender.js';
-import { lockDirectory } from '../support/lock-directory.js';
+import { formatLocks } from '../../../build/cli/terminal/lock-table.js';
+import { lockutils } from '../../support/command.js';
+import { Contender } from '../../support/contender.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const visible = (directory: string): string[] => readdirSync(directory).filter((name) => name[0] !== '.');
 

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { lockutils, startLockutils } from '../support/command.js';
-import { lockDirectory } from '../support/lock-directory.js';
+import { lockutils, startLockutils } from '../../support/command.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 describe.runIf(process.platform === 'linux')('lockutils lead', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatDuration, parseDuration } from '../../build/cli/terminal/duration.js';
+import { formatDuration, parseDuration } from '../../../build/cli/terminal/duration.js';
 
 it('a duration of an option is a number of seconds, or a number with a unit', () => {
   const cases = { '5': 5000, '0': 0, '.5': 500, '1.5s': 1500, '500ms': 500, '2m': 120_000, '2min': 120_000 };

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { Turnstile } from '../src/gateway/turnstile.js';
+import { Turnstile } from '../../src/gateway/turnstile.js';
 
 const turnstile = new Turnstile(4);
 const ends: (() => void)[] = [];

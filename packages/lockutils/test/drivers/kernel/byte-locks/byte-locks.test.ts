@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Contender } from '../../support/contender.js';
-import { lockDirectory } from '../../support/lock-directory.js';
-import { runFixture } from '../../support/run-fixture.js';
+import { Contender } from '../../../support/contender.js';
+import { lockDirectory } from '../../../support/lock-directory.js';
+import { runFixture } from '../../../support/run-fixture.js';
 
 const hasFfi = isBuiltin('node:ffi');
 /** For a child that loads node:ffi, which Node warns of. */
