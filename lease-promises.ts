@@ -1,0 +1,209 @@
+// What `lease` promises on each engine that keeps an order of arrival, as one text for all of them: one process and the
+// engine itself. `packages/lockutils-*/test/*-lease-driver.test.ts` run it on their engines. What several processes
+// and a failing engine show is the task of `verifyLeaseDriver`.
+import { type Holder, type LeaseDriver, lease } from '@oslo-concurrency/lockutils';
+import { expect } from 'vitest';
+
+/** A driver that can be closed. */
+type ClosableDriver = LeaseDriver & { close(): Promise<void> };
+
+/** An engine, and how to look into it. */
+export interface LeaseSubject {
+  /** Another driver on the engine, as another process would have it. */
+  readonly another: () => ClosableDriver;
+  /** What the leases of this test have in the engine now, in a form that can be compared; `empty` for nothing. */
+  readonly leftovers: () => Promise<unknown>;
+  readonly empty: unknown;
+  /** The shortest ttl of a test, in milliseconds. */
+  readonly ttl: number;
+  /** The code of the error of a driver that was closed. */
+  readonly closed: string;
+}
+
+/** One promise: run it as a test with this title. */
+export interface LeasePromise {
+  readonly title: string;
+  run(): Promise<void>;
+}
+
+let names = 0;
+const freshName = (): string => `promise-${process.pid}-${++names}`;
+
+export function leasePromises(subject: LeaseSubject): readonly LeasePromise[] {
+  const { ttl, closed, leftovers, empty } = subject;
+  const leavesNothing = (): Promise<void> => expect.poll(leftovers, { timeout: 10_000 }).toEqual(empty);
+  const withDriver =
+    (run: (driver: ClosableDriver) => Promise<void>): (() => Promise<void>) =>
+    async () => {
+      const driver = subject.another();
+      try {
+        await run(driver);
+      } finally {
+        await driver.close();
+      }
+    };
+
+  const bodyHolds = withDriver(async (driver) => {
+    const value = await lease(freshName(), { driver, ttl }, async (held) => {
+      held.assertHeld();
+      expect(await leftovers()).not.toEqual(empty);
+      return 'done';
+    });
+    expect(value).toBe('done');
+    expect(await leftovers()).toEqual(empty);
+  });
+
+  const order = withDriver(async (driver) => {
+    const name = freshName();
+    const drivers = [driver, subject.another(), subject.another()];
+    const first = await lease(name, { driver, ttl });
+    const granted: number[] = [];
+    const tokens = [first.fencingToken];
+    let inside = 0;
+    const calls: Promise<void>[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      await new Promise<void>((waiting) => {
+        const one = drivers[n % 3] as ClosableDriver;
+        const call = lease(name, { driver: one, ttl, onWait: () => waiting() }, async (held) => {
+          expect(++inside).toBe(1);
+          granted.push(n);
+          tokens.push(held.fencingToken);
+          await Promise.resolve();
+          inside -= 1;
+        });
+        calls.push(call);
+      });
+    }
+    await first.release();
+    await Promise.all(calls);
+    expect(granted).toEqual([...granted].sort((a, b) => a - b));
+    expect(tokens.every((token, n) => n === 0 || token > (tokens[n - 1] as bigint))).toBe(true);
+    expect(await leftovers()).toEqual(empty);
+    await Promise.all(drivers.slice(1).map((one) => one.close()));
+  });
+
+  const holderIsNamed = withDriver(async (driver) => {
+    const name = freshName();
+    const first = { pid: process.pid, label: 'the first' };
+    const held = await lease(name, { driver, ttl, label: first.label });
+    let heard: Promise<readonly Holder[]> | undefined;
+    const late = lease(name, { driver, ttl, timeout: 200, onWait: (info) => (heard = info.holders()) });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT', holders: [first] });
+    expect(await heard).toMatchObject([first]);
+    expect(await driver.holders?.(name)).toMatchObject([first]);
+    await held.release();
+    expect(await driver.holders?.(name)).toEqual([]);
+    await leavesNothing();
+  });
+
+  const oneAttempt = withDriver(async (driver) => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl });
+    const before = await leftovers();
+    const refused = { code: 'ERR_LEASE_NOT_ACQUIRED' };
+    await expect(lease(name, { driver, ttl, blocking: false })).rejects.toMatchObject(refused);
+    expect(await leftovers()).toEqual(before);
+    await held.release();
+    await lease(name, { driver, ttl, blocking: false }, () => {});
+  });
+
+  const attemptAfterAbort = withDriver(async (driver) => {
+    const name = freshName();
+    for (let round = 0; round < 10; round += 1) {
+      const held = await lease(name, { driver, ttl: 5000 });
+      const change = new AbortController();
+      await new Promise<void>((waits) => {
+        lease(name, { driver, ttl: 5000, signal: change.signal, onWait: () => waits() }).catch(() => {});
+      });
+      const joining = lease(name, { driver, ttl: 5000, signal: change.signal }).catch(() => {});
+      await held.release();
+      change.abort();
+      await joining;
+      await lease(name, { driver, ttl: 5000, blocking: false }, () => {});
+    }
+  });
+
+  const abortsAnywhere = withDriver(async (driver) => {
+    const name = freshName();
+    const reason = new Error('changed my mind');
+    const abortAfter = (turns: number): AbortSignal => {
+      const controller = new AbortController();
+      const step = (left: number): void => {
+        if (left === 0) controller.abort(reason);
+        else setImmediate(step, left - 1);
+      };
+      step(turns);
+      return controller.signal;
+    };
+    let granted = 0;
+    const calls = Array.from({ length: 100 }, (_, n) =>
+      lease(name, { driver, ttl, signal: abortAfter(n * 4) }, () => granted++).catch((error: unknown) => {
+        expect(error).toBe(reason);
+      }),
+    );
+    await Promise.all(calls);
+    await lease(name, { driver, ttl }, () => granted++);
+    expect(granted).toBeGreaterThan(0);
+    await leavesNothing();
+  });
+
+  const closeEndsAll = withDriver(async (driver) => {
+    const name = freshName();
+    const lost = { code: 'ERR_LEASE_LOST', reason: 'closed' };
+    const held = await lease(name, { driver, ttl });
+    const refused = expect(lease(name, { driver, ttl })).rejects.toMatchObject({ code: closed });
+    await driver.close();
+    await refused;
+    expect(held.signal.reason).toMatchObject(lost);
+    expect(await leftovers()).toEqual(empty);
+    await expect(held.release()).rejects.toMatchObject(lost);
+    await expect(lease(name, { driver, ttl })).rejects.toMatchObject({ code: closed });
+  });
+
+  const closeLeavesNothing = withDriver(async (driver) => {
+    const name = freshName();
+    const held = await lease(name, { driver, ttl: 5000 });
+    const before = await leftovers();
+    for (const joining of [false, true]) {
+      const other = subject.another();
+      let refused: Promise<void> | undefined;
+      const begin = (onWait?: () => void): void => {
+        const call = lease(name, { driver: other, ttl: 5000, ...(onWait && { onWait }) });
+        refused = expect(call).rejects.toMatchObject({ code: closed });
+      };
+      if (joining) begin();
+      else await new Promise<void>(begin);
+      await other.close();
+      await refused;
+      expect(await leftovers()).toEqual(before);
+    }
+    await held.release();
+  });
+
+  const renewsItself = withDriver(async (driver) => {
+    const held = await lease(freshName(), { driver, ttl });
+    const { fencingToken } = held;
+    const end = performance.now() + ttl * 2.2;
+    await expect.poll(() => performance.now() > end, { timeout: ttl * 4 }).toBe(true);
+    held.assertHeld();
+    await held.renew();
+    expect(held.remaining).toBeGreaterThan(ttl * 0.7);
+    expect(held.fencingToken).toBe(fencingToken);
+    await held.release();
+  });
+
+  return [
+    { title: 'lease holds while fn runs, resolves to its value, and leaves nothing in the engine', run: bodyHolds },
+    { title: 'G10 grants in the order of arrival, one at a time, with growing tokens', run: order },
+    { title: 'onWait and the timeout name the holder; the timeout leaves no place in the queue', run: holderIsNamed },
+    { title: 'blocking: false fails at once, with nothing written', run: oneAttempt },
+    { title: 'blocking: false is granted at once after a waiter before it was aborted', run: attemptAfterAbort },
+    { title: 'G7 aborts at any moment, against the grant too, leave nothing in the engine', run: abortsAnywhere },
+    {
+      title: 'close ends waits, aborts held leases, leaves nothing in the engine, refuses further use',
+      run: closeEndsAll,
+    },
+    { title: 'close leaves nothing of a mere waiter, nor of one that is just joining', run: closeLeavesNothing },
+    { title: 'a lease renews itself: held for longer than its ttl, with the same token', run: renewsItself },
+  ];
+}
