@@ -29,6 +29,12 @@ const rules = [
   [/\b(get|gets|getting|got) (the|a|its) (lock|lease)s?\b/i, '"acquire" or "is granted"'],
   [/\b(has|have|having|had) (the|a|its) (lock|lease)s? alone\b/i, '"holds the lock exclusively"'],
   [/\b(is|are|was|were|be|been) (to be )?told\b/i, '"learns", or "the log reports ..."'],
+  // A person can tell two things apart.
+  [
+    /\btells? (?!(one|it|them|the two) (from|apart))(a|an|the|it|its|of|once|where|what|nothing|us)\b/i,
+    '"reports", "names" or "shows"',
+  ],
+  [/\b(hands out|sees to) (a|an|the|its)\b/i, '"returns" or "makes"'],
 ];
 
 const breaches = [];

@@ -127,7 +127,7 @@ export class EtcdPlace implements QueuePlace<EtcdGrant> {
 
   #waitBehind(key: QueueKey, view: View, ahead: KeyValue): PlaceView<EtcdGrant> {
     const { current } = this.#gateway;
-    // A member that does not answer a keepalive would not tell of a deleted key either.
+    // A member that does not answer a keepalive would not report a deleted key either.
     const watch = this.#watch;
     const goesOn = watch !== undefined && !watch.settled && watch.ahead.key === ahead.key && watch.member === current;
     if (!goesOn || this.#request.permits > 1) this.#watchFrom(key, view, ahead);
@@ -157,8 +157,8 @@ export class EtcdPlace implements QueuePlace<EtcdGrant> {
 }
 
 /**
- * What became of a key that is gone. The stream may be about to tell, and knows more: whether the key was given up or just
- * went. But it may also tell nothing: of a connection that died alone nobody hears.
+ * What became of a key that is gone. The stream may be about to report it, and knows more: whether the key was given up or just
+ * went. But it may also report nothing: a connection can die without a sign.
  */
 async function fateOf({ fate }: Watch): Promise<KeyFate> {
   const stop = new AbortController();

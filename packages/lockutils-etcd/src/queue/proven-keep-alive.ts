@@ -28,9 +28,9 @@ export interface KeptKey {
  * deposed without having noticed answers it too, while the lease runs out at its successor (etcd issue 15247). A
  * paused leader even answers, when it wakes, what was sent long after the election.
  *
- * So a linearizable read follows, at whatever member. If both answers tell the same term T, then:
+ * So a linearizable read follows, at whatever member. If both answers name the same term T, then:
  * - The member that took the keepalive writes the header of its answer *before* it passes the keepalive on ("Create
- *   header before we sent out the renew request", in every etcd since 3.0). It tells the term of the last entry that it
+ *   header before we sent out the renew request", in every etcd since 3.0). It names the term of the last entry that it
  *   has applied. So it knew of the leader of T, and the leader L that answered the keepalive is that of T or a later one.
  * - The member that took the read writes its header after it has applied what the leader had committed when a majority
  *   confirmed it. A leader confirms a read only once an entry of its own term is committed. So that leader is of T at most.

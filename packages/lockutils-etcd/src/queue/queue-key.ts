@@ -49,10 +49,11 @@ export class QueueKey {
   }
 
   /**
-   * Joins the queue; answers the place, and what stood before it when it was taken.
+   * Joins the queue. Resolves to the place, and to what stood before it at that moment.
    *
-   * The caller chooses the id of the lease, so that a request whose answer was lost can be repeated, and what it made can
-   * be removed. What is granted after `limit` is of no use to anybody. The lease begins at the leader when it applies the grant, so after `since`.
+   * The caller chooses the id of the lease. So it can repeat a request whose answer was lost, and remove the lease that
+   * the request made. A lease that is granted after `limit` helps nobody. The lease begins at the leader when the leader
+   * applies the grant, so after `since`.
    */
   static async join(
     gateway: Gateway,
@@ -185,8 +186,8 @@ export class QueueKey {
    * Gives the place up as its holder: first marks the key, in one step with the check that it is there and unmarked,
    * then revokes the lease, which deletes it. `false` when it was gone. Rejects when the lease cannot be revoked.
    *
-   * The mark tells the next in the queue that nobody works under the key any more, nor under one before it, and ends
-   * the fence. A waiter that leaves says something else, since there is a holder before it.
+   * The mark shows the next in the queue that nobody works under this key or one before it any more, and it ends the
+   * fence. A waiter that leaves writes another mark, since there is a holder before it.
    */
   release(signal: AbortSignal): Promise<boolean> {
     return this.#giveUp('released', signal);

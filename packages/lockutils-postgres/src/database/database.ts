@@ -67,7 +67,7 @@ export class Database {
     return client;
   }
 
-  /** Carries out a statement whose only row has one text, `answer`, in JSON. Sees to the tables first. */
+  /** Carries out a statement whose only row has one text, `answer`, in JSON. Creates the tables first if they are missing. */
   async call<A>(text: string, values: readonly unknown[], settings: RequestSettings): Promise<Reply<A>> {
     await this.#prepare(settings);
     try {

@@ -86,7 +86,7 @@ export interface LeaseRecord {
   write(text: string, keep: number, signal: AbortSignal): Promise<boolean>;
 }
 
-/** What a driver tells a waiter in {@link LeaseDriver.onRelease}. Every hint may be missed, late or false. */
+/** What a driver reports to a waiter in {@link LeaseDriver.onRelease}. Every hint may be missed, late or false. */
 export interface ReleaseHints {
   /** Another try may succeed now. Call it once when the hints begin, too: a release before that sent none. */
   wake(): void;

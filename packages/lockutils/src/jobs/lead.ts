@@ -84,7 +84,7 @@ class BodyFailure {
   }
 }
 
-/** Runs `fn` for one term and resigns. Answers the error of `fn`, unless the end of the term explains it. */
+/** Runs `fn` for one term and resigns. Resolves to the error of `fn`, unless the end of the term explains it. */
 async function serve(
   name: string,
   mandate: Mandate,
@@ -129,7 +129,7 @@ async function campaign<G extends LeaseGrant>(
       onHolders: learn,
     });
   }
-  // A lock tells once that it waits. Its holders change, so they are read again every second.
+  // A lock reports once that it waits. Its holders change, so they are read again every second.
   const granted = new AbortController();
   const follow = async (holders: () => Promise<readonly Holder[]>): Promise<void> => {
     while (!granted.signal.aborted && !signal.aborted) {

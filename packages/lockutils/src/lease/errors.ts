@@ -111,7 +111,7 @@ export class LeaseTtlTooShortError extends ConcurrencyError {
 
   constructor(leaseName: string, ttl: number) {
     super(
-      `The lease ${leaseName} was granted too late to be of use: its ttl of ${ttl} ms, less the margin, was over ` +
+      `The lease ${leaseName} was granted too late: its ttl of ${ttl} ms, less the margin, was over ` +
         'when the answer came; raise ttl, or look at the network to the server',
     );
     this.leaseName = leaseName;

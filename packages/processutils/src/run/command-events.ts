@@ -5,7 +5,10 @@ import type { RunObserver } from './outcome.js';
 
 const counter = processState('processutils/command-ids', 1, () => ({ last: 0 }));
 
-/** Tells the diagnostics channels and the command's own callbacks that an attempt was started, or could not be, and that it ended. */
+/**
+ * Reports to the diagnostics channels and the command's own callbacks that an attempt was started or could not be started,
+ * and that it ended.
+ */
 export function observeRun(command: Command, attempt: number): RunObserver {
   const { onExecute, onCompletion, accepts } = command;
   counter.last += 1;

@@ -10,7 +10,7 @@ const lastSignal = 64;
 const tailLength = 2048;
 
 /**
- * Sees what Node does not tell of the end of a process: the real-time signal that ended it, the name it ended under, and
+ * Sees what Node does not report about the end of a process: the real-time signal that ended it, the name it ended under, and
  * its last words on stderr.
  *
  * A process closes its files before it can be waited for, and libuv handles what it can read before it waits for

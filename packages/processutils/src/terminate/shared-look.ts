@@ -49,7 +49,7 @@ export class Look {
 
   /**
    * The processes that carry a mark and started at `since` or later, and whether a process may be missing. A process is
-   * asked once a look, for all marks: that is two files to read, and most of what a look costs. `isLeft` tells the
+   * asked once a look, for all marks: that is two files to read, and most of what a look costs. `isLeft` picks the
    * processes that have still to be signalled.
    */
   carriersOf(

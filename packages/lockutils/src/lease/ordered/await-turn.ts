@@ -11,9 +11,9 @@ export const keepEvery = (ttl: number): number => ttl / 3;
 /**
  * Waits until the turn of `place` has come, and keeps it meanwhile. `undefined` when the place is gone.
  *
- * A waiter looks when its engine tells it to, when its place must be kept, and when the engine foresees a change; it
- * polls only where the engine cannot notify. It sits out an outage for as long as the place cannot have ended; then it
- * rejects with the error.
+ * A waiter looks when its engine notifies it, when its place must be kept, and when a change is due by what the engine
+ * said. It polls only if the engine cannot notify. During an outage it goes on waiting until its place may have ended;
+ * then the call rejects with the error.
  */
 export async function awaitTurn<G extends EngineGrant>(
   queue: LeaseQueue<G>,

@@ -11,7 +11,7 @@ export type PlaceView<G extends EngineGrant> =
   /** The place is gone: it was not kept in time, or the engine lost it. */
   | { readonly state: 'gone' };
 
-/** What the driver tells a place about the call that it is for. */
+/** What a place learns from the driver about the call that it is for. */
 export interface PlaceContext {
   /** Whether the call had a place before, and lost it. Perhaps the holder's lease was lost with it. */
   readonly again: boolean;
@@ -30,9 +30,9 @@ export interface PlaceContext {
 export interface QueuePlace<G extends EngineGrant> {
   /** Until when the place lasts unless it is kept, by the request's `now()`. */
   readonly validUntil: number;
-  /** Joins the queue at its end, and tells where that is. Called once, and not broken off when the caller leaves. */
+  /** Joins the queue at its end, and reports where that is. Called once, and not broken off when the caller leaves. */
   join(signal: AbortSignal): Promise<PlaceView<G>>;
-  /** Keeps the place for another ttl, and tells where it is now. The only step that may find that the turn has come. */
+  /** Keeps the place for another ttl, and reports where it is now. The only step that may find that the turn has come. */
   look(signal: AbortSignal): Promise<PlaceView<G>>;
   /**
    * Resolves when another look is worth it, also for what has changed since the last look began. Rejects if the engine
