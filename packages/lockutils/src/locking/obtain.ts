@@ -76,6 +76,9 @@ function* untilGranted(
     const grant = yield* attempt(driver, request, place);
     if (grant !== undefined) return grant;
     yield* pause(wait);
+    // A waiter that was woken mostly finds the lock free. Then it need not write its wish again: a fifth of the hand-over.
+    const free = place?.ask !== undefined && isExclusive(request) ? yield* attempt(driver, request, place) : undefined;
+    if (free !== undefined) return free;
   }
 }
 

@@ -31,8 +31,9 @@ export interface KernelDriverOptions {
   readonly system?: KernelSystem;
 }
 
-// Milliseconds, for the queue and the records of readers, which no holder relies on: another program that renames them
-// is noticed this much later. A network file system may count names late.
+// Milliseconds. Another program that gives a file another name is noticed this much later: of the queue and the records of
+// readers, which no holder relies on, and of a lock file that passes to another call of this thread. A removal is noticed
+// at once. A network file system may count names late.
 const trustInName = 10;
 
 /**
@@ -51,7 +52,7 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const { system = defaultKernelSystem, allowNetworkFileSystem = false } = options;
   const prepare = (path: string): void => prepareLockPath(system, path, allowNetworkFileSystem);
   const trust = allowNetworkFileSystem ? 0 : trustInName;
-  const files = { locks: new LockFiles(system, prepare), hidden: new HiddenFiles(system, prepare, trust) };
+  const files = { locks: new LockFiles(system, prepare, trust), hidden: new HiddenFiles(system, prepare, trust) };
   const watchers = new WatchPool(system.watch);
   const ordered = process.platform === 'linux';
   return {

@@ -7,7 +7,7 @@ import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
-import { isMarked, readLockFile } from './files/wish.js';
+import { isMarked, type LockFileState, readLockFile } from './files/wish.js';
 import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { type Seat, takeSeat } from './seats.js';
@@ -29,7 +29,10 @@ export function kernelGrant(
 ): Grant | undefined {
   const { hidden, locks } = files;
   const slice = sliceOf(file);
-  const { found, wish } = readLockFile(file);
+  // Only this thread can have written to a file that it has kept locked, and another look at the wish can wait until the
+  // slice is over.
+  const passedOn = file.passedOn && !(by instanceof QueuePlace) && !slice.isOver;
+  const { found, wish } = passedOn ? clearedMark : readLockFile(file);
   if (by === 'newcomer' && wish !== undefined && slice.isOver) {
     // Nothing was changed yet. The first waiter may have been refused because of this very try, so it is woken.
     slice.giveWay();
@@ -38,7 +41,7 @@ export function kernelGrant(
     return undefined;
   }
   if (!request.shared && request.permits === undefined) {
-    if (wish === undefined || by instanceof QueuePlace) slice.begin();
+    if (!passedOn && (wish === undefined || by instanceof QueuePlace)) slice.begin();
     else slice.keep();
     const marked = writeMark(file, 0, request, found);
     // Without a mark there are no wishes: then the place is kept, and the release wakes the next waiter.
@@ -63,6 +66,9 @@ export function kernelGrant(
     refresh: (keepYoung) => grant.refresh(keepYoung),
   };
 }
+
+// What a file says that another call of this thread passes on.
+const clearedMark: LockFileState = { found: 'released', wish: undefined };
 
 /** The initial state of a {@link KernelGrant}. */
 interface FirstState {
@@ -118,7 +124,8 @@ class KernelGrant implements Grant {
   release({ remove = false, unused = false, next = false }: Parameters<Grant['release']>[0] = {}): void {
     const file = this.#file;
     if (file.closed) return;
-    const lost = !this.#isThere();
+    const mayPass = next && this.#alone && this.#hasWishes && !remove && !unused;
+    const lost = !this.#isThere(mayPass);
     try {
       this.#upgrading?.close();
       // The mark that we leave reports the same death to the next holder that the dead owner's record would have
@@ -130,8 +137,7 @@ class KernelGrant implements Grant {
       // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
       if (remove && this.#alone) tryToRemoveLockFiles(this.#files.hidden.system, file.path, file);
     } finally {
-      const passes = next && this.#alone && this.#hasWishes && !lost && !remove && !unused;
-      if (passes) this.#files.locks.passOn(file);
+      if (mayPass && !lost) this.#files.locks.passOn(file);
       else this.#files.locks.release(file, this.#hasWishes ? this.#alone : undefined);
     }
     if (lost) throw new LockLostError(this.#request.path);
@@ -215,8 +221,8 @@ class KernelGrant implements Grant {
 
   // The permits rely on the bytes of the seats, so the file of the seats is part of the lock. The file of the readers
   // and the queue are not: removing them takes nothing from a holder.
-  #isThere(): boolean {
-    if (!this.#files.locks.isTheLock(this.#file)) return false;
+  #isThere(passes = false): boolean {
+    if (!this.#files.locks.isTheLock(this.#file, passes)) return false;
     try {
       return this.#request.permits === undefined || this.#seat?.isThere() !== false;
     } catch {

@@ -22,13 +22,15 @@ import { readWish, type Wish } from './wish.js';
 export class LockFiles {
   readonly #system: KernelSystem;
   readonly #prepare: (path: string) => void;
+  readonly #trust: number;
   readonly #idle = new IdleFiles<OpenFile>();
   readonly #passedOn = new PassedOn((file) => this.release(file, true));
 
-  /** `prepare` checks the lock path, before a file is opened. */
-  constructor(system: KernelSystem, prepare: (path: string) => void) {
+  /** `prepare` checks the lock path, before a file is opened. `trust` as in {@link OpenFile.isStillNamed}. */
+  constructor(system: KernelSystem, prepare: (path: string) => void, trust: number) {
     this.#system = system;
     this.#prepare = prepare;
+    this.#trust = trust;
   }
 
   /**
@@ -73,10 +75,13 @@ export class LockFiles {
   /**
    * Whether a locked file is still the lock: the name leads to it. If the system reports an error, or reports another
    * identity for the open file itself now, nothing is known, and the answer is yes.
+   *
+   * If the lock passes to another call of this thread, and the name was looked at a moment ago, only a removal or
+   * replacement is seen, which costs half as much. That the file got another name is seen by the call that unlocks it.
    */
-  isTheLock(file: OpenFile): boolean {
+  isTheLock(file: OpenFile, passes = false): boolean {
     try {
-      return file.isNamed() || file.hasChanged();
+      return (passes ? file.isStillNamed(this.#trust) : file.isNamed()) || file.hasChanged();
     } catch {
       return true;
     }

@@ -14,6 +14,8 @@ export class OpenFile {
   readonly path: string;
   /** When its lock was granted by the kernel: milliseconds of `realTime.now`. Set by the owner. */
   lockedAt = 0;
+  /** Whether the lock came from another call of this thread, which has cleared its mark: see `PassedOn`. */
+  passedOn = false;
   /** Only of a lock file: the turn of this thread at the lock. It is forgotten with the open file. */
   slice: Slice | undefined;
   readonly #system: KernelSystem;

@@ -10,8 +10,8 @@ const slice = 1;
  *
  * When a file comes here, its mark says that it was released: no call holds the lock, and the kernel keeps other
  * processes out. A call that takes the file holds the lock as if it had locked the file then, and writes its
- * own record. If no call takes it, because the next one gave up or has to queue, it is unlocked at the end of the turn
- * of the event loop. A process that ends or is killed frees it at once; the mark reports no dead holder then, and there
+ * own record, but need not read what the file says. If no call takes it, because the next one gave up or has to queue,
+ * it is unlocked at the end of the turn of the event loop. A process that ends or is killed frees it at once; the mark reports no dead holder then, and there
  * was none. A process that is stopped here keeps the lock, as a stopped holder does.
  *
  * Other processes: a file comes here only within a slice that began when the kernel granted the lock. The first release
@@ -34,7 +34,9 @@ export class PassedOn {
       this.#unlock(file);
       return;
     }
-    this.#files.set(file.path, file.passOn());
+    const kept = file.passOn();
+    kept.passedOn = true;
+    this.#files.set(file.path, kept);
     if (this.#ending) return;
     this.#ending = true;
     realTime.setImmediate(() => this.#endTurn());

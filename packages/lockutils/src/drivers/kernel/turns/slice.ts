@@ -7,7 +7,7 @@ import { realTime } from '@oslo-concurrency/core';
 // alone decides which call holds. So no step below can admit two holders, and a lost step costs one poll of W at most.
 //
 // - W writes its wish before its try, and H reads it after its unlock. So a wake is not lost: either W's try comes after
-//   the unlock, or H finds the wish.
+//   the unlock, or H finds the wish. When W is woken it tries before that once more: a try that is refused changes nothing.
 // - H, within its slice, releases and acquires again before W is woken. The slice ends by time, so this ends.
 // - H's slice is over when it releases: it wakes W, and its next call goes to the queue, behind W. If H dies between the
 //   unlock and the wake, W sees the free lock at its next poll, as after the death of a holder.
