@@ -10,8 +10,9 @@ async function works(driver) {
 }
 // Deno cannot load the kernel driver's add-on: the library refuses before Deno would end the whole process.
 if (process.versions.deno !== undefined) {
-  const code = await lock('smoke', { external: true, driver: 'kernel' }, () => 'granted').catch((error) => error.code);
-  if (code !== 'ERR_ADDON_UNAVAILABLE') throw new Error(`the kernel driver gave ${code}`);
+  const refused = await lock('smoke', { external: true, driver: 'kernel' }, () => 'granted').catch((error) => error);
+  const advises = /use driver: 'lockfile'/.test(refused.message);
+  if (refused.code !== 'ERR_ADDON_UNAVAILABLE' || !advises) throw new Error(`the kernel driver gave ${refused}`);
 }
 const driver = process.versions.deno === undefined ? 'kernel' : 'lockfile';
 await works(driver);
