@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { processState } from '@oslo-concurrency/core';
+import { isThenable } from '../steps.js';
 import type { Turn, TurnQueue } from './turn-queue.js';
 
 /**
@@ -49,9 +50,29 @@ export function currentBody(): Body | undefined {
   return body;
 }
 
-/** Runs `fn` inside the body `body`. */
+/**
+ * Runs `fn` inside the body `body`. If `fn` returns no promise, the body stays the current one, and the caller releases its
+ * lock before other code runs: from then on {@link currentBody} passes over it, to the body around it. If the release
+ * takes time, the caller calls {@link leaveBody}.
+ *
+ * From Node 24 on, each change of the context copies a map. This way a body without a promise costs one change, not two.
+ */
 export function runBody<T, Held>(body: Body, fn: (held: Held) => T, held: Held): T {
-  return bodies.run(body, fn, held);
+  const around = bodies.getStore();
+  bodies.enterWith(body);
+  let stays = false;
+  try {
+    const value = fn(held);
+    stays = !isThenable(value);
+    return value;
+  } finally {
+    if (!stays) bodies.enterWith(around as Body);
+  }
+}
+
+/** Makes the body around `body` the current one again. */
+export function leaveBody({ parent }: Body): void {
+  bodies.enterWith(parent as Body);
 }
 
 /** A new body of the lock `name`, inside the current one. */

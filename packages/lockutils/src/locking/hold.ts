@@ -1,5 +1,5 @@
 import { getLogger, InvalidOptionError, lockChannels, watch } from '@oslo-concurrency/core';
-import { type Body, newBody, runBody } from '../local/wait-graph.js';
+import { type Body, leaveBody, newBody, runBody } from '../local/wait-graph.js';
 import { checkBody, optionsOfCall } from '../options/call-arguments.js';
 import { checkWaitOptions, type WaitOptions } from '../options/wait-options.js';
 import { isThenable } from '../steps.js';
@@ -123,7 +123,9 @@ export function holdAround<T, Held extends { release(): Promise<void> }>(
     return releaseAndThrow(held, error);
   }
   const released = held.release();
-  return released === releasedAtOnce ? Promise.resolve(value) : released.then(() => value);
+  if (released === releasedAtOnce) return Promise.resolve(value);
+  if (body !== undefined) leaveBody(body);
+  return released.then(() => value);
 }
 
 function holdUntil<T>(held: { release(): Promise<void> }, body: Body | undefined, pending: PromiseLike<T>): Promise<T> {

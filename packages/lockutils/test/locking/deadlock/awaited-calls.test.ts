@@ -1,10 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type LockOptions, lock, ReaderWriterLock } from '@oslo-concurrency/lockutils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TurnQueue } from '../../../build/local/turn-queue.js';
-import { type Body, currentBody, newBody, notePending, runBody } from '../../../build/local/wait-graph.js';
+import { type Body, currentBody, leaveBody, newBody, notePending, runBody } from '../../../build/local/wait-graph.js';
 import { acquireAll } from '../../../dist/index.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
@@ -399,6 +400,51 @@ it('G12 writers of a ReaderWriterLock that pass a waiting reader are in its way'
   const readers = new ReaderWriterLock('q');
   const nested = readers.readLock(() => readers.writeLock(() => {}));
   await expect(nested).rejects.toMatchObject(deadlock);
+});
+
+it('a body is not around what its caller does next, whether it has ended, continues, or has thrown', async () => {
+  const outer = newBody('outer', undefined);
+  const inner = (name: string) => newBody(name, outer);
+  const own = new AsyncLocalStorage<string>();
+  const seen = runBody(
+    outer,
+    async () => {
+      const ended = inner('ended');
+      expect(own.run('mine', () => [runBody(ended, currentBody, undefined), own.getStore()])).toEqual([ended, 'mine']);
+      runBody(ended, () => 'value', undefined);
+      ended.running = false;
+      expect(currentBody()).toBe(outer);
+      const continues = inner('continues');
+      const later = runBody(continues, () => Promise.resolve().then(currentBody), undefined);
+      expect(currentBody()).toBe(outer);
+      expect(await later).toBe(continues);
+      const throws = (): never => {
+        throw new Error('bug');
+      };
+      expect(() => runBody(inner('throws'), throws, undefined)).toThrow('bug');
+      expect(currentBody()).toBe(outer);
+      const slow = inner('slow to release');
+      runBody(slow, () => 'value', undefined);
+      leaveBody(slow);
+      return currentBody();
+    },
+    undefined,
+  );
+  expect(await seen).toBe(outer);
+});
+
+it('a body without a promise is not around what its caller does while the lock is released', async () => {
+  using directory = lockDirectory();
+  let released = (): void => {};
+  const release = () =>
+    new Promise<void>((resolve) => {
+      released = resolve;
+    });
+  const driver = { name: 'slow', tryAcquire: () => ({ previousOwnerDied: false, release }), holders: () => [] };
+  const held = lock('x', { external: true, lockPath: directory.path, driver }, currentBody);
+  expect(currentBody()).toBeUndefined();
+  released();
+  expect(await held).toMatchObject({ name: 'x', running: false });
 });
 
 it('a body that is over is forgotten by what it left behind, so that a chain of such grows nowhere', () => {
