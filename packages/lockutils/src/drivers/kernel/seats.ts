@@ -24,6 +24,23 @@ export const maxSharedSeats = 256;
  */
 export const seatKinds = ['seats', 'readers'] as const;
 
+// The seats of readers that this thread has taken, by file. Without this, a reader tries each of them, which costs a crowd
+// of readers of one thread a system call for each reader before it. A seat of permits is always tried: there, the kernel
+// alone decides, also if the file was replaced. A reader that skips a seat for nothing only loses its record.
+const readersHere = new Map<string, Set<number>>();
+
+function noteReader(path: string, seat: number): void {
+  const own = readersHere.get(path);
+  if (own === undefined) readersHere.set(path, new Set([seat]));
+  else own.add(seat);
+}
+
+function forgetReader(path: string, seat: number): void {
+  const own = readersHere.get(path);
+  own?.delete(seat);
+  if (own?.size === 0) readersHere.delete(path);
+}
+
 /** The place of one of several holders, kept until `leave` or the end of this process. */
 export interface Seat {
   readonly previousOwnerDied: boolean;
@@ -46,8 +63,10 @@ export function takeSeat(files: HiddenFiles, request: LockRequest): Seat | undef
   const file = openSeats(files, request);
   try {
     const seats = request.permits ?? maxSharedSeats;
+    const own = request.permits === undefined ? readersHere.get(file.path) : undefined;
     for (let seat = 0; seat < seats; seat += 1) {
-      if (file.tryLock(seat, 1, false)) return occupy(files, request, file, seat);
+      if (own?.has(seat) === true || !file.tryLock(seat, 1, false)) continue;
+      return occupy(files, request, file, seat);
     }
     files.keep(file);
     return undefined;
@@ -76,13 +95,16 @@ function occupy(files: HiddenFiles, request: LockRequest, file: OpenFile, seat: 
   const position = seat * maxOwnerRecordBytes;
   const found = readState(file, position);
   const marked = writeMark(file, position, request, found);
+  const isReader = request.permits === undefined;
+  if (isReader) noteReader(file.path, seat);
   // A reader changes nothing, so its death is not reported.
-  const previousOwnerDied = request.permits !== undefined && found === 'left';
+  const previousOwnerDied = !isReader && found === 'left';
   return {
     previousOwnerDied,
     isThere: () => file.isNamed(),
     leave(unused = false) {
       if (file.closed) return;
+      if (isReader) forgetReader(file.path, seat);
       // If it is not cleared, our record reports the same death to the next holder that the dead holder's record would
       // have reported.
       if (marked && !(unused && previousOwnerDied)) clearMark(file, position);

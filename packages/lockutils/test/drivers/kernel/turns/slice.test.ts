@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { Slice } from '../../../../build/drivers/kernel/turns/slice.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A slice of a thread that has acquired the lock again in the turn in which it released it. */
+function ofThreadThatComesBack(): Slice {
+  for (;;) {
+    const slice = new Slice();
+    slice.begin();
+    slice.release(() => {});
+    slice.hasGivenWay();
+    slice.keep();
+    // A busy machine may have ended it.
+    if (!slice.isOver) return slice;
+  }
+}
+
+describe('G28 the wake of the first waiter', () => {
+  it('G28 is put off to the end of the turn by a thread that acquires the lock again, and dropped when it does', async () => {
+    const slice = ofThreadThatComesBack();
+    let wakes = 0;
+    // Fewer holds than a slice has.
+    for (let hold = 0; hold < 4 && !slice.isOver; hold += 1) {
+      slice.release(() => (wakes += 1));
+      if (slice.isOver) return;
+      expect(wakes).toBe(0);
+      expect(slice.hasGivenWay()).toBe(false);
+      slice.keep();
+    }
+    await turn();
+    expect(wakes).toBe(0);
+  });
+
+  it('G28 comes at the end of the turn if that thread does not acquire the lock again', async () => {
+    const slice = ofThreadThatComesBack();
+    let wakes = 0;
+    slice.release(() => (wakes += 1));
+    await turn();
+    expect(wakes).toBe(1);
+    // From now on it counts as a thread that goes on without the lock: it wakes the waiter at once.
+    slice.keep();
+    slice.release(() => (wakes += 1));
+    expect(wakes).toBe(2);
+    await turn();
+    expect(wakes).toBe(2);
+  });
+});
