@@ -112,13 +112,20 @@ export function leasePromises(subject: LeaseSubject): readonly LeasePromise[] {
     for (let round = 0; round < 10; round += 1) {
       const held = await lease(name, { driver, ttl: 5000 });
       const change = new AbortController();
+      // One that the release reaches before the abort does is granted.
+      const begin = (onWait?: () => void): Promise<void> =>
+        lease(name, { driver, ttl: 5000, signal: change.signal, ...(onWait && { onWait }) }).then(
+          (late) => late.release(),
+          () => {},
+        );
+      let waiter: Promise<void> | undefined;
       await new Promise<void>((waits) => {
-        lease(name, { driver, ttl: 5000, signal: change.signal, onWait: () => waits() }).catch(() => {});
+        waiter = begin(waits);
       });
-      const joining = lease(name, { driver, ttl: 5000, signal: change.signal }).catch(() => {});
+      const joining = begin();
       await held.release();
       change.abort();
-      await joining;
+      await Promise.all([waiter, joining]);
       await lease(name, { driver, ttl: 5000, blocking: false }, () => {});
     }
   });
@@ -181,7 +188,8 @@ export function leasePromises(subject: LeaseSubject): readonly LeasePromise[] {
   });
 
   const renewsItself = withDriver(async (driver) => {
-    const held = await lease(freshName(), { driver, ttl });
+    const name = freshName();
+    const held = await lease(name, { driver, ttl });
     const { fencingToken } = held;
     const end = performance.now() + ttl * 2.2;
     await expect.poll(() => performance.now() > end, { timeout: ttl * 4 }).toBe(true);
@@ -189,6 +197,7 @@ export function leasePromises(subject: LeaseSubject): readonly LeasePromise[] {
     await held.renew();
     expect(held.remaining).toBeGreaterThan(ttl * 0.7);
     expect(held.fencingToken).toBe(fencingToken);
+    expect(await driver.holders?.(name)).toMatchObject([{ pid: process.pid }]);
     await held.release();
   });
 

@@ -51,9 +51,8 @@ export class QueueKey {
   /**
    * Joins the queue. Resolves to the place, and to what stood before it at that moment.
    *
-   * The caller chooses the id of the lease. So it can repeat a request whose answer was lost, and remove the lease that
-   * the request made. A lease that is granted after `limit` helps nobody. The lease begins at the leader when the leader
-   * applies the grant, so after `since`.
+   * The caller chooses the id of the lease, so that it can repeat a request whose answer was lost, and remove its lease.
+   * A lease that is granted after `limit` helps nobody. It begins when the leader applies the grant, so after `since`.
    */
   static async join(
     gateway: Gateway,
