@@ -1,7 +1,8 @@
-import { type HeldLease, type Holder, lease } from '@oslo-concurrency/lockutils';
+import { type HeldLease, lease } from '@oslo-concurrency/lockutils';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { leasePromises } from '../../../lease-promises.js';
 import { type RedisLeaseDriver, redisLeaseDriver } from '../src/index.js';
 import { wayNames, ways } from './server/clients.js';
 import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
@@ -22,6 +23,15 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     await server?.[Symbol.asyncDispose]();
   });
 
+  const promises = leasePromises({
+    another,
+    leftovers: () => server.leftovers(),
+    empty: '',
+    ttl: 1000,
+    closed: 'ERR_REDIS_CLOSED',
+  });
+  for (const { title, run } of promises) test(title, run);
+
   test('fn holds the lease, its value comes back, and nothing is left in redis but the last token, for a day', async () => {
     const name = freshName();
     const value = await lease(name, { driver, ttl: 2000 }, async (held) => {
@@ -34,36 +44,6 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     const left = Number(await server.cli('PTTL', `oslo-concurrency:{${name}}:token`));
     expect(left).toBeGreaterThan(23 * 3600 * 1000);
     expect(left).toBeLessThanOrEqual(24 * 3600 * 1000);
-  });
-
-  test('G10 grants in the order of arrival, one at a time, with growing tokens', async () => {
-    const name = freshName();
-    const others = [driver, another()];
-    const first = await lease(name, { driver, ttl: 2000 });
-    const order: number[] = [];
-    const tokens = [first.fencingToken];
-    let inside = 0;
-    const waits: Promise<void>[] = [];
-    for (let n = 0; n < 12; n++) {
-      await new Promise<void>((waiting) => {
-        const onWait = (): void => waiting();
-        waits.push(
-          lease(name, { driver: others[n % 2] as RedisLeaseDriver, ttl: 2000, onWait }, async (held) => {
-            expect(++inside).toBe(1);
-            order.push(n);
-            tokens.push(held.fencingToken);
-            await Promise.resolve();
-            inside--;
-          }),
-        );
-      });
-    }
-    await first.release();
-    await Promise.all(waits);
-    expect(order).toEqual([...order].sort((a, b) => a - b));
-    expect(tokens.every((token, n) => n === 0 || token > (tokens[n - 1] as bigint))).toBe(true);
-    expect(await server.leftovers()).toBe('');
-    await others[1]?.close();
   });
 
   test('one release calls one waiter, and only the first one polls', async () => {
@@ -108,85 +88,6 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     expect(await server.leftovers()).toBe('');
   });
 
-  test('onWait and the timeout name the holder; the timeout leaves no place in the queue', async () => {
-    const name = freshName();
-    const held = await lease(name, { driver, ttl: 2000, label: 'the first' });
-    let heard: Promise<readonly Holder[]> | undefined;
-    await expect(
-      lease(name, { driver, ttl: 2000, timeout: 200, onWait: (info) => (heard = info.holders()) }),
-    ).rejects.toMatchObject({ code: 'ERR_LEASE_TIMEOUT', holders: [{ pid: process.pid, label: 'the first' }] });
-    expect(await heard).toMatchObject([{ pid: process.pid, label: 'the first' }]);
-    await held.release();
-    await server.untilEmpty();
-  });
-
-  test('blocking: false fails at once, with nothing written', async () => {
-    const name = freshName();
-    const held = await lease(name, { driver, ttl: 2000 });
-    const before = await server.leftovers();
-    await expect(lease(name, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({
-      code: 'ERR_LEASE_NOT_ACQUIRED',
-    });
-    expect(await server.leftovers()).toBe(before);
-    await held.release();
-    await lease(name, { driver, ttl: 2000, blocking: false }, () => {});
-  });
-
-  test('blocking: false is granted at once after a waiter before it was aborted', async () => {
-    const name = freshName();
-    for (let round = 0; round < 20; round++) {
-      const held = await lease(name, { driver, ttl: 5000 });
-      const change = new AbortController();
-      const waiting = new Promise<void>((waits) => {
-        lease(name, { driver, ttl: 5000, signal: change.signal, onWait: () => waits() }).catch(() => {});
-      });
-      await waiting;
-      const joining = lease(name, { driver, ttl: 5000, signal: change.signal }).catch(() => {});
-      await held.release();
-      change.abort();
-      await joining;
-      await lease(name, { driver, ttl: 5000, blocking: false }, () => {});
-    }
-  });
-
-  test('G7 aborts at any moment, against the grant too, leave nothing in redis', async () => {
-    const name = freshName();
-    let granted = 0;
-    const reason = new Error('changed my mind');
-    const abortAfter = (turns: number): AbortSignal => {
-      const controller = new AbortController();
-      const step = (left: number): void => {
-        if (left === 0) controller.abort(reason);
-        else setImmediate(step, left - 1);
-      };
-      step(turns);
-      return controller.signal;
-    };
-    const calls = Array.from({ length: 200 }, (_, n) =>
-      lease(name, { driver, ttl: 2000, signal: abortAfter(n) }, () => granted++).catch((error: unknown) => {
-        expect(error).toBe(reason);
-      }),
-    );
-    await Promise.all(calls);
-    await lease(name, { driver, ttl: 2000 }, () => granted++);
-    expect(granted).toBeGreaterThan(0);
-    await server.untilEmpty();
-  });
-
-  test('close ends waits, aborts held leases, leaves nothing in redis, and refuses further use', async () => {
-    const other = another();
-    const name = freshName();
-    const held = await lease(name, { driver: other, ttl: 2000 });
-    const waiting = lease(name, { driver: other, ttl: 2000 });
-    const refused = expect(waiting).rejects.toMatchObject({ code: 'ERR_REDIS_CLOSED' });
-    await other.close();
-    await refused;
-    expect(held.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
-    expect(await server.leftovers()).toBe('');
-    await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'closed' });
-    await expect(lease(name, { driver: other, ttl: 2000 })).rejects.toMatchObject({ code: 'ERR_REDIS_CLOSED' });
-  });
-
   test('close leaves nothing of a mere waiter, nor of one that is just joining, and ends all connections', async () => {
     const name = freshName();
     const held = await lease(name, { driver, ttl: 5000 });
@@ -207,18 +108,6 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
       expect(await server.leftovers()).toBe(before);
     }
     await server.until(async () => (await connections()) === connected);
-    await held.release();
-  });
-
-  test('renews itself: held for longer than its ttl, with the same token, and its process can be named', async () => {
-    const name = freshName();
-    const held = await lease(name, { driver, ttl: 1000 });
-    const start = performance.now();
-    await server.until(async () => performance.now() - start > 2500);
-    held.assertHeld();
-    await held.renew();
-    expect(held.remaining).toBeGreaterThan(700);
-    expect(await driver.holders(name)).toMatchObject([{ pid: process.pid }]);
     await held.release();
   });
 
