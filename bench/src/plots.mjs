@@ -48,9 +48,14 @@ export async function drawPlots(figures) {
   for (const { name, title, id, draw } of plots) {
     const figure = figures.find((one) => one.id === id);
     if (figure === undefined || figure.rows.length === 0) continue;
-    drawn.push({ name, title, id, svg: await toSvg({ title, ...draw(figure) }) });
+    drawn.push({ name, title, id, svg: await toSvg({ title: linesOf(title), ...draw(figure) }) });
   }
   return drawn;
+}
+
+/** The title in lines that fit over a narrow plot. */
+function linesOf(title) {
+  return title.match(/.{1,44}(?:\s|$)/g).map((line) => line.trim());
 }
 
 // On a dark page: the ground of VitePress and GitHub, light text, and lighter tones of the dark colours. The rules of a style
@@ -75,7 +80,7 @@ async function toSvg(spec) {
     axis: { labelFontSize: 13, titleFontSize: 13, labelOverlap: true },
     legend: { symbolOpacity: 1, labelFontSize: 13, orient: 'bottom', columns: 2 },
     header: { labelFontSize: 13, titleFontSize: 13 },
-    title: { anchor: 'start', fontSize: 15, frame: 'bounds', limit: 440 },
+    title: { anchor: 'start', fontSize: 15, frame: 'bounds' },
   };
   const view = new View(parse(compile({ ...spec, config }).spec), { renderer: 'none' });
   try {
