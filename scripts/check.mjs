@@ -31,6 +31,7 @@ const steps = {
   ]),
   api: [['node', 'scripts/api-reports.mjs']],
   licences: [['node', 'scripts/check-licences.mjs']],
+  workflows: [['node', 'scripts/check-workflows.mjs']],
   changesets: [['node', 'scripts/check-changesets.mjs']],
   'doc-code': [['node', 'scripts/check-doc-code.mjs']],
   'doc-names': [['node', 'scripts/check-doc-names.mjs']],

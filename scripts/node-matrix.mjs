@@ -256,7 +256,7 @@ function table() {
     ...engineTable(today).map(line),
     '',
     'Every change runs all tests on the oldest supported Node, and the guarantee tests and the small jobs on the others',
-    '(`.ci/run`), in these very versions. macOS, Windows and other processors were not tested.',
+    '(`.ci/run`), in these very versions. For other systems see [support](support.md#systems).',
     '',
     'Alpine: the kernel driver excluded, shared and admitted by permits between a Node 26.0 for musl (musl 1.2.3) and one for glibc,',
     'once and by hand. The whole of Alpine was not tested.',

@@ -33,7 +33,7 @@ try {
     WINEDLLOVERRIDES: 'mscoree,mshtml,winemenubuilder.exe=',
   };
   delete env.DISPLAY;
-  const run = (args, cwd, output = 'ignore', limit = 120_000) =>
+  const run = (args, cwd, output = 'ignore', limit = 90_000) =>
     spawnSync(wine, args, { cwd, env, stdio: ['ignore', output, output], timeout: limit, killSignal: 'SIGKILL' })
       .status;
   if (run(['winecfg', '-v', 'win10'], scratch) !== 0) throw new Error('Wine cannot make a prefix');

@@ -58,7 +58,7 @@ const lockNameAdvice: Record<LockNameProblem, string> = {
   dots: 'must not be "." or ".."',
   nul: 'must not contain a NUL',
   'not-well-formed': 'must not contain half of a surrogate pair: several such names would map to one file',
-  'too-long': 'must be at most 255 bytes long in UTF-8, including the prefix',
+  'too-long': 'must be at most 255 bytes long in UTF-8, including the prefix, and on Windows as it is encoded there',
   reserved: 'is reserved for the files of this library',
 };
 

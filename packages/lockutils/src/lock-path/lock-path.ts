@@ -8,18 +8,27 @@ import {
   type LockPathProblem,
   LockPathRequiredError,
 } from '../errors/lock-path-errors.js';
+import { isWindowsName, windowsName } from './windows-name.js';
 
 /** The folder inside a lock path for everything that is not a lock file. No lock can have its name. */
 export const hiddenFolder = '.oslo-concurrency';
 
 /**
  * The name of the lock file: `/` becomes `_`, and the prefix is joined with one `-`, exactly as in oslo, so that both
- * languages use the same file.
+ * languages use the same file. On Windows, what it does not keep apart in names is encoded, see {@link windowsName}.
  *
  * @throws InvalidLockNameError if the result is not a valid file name, InvalidOptionError for a prefix that contains a
  * directory.
  */
-export function lockFileName(name: string, prefix: string | undefined): string {
+export function lockFileName(name: string, prefix: string | undefined, platform = process.platform): string {
+  const fileName = oslosFileName(name, prefix);
+  if (platform !== 'win32') return fileName;
+  const encoded = windowsName(fileName);
+  if (encoded.length > 255) throw new InvalidLockNameError(name, 'too-long');
+  return encoded;
+}
+
+function oslosFileName(name: string, prefix: string | undefined): string {
   const plain = name.replaceAll('/', '_');
   const separator = prefix === undefined || prefix === '' || prefix.endsWith('-') ? '' : '-';
   const fileName = `${prefix ?? ''}${separator}${plain}`;
@@ -95,7 +104,11 @@ export function lockFileAt(path: string): string {
   if (typeof path !== 'string' || path.includes('\0') || !isWellFormed(path) || /(^|[/\\])\.{0,2}$/.test(path)) {
     throw new InvalidOptionError('path', 'the path of a file, not empty, well-formed and without NUL', path);
   }
-  lockFileName(basename(path), undefined);
+  // A path is not encoded: it names a file that others may use by that name.
+  oslosFileName(basename(path), undefined);
+  if (process.platform === 'win32' && !isWindowsName(basename(path))) {
+    throw new InvalidOptionError('path', 'the path of a file, with a name that Windows allows for one', path);
+  }
   return absolute(path, dirname(path));
 }
 

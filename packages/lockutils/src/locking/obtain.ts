@@ -1,4 +1,5 @@
 import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js';
+import { LockUnsupportedError } from '../errors/lock-file-errors.js';
 import { nothing, type Steps, step } from '../steps.js';
 import type { Wait } from './wait/wait.js';
 
@@ -19,6 +20,10 @@ const drawsWithoutOrder = 10;
  * given up.
  */
 export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean, wait: Wait): Steps<Obtained> {
+  if (fair && driver.joinQueue === undefined) {
+    const what = `The driver ${driver.name} keeps no order among processes here, so it cannot grant the lock with fair`;
+    throw new LockUnsupportedError(request.path, what);
+  }
   // Readers and permit holders always queue: a reader that passes the queue would starve a waiting writer.
   const ordered = fair || !isExclusive(request);
   if (!ordered) {

@@ -60,6 +60,7 @@ export interface LockOptions {
   /**
    * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before
    * the processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
+   * Refused where the driver keeps no order: the kernel driver on macOS and Windows.
    * @defaultValue `false`
    */
   readonly fair?: boolean | undefined;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { exitStatus, signalStatus } from '../exit-status.js';
 import { stillRuns, withDescendants } from './descendants.js';
 import { findProgram } from './find-program.js';
+import { windowsStart } from './windows-command.js';
 
 /** A command that runs in our place: with the same terminal, streams and signals. */
 export interface ChildCommand {
@@ -38,7 +39,7 @@ export interface RunningChild {
 /** Starts the command. It inherits only our streams 0 to 2 and `descriptors`. Never throws. */
 export function startChild(command: ChildCommand): RunningChild {
   const { file, args, env = process.env, launcher = [], descriptors = [] } = command;
-  const found = findProgram(file, env.PATH);
+  const found = findProgram(file, env);
   if (found.path === undefined) {
     const missing = found.problem === 'not-found';
     const status = missing ? exitStatus.notFound : exitStatus.notExecutable;
@@ -46,7 +47,13 @@ export function startChild(command: ChildCommand): RunningChild {
     return { ended: Promise.resolve({ status, problem }), kill() {}, killTree() {}, treeRuns: () => false };
   }
   const [program = file, ...rest] = [...launcher, file, ...args];
-  const child = spawn(program, rest, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env });
+  const start =
+    process.platform === 'win32' ? windowsStart(found.path, args, env) : { file: program, args: rest, verbatim: false };
+  const child = spawn(start.file, start.args, {
+    stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
+    env,
+    windowsVerbatimArguments: start.verbatim,
+  });
   const ended = new Promise<ChildEnd>((resolve) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
       resolve({

@@ -1,18 +1,19 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { windowsCandidates } from './windows-command.js';
 
 /** The file that would be executed for `program`, or the reason why none would be. */
 export type FoundProgram =
   | { readonly path: string }
   | { readonly path?: undefined; readonly problem: 'not-found' | 'not-executable' };
 
-/** Looks for a program as execvp(3) does: in the directories of PATH, unless the name has a slash. */
-export function findProgram(program: string, path = process.env.PATH): FoundProgram {
+/**
+ * Looks for a program as the system does. As execvp(3): in the directories of PATH, unless the name has a slash. On
+ * Windows, see {@link windowsCandidates}.
+ */
+export function findProgram(program: string, env: NodeJS.ProcessEnv = process.env): FoundProgram {
   let problem: 'not-found' | 'not-executable' = 'not-found';
-  const candidates = program.includes('/')
-    ? [program]
-    : (path ?? '/usr/bin:/bin').split(delimiter).map((folder) => join(folder === '' ? '.' : folder, program));
-  for (const candidate of program === '' ? [] : candidates) {
+  for (const candidate of program === '' ? [] : candidatesFor(program, env)) {
     try {
       if (statSync(candidate).isDirectory()) {
         problem = 'not-executable';
@@ -25,4 +26,10 @@ export function findProgram(program: string, path = process.env.PATH): FoundProg
     }
   }
   return { problem };
+}
+
+function candidatesFor(program: string, env: NodeJS.ProcessEnv): readonly string[] {
+  if (process.platform === 'win32') return windowsCandidates(program, env);
+  if (program.includes('/')) return [program];
+  return (env.PATH ?? '/usr/bin:/bin').split(delimiter).map((folder) => join(folder === '' ? '.' : folder, program));
 }

@@ -14,9 +14,10 @@ interface LsOptions extends PlaceOptions {
 
 const help = `
 Reads the lock table of the kernel, or the folders of the lockfile driver. It tries no lock, so it disturbs no other process.
-The state is "unknown" if there is no such table. A free lock of the lockfile driver is listed only while a process waits
-for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not queue, so it is
-not counted.
+On Linux, the state is "unknown" if there is no such table. On macOS and Windows there is none, and each lock is tried for a
+moment; waiters and readers are not known there. A free lock of the lockfile driver is listed only while a
+process waits for it, or if its holder died. WAITERS counts the processes in the queue; Python's oslo.concurrency does not
+queue, so it is not counted.
 
 With --watch, a terminal shows a table that stays current, with the locks in use first. Elsewhere, each change is a line, with
 --json a line of JSON: first the locks that are in use, then each lock whose state, holders or waiters change. Changes by this

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { getLogger } from '@oslo-concurrency/core';
 import type { ByteLocks } from './byte-locks/byte-locks.js';
 import { loadByteLocks } from './byte-locks/load.js';
+import { onWindows, windowsStats } from './byte-locks/windows.js';
 
 /**
  * Every system call of the kernel driver. This is the extension point for fault injection: give `kernelDriver` an
@@ -31,7 +32,7 @@ export interface KernelSystem {
 let locks: ByteLocks | undefined;
 
 function loaded(): ByteLocks {
-  locks ??= loadByteLocks();
+  locks ??= process.platform === 'win32' ? onWindows(loadByteLocks()) : loadByteLocks();
   return locks;
 }
 
@@ -42,8 +43,9 @@ export const defaultKernelSystem: KernelSystem = {
   load: () => void loaded(),
   openSync: fs.openSync,
   closeSync: fs.closeSync,
-  fstatSync: (fd) => fs.fstatSync(fd),
-  lstatSync: (path) => fs.lstatSync(path, orUndefined),
+  ...(process.platform === 'win32'
+    ? windowsStats
+    : { fstatSync: (fd: number) => fs.fstatSync(fd), lstatSync: (path: string) => fs.lstatSync(path, orUndefined) }),
   readSync: fs.readSync,
   writeSync: fs.writeSync,
   unlinkSync: fs.unlinkSync,

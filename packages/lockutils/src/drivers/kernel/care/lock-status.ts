@@ -16,7 +16,7 @@ import type { LockEntry } from './lock-entry.js';
 /** The result of {@link kernelLockStatus} for one lock file. */
 export type KernelLockStatus = Omit<LockStatus, 'name' | 'lockFile'>;
 
-/** The status of one lock of the kernel driver, from the lock table. Without a table: from the lock's record. */
+/** The status of one lock of the kernel driver, from the lock table. Without a table: from the lock's record, or by a try. */
 export function kernelLockStatus(
   system: KernelSystem,
   table: LockTable | undefined,
@@ -24,6 +24,7 @@ export function kernelLockStatus(
 ): KernelLockStatus {
   const record = recordOf(entry.mark);
   const lastUsed = entry.stats.mtime;
+  if (table === undefined && process.platform !== 'linux') return triedStatus(system, entry);
   if (table === undefined) {
     const holders = record !== undefined && liveness(record) !== 'dead' ? [holderOf(record)] : [];
     return status('unknown', holders, { waiters: undefined, lastUsed });
@@ -47,6 +48,32 @@ export function kernelLockStatus(
     lastUsed,
     abandonedBy: abandonedBy(system, entry.path, entry.mark),
   });
+}
+
+/**
+ * The status where there is no lock table: macOS, Windows. Only a try shows whether the lock is held: it takes no lock from
+ * anybody, but for the moment of the try `blocking: false` of another process can fail. It asks for a shared lock, so that
+ * several that look do not see each other. Its record names the holder, unless that is dead.
+ */
+export function triedStatus(system: KernelSystem, { path, stats, mark }: LockEntry): KernelLockStatus {
+  const waiters = undefined;
+  const lastUsed = stats.mtime;
+  try {
+    const file = OpenFile.openToWrite(system, path);
+    try {
+      if (!file.tryLock(0, 0, true)) {
+        const record = recordOf(mark);
+        const holder = record !== undefined && liveness(record) !== 'dead' ? holderOf(record) : {};
+        return status('held', [holder], { waiters, lastUsed });
+      }
+      // Read again: the holder of the first reading may have released it since.
+      return status('free', [], { waiters, lastUsed, abandonedBy: abandonedBy(system, path, readMark(file, 0)) });
+    } finally {
+      file.close();
+    }
+  } catch {
+    return status('unknown', [], { waiters, lastUsed });
+  }
 }
 
 // If this library has never used the file, Python locks it, perhaps outside of this container.
