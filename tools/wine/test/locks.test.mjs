@@ -32,7 +32,7 @@ async function holder(name) {
   };
 }
 
-for (const driver of ['kernel']) {
+for (const driver of ['kernel', 'lockfile']) {
   test(`G1 one process at a time holds a lock of the ${driver} driver, and each that waits gets it`, async () => {
     const path = mkdtempSync('C:\\work\\counted-');
     const file = join(path, 'count');
