@@ -91,7 +91,7 @@ function listen({ path, permits }: LockRequest, wake: () => void): () => void {
     folderWatches.subscribe(dirname(held), (name) => {
       if (name === undefined || name === own) wake();
     });
-  // There, a folder that is watched cannot be removed or replaced, and a waiter that watched it kept the lock from everybody:
+  // On Windows, a folder that is watched cannot be removed or replaced, and a waiter that watched it kept the lock from everybody:
   // the folder of a lock is free when it is empty, but the next holder's folder cannot take its place.
   if (process.platform === 'win32') return watchAll();
   let stop = nothing;
