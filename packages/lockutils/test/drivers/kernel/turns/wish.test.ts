@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { lock } from '@oslo-concurrency/lockutils';
+import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
+import { describe, expect, it } from 'vitest';
+import { type GrantAtOnce, requestFor } from '../../../support/at-once.js';
+import { lockDirectory } from '../../../support/lock-directory.js';
+
+describe('the first waiter', () => {
+  it('writes its wish before it sleeps, and not once more between its wake and its grant', async () => {
+    using directory = lockDirectory();
+    let wishes = 0;
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (length === 16 && position === 1024) wishes += 1;
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    };
+    const holder = kernelDriver();
+    const request = requestFor(join(directory.path, 'x'));
+    const acquire = (): GrantAtOnce => holder.tryAcquire(request) as GrantAtOnce;
+    // A new file has no place for a wish.
+    acquire().release();
+    const held = acquire();
+    // It looks by itself only after a minute, so it is granted the lock because it was woken.
+    const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }), delay: 60_000 };
+    const waiter = lock('x', options);
+    while (wishes === 0) await new Promise((resolve) => setImmediate(resolve));
+    const before = wishes;
+    held.release();
+    const granted = await waiter;
+    expect(wishes).toBe(before);
+    await granted.release();
+  });
+});
