@@ -107,6 +107,8 @@ describe.skipIf(postgresMissing)(
       const asked = performance.now();
       const held = await lease('unanswered', { driver, ttl: 5000 });
       expect(elapsed(asked)).toBeGreaterThan(250);
+      // The connection that did not answer is closed, and not returned to the pool.
+      expect(pool.totalCount).toBe(0);
       expect(held.grant.validUntil).toBeLessThan(asked + 5000 + 100);
       const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
       expect(rows).toEqual([{ token: String(held.fencingToken) }]);

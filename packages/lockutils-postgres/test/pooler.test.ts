@@ -74,9 +74,13 @@ describe.skipIf(postgresMissing)(`through pgbouncer in transaction mode${withPos
         code: 'ERR_LEASE_TIMEOUT',
       });
     });
-    const client = new pg.Client(pooler.url);
-    await client.connect();
-    for (let n = 0; n < 4; n++) {
+    // In transactions that overlap, so that each client has another one of the pooler's two connections.
+    const clients = [new pg.Client(pooler.url), new pg.Client(pooler.url)];
+    for (const client of clients) {
+      await client.connect();
+      await client.query('BEGIN');
+    }
+    for (const client of clients) {
       const { rows } = await client.query(
         `SELECT (SELECT count(*) FROM pg_prepared_statements)::int AS prepared,
          (SELECT count(*) FROM pg_listening_channels())::int AS listening,
@@ -84,7 +88,7 @@ describe.skipIf(postgresMissing)(`through pgbouncer in transaction mode${withPos
       );
       expect(rows).toEqual([{ prepared: 0, listening: 0, locks: 0 }]);
     }
-    await client.end();
+    for (const client of clients) await client.end();
   });
 
   test('a pooler that is killed and restarted: held leases go on, and a waiter is granted', async () => {

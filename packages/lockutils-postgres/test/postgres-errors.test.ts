@@ -240,6 +240,29 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
       'unfenced',
       'it has no unique key (name, token)',
     ],
+    [
+      `clashing_claims (ticket bigint PRIMARY KEY, claim uuid, name text, token bigint, permits integer,
+        expires_at timestamptz, channel text, owner text, UNIQUE (name, token))`,
+      'clashing',
+      'it has no unique key (claim)',
+    ],
+    [
+      'deferred (name text PRIMARY KEY DEFERRABLE, token bigint, note text, note_until timestamptz)',
+      'deferred',
+      'it has no unique key (name)',
+    ],
+    [
+      `partial (name text, token bigint, note text, note_until timestamptz);
+       CREATE UNIQUE INDEX ON partial (name) WHERE token > 0`,
+      'partial',
+      'it has no unique key (name)',
+    ],
+    [
+      `unfinished (name text PRIMARY KEY, token bigint, note text, note_until timestamptz);
+       UPDATE pg_index SET indisvalid = false WHERE indrelid = 'unfinished'::regclass`,
+      'unfinished',
+      'it has no unique key (name)',
+    ],
   ])('a table of somebody else: %s', async (definition, table, difference) => {
     await server.sql(
       definition === 'view_of' ? 'CREATE VIEW view_of AS SELECT 1 AS one' : `CREATE TABLE ${definition}`,

@@ -355,6 +355,19 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     await own.close();
   });
 
+  test('a new driver removes what dead processes left more than a minute ago, under any name', async () => {
+    await lease(freshName(), { driver, ttl: 2000 }, () => {});
+    await server.sql(`INSERT INTO oslo_leases_claims (claim, name, permits, expires_at, owner)
+      SELECT gen_random_uuid(), 'left behind', 1, clock_timestamp() - left_for, left_for::text
+      FROM unnest(ARRAY[interval '2 minutes', interval '1 second']) left_for`);
+    await using fresh = postgresLeaseDriver({ url: server.url });
+    await lease(freshName(), { driver: fresh, ttl: 2000 }, () => {});
+    expect(await server.sql(`SELECT owner FROM oslo_leases_claims WHERE name = 'left behind'`)).toEqual([
+      { owner: '00:00:01' },
+    ]);
+    await server.sql(`DELETE FROM oslo_leases_claims WHERE name = 'left behind'`);
+  });
+
   test('many processes may create the tables at the same moment', async () => {
     const drivers = Array.from({ length: 8 }, () => postgresLeaseDriver({ url: server.url, table: 'public.at_once' }));
     await Promise.all(drivers.map((one, n) => lease(`job-${n}`, { driver: one, ttl: 5000 }, () => {})));
