@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresLeaseDriver, postgresLeaseDriver } from '../src/index.js';
-import { PostgresServer, postgresMissing, withPostgres } from './server/postgres-server.js';
+import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
 
 const pending = fileURLToPath(new URL('./fixtures/pending.mjs', import.meta.url));
 
@@ -34,6 +34,24 @@ describe.skipIf(postgresMissing)(`the life of a process${withPostgres}`, () => {
       await held.release();
     }
     expect(Math.min(...took)).toBeLessThan(500);
+  });
+
+  test('a process that has waited, held and released ends by itself, without close', async () => {
+    const listeners = () => server.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN %'`);
+    const held = await lease('release', { driver, ttl: 5000 });
+    // Those of processes that have ended are gone.
+    await until(async () => (await listeners()).length === 0);
+    const child = fork(pending, [server.url, 'release', 'release']);
+    await once(child, 'message');
+    const exit = once(child, 'exit');
+    await until(async () => (await listeners()).length === 1);
+    const released = performance.now();
+    await held.release();
+    const [code] = (await exit) as [number | null];
+    expect(code).toBe(0);
+    // The connection that listens stays for 10 s.
+    expect(performance.now() - released).toBeLessThan(5000);
+    expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'release'`)).toEqual([]);
   });
 
   test('fifty waits of one process are served in order', async () => {
