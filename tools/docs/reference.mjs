@@ -108,7 +108,8 @@ export async function writeReference({ home, site, name, folder, manifest }) {
     join(site, 'reference', name, 'index.md'),
     `---\neditLink: false\n---\n\n# ${manifest.name}\n\n${manifest.description}. [Guide](/packages/${name}).\n\n${lists.join('\n')}`,
   );
-  rmSync(join(site, '..', '.reference'), { recursive: true, force: true });
+  // Only this package's: another one is being written beside it.
+  for (const path of [raw, `${raw}.json`]) rmSync(path, { recursive: true, force: true });
   return { sidebar: sidebar.map(({ summaries, ...group }) => group), complaints };
 }
 
