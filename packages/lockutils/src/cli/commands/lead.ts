@@ -40,7 +40,10 @@ export function leadCommand(exit: (status: number) => void): RunCommand {
         'leave',
       ]),
     )
-    .option('--lease <url>', 'lead by a lease: etcd://host:port[,host:port...][/prefix], etcds://, file:///dir')
+    .option(
+      '--lease <url>',
+      'lead by a lease: etcd://host:port[,host:port...][/prefix], etcds://, postgres://user@host/db, redis://host, file:///dir',
+    )
     .addOption(
       new Option('--ttl <time>', 'how long the lease lasts without renewal')
         .argParser(toMilliseconds)

@@ -51,12 +51,13 @@ export function ffiLocks(): ByteLocks {
   const request = new Uint8Array(new ArrayBuffer(flockBytes));
   const fields = new Int32Array(request.buffer);
 
-  // Returns 0, or the number of the error.
+  // Returns 0, or the number of the error. The call itself alone says that it succeeded: a failure whose number was lost,
+  // so that 0 is read, counts as a refusal, which grants nothing.
   function setLock(fd: number, kind: number, offset: number, length: number): number {
     fields[kindAt] = kind;
     put(fields, startAt, offset);
     put(fields, lengthAt, length);
-    return fcntl(fd, setOpenFileLock, request) === 0 ? 0 : getInt32(errnoAt);
+    return fcntl(fd, setOpenFileLock, request) === 0 ? 0 : getInt32(errnoAt) || wouldBlock;
   }
 
   // node:ffi does not save `errno`. Between the call and our look only V8 runs, on the same thread; a call of its own that
