@@ -18,6 +18,9 @@ describe.skipIf(postgresMissing)(`jobs on Postgres${withPostgres}`, () => {
   });
 
   test('no holder and no waiter is left in Postgres', async () => {
-    await until(async () => (await server.claims()) === 0);
+    // A claim of a process that was killed counts for nothing when it has expired; its row goes when a new driver is first
+    // used.
+    const left = 'SELECT 1 FROM oslo_leases_claims WHERE expires_at > clock_timestamp()';
+    await until(async () => (await server.sql(left)).length === 0);
   });
 });

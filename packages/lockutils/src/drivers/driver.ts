@@ -88,10 +88,11 @@ export interface Place {
    */
   noteWait?(waits: boolean): void;
   /**
-   * Asks every holder to wake the owner of this place, which is first, at the release. Called before each try that a
-   * pause may follow. Never throws. If present, {@link onTurn} calls `wake` at a release too.
+   * Asks every holder to wake the owner of this place, which is first, at the release. Called before each pause. Returns
+   * whether holders did not know before: then the lock may have become free unnoticed, and the owner tries once more.
+   * Never throws. If present, {@link onTurn} calls `wake` at a release too.
    */
-  ask?(): void;
+  ask?(): boolean;
   /** Gives up the place and notifies the next waiter. Has no effect when called again; never throws or rejects. */
   leave(): void | Promise<void>;
 }

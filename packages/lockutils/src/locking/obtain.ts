@@ -75,15 +75,15 @@ function* untilGranted(
   }
   if (place?.ask === undefined) wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing);
   else wait.listen((wake) => place.onTurn(wake));
+  // A holder that releases after a try that was refused has to find our wish. So it is written before a try, or it stood
+  // there already. A waiter that was woken mostly finds the lock free: it tries before it writes its wish once more.
+  place?.ask?.();
+  let hasAsked = true;
   for (;;) {
-    // Before the try: a release after a try that was refused finds the wish.
-    place?.ask?.();
     const grant = yield* attempt(driver, request, place);
     if (grant !== undefined) return grant;
-    yield* pause(wait);
-    // A waiter that was woken mostly finds the lock free. Then it need not write its wish again: a fifth of the hand-over.
-    const free = place?.ask !== undefined && isExclusive(request) ? yield* attempt(driver, request, place) : undefined;
-    if (free !== undefined) return free;
+    hasAsked = !hasAsked && place?.ask?.() === true;
+    if (!hasAsked) yield* pause(wait);
   }
 }
 

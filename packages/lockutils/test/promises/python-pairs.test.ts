@@ -13,7 +13,9 @@ import { lockDirectory } from '../fixtures/lock-directory.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const readme = readFileSync(here('../../README.md'), 'utf8');
-const rows = [...readme.matchAll(/\[py\]\(test\/pairs\/([\w-]+)\.py\) [^|]*\[ts\]\(test\/pairs\/([\w-]+)\.ts\)/g)];
+const rows = [
+  ...readme.matchAll(/\[py\]\(\S*\/test\/pairs\/([\w-]+)\.py\) [^|]*\[ts\]\(\S*\/test\/pairs\/([\w-]+)\.ts\)/g),
+];
 
 /** A program that a test speaks with by lines. */
 class Talk {

@@ -83,12 +83,17 @@ export class QueuePlace implements Place {
     }
   }
 
-  ask(): void {
+  ask(): boolean {
     this.#asked += 1;
-    const wish = { ticket: this.ticket, wakeFile: ownWakeFile, stamp: this.#asked };
+    const own = { ticket: this.ticket, wakeFile: ownWakeFile, stamp: this.#asked };
+    let isNew = false;
     this.#visit((file) => {
-      if (isMarked(readLockFile(file).found)) writeWish(file, wish);
+      const { found, wish } = readLockFile(file);
+      if (!isMarked(found)) return;
+      isNew = wish?.ticket !== this.ticket;
+      writeWish(file, own);
     });
+    return isNew;
   }
 
   /**

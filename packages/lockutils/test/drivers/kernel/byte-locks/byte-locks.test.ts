@@ -11,7 +11,7 @@ const hasFfi = isBuiltin('node:ffi');
 const ffiEnv = { OSLO_KERNEL_CALLS: 'ffi', NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
 const external = (lockPath: string) => ({ external: true, driver: 'kernel', lockPath }) as const;
 
-describe.skipIf(!hasFfi)('node:ffi', () => {
+describe.skipIf(!hasFfi)('node:ffi (only on Node 26.1 and newer)', () => {
   it('G1 gives the same answers and errors as the add-on, and each sees the locks of the other', async () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
