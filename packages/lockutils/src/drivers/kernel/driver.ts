@@ -7,7 +7,7 @@ import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { withSpareDescriptors } from '../idle-files.js';
 import { WatchPool } from '../watch-pool.js';
-import { HiddenFiles } from './files/hidden-files.js';
+import { type DriverFiles, HiddenFiles } from './files/hidden-files.js';
 import { LockFiles } from './files/lock-files.js';
 import { kernelGrant } from './grant.js';
 import { holdersOf } from './holders.js';
@@ -15,7 +15,6 @@ import { hiddenPath } from './lock-paths.js';
 import { drawTicket, whileQueueIsEmpty } from './queue.js';
 import { seatKinds } from './seats.js';
 import { defaultKernelSystem, type KernelSystem } from './system.js';
-import type { DriverFiles } from './turns/place.js';
 
 /** Options of {@link kernelDriver}. */
 export interface KernelDriverOptions {

@@ -3,7 +3,7 @@ import type { Grant, LockRequest, Place, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
-import { type HiddenFiles, openHidden } from './files/hidden-files.js';
+import { type DriverFiles, type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
@@ -12,7 +12,7 @@ import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { type Seat, takeSeat } from './seats.js';
 import { upgradeByte } from './tickets.js';
-import { type DriverFiles, QueuePlace } from './turns/place.js';
+import { QueuePlace } from './turns/place.js';
 import { giveHint, wakeFolderOf } from './wake-files.js';
 
 /**

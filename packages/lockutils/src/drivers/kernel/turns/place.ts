@@ -2,8 +2,7 @@ import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../../driver.js';
 import { fileError } from '../../file-errors.js';
 import type { WatchPool } from '../../watch-pool.js';
-import type { HiddenFiles } from '../files/hidden-files.js';
-import type { LockFiles } from '../files/lock-files.js';
+import type { DriverFiles } from '../files/hidden-files.js';
 import type { OpenFile } from '../files/open-file.js';
 import { eraseWish, isMarked, readLockFile, readWish, writeWish } from '../files/wish.js';
 import {
@@ -18,12 +17,6 @@ import {
 } from '../tickets.js';
 import { giveHint, listen, ownWakeFile, wakeFolderOf } from '../wake-files.js';
 import { Answers } from './answers.js';
-
-/** The files of one driver. */
-export interface DriverFiles {
-  readonly locks: LockFiles;
-  readonly hidden: HiddenFiles;
-}
 
 /** What a place in the queue works with. */
 export interface QueueParts extends DriverFiles {
