@@ -3,7 +3,8 @@ import type { Grant, LockRequest, Place, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
 import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
-import { type DriverFiles, type HiddenFiles, openHidden } from './files/hidden-files.js';
+import type { DriverFiles } from './files/driver-files.js';
+import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
@@ -29,8 +30,7 @@ export function kernelGrant(
 ): Grant | undefined {
   const { hidden, locks } = files;
   const slice = sliceOf(file);
-  // Only this thread can have written to a file that it has kept locked, and another look at the wish can wait until the
-  // slice is over.
+  // Only this thread can have written to a file that it kept locked, and a wish can wait until the slice is over.
   const passedOn = file.passedOn && !(by instanceof QueuePlace) && !slice.isOver;
   const { found, wish } = passedOn ? clearedMark : readLockFile(file);
   if (by === 'newcomer' && wish !== undefined && slice.isOver) {

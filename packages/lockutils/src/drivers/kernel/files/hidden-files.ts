@@ -5,14 +5,7 @@ import { lockPathOf } from '../../../lock-path/real-path.js';
 import { IdleFiles } from '../../idle-files.js';
 import { type HiddenKind, hiddenPath } from '../lock-paths.js';
 import type { KernelSystem } from '../system.js';
-import type { LockFiles } from './lock-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
-
-/** The files of one driver: the lock files, and those that are hidden beside them. */
-export interface DriverFiles {
-  readonly locks: LockFiles;
-  readonly hidden: HiddenFiles;
-}
 
 /**
  * Opens the queues and seats of one driver, and keeps a few of them open for a moment after use (see {@link IdleFiles}).

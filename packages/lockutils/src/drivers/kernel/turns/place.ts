@@ -2,7 +2,7 @@ import { realTime } from '@oslo-concurrency/core';
 import type { LockRequest, Place } from '../../driver.js';
 import { fileError } from '../../file-errors.js';
 import type { WatchPool } from '../../watch-pool.js';
-import type { DriverFiles } from '../files/hidden-files.js';
+import type { DriverFiles } from '../files/driver-files.js';
 import type { OpenFile } from '../files/open-file.js';
 import { eraseWish, isMarked, readLockFile, readWish, writeWish } from '../files/wish.js';
 import {
