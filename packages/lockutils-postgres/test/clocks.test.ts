@@ -25,7 +25,7 @@ class WallClock implements Disposable {
     this.set(0);
   }
 
-  /** Sets it to so many seconds after the true time. */
+  /** Sets the clock to this number of seconds after the true time. */
   set(shift: number): void {
     writeFileSync(this.#file, `${shift < 0 ? '' : '+'}${shift}`);
     giveTo(this.#file);

@@ -242,7 +242,7 @@ describe.each(['kernel', 'lockfile'] as const)('G11 readers and writers between 
 describe.each(['kernel', 'lockfile'] as const)('permits between processes by %s', (driver) => {
   const countedIn = (lockPath: string): LockOptions => ({ ...fairIn(lockPath), driver, permits: 2 });
 
-  it('admit so many processes and no more, and free the seat of one that is killed', async () => {
+  it('admit no more processes than there are permits, and free the seat of one that is killed', async () => {
     using directory = lockDirectory();
     const options = countedIn(directory.path);
     const victim = await Contender.start();
