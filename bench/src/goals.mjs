@@ -206,6 +206,16 @@ const goals = [
     ...atLeast(1.5),
     of: (run) => run.fastest('locks.uncontended.internal', 'ours internal', ['async-mutex', 'async-lock', 'p-limit']),
   },
+  ...[
+    ['core', 3],
+    ['lockutils', 10],
+    ['processutils', 10],
+  ].map(([subject, target]) => ({
+    text: `Import ${subject} after what it needs, on a machine that starts Node in 40 ms (ms)`,
+    cause: 'Modules of Node that the import loads cost as ours do, and they are most of what core takes.',
+    ...atMost(target),
+    of: (run) => run.value('imports.cost', subject),
+  })),
   {
     text: '500 waiters for a lock held elsewhere (% of a core)',
     cause:

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { importCost, isYardstickNode } from '../../../import-cost.js';
+import { importFootprint } from '../../../import-footprint.js';
 
 interface Footprint {
   patched: string[];
@@ -35,8 +35,11 @@ describe('importing core', () => {
     expect(flags('process.stdin') & nonBlocking, 'what this would see').toBe(nonBlocking);
   });
 
-  it.runIf(isYardstickNode)('G22 takes less than 15 ms', () => {
-    expect(importCost(import.meta.resolve('@oslo-concurrency/core'))).toBeLessThan(15);
+  it('G22 is one file of at most 30,000 characters, and needs at most 40 modules of Node', () => {
+    const { files, kilocharacters, nodeModules } = importFootprint(import.meta.resolve('@oslo-concurrency/core'));
+    expect(files).toHaveLength(1);
+    expect(kilocharacters).toBeLessThanOrEqual(30);
+    expect(nodeModules).toBeLessThanOrEqual(40);
   });
 
   it('would be caught if it did', () => {

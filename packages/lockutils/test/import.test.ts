@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { importCost, isYardstickNode } from '../../../import-cost.js';
+import { importFootprint } from '../../../import-footprint.js';
 
 const url = import.meta.resolve('@oslo-concurrency/lockutils');
 const core = import.meta.resolve('@oslo-concurrency/core');
@@ -38,8 +38,11 @@ it('G22 importing loads no add-on and no driver library', () => {
   expect(output).toBe('');
 });
 
-it.runIf(isYardstickNode)('G22 importing lockutils after core takes less than 15 ms', () => {
-  expect(importCost(url, { after: [core] })).toBeLessThan(15);
+it('G22 importing lockutils after core is two files of at most 300,000 characters, and needs at most 30 modules of Node', () => {
+  const { files, kilocharacters, nodeModules } = importFootprint(url, { after: [core] });
+  expect(files).toHaveLength(2);
+  expect(kilocharacters).toBeLessThanOrEqual(300);
+  expect(nodeModules).toBeLessThanOrEqual(30);
 });
 
 it('G22 the first calls of lock, acquireAll and the objects take their turns as later ones do', () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as processutils from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
-import { importCost, isYardstickNode } from '../../../../import-cost.js';
+import { importFootprint } from '../../../../import-footprint.js';
 import { fixture } from '../support/processes.js';
 
 interface Effects {
@@ -19,9 +19,12 @@ describe('importing the package', () => {
     expect(importOnce()).toMatchObject({ added: [], changed: [], resources: [] });
   });
 
-  it.runIf(isYardstickNode)('G22 takes less than 15 ms after core', () => {
+  it('G22 is two files of at most 200,000 characters after core, and needs at most 42 modules of Node', () => {
     const after = [import.meta.resolve('@oslo-concurrency/core')];
-    expect(importCost(import.meta.resolve('@oslo-concurrency/processutils'), { after })).toBeLessThan(15);
+    const footprint = importFootprint(import.meta.resolve('@oslo-concurrency/processutils'), { after });
+    expect(footprint.files).toHaveLength(2);
+    expect(footprint.kilocharacters).toBeLessThanOrEqual(200);
+    expect(footprint.nodeModules).toBeLessThanOrEqual(42);
   });
 
   it('gives these names and no others', () => {

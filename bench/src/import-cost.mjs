@@ -1,19 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 
-/** What {@link importCost} is told besides what to import. */
-export interface ImportCostOptions {
-  /** The directory that bare specifiers are resolved from. */
-  readonly cwd?: string;
-  /** What the program has imported already, and so is not counted. */
-  readonly after?: readonly string[];
-}
+const execute = promisify(execFile);
 
 /**
- * What it costs to import `specifier` into a fresh process, in milliseconds of a machine that starts Node in 40.
+ * What it costs to import `specifier` into a fresh process, in milliseconds of a machine that starts Node in 40. Bare
+ * specifiers are resolved from `cwd`; what `after` names is imported before, and not counted.
  *
  * No bound in milliseconds of the clock holds: machines differ, and one that starts Node in 100 also imports lockutils in
  * 24, without core. Nor does one in starts of Node alone, which gave 10 in one hour and 16 in another: to start, Node runs
@@ -25,27 +22,23 @@ export interface ImportCostOptions {
  * otherwise: what is 12 to 15 on Node 20 is 26 on 22.
  *
  * Of clock and processor time the lesser counts: waiting for others is no cost, and neither is what threads of Node
- * clean up meanwhile. Garbage collections fall into one part or another, 2 ms each, so the median of several processes
- * counts: the quickest would be the one whose yardstick was hit.
+ * clean up meanwhile. Garbage collections fall into one part or another, 2 ms each, so several processes are
+ * measured, and their median counts: the quickest would be the one whose yardstick was hit. Resolves to what each took.
  */
-export function importCost(specifier: string, { cwd, after = [] }: ImportCostOptions = {}): number {
-  const home = mkdtempSync(join(tmpdir(), 'yardstick-'));
+export async function importCost(specifier, { cwd, after = [] } = {}) {
+  const home = await mkdtemp(join(tmpdir(), 'yardstick-'));
   try {
     const yardstick = pathToFileURL(writeYardstick(home)).href;
     const flags = ['--input-type=module', '-e', program, yardstick, specifier, ...after];
     // Who imports for the first time has nothing compiled.
     const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' };
-    const measured = Array.from({ length: runs }, () =>
-      Number(execFileSync(process.execPath, flags, { cwd, env, encoding: 'utf8' })),
-    );
-    return measured.sort((a, b) => a - b)[(runs - 1) / 2] ?? Number.NaN;
+    const measured = [];
+    while (measured.length < runs) measured.push(Number((await execute(process.execPath, flags, { cwd, env })).stdout));
+    return measured;
   } finally {
-    rmSync(home, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true });
   }
 }
-
-/** Whether bounds on {@link importCost} can be judged here: they are of Node 20. Others read modules in another way. */
-export const isYardstickNode = process.versions.node.startsWith('20.');
 
 const runs = 11;
 
@@ -67,8 +60,8 @@ const program = `
   console.log((await spentOn(specifier)) / unit);`;
 
 /** A package of nine files that needs another one of nine, and none of them does anything. Returns its main file. */
-function writeYardstick(home: string): string {
-  const write = (name: string, firstLine: string): string => {
+function writeYardstick(home) {
+  const write = (name, firstLine) => {
     const root = join(home, 'node_modules', name);
     mkdirSync(join(root, 'dist'), { recursive: true });
     writeFileSync(join(root, 'package.json'), JSON.stringify({ name, type: 'module', exports: './dist/index.js' }));
