@@ -119,11 +119,101 @@ test('a path that is no plain file on Windows is refused before anything is crea
   }
 });
 
-test('fair, shared and permits are refused by the kernel driver, with nothing created', async () => {
-  for (const options of [{ fair: true }, { shared: true }]) {
-    await assert.rejects(lock('refused', { ...external, ...options }), { code: 'ERR_LOCK_UNSUPPORTED' });
+/** Another process that asks for a lock at once, says so, and holds it until it is told to release it, or killed. */
+async function contender(name, options) {
+  const source = `import { lock } from ${JSON.stringify(import.meta.resolve('@oslo-concurrency/lockutils'))};
+    const options = { ...${JSON.stringify({ ...external, ...options })}, onWait: () => process.stdout.write('waits ') };
+    const held = await lock(${JSON.stringify(name)}, options);
+    process.stdout.write('held ');
+    process.stdin.once('data', async () => {
+      await held.release();
+      process.exit();
+    });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (text) => {
+    said += text;
+  });
+  return {
+    /** Resolves when it has said this. */
+    async says(word) {
+      while (!said.includes(word)) await once(child.stdout, 'data');
+    },
+    holds: () => said.includes('held'),
+    async release() {
+      child.stdin.write('release');
+      await once(child, 'exit');
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+test('G10 fair locks are granted in the order in which the processes asked', async () => {
+  const first = await contender('fair', { fair: true });
+  await first.says('held');
+  const waiting = [];
+  for (let n = 0; n < 3; n += 1) {
+    const next = await contender('fair', { fair: true });
+    await next.says('waits');
+    waiting.push(next);
   }
-  assert.ok(!lockFiles().includes('refused'));
+  await first.release();
+  for (const [n, next] of waiting.entries()) {
+    await next.says('held');
+    assert.deepEqual(
+      waiting.map((each) => each.holds()),
+      waiting.map((_, other) => other <= n),
+    );
+    await next.release();
+  }
+});
+
+test('G10 a waiter that is killed in the queue holds up nobody', async () => {
+  const first = await contender('gap', { fair: true });
+  await first.says('held');
+  const second = await contender('gap', { fair: true });
+  await second.says('waits');
+  const third = await contender('gap', { fair: true });
+  await third.says('waits');
+  await second.kill();
+  await first.release();
+  await third.says('held');
+  await third.release();
+});
+
+test('readers hold a lock together, and a writer excludes them', async () => {
+  const readers = [await contender('shared', { shared: true }), await contender('shared', { shared: true })];
+  for (const reader of readers) await reader.says('held');
+  assert.equal((await listLocks({ lockPath })).find(({ name }) => name === 'shared').state, 'shared');
+  await assert.rejects(lock('shared', { ...external, blocking: false }), { code: 'ERR_LOCK_NOT_ACQUIRED' });
+  await readers[0].release();
+  await readers[1].kill();
+  await lock('shared', { ...external, timeout: 10_000 }, () =>
+    assert.rejects(lock('shared', { ...external, shared: true, blocking: false }), (error) =>
+      ['ERR_LOCK_NOT_ACQUIRED', 'ERR_DEADLOCK'].includes(error.code),
+    ),
+  );
+});
+
+test('permits let in so many holders and no more, and a holder that is killed makes room', async () => {
+  const holders = [await contender('permits', { permits: 2 }), await contender('permits', { permits: 2 })];
+  for (const each of holders) await each.says('held');
+  const third = await contender('permits', { permits: 2 });
+  await third.says('waits');
+  assert.equal(third.holds(), false);
+  await holders[0].kill();
+  await third.says('held');
+  await holders[1].release();
+  await third.release();
+});
+
+test('a lock does not change from exclusive to shared and back, and says so', async () => {
+  await lock('kind', external, async (held) => {
+    await assert.rejects(held.downgrade(), { code: 'ERR_LOCK_UNSUPPORTED' });
+  });
 });
 
 test('listLocks tells held locks, with their holders, from free ones and from those whose holder died', async () => {

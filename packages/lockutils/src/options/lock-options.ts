@@ -60,7 +60,7 @@ export interface LockOptions {
   /**
    * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before
    * the processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
-   * Refused where the driver keeps no order: the kernel driver on macOS and Windows.
+   * Refused where the driver keeps no order: a driver of your own without `joinQueue`.
    * @defaultValue `false`
    */
   readonly fair?: boolean | undefined;

@@ -1,5 +1,4 @@
-import { dirname } from 'node:path';
-import { LockUnsupportedError } from '../../errors/lock-file-errors.js';
+import { dirname, sep } from 'node:path';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { refuseNetworkFileSystem } from '../../lock-path/network-file-system.js';
@@ -12,10 +11,10 @@ import { HiddenFiles } from './files/hidden-files.js';
 import { LockFiles } from './files/lock-files.js';
 import { kernelGrant } from './grant.js';
 import { holdersOf } from './holders.js';
-import { hiddenPath } from './lock-paths.js';
+import { bytesPath, hiddenPath } from './lock-paths.js';
 import { drawTicket, whileQueueIsEmpty } from './queue.js';
 import { seatKinds } from './seats.js';
-import { defaultKernelSystem, type KernelSystem } from './system.js';
+import { defaultKernelSystem, type KernelSystem, onThisSystem, plainSystem } from './system.js';
 
 /** Options of {@link kernelDriver}. */
 export interface KernelDriverOptions {
@@ -54,17 +53,11 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
   const trust = allowNetworkFileSystem ? 0 : trustInName;
   const files = { locks: new LockFiles(system, prepare, trust), hidden: new HiddenFiles(system, prepare, trust) };
   const watchers = new WatchPool(system.watch);
-  const ordered = process.platform === 'linux';
   return {
     name: 'kernel',
     tryAcquire: (request, by) => tryAcquire(files, request, by),
-    // Only Linux supports byte ranges of a file; elsewhere only the lock file itself is locked, without order.
-    ...(ordered
-      ? {
-          tryUnqueued: <T>(request: LockRequest, attempt: () => T) => whileQueueIsEmpty(files.hidden, request, attempt),
-          joinQueue: (request: LockRequest, isOrdered = true) => drawTicket({ ...files, watchers }, request, isOrdered),
-        }
-      : {}),
+    tryUnqueued: (request, attempt) => whileQueueIsEmpty(files.hidden, request, attempt),
+    joinQueue: (request, isOrdered = true) => drawTicket({ ...files, watchers }, request, isOrdered),
     onRelease: (request, wake) => watchers.subscribe(request.path, wake),
     holders: (request) => holdersOf(system, request),
   };
@@ -72,17 +65,26 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
 
 function tryAcquire(files: DriverFiles, request: LockRequest, by?: Place | 'newcomer'): Grant | undefined {
   const several = request.shared || request.permits !== undefined;
-  if (several && process.platform !== 'linux') {
-    throw new LockUnsupportedError(request.path, 'shared and permits need the byte range locks of Linux');
-  }
   const file = files.locks.tryLock(request.path, several, by === 'newcomer');
   if (file === undefined) return undefined;
   try {
-    return kernelGrant(files, request, file, by);
+    const grant = kernelGrant(files, request, file, by);
+    return files.hidden.system.changesKind === false ? withoutChange(grant) : grant;
   } catch (error) {
     file.close();
     throw fileError(request.path, 'read', error);
   }
+}
+
+// Some systems change no lock without losing it for a moment.
+function withoutChange(grant: Grant | undefined): Grant | undefined {
+  return (
+    grant && {
+      previousOwnerDied: grant.previousOwnerDied,
+      release: (options) => grant.release(options),
+      refresh: (keepYoung) => grant.refresh?.(keepYoung) ?? true,
+    }
+  );
 }
 
 function prepareLockPath(system: KernelSystem, path: string, allowNetwork: boolean): void {
@@ -113,28 +115,31 @@ export interface InheritableDriver {
 export function inheritableKernelDriver(): InheritableDriver {
   const open = new Map<number, string>();
   const handedOver = new Set<number>();
-  const system: KernelSystem = {
-    ...defaultKernelSystem,
+  const system = onThisSystem({
+    ...plainSystem,
     openSync(path, flags, mode) {
-      const fd = defaultKernelSystem.openSync(path, flags, mode);
+      const fd = plainSystem.openSync(path, flags, mode);
       open.set(fd, String(path));
       return fd;
     },
     closeSync(fd) {
       open.delete(fd);
       handedOver.delete(fd);
-      defaultKernelSystem.closeSync(fd);
+      plainSystem.closeSync(fd);
     },
     // Unlocking would end the lock for every process that shares the open file description.
     unlock(fd, offset, length) {
-      if (!handedOver.has(fd)) defaultKernelSystem.unlock(fd, offset, length);
+      if (!handedOver.has(fd)) plainSystem.unlock(fd, offset, length);
     },
-  };
+  });
   return {
     driver: kernelDriver({ system }),
     handOver(lockFile) {
       const files = [lockFile, ...seatKinds.map((kind) => hiddenPath(lockFile, kind))];
-      for (const [fd, path] of open) if (files.includes(path)) handedOver.add(fd);
+      const folders = seatKinds.map((kind) => bytesPath(lockFile, kind) + sep);
+      for (const [fd, path] of open) {
+        if (files.includes(path) || folders.some((folder) => path.startsWith(folder))) handedOver.add(fd);
+      }
       return [...handedOver];
     },
   };

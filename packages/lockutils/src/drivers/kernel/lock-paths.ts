@@ -14,3 +14,8 @@ export type HiddenKind = (typeof kindsOfLock)[number] | 'wake';
 export function hiddenPath(lockFile: string, kind: HiddenKind, name = basename(lockFile)): string {
   return join(dirname(lockFile), hiddenFolder, kind, name);
 }
+
+/** The folder that stands for the bytes of such a file, one file a byte, where the system locks no ranges. */
+export function bytesPath(lockFile: string, kind: (typeof kindsOfLock)[number]): string {
+  return join(dirname(lockFile), hiddenFolder, `${kind}-bytes`, basename(lockFile));
+}

@@ -121,8 +121,8 @@ function occupy(files: HiddenFiles, request: LockRequest, file: OpenFile, seat: 
 }
 
 /** The marks on the seats that are taken now, of permit holders and readers. For messages. */
-export function takenSeats(system: KernelSystem, request: LockRequest): Mark[] {
-  return seatKinds.flatMap((kind) => takenIn(system, hiddenPath(request.path, kind)));
+export function takenSeats(system: KernelSystem, { path }: Pick<LockRequest, 'path'>): Mark[] {
+  return seatKinds.flatMap((kind) => takenIn(system, hiddenPath(path, kind)));
 }
 
 function takenIn(system: KernelSystem, path: string): Mark[] {

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { getLogger } from '@oslo-concurrency/core';
 import type { ByteLocks } from './byte-locks/byte-locks.js';
 import { loadByteLocks } from './byte-locks/load.js';
+import { withRangeFiles } from './byte-locks/range-files.js';
 import { onWindows, windowsStats } from './byte-locks/windows.js';
 
 /**
@@ -26,6 +27,8 @@ export interface KernelSystem {
    */
   readonly tryLock: (fd: number, offset: number, length: number, shared: boolean) => boolean;
   readonly unlock: (fd: number, offset: number, length: number) => void;
+  /** `false` if a lock on a file cannot change from exclusive to shared and back in one step. */
+  readonly changesKind?: boolean;
 }
 
 // Loaded at the first lock, not at import: a program that never acquires an external lock does not need the add-on.
@@ -38,8 +41,8 @@ function loaded(): ByteLocks {
 
 const orUndefined = { throwIfNoEntry: false } as const;
 
-/** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions or node:ffi. */
-export const defaultKernelSystem: KernelSystem = {
+/** The calls themselves, which lock ranges as the system does. */
+export const plainSystem: KernelSystem = {
   load: () => void loaded(),
   openSync: fs.openSync,
   closeSync: fs.closeSync,
@@ -55,6 +58,13 @@ export const defaultKernelSystem: KernelSystem = {
   tryLock: (fd, offset, length, shared) => (locks ?? loaded()).tryLock(fd, offset, length, shared),
   unlock: (fd, offset, length) => (locks ?? loaded()).unlock(fd, offset, length),
 };
+
+/** What this system makes of `calls`: only Linux locks ranges of a file as the queue and the seats need it. */
+export const onThisSystem = (calls: KernelSystem): KernelSystem =>
+  process.platform === 'linux' ? calls : withRangeFiles(calls);
+
+/** The real calls: `node:fs`, and `fcntl(F_OFD_SETLK)` by fs-native-extensions or node:ffi, or what stands in for it. */
+export const defaultKernelSystem = onThisSystem(plainSystem);
 
 /**
  * Closes a descriptor of `path`, and never throws: whatever close(2) reports, the descriptor is closed and its locks

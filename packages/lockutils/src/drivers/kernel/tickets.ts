@@ -2,15 +2,9 @@ import { Buffer } from 'node:buffer';
 import { readProcStat } from '../../owner/proc-stat.js';
 import { ownIdentity } from '../../owner/process-identity.js';
 import type { OpenFile } from './files/open-file.js';
+import { guardByte } from './queue-bytes.js';
 
-/** Locked while a ticket is drawn. Tickets are the bytes before it. */
-export const guardByte = 2 ** 40;
-
-/** Locked by the one reader that waits to become a writer. Newcomers that would share with it wait in the meantime. */
-export const upgradeByte = guardByte + 1;
-
-/** Locked by one of several holders that are admitted together, while it learns of a dead writer. */
-export const newsByte = guardByte + 2;
+export { guardByte, newsByte, upgradeByte } from './queue-bytes.js';
 
 const counter = Buffer.alloc(8);
 

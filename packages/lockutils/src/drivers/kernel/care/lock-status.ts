@@ -6,7 +6,7 @@ import { OpenFile } from '../files/open-file.js';
 import { type Mark, readMark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import { abandonedBy } from '../news.js';
-import { seatKinds } from '../seats.js';
+import { seatKinds, takenSeats } from '../seats.js';
 import type { KernelSystem } from '../system.js';
 import { holderBehind, processHolder } from '../table/holder-process.js';
 import { isWholeFile, type LockTable, type TableLock } from '../table/lock-table.js';
@@ -65,6 +65,11 @@ export function triedStatus(system: KernelSystem, { path, stats, mark }: LockEnt
         const record = recordOf(mark);
         const holder = record !== undefined && liveness(record) !== 'dead' ? holderOf(record) : {};
         return status('held', [holder], { waiters, lastUsed });
+      }
+      const seated = takenSeats(system, { path });
+      if (seated.length > 0) {
+        const records = seated.flatMap((seat) => recordOf(seat) ?? []);
+        return status('shared', records.map(holderOf), { waiters, lastUsed });
       }
       // Read again: the holder of the first reading may have released it since.
       return status('free', [], { waiters, lastUsed, abandonedBy: abandonedBy(system, path, readMark(file, 0)) });

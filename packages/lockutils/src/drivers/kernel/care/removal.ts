@@ -50,8 +50,9 @@ export function tryToRemoveLockFiles(system: KernelSystem, path: string, file: O
 function removeQueue(system: KernelSystem, path: string): boolean {
   const queue = openHidden(system, path);
   try {
-    // Tickets, guard and upgrade byte at once: no process is in the queue or joining it.
-    if (!queue.tryLock(0, 2 * guardByte, false)) return false;
+    // Tickets, guard and upgrade byte: no process is in the queue or joining it. The guard first, and by itself, since
+    // where the system locks no ranges, a range is only looked at.
+    if (!queue.tryLock(guardByte, 1, false) || !queue.tryLock(0, 2 * guardByte, false)) return false;
     if (queue.stat().nlink === 0) return false;
     system.unlinkSync(path);
     return true;
