@@ -19,6 +19,7 @@ export {
 export { ConcurrencyError, InvalidOptionError, isConcurrencyError } from './errors.js';
 export { checkDescriptors, loadPackage } from './load-package.js';
 export { checkLogger, checkLogLevel, getLogger, hasLogger, type Logger, type LogLevel, setLogger } from './logger.js';
+export { nodeCrypto } from './node-crypto.js';
 export { checkOptionNames, nearestName, unknownOption, unknownOptionText } from './option-names.js';
 export { processState } from './process-state.js';
 export { realTime } from './real-time.js';

@@ -1,7 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { realTime } from '@oslo-concurrency/core';
+import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import type { LeaseRecord } from '../drivers/lease-driver.js';
 import { makeMeetingPlace } from '../lock-path/hidden-folder.js';
 import { createFile } from '../lock-path/new-file.js';
@@ -14,7 +13,7 @@ import { createFile } from '../lock-path/new-file.js';
  * records whose time has passed.
  */
 export function recordFile(lockPath: string, name: string): LeaseRecord {
-  const hash = createHash('sha256').update(name).digest('hex');
+  const hash = nodeCrypto().createHash('sha256').update(name).digest('hex');
   const folder = (): string => makeMeetingPlace(lockPath, 'once', 'records');
   return {
     async read() {
@@ -25,7 +24,7 @@ export function recordFile(lockPath: string, name: string): LeaseRecord {
     },
     async write(text, keep) {
       const place = folder();
-      const made = join(place, `new.${randomUUID()}`);
+      const made = join(place, `new.${nodeCrypto().randomUUID()}`);
       try {
         createFile(lockPath, made);
         writeFileSync(made, text);

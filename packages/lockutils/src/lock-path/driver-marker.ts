@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -12,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { realTime } from '@oslo-concurrency/core';
+import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors/lock-path-errors.js';
 import { hiddenFolder, makeHiddenFolder, whileFoldersAppear } from './hidden-folder.js';
 import { giveFileRights } from './new-file.js';
@@ -89,7 +88,7 @@ function readMarker(marker: string): string | undefined {
 }
 
 function createMarker(directory: string, marker: string, file: string): void {
-  const prepared = join(directory, hiddenFolder, `driver.${randomUUID()}`);
+  const prepared = join(directory, hiddenFolder, `driver.${nodeCrypto().randomUUID()}`);
   const rights = rightsOf(directory);
   try {
     mkdirSync(prepared, modeIn(rights, 'marker'));

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { realTime } from '@oslo-concurrency/core';
+import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from './lock-path.js';
 import { placeBeside } from './real-path.js';
 import { giveFolderRights, type Made, modeIn, rightsOf } from './rights.js';
@@ -66,7 +65,8 @@ function makeIfMissing(directory: string, path: string, kind: Made): void {
 // the folder in the meantime, the rename replaces it only while that one is empty, and then ours is equivalent.
 function makeFolder(directory: string, path: string, kind: Made): void {
   const hidden = join(directory, hiddenFolder);
-  const made = path === hidden ? `${hidden}.${randomUUID()}` : join(hidden, `new.${randomUUID()}`);
+  const made =
+    path === hidden ? `${hidden}.${nodeCrypto().randomUUID()}` : join(hidden, `new.${nodeCrypto().randomUUID()}`);
   const rights = rightsOf(directory);
   try {
     mkdirSync(made, modeIn(rights, kind));

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import { runSync } from '../steps.js';
 import { hiddenFolder } from './lock-path.js';
 import { placeBeside, realPathOfOpen } from './real-path.js';
@@ -23,7 +23,7 @@ const createNew = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EX
  */
 export function createFile(lockPath: string, path: string, calls: OpenAndClose = fs): void {
   const rights = rightsOf(lockPath);
-  const made = join(lockPath, hiddenFolder, `new.${randomUUID()}`);
+  const made = join(lockPath, hiddenFolder, `new.${nodeCrypto().randomUUID()}`);
   const real = created(made, rights, calls);
   let linked = false;
   try {

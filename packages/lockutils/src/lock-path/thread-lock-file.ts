@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import { LockPathError } from '../errors/lock-path-errors.js';
 import { identityName, parseIdentityName } from '../owner/identity-name.js';
 import { liveness } from '../owner/liveness.js';
@@ -23,7 +23,7 @@ let last: { readonly name: string; readonly path: string } | undefined;
 export function threadLockFile(name: string): string {
   if (last?.name === name) return last.path;
   directory ??= makeDirectory();
-  const path = join(directory, createHash('sha256').update(name).digest('hex'));
+  const path = join(directory, nodeCrypto().createHash('sha256').update(name).digest('hex'));
   last = { name, path };
   return path;
 }

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 const version = 'o1';
 // Makes every name unique: within a process, between two copies of this package, and after the system reuses a pid.
-const run = randomBytes(6).toString('hex');
+let run: string | undefined;
 let count = 0;
 
 /**
@@ -15,6 +15,7 @@ let count = 0;
  * failure.
  */
 export function newIdentityName(host = ownIdentity().host): string {
+  run ??= nodeCrypto().randomBytes(6).toString('hex');
   count += 1;
   return identityName(ownIdentity(), `${run}-${count.toString(36)}`, host);
 }

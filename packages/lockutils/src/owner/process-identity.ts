@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import { readProcStat } from './proc-stat.js';
 
 /**
@@ -79,7 +79,7 @@ function namespaceNumber(kind: 'pid' | 'time'): number {
 
 function hashed(machineId: string): string | undefined {
   if (machineId === '') return undefined;
-  return createHash('sha256').update(`oslo-concurrency ${machineId}`).digest('hex').slice(0, 16);
+  return nodeCrypto().createHash('sha256').update(`oslo-concurrency ${machineId}`).digest('hex').slice(0, 16);
 }
 
 // Each of these may be missing: on an old kernel, another system, in a sandbox, under `node --permission`.

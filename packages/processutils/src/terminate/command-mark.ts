@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { realTime } from '@oslo-concurrency/core';
+import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import type { ProcessEntry } from './process-table.js';
 
 /**
@@ -29,7 +28,7 @@ const highest = 2n ** 63n - 1n;
 export function createMark(): CommandMark {
   const hard = inheritedLimit();
   const top = hard < highest ? hard : highest;
-  const number = lowest + (randomBytes(8).readBigUInt64BE() % (highest - lowest));
+  const number = lowest + (nodeCrypto().randomBytes(8).readBigUInt64BE() % (highest - lowest));
   // Below the hard limit, which is the mark of an outer command, this one is lowered into the room that is left.
   const fits = top > lowest * 2n;
   const id = String(fits && number > top ? lowest + (number % (top - lowest)) : number);

@@ -104,7 +104,7 @@ function drawUnderGuard(queue: OpenFile): number {
   let ticket = nextTicket(queue);
   // The byte is locked only if somebody damaged the file. Behind all tickets in the queue, a byte is free.
   while (!queue.tryLock(ticket, 1, false)) ticket = Math.max(ticket + 1, firstFree(queue));
-  writeTicketOwner(queue, ticket, ownWakeFile);
+  writeTicketOwner(queue, ticket, ownWakeFile());
   writeCounter(queue, ticket + 1);
   return ticket;
 }

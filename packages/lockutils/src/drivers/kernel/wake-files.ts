@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { dirname, sep } from 'node:path';
-import { threadId } from 'node:worker_threads';
+import { ownIdentity } from '../../owner/process-identity.js';
 import type { WatchPool } from '../watch-pool.js';
 import { openHidden } from './files/hidden-files.js';
 import { hiddenPath } from './lock-paths.js';
@@ -10,7 +10,9 @@ import type { KernelSystem } from './system.js';
 const wakeFiles = 64;
 
 /** The number of the one wake file that this thread listens to in every lock path. Its tickets carry the number. */
-export const ownWakeFile = (process.pid + threadId * 7) % wakeFiles;
+export function ownWakeFile(): number {
+  return (ownIdentity().thread?.tid ?? process.pid) % wakeFiles;
+}
 
 let stamp = 0;
 
@@ -25,7 +27,7 @@ export function wakeFolderOf(lockFile: string): string {
  */
 export function listen(system: KernelSystem, watchers: WatchPool, lockFile: string, wake: () => void): () => void {
   const create = (path: string): void => openHidden(system, path).close();
-  return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile)), wake, create);
+  return watchers.subscribe(hiddenPath(lockFile, 'wake', String(ownWakeFile())), wake, create);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import { hiddenFolder, makeHiddenFolder } from '../../lock-path/hidden-folder.js';
 import { giveFileRights } from '../../lock-path/new-file.js';
 import { rightsOf } from '../../lock-path/rights.js';
@@ -48,7 +48,7 @@ const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O
 
 /** A wait of this process that is not published yet. */
 export function newWait(wait: Omit<WaitRecord, 'id' | 'owner'>): WaitRecord {
-  return { ...wait, id: randomUUID(), owner: ownIdentity() };
+  return { ...wait, id: nodeCrypto().randomUUID(), owner: ownIdentity() };
 }
 
 /**

@@ -78,7 +78,7 @@ export class QueuePlace implements Place {
 
   ask(): boolean {
     this.#asked += 1;
-    const own = { ticket: this.ticket, wakeFile: ownWakeFile, stamp: this.#asked };
+    const own = { ticket: this.ticket, wakeFile: ownWakeFile(), stamp: this.#asked };
     let isNew = false;
     this.#visit((file) => {
       const { found, wish } = readLockFile(file);

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import type { Rights } from '../../../lock-path/rights.js';
 import { type Steps, step } from '../../../steps.js';
 import type { LockPaths } from '../lock-paths.js';
@@ -60,7 +60,7 @@ export class LeaseText {
   *write(text: string, keep: number): Steps<boolean> {
     if (!(yield* this.#isHeld())) return false;
     const { extra: folder, texts } = this.#paths;
-    const id = `${Math.ceil(keep)}~${randomUUID()}`;
+    const id = `${Math.ceil(keep)}~${nodeCrypto().randomUUID()}`;
     const made = join(texts, id);
     const next = `${tokenOf(this.#file)}~${id}`;
     try {
