@@ -97,7 +97,8 @@ function runToEnd(block, program, args) {
   const { status, signal, stderr, stdout } = spawnSync(program, args, {
     cwd: folder,
     encoding: 'utf8',
-    env: { ...process.env, OSLO_LOCK_PATH: lockPath },
+    // The first snippet makes its lock path in the home directory.
+    env: { ...process.env, OSLO_LOCK_PATH: lockPath, HOME: lockPath },
     timeout: 30_000,
   });
   rmSync(lockPath, { recursive: true });
