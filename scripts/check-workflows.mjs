@@ -28,6 +28,12 @@ for (const [, list] of platforms.matchAll(/^\s*node: \[(.*)\]$/gm)) {
 if ([...platforms.matchAll(/--testNamePattern "G\[0-9\]\+"/g)].length < 2) {
   problems.push('platforms.yml: the tests of the guarantees are not run everywhere');
 }
+for (const runtime of ['node22', 'node24', 'node26']) {
+  const named = /^\s*runtime: \[(.*)\]$/m.exec(platforms)?.[1].split(', ') ?? [];
+  if (!named.includes(runtime) || !platforms.includes('npm run matrix -- --all --only')) {
+    problems.push(`platforms.yml: not all tests are run on ${runtime}`);
+  }
+}
 
 for (const problem of problems) console.log(problem);
 console.log(

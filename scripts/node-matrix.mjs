@@ -1,5 +1,6 @@
 // `npm run matrix`: the guarantee tests (titles with a G and a number) on the other supported Nodes, and a smoke of each
-// package on Bun and Deno. `-- --all` runs every test, `-- --only node22` takes one runtime, `-- --package core` one package.
+// package on Bun and Deno. `-- --all` runs every test (weekly, in platforms.yml), `-- --only node22` takes one runtime,
+// `-- --package core` one package.
 // `-- --write` writes what passed to docs/tested-on.md. A page that tells of another version than ran is a failure; one that
 // does not tell of a runtime is only incomplete, and says so.
 import { spawnSync } from 'node:child_process';
@@ -22,6 +23,7 @@ const { values: asked } = parseArgs({
 const home = join(root, 'tools/node-matrix');
 const page = join(root, 'docs/tested-on.md');
 const guarantee = /\bG\d+\b/;
+const allTests = ', all tests';
 const nothing = { passed: 0, failed: 0, skipped: 0, skippedTitles: [] };
 /** Random plans are drawn anew in each run and do not depend on the runtime: the ordinary test run draws many, these few. */
 const fewer = asked.all ? {} : { fixture: { FC_RUNS: '30' }, processutils: { FC_RUNS: '30' } };
@@ -61,7 +63,9 @@ const runtimes = [
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const rows = [];
 for (const runtime of runtimes) {
-  const name = `${runtime.name} ${versionOf(runtime)}${runtime.means ?? ''}`;
+  // Counts of all tests have a row of their own, so that a later run of the guarantees does not write over them.
+  const scope = asked.all && runtime.kind === 'tests' && runtime.only === undefined ? allTests : '';
+  const name = `${runtime.name} ${versionOf(runtime)}${runtime.means ?? ''}${scope}`;
   const cells = {};
   for (const { folder, manifest } of packages) {
     const short = shortName(manifest);
@@ -178,9 +182,9 @@ function smoked({ program, args }, short) {
   return { passed: 0, failed: 1, skipped: 0, said: 'does not work' };
 }
 
-/** `Node 22` of `Node 22.23.3`, `Bun` of `Bun 1.4.5`, `Node 26 by node:ffi`: one row each. */
+/** `Node 22` of `Node 22.23.3`, `Bun` of `Bun 1.4.5`, `Node 26 by node:ffi`, `Node 26, all tests`: one row each. */
 function kind(runtime) {
-  const [, name, means = ''] = /^(Node \d+|\w+)\S* ?\S*?( by .*)?$/.exec(runtime);
+  const [, name, means = ''] = /^(Node \d+|\w+)[^\s,]* ?[^\s,]*?( by .*|, all tests)?$/.exec(runtime);
   return name + means;
 }
 
@@ -240,9 +244,9 @@ function table() {
   return [
     '# What was tested where',
     '',
-    'Written by `npm run matrix -- --write` from its own runs, and only what passed in them; do not edit. A number is of tests',
-    `${asked.all ? '' : 'that prove a numbered guarantee, or of all of them in a package without any'}. "works" is one small job from import`,
-    'to result. "by node:ffi" is the kernel driver without its add-on.',
+    'Written by `npm run matrix -- --write` from its own runs, and only what passed in them; do not edit. A number counts the tests',
+    'that prove a numbered guarantee, or all tests of a package without any. In a row "all tests", it counts all. "works" is one',
+    'small job from import to result. "by node:ffi" is the kernel driver without its add-on.',
     '',
     line(['', ...columns]),
     line(['---', ...columns.map(() => '---')]),
@@ -257,7 +261,8 @@ function table() {
     ...engineTable(today).map(line),
     '',
     'Every change runs all tests on the oldest supported Node, and the guarantee tests and the small jobs on the others',
-    '(`.ci/run`), in these very versions. For other systems see [support](support.md#systems).',
+    '(`.ci/run`), in these very versions. `.github/workflows/platforms.yml` runs all tests on the others too, once a week,',
+    'where the repository is hosted. For other systems see [support](support.md#systems).',
     '',
   ].join('\n');
 }

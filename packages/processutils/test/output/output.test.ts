@@ -340,7 +340,8 @@ describe('a pipe that others hold', () => {
 
   it('that is written to without end does not keep execute', async () => {
     token = uniqueSleep();
-    const writes = `yes ${token} & until grep -q yes /proc/$!/comm; do :; done; echo begun`;
+    // The shell ends only when `yes` has written: a busy machine may let it write nothing within drainTimeout.
+    const writes = `yes ${token} & until grep -q '^wchar: [1-9]' /proc/$!/io; do :; done; echo begun`;
     const { stdout } = await execute('sh', ['-c', writes], { drainTimeout: 200, maxBuffer: 1000 });
     expect(stdout).toContain(token);
     killAll(token);
