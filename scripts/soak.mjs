@@ -1,10 +1,12 @@
-// `npm run soak -- [--minutes N] [--seed N]`: random plans with all faults on all strict drivers, by real processes and
-// threads, for as long as asked. Prints what it does, a table of what it saw, and for each violation the smallest plan
-// that shows it, its timeline, and how to repeat it. Exits with 1 when a lock broke a promise.
+// `npm run soak -- [--minutes N] [--seed N]`: random plans on all strict drivers, by real processes and threads, for as
+// long as asked: with all faults (SIGKILL and SIGSTOP among them) and removal of lock files, and by wakes alone. Prints
+// what it does, a table of what it saw, and for each violation the smallest plan that shows it, its timeline, and how to
+// repeat it. Exits with 1 when a lock broke a promise.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { spawnContenders } from '@oslo-concurrency/fixture';
+import { boundedWait, checkNames, spawnContenders } from '@oslo-concurrency/fixture';
 import { checkPlans, plans } from '@oslo-concurrency/fixture/arbitraries';
+import { oneof } from 'fast-check';
 
 const usage = 'usage: npm run soak -- [--minutes N] [--seed N]   (N minutes from 0.1 to 10000, by default 10)';
 /** A driver's turn before the next one's, in ms; pools are new in each, so that nothing depends on a warm start. */
@@ -12,21 +14,27 @@ const turn = 30_000;
 const faults = ['kill', 'exit', 'stop', 'block', 'starve'];
 const crew = { count: 6, threads: 2 };
 const contenders = crew.count + crew.threads;
-const subjects = ['kernel', 'lockfile'];
 const modes = ['exclusive', 'exclusive', 'shared', 'permits'];
+/** What each turn soaks. Where waiters poll only once an hour, each grant depends on the wake of the one who is next. */
+const subjects = {
+  kernel: { driver: 'kernel', faults },
+  lockfile: { driver: 'lockfile', faults },
+  'kernel, by wakes alone': { driver: 'kernel', faults: [], options: { delay: 3_600_000 } },
+  'lockfile, by wakes alone': { driver: 'lockfile', faults: [], options: { delay: 3_600_000 } },
+};
 
 const { minutes, seed } = readArguments();
 const end = performance.now() + minutes * 60_000;
 const seen = new Map(
-  subjects.map((driver) => [
-    driver,
+  Object.keys(subjects).map((subject) => [
+    subject,
     { plans: 0, contended: 0, grants: 0, gaveUp: 0, faults: 0, violations: 0, 'longest wait (ms)': 0 },
   ]),
 );
 const violations = [];
 
 for (let round = 0; performance.now() < end; round++) {
-  const subject = subjects[round % subjects.length];
+  const subject = Object.keys(subjects)[round % seen.size];
   await soak(subject, Math.min(turn, end - performance.now()), seed === undefined ? undefined : seed + round);
 }
 if (process.stdout.isTTY) process.stdout.write('\n');
@@ -34,14 +42,15 @@ console.table(Object.fromEntries(seen));
 console.log(
   `${minutes} minutes, Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), ${process.platform}`,
 );
-for (const { driver, message } of violations) console.log(`\n${driver}: ${message}`);
+for (const { subject, message } of violations) console.log(`\n${subject}: ${message}`);
 console.log(violations.length === 0 ? 'soak: no violation' : `soak: ${violations.length} violations`);
 process.exitCode = violations.length === 0 ? 0 : 1;
 
-async function soak(driver, timeLimit, from) {
-  const tally = seen.get(driver);
+async function soak(subject, timeLimit, from) {
+  const { driver, faults: kinds, options = {} } = subjects[subject];
+  const tally = seen.get(subject);
   const before = { ...tally };
-  const pool = await spawnContenders({ ...crew, driver });
+  const pool = await spawnContenders({ ...crew, driver, options });
   const onPlan = (summary) => {
     tally.plans = before.plans + summary.plans;
     tally.contended = before.contended + summary.contended;
@@ -49,12 +58,18 @@ async function soak(driver, timeLimit, from) {
     tally.gaveUp = before.gaveUp + summary.gaveUp;
     tally.faults = before.faults + Object.values(summary.faults).reduce((a, b) => a + b, 0);
     tally['longest wait (ms)'] = Math.round(Math.max(before['longest wait (ms)'], summary.longestWait));
-    progress(driver);
+    progress(subject);
   };
   try {
-    const drawn = plans({ contenders, fair: 'some', removal: true, faults, modes });
+    const shape = { contenders, fair: 'some', removal: true, faults: kinds };
+    // In a crowd all ask for one lock again and again, so that somebody could starve.
+    const crowd = plans({ ...shape, names: 1, steps: 25, hold: 1 });
+    const drawn = oneof({ arbitrary: plans({ ...shape, modes }), weight: 4 }, { arbitrary: crowd, weight: 1 });
+    // With the lockfile driver, a newcomer may always try before it queues.
+    const checks = [...checkNames, boundedWait({ newcomersPass: driver === 'lockfile' })];
     await checkPlans(pool, drawn, {
       runs: 1_000_000,
+      checks,
       timeLimit,
       onPlan,
       mustContend: false,
@@ -62,19 +77,19 @@ async function soak(driver, timeLimit, from) {
     });
   } catch (error) {
     tally.violations += 1;
-    violations.push({ driver, message: error.message });
+    violations.push({ subject, message: error.message });
   } finally {
     await pool.close();
   }
-  if (!process.stdout.isTTY) progress(driver, true);
+  if (!process.stdout.isTTY) progress(subject, true);
 }
 
-function progress(driver, line = process.stdout.isTTY) {
+function progress(subject, line = process.stdout.isTTY) {
   if (!line) return;
   const sum = (what) => [...seen.values()].reduce((total, tally) => total + tally[what], 0);
   const left = Math.max(0, Math.round((end - performance.now()) / 1000));
   const rate = (sum('plans') / Math.max(1, (minutes * 60_000 - (end - performance.now())) / 1000)).toFixed(1);
-  const text = `${driver.padEnd(8)} ${sum('plans')} plans (${rate}/s), ${sum('grants')} grants, ${sum('faults')} faults, ${violations.length} violations, ${left} s left`;
+  const text = `${subject.padEnd(24)} ${sum('plans')} plans (${rate}/s), ${sum('grants')} grants, ${sum('faults')} faults, ${violations.length} violations, ${left} s left`;
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${text}`);
   else console.log(text);
 }
