@@ -1,6 +1,9 @@
 // What `lease` promises on each engine that keeps an order of arrival, as one text for all of them: one process and the
 // engine itself. `packages/lockutils-*/test/*-lease-driver.test.ts` run it on their engines. What several processes
-// and a failing engine show is the task of `verifyLeaseDriver`.
+// and a failing engine show is the task of `verifyLeaseDriver`; only waiters that are killed are here, by `lease-waiter.mjs`.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { type Holder, type LeaseDriver, lease } from '@oslo-concurrency/lockutils';
 import { expect } from 'vitest';
 
@@ -20,11 +23,23 @@ export interface LeaseSubject {
   readonly closed: string;
 }
 
+/** An engine with waiters in other processes. */
+export interface WaiterSubject {
+  /** The module whose `createLeaseDriver(options)` makes a driver. */
+  readonly module: URL;
+  readonly options: () => object;
+  /** A ttl of waiters, and how long the place of such a waiter lasts after its death. Milliseconds. */
+  readonly ttl: number;
+  readonly place: number;
+}
+
 /** One promise: run it as a test with this title. */
 export interface LeasePromise {
   readonly title: string;
   run(): Promise<void>;
 }
+
+const waiter = fileURLToPath(new URL('./lease-waiter.mjs', import.meta.url));
 
 let names = 0;
 const freshName = (): string => `promise-${process.pid}-${++names}`;
@@ -217,4 +232,43 @@ export function leasePromises(subject: LeaseSubject): readonly LeasePromise[] {
     { title: 'close leaves nothing of a mere waiter, nor of one that is just joining', run: closeLeavesNothing },
     { title: 'a lease renews itself: held for longer than its ttl, with the same token', run: renewsItself },
   ];
+}
+
+/** What becomes of the queue behind waiters that were killed. It waits for their places to end, so run it beside others. */
+export function deadWaiterPromise({ module, options, ttl, place }: WaiterSubject): LeasePromise {
+  const run = async (): Promise<void> => {
+    const name = freshName();
+    const { createLeaseDriver } = (await import(module.href)) as { createLeaseDriver(options: object): ClosableDriver };
+    const driver = await createLeaseDriver(options());
+    const dying: ChildProcess[] = [];
+    try {
+      const held = await lease(name, { driver, ttl });
+      for (let n = 0; n < 2; n += 1) {
+        const told = { module: module.href, options: options(), name, ttl };
+        const child = fork(waiter, [JSON.stringify(told)], { execArgv: [] });
+        dying.push(child);
+        const failed = once(child, 'exit').then(() => Promise.reject(new Error('a waiter ended by itself')));
+        failed.catch(() => {});
+        await Promise.race([once(child, 'message'), failed]);
+      }
+      let next: Promise<void> | undefined;
+      await new Promise<void>((waits) => {
+        // The two looked before this one, so their places end before. The rest is for the machine.
+        next = lease(name, { driver, ttl, timeout: place + 2000, onWait: () => waits() }, () => {});
+      });
+      next?.catch(() => {});
+      const ended = Promise.all(dying.map((child) => once(child, 'exit')));
+      for (const child of dying) child.kill('SIGKILL');
+      await ended;
+      await held.release();
+      await next;
+    } finally {
+      for (const child of dying) child.kill('SIGKILL');
+      await driver.close();
+    }
+  };
+  return {
+    title: 'a waiter behind two that were killed is granted the lease when their places end, long before a long ttl',
+    run,
+  };
 }

@@ -25,7 +25,8 @@ export interface PostgresOptions {
    */
   readonly url?: string | undefined;
   /**
-   * For a server with TLS, with `url`; `{}` trusts the authorities that Node trusts.
+   * For a server with TLS, with `url`; `{}` trusts the authorities that Node trusts. Or say it in the URL, as `pg`
+   * understands it: `?sslmode=verify-full&sslrootcert=FILE`.
    * @defaultValue none: a connection without TLS
    */
   readonly tls?: PostgresTls | undefined;
@@ -85,6 +86,9 @@ export function postgresSettings(options: PostgresOptions): PostgresSettings {
   demand(url === undefined || isUrl(url), 'url', 'such as postgres://user@host:5432/database', withoutPassword(url));
   demand(tls === undefined || (typeof tls === 'object' && tls !== null), 'tls', 'an object', typeof tls);
   demand(tls === undefined || url !== undefined, 'tls', 'given with url (a pool has its own)', typeof tls);
+  // What the URL says of TLS would replace the option, even with a connection without TLS.
+  const inUrl = typeof url === 'string' && /[?&]ssl(mode|cert|key|rootcert)?=/.test(url);
+  demand(tls === undefined || !inUrl, 'tls', 'given, or sslmode in the url, and not both', 'both');
   const longest = 63 - '_claims'.length;
   const isTable =
     typeof table === 'string' && tableName.test(table) && (table.split('.').at(-1) ?? '').length <= longest;

@@ -1,6 +1,7 @@
 // What lead, oncePer, permits and leaseAll promise, on Postgres.
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { jobPromises } from '../../../job-promises.js';
+import { deadWaiterPromise } from '../../../lease-promises.js';
 import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
 
 const module = new URL('./fixtures/driver-module.mjs', import.meta.url);
@@ -15,6 +16,8 @@ describe.skipIf(postgresMissing)(`jobs on Postgres${withPostgres}`, () => {
   describe.concurrent('the promises', () => {
     const options = () => ({ url: server.url });
     for (const { title, run } of jobPromises({ module, options, ttl: 2000 })) test(title, run);
+    const dead = deadWaiterPromise({ module, options, ttl: 60_000, place: 10_000 });
+    test(dead.title, dead.run);
   });
 
   test('no holder and no waiter is left in Postgres', async () => {

@@ -46,6 +46,7 @@ describe('what is wrong with the options or the way to the server has an error o
     ['url', { url: `mysql://127.0.0.1/?password=${password}` }],
     ['tls', { url: 'postgres://a', tls: true }],
     ['tls', { pool: { connect() {} }, tls: {} }],
+    ['tls', { url: 'postgres://a/b?sslmode=disable', tls: {} }],
     ['table', { url: 'postgres://a', table: 'a; DROP TABLE b' }],
     ['table', { url: 'postgres://a', table: 'a.b.c' }],
     ['table', { url: 'postgres://a', table: 'x'.repeat(57) }],
@@ -317,6 +318,28 @@ describe.skipIf(postgresMissing)(`what is wrong with the server has an error of 
     expect(await refusal({ url: as('encrypted') })).toMatchObject({ code: 'ERR_POSTGRES_TLS' });
     await using pooler = await Pooler.start(server);
     expect(await refusal({ url: pooler.url, tls: {} })).toMatchObject({ code: 'ERR_POSTGRES_TLS' });
+  });
+
+  test('sslmode in the URL: require and verify-full are obeyed, and what fails names the endpoint and the cause', async () => {
+    const bySsl = (more: string): string => as('encrypted', `?${more}`);
+    const reached = { code: expect.stringMatching(/TABLE_MISSING|PERMISSION/) };
+    // Of the client's own meanings of require, this one asks for TLS and trusts any certificate, as psql does.
+    expect(await refusal({ url: bySsl('uselibpqcompat=true&sslmode=require') })).toMatchObject(reached);
+    expect(await refusal({ url: bySsl(`sslmode=verify-full&sslrootcert=${ours.ca}`) })).toMatchObject(reached);
+    expect(await refusal({ url: bySsl('sslmode=disable') })).toMatchObject({ code: 'ERR_POSTGRES_TLS' });
+    for (const [more, cause] of [
+      [`sslmode=verify-full&sslrootcert=${foreign.ca}`, /certificate/],
+      ['sslmode=verify-full', /certificate/],
+      [`sslmode=verify-full&sslrootcert=${folder}/missing`, /no such file.*missing/],
+    ] as const) {
+      const error = await refusal({ url: bySsl(more) });
+      expect(error).toMatchObject({ code: 'ERR_POSTGRES_TLS', endpoint: server.endpoint });
+      expect(error.message).toContain(`Postgres at ${server.endpoint}`);
+      expect(error.message).toMatch(cause);
+    }
+    await using pooler = await Pooler.start(server);
+    const without = `${pooler.url}${pooler.url.includes('?') ? '&' : '?'}uselibpqcompat=true&sslmode=require`;
+    expect(await refusal({ url: without })).toMatchObject({ code: 'ERR_POSTGRES_TLS' });
   });
 });
 

@@ -73,8 +73,22 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await expectRobbed(held, later);
   });
 
-  // How soon a client finds the new master is up to the client, and on a busy machine that of `redis` may take longer than a
-  // lease waits for a connection. So this is not for each run; the loss itself is shown above, with a replica that is promoted.
+  test('by sentinels and redis: a lease asks again while the sentinels name no master, more often than the client alone', async () => {
+    await using master = await RedisServer.start();
+    await using sentinel = await Sentinel.start(master.port, 2);
+    const flags = async (): Promise<string> => sentinel.cli('SENTINEL', 'MASTER', sentinel.name);
+    await master.until(async () => !/s_down|disconnected/.test(await flags()));
+    // Less than the second for which the client would sleep.
+    const driver = redisLeaseDriver({ ...sentinelWays.redis(sentinel.name, sentinel.port), requestTimeout: 950 });
+    drivers.push(driver);
+    master.kill('SIGSTOP');
+    await master.until(async () => /s_down/.test(await flags()));
+    const granted = lease('between', { driver, ttl: 10_000 });
+    master.kill('SIGCONT');
+    await (await granted).release();
+  });
+
+  // A failover takes some seconds, and the loss itself is shown above, with a replica that is promoted.
   test.runIf(process.env.SOAK).each(sentinelNames)(
     'negative control, by sentinels and %s: a failover before the grant arrived lets a second holder in, and keeps those that had (only with SOAK)',
     async (way) => {
@@ -123,6 +137,28 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await server.boot();
     const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl }));
     await expectRobbed(held, later);
+  });
+
+  test('negative control: a server that comes back with an append-only file whose end is lost knows the earlier leases, and lets a second holder in where the lost one was', async () => {
+    await using server = await RedisServer.start({ flags: ['--appendonly', 'yes'] });
+    const long = 30_000;
+    const early = await lease('early', { driver: connect(server.url), ttl: long });
+    const size = server.appended();
+    const held = await lease('lost', { driver: connect(server.url), ttl: long });
+    await server.crash();
+    // In the middle of the record of the grant, as after a loss of power.
+    server.cutAppended(size + 20);
+    await server.boot();
+    expect(await server.cli('EXISTS', 'oslo-concurrency:{lost}:token')).toBe('0');
+    const later = await expectTwoHolders(held, lease('lost', { driver: connect(server.url), ttl: long }));
+    await expect(lease('early', { driver: connect(server.url), ttl: long, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LEASE_NOT_ACQUIRED',
+    });
+    await early.renew();
+    await early.release();
+    await expectRobbed(held, later);
+    const next = await lease('early', { driver: connect(server.url), ttl: long }, ({ fencingToken }) => fencingToken);
+    expect(next).toBeGreaterThan(early.fencingToken);
   });
 
   test('a server that evicts keys is warned of once, by the first lease; one that does not, or whose memory has no bound, is not', async () => {

@@ -165,38 +165,6 @@ describe.skipIf(redisMissing).each(wayNames)(`leases on one Redis, by %s${withRe
     expect(await next).toBeGreaterThan(held.fencingToken);
     expect(await server.leftovers()).toBe('');
   });
-
-  test('a waiter that died leaves the queue by its ttl, and the next one follows', async () => {
-    const name = freshName();
-    const ttl = 1000;
-    const held = await lease(name, { driver, ttl: 10_000 });
-    const dead = redisLeaseDriver(ways['a URL'](server.url));
-    const { signal } = new AbortController();
-    // A waiter that looked once and never again, as one whose process was killed.
-    const request = { name, ttl: 3 * ttl, label: 'dead', permits: 1, now: () => performance.now(), waiting() {} };
-    const stuck = dead.acquire({ ...request, waiting: () => new Promise(() => {}) }, signal);
-    stuck.catch(() => {});
-    await server.until(async () => (await server.waiters(name)) === 1);
-    const id = await server.cli('ZRANGE', `oslo-concurrency:{${name}}:queue`, '0', '0');
-    await dead.close();
-    await server.untilEmptyQueue(name);
-    // It is put back as it was, and no process stands behind it.
-    const [seconds, micros] = (await server.cli('TIME')).split('\n').map(BigInt) as [bigint, bigint];
-    const ends = seconds * 1_000_000n + micros + BigInt(ttl * 1000);
-    await server.cli('HSET', `oslo-concurrency:{${name}}:processes`, id, `${ends} ${ttl * 1000} 1 0 {}`);
-    await server.cli('ZADD', `oslo-concurrency:{${name}}:queue`, '1', id);
-    const next = lease(name, { driver, ttl });
-    await server.until(async () => (await server.waiters(name)) === 2);
-    const released = performance.now();
-    await held.release();
-    const { waitedMs } = await next.then(async (one) => {
-      await one.release();
-      return one;
-    });
-    expect(waitedMs).toBeGreaterThan(100);
-    expect(performance.now() - released).toBeLessThan(ttl + 1000);
-    expect(await server.leftovers()).toBe('');
-  });
 });
 
 describe.skipIf(redisMissing)(`a client of the user's own${withRedis}`, () => {

@@ -7,6 +7,7 @@ export class MuteWatches implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #watching = new Map<Socket, string>();
   readonly #mute = new Set<Socket>();
+  #silent = false;
 
   private constructor(server: Server, target: string) {
     this.#server = server;
@@ -19,12 +20,14 @@ export class MuteWatches implements AsyncDisposable {
         socket.on('close', () => {
           this.#sockets.delete(socket);
           this.#watching.delete(client);
+          this.#mute.delete(client);
           (socket === client ? member : client).destroy();
         });
       }
       client.on('data', (data) => {
         const key = /"key":"([^"]+)"/.exec(data.toString())?.[1];
         if (data.includes('/v3/watch') || this.#watching.get(client) === '') this.#watching.set(client, key ?? '');
+        if (this.#silent && this.#watching.has(client)) this.#mute.add(client);
         if (!this.#mute.has(client)) member.write(data);
       });
       member.on('data', (data) => {
@@ -49,6 +52,16 @@ export class MuteWatches implements AsyncDisposable {
     const found = [...this.#watching].filter(([, watched]) => watched === encoded);
     for (const [socket] of found) this.#mute.add(socket);
     return found.length;
+  }
+
+  /** Makes all watches mute, those to come too, until the returned function cuts them. */
+  silence(): () => void {
+    this.#silent = true;
+    for (const socket of this.#watching.keys()) this.#mute.add(socket);
+    return () => {
+      this.#silent = false;
+      for (const socket of this.#mute) socket.destroy();
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,7 +22,9 @@ export function requestFailure(
   const what = typeof code === 'string' ? code : message;
   const sqlState = sqlStateOf(error);
   if (sqlState === undefined) {
-    if (isTls(what, message)) return new PostgresTlsError(endpoint, message, error);
+    // A file that the URL names: `sslrootcert`, `sslcert` or `sslkey`.
+    const isFile = (error as { syscall?: unknown } | undefined)?.syscall === 'open';
+    if (isFile || isTls(what, message)) return new PostgresTlsError(endpoint, message, error);
     if (/timeout/i.test(message)) return new PostgresTimeoutError(endpoint, timeout, !connecting, error);
     if (/SASL|password/.test(message)) return new PostgresAuthError(endpoint, message, error);
     return new PostgresUnreachableError(endpoint, what, !connecting, error);

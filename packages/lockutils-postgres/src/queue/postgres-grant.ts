@@ -14,7 +14,7 @@ export class Engine {
     this.statements = new Statements(database.tables);
   }
 
-  /** Notifies the first waiter, in the background. If that fails, the waiter looks by itself, within a third of its ttl. */
+  /** Notifies the first waiter, in the background. If that fails, the waiter looks by itself in some seconds. */
   wakeNext(key: string, ttl: number): void {
     const settings = { signal: new AbortController().signal, timeout: Math.min(1000, attemptTime(this, ttl, 'keep')) };
     const waking: Promise<unknown> = this.database

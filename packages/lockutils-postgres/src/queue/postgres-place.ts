@@ -4,7 +4,7 @@ import type { PlaceView, QueuePlace } from '@oslo-concurrency/lockutils/drivers'
 import type { Notifications } from '../database/notifications.js';
 import { holderOf, ownerText } from './owner-text.js';
 import { attemptTime, type Engine, PostgresGrant } from './postgres-grant.js';
-import type { Asked } from './statements.js';
+import { type Asked, longestPlace } from './statements.js';
 
 /** How long to wait for a fence whose holder's lease has expired, before the next look. Milliseconds. */
 const fencedPause = 50;
@@ -21,6 +21,7 @@ export function keyOf(name: string): string {
  */
 export class PostgresPlace implements QueuePlace<PostgresGrant> {
   validUntil: number;
+  readonly keepEvery: number;
   readonly changed?: (signal: AbortSignal) => Promise<void>;
   readonly #engine: Engine;
   readonly #notifications: Notifications;
@@ -36,6 +37,7 @@ export class PostgresPlace implements QueuePlace<PostgresGrant> {
     this.#key = keyOf(request.name);
     this.#owner = ownerText(request.label);
     this.validUntil = request.now() + request.ttl;
+    this.keepEvery = Math.min(request.ttl, longestPlace) / 3;
     if (notifications.channel !== null) this.changed = (signal) => notifications.next(this.#claim, signal);
   }
 

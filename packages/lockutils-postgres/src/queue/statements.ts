@@ -12,11 +12,17 @@ export interface Asked {
   readonly turn: boolean;
   /** Whether a lease before it has expired and must be removed first. */
   readonly expired: boolean;
-  /** Milliseconds until what is before it ends, if nobody renews it. */
+  /** Milliseconds until what is before it ends, if nobody renews it: the place right before it, else the holders' leases. */
   readonly until: number | null;
   /** The texts of the holders. */
   readonly owners: readonly string[] | null;
 }
+
+/**
+ * How long a place in the queue lasts at most unless it is kept. Milliseconds. A waiter that dies holds up the others for as
+ * long; one that stands still for longer may be overtaken, but nothing else. So it need not be as long as a lease.
+ */
+export const longestPlace = 10_000;
 
 /**
  * The statements of the driver, each a transaction of its own, each harmless when it is carried out twice.
@@ -68,13 +74,14 @@ export class Statements {
     const now = 'clock_timestamp()';
     const micros = `(extract(epoch FROM ${now}) * 1000000)::bigint`;
     const milliseconds = (value: string): string => `${value}::float8 * interval '1 millisecond'`;
+    const stay = `least($3::float8, ${longestPlace})`;
     const left = (moment: string): string => `(extract(epoch FROM ${moment}) - extract(epoch FROM ${now})) * 1000`;
 
     // Both are one text but for where the token goes: into a new row, or into the row of the waiter.
     const asking = (me: string, before: string, turn: string, grant: string): string => `WITH
 known AS (SELECT token FROM ${leases} WHERE name = $1::text),
 me AS (SELECT ${me} FROM ${claims} WHERE claim = $2::uuid),
-others AS (SELECT token, permits, expires_at, owner FROM ${claims}
+others AS (SELECT ticket, token, permits, expires_at, owner FROM ${claims}
   WHERE name = $1 AND claim <> $2 AND (token IS NOT NULL OR (expires_at > ${now}${before}))),
 sum AS (SELECT count(*) + 1 AS all_together, least($4::integer, min(permits)) AS admitted FROM others),
 turn AS (SELECT all_together <= admitted AND ${turn} AS mine FROM sum),
@@ -89,8 +96,10 @@ granted AS (SELECT token, $3::float8 AS lasts FROM made
 SELECT json_build_object('token', (SELECT token::text FROM granted), 'left', (SELECT lasts FROM granted),
   'queued', EXISTS (SELECT FROM me), 'turn', (SELECT mine FROM turn),
   'expired', EXISTS (SELECT FROM others WHERE expires_at <= ${now}),
-  'until', (SELECT CASE WHEN (SELECT admitted FROM sum) = 1 THEN ${left('max(expires_at)')}
-    ELSE ${left('min(expires_at)')} END FROM others),
+  'until', coalesce(
+    (SELECT ${left('expires_at')} FROM others WHERE token IS NULL ORDER BY ticket DESC LIMIT 1),
+    (SELECT CASE WHEN (SELECT admitted FROM sum) = 1 THEN ${left('max(expires_at)')}
+      ELSE ${left('min(expires_at)')} END FROM others)),
   'owners', (SELECT json_agg(owner) FROM others WHERE token IS NOT NULL),
   'durable', CASE WHEN current_setting('synchronous_commit') = 'off'
     THEN set_config('synchronous_commit', 'local', true) END)::text AS answer`;
@@ -108,13 +117,13 @@ SELECT json_build_object('token', (SELECT token::text FROM granted), 'left', (SE
       'coalesce((SELECT token IS NULL FROM me), false)',
       `made AS (UPDATE ${claims} c SET token = fresh.token, expires_at = ${now} + ${milliseconds('$3')}
   FROM fresh WHERE c.claim = $2 RETURNING c.token),
-kept AS (UPDATE ${claims} SET expires_at = ${now} + ${milliseconds('$3')}
+kept AS (UPDATE ${claims} SET expires_at = ${now} + ${milliseconds(stay)}
   WHERE claim = $2 AND token IS NULL AND NOT EXISTS (SELECT FROM fresh)
-  AND expires_at < ${now} + ${milliseconds('0.9 * $3')})`,
+  AND expires_at < ${now} + 0.9 * ${milliseconds(stay)})`,
     );
 
     this.join = `INSERT INTO ${claims} (claim, name, permits, expires_at, owner, channel)
-SELECT $2::uuid, $1::text, $4::integer, ${now} + ${milliseconds('$3')}, $5::text, $6::text
+SELECT $2::uuid, $1::text, $4::integer, ${now} + ${milliseconds(stay)}, $5::text, $6::text
 ON CONFLICT (claim) DO NOTHING`;
 
     this.reap = `DELETE FROM ${claims} WHERE claim IN (SELECT claim FROM ${claims}

@@ -91,6 +91,33 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
     expect((await row(waiter))?.left).toBeGreaterThan(4500);
   });
 
+  test('a place lasts ten seconds at most, however long the ttl; a grant lasts the whole ttl', async () => {
+    const holder = randomUUID();
+    await takes(holder, 1, 60_000);
+    const waiter = randomUUID();
+    await client.query(join, [name, waiter, 60_000, 1, 'owner', null]);
+    expect((await row(waiter))?.left).toBeLessThanOrEqual(10_000);
+    await setLeft(waiter, 1000);
+    await asks(waiter, 1, 60_000);
+    expect((await row(waiter))?.left).toBeLessThanOrEqual(10_000);
+    expect((await row(waiter))?.left).toBeGreaterThan(9000);
+    await answer(remove, name, holder);
+    expect((await asks(waiter, 1, 60_000)).left).toBe(60_000);
+    expect((await row(waiter))?.left).toBeGreaterThan(59_000);
+  });
+
+  test('a waiter learns when the place right before it ends, and the first one when the lease ends', async () => {
+    await takes(randomUUID());
+    const [first, second, third] = [await joins(), await joins(), await joins()];
+    await setLeft(second, 2000);
+    await setLeft(first, 3000);
+    const until = async (claim: string): Promise<number> => Number((await asks(claim)).until);
+    expect(Math.round((await until(third)) / 1000)).toBe(2);
+    await setLeft(first, 3000);
+    expect(Math.round((await until(second)) / 1000)).toBe(3);
+    expect(Math.round((await until(first)) / 1000)).toBe(5);
+  });
+
   test('ask grants the whole time, however little was left of the place, and does not renew a lease', async () => {
     const waiter = await joins();
     await setLeft(waiter, 500);

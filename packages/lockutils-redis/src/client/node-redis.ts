@@ -1,4 +1,6 @@
+import { realTime } from '@oslo-concurrency/core';
 import type { Connection, ConnectionSource } from './connection.js';
+import { pause } from './pause.js';
 
 /** What is used of a client of the package `redis`: from `createClient`, `createCluster` or `createSentinel`. */
 export interface NodeRedisLike {
@@ -35,7 +37,7 @@ export function isNodeRedis(client: object): client is NodeRedisLike {
   return isClient && (optionsOf(client) !== undefined || isSentinel(client));
 }
 
-/** A client of `createSentinel` hides its configuration, too. It finds a new master by itself, so it needs no limits. */
+/** A client of `createSentinel` hides its configuration, too. */
 function isSentinel(client: object): boolean {
   return typeof (client as { acquire?: unknown }).acquire === 'function' && optionsOf(client) === undefined;
 }
@@ -74,7 +76,7 @@ export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
       });
       const overrides =
         options === undefined
-          ? {}
+          ? { maxCommandRediscovers: 0 }
           : options.rootNodes !== undefined
             ? {
                 defaults: alone(options.defaults),
@@ -83,9 +85,32 @@ export function nodeRedisSource(client: NodeRedisLike): ConnectionSource {
                 minimizeConnections: true,
               }
             : { ...alone({ socket: options.socket ?? {} }), commandOptions: { timeout: undefined } };
-      return connected((client.duplicate as unknown as (overrides: object) => NodeRedis).call(client, overrides));
+      const open = (): Promise<Connection> =>
+        connected((client.duplicate as unknown as (overrides: object) => NodeRedis).call(client, overrides));
+      return options === undefined ? whenThereIsAMaster(open, timeout) : open();
     },
   };
+}
+
+/** Milliseconds between two questions to the sentinels. */
+const askEvery = 50;
+
+/**
+ * Opens a connection by sentinels, which name no master during a failover and for a moment after it. The client itself
+ * would sleep a whole second before it asks again, and longer than a request may take if that happens twice. Therefore it asks once
+ * (`maxCommandRediscovers: 0`), and this asks again.
+ */
+async function whenThereIsAMaster(open: () => Promise<Connection>, timeout: number): Promise<Connection> {
+  const until = realTime.now() + timeout;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      const between = /no valid master/.test((error as Error).message);
+      if (!between || realTime.now() + 2 * askEvery > until) throw error;
+      await pause(askEvery);
+    }
+  }
 }
 
 async function connected(client: NodeRedis): Promise<Connection> {
@@ -103,6 +128,10 @@ async function connected(client: NodeRedis): Promise<Connection> {
     if (!client.isOpen || client.isReady === false) end();
   });
   client.on('end', end);
+  // By sentinels, the client would go on with another master, and carry out there what nobody waits for any more.
+  client.on('client-error', (event) => {
+    if ((event as { type?: string }).type === 'MASTER') destroy();
+  });
   const destroy = (): void => {
     try {
       // A promise, or nothing, or an error if it is closed already: by the version.

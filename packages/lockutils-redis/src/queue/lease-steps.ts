@@ -16,6 +16,12 @@ import { holderOf, ownerValue } from './owner-value.js';
 /** For how long the last token of a name is kept at least: longer than clocks are set back by mistake. Milliseconds. */
 const tokenMemory = 24 * 60 * 60 * 1000;
 
+/**
+ * How long a place in the queue lasts unless it is kept, for a ttl. Milliseconds. A waiter that dies holds up the others
+ * for as long; one that stands still for longer loses its place, but nothing else. So it need not be as long as a lease.
+ */
+export const placeTerm = (ttl: number): number => Math.min(ttl, 10_000);
+
 /** The caller: one id for one call of `lease`, and what it asks for. */
 export interface PlaceKey {
   readonly id: string;
@@ -37,9 +43,9 @@ export type Look =
   | Granted
   | {
       readonly token?: undefined;
-      /** The first of the queue, which polls; or behind one that was called and has not come; or behind others. */
-      readonly stands: 'first' | 'called' | 'queued';
-      /** Milliseconds until a holder's lease ends, or the place of a waiter that was called. */
+      /** Whether it is the first of the queue, which polls. */
+      readonly isFirst: boolean;
+      /** Milliseconds until a holder's lease ends, for the first; else until the place right before it ends. */
       readonly rest: number;
       readonly holders: readonly Holder[];
     };
@@ -76,7 +82,8 @@ export class LeaseSteps {
     // The server counts the ttl from a later moment.
     const since = place.request.now();
     const memory = Math.ceil(Math.max(tokenMemory, 2 * ttl));
-    const args = [micros(ttl), String(permits), queue ? '1' : '0', place.owner, String(memory)];
+    const stay = micros(placeTerm(ttl));
+    const args = [micros(ttl), String(permits), queue ? '1' : '0', place.owner, String(memory), stay];
     const limits = { timeout: Math.min(this.#requestTimeout, ttl + 1000), signal, onLate };
     const before = place.known;
     place.known = true;
@@ -87,11 +94,7 @@ export class LeaseSteps {
     void this.#warnOfEviction(place);
     const [what, detail, stands, ...holders] = answer;
     if (what === 'granted') return { token: BigInt(detail as string), validUntil: since + ttl };
-    return {
-      stands: stands as 'first' | 'called' | 'queued',
-      rest: Number(detail),
-      holders: holders.map(holderOf),
-    };
+    return { isFirst: stands === 'first', rest: Number(detail), holders: holders.map(holderOf) };
   }
 
   /**

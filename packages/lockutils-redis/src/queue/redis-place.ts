@@ -1,5 +1,5 @@
 import type { PlaceView, QueuePlace } from '@oslo-concurrency/lockutils/drivers';
-import type { LeaseSteps, PlaceKey } from './lease-steps.js';
+import { type LeaseSteps, type PlaceKey, placeTerm } from './lease-steps.js';
 import { RedisGrant } from './redis-grant.js';
 import type { WakeCalls } from './wake-calls.js';
 
@@ -14,8 +14,9 @@ export interface WaitingRoom {
 }
 
 /**
- * One call's place in the queue of Redis. It looks when it is called, in time to keep its place, and, as the first waiter,
- * every `pollEvery` and when the holder's lease ends: a holder that died calls nobody, and a call may be lost.
+ * One call's place in the queue of Redis. It looks when it is called, in time to keep its place, and when the place right
+ * before it ends, since a waiter that died is called in vain. As the first waiter it looks every `pollEvery` and when the
+ * holder's lease ends: a holder that died calls nobody, and a call may be lost.
  *
  * A join and a look are the same step. A place that was lost is joined again at the end by the same step, so it is
  * never `gone`.
@@ -39,6 +40,10 @@ export class RedisPlace implements QueuePlace<RedisGrant> {
     return this.#validUntil;
   }
 
+  get keepEvery(): number {
+    return placeTerm(this.#place.request.ttl) / 3;
+  }
+
   join(signal: AbortSignal): Promise<PlaceView<RedisGrant>> {
     return this.look(signal);
   }
@@ -55,10 +60,8 @@ export class RedisPlace implements QueuePlace<RedisGrant> {
     }
     this.#validUntil = since + request.ttl;
     this.#stopListening ??= calls.listen(id, () => this.#call());
-    if (look.stands === 'queued') return { state: 'waiting', holders: look.holders };
     // A millisecond later the server's clock has passed the end.
-    const until =
-      request.now() + Math.min(look.rest + 1, look.stands === 'first' ? pollEvery : Number.POSITIVE_INFINITY);
+    const until = request.now() + Math.min(look.rest + 1, look.isFirst ? pollEvery : Number.POSITIVE_INFINITY);
     return { state: 'waiting', holders: look.holders, until };
   }
 

@@ -2,11 +2,12 @@ import { script } from './script.js';
 
 /**
  * Grants the lease, or queues for it. ARGV[3]: ttl; ARGV[4]: permits; ARGV[5]: `1` queues, `0` does not; ARGV[6]: the
- * process; ARGV[7]: milliseconds for which the last token is kept.
+ * process; ARGV[7]: milliseconds for which the last token is kept; ARGV[8]: how long a place in the queue lasts.
  *
  * Answers `granted` and the token; or `busy`, a time in milliseconds, what the caller is, and the processes of the
- * holders. It is the `first` waiter, and the time is that until a holder's lease ends; or it is behind one that was
- * `called` and has not come yet, until that one's place ends; or it is `queued` behind one that cannot enter either.
+ * holders. It is the `first` waiter, and the time is that until a holder's lease ends; or it is `queued`, until the place
+ * right before it ends. A waiter that lives keeps its place; so only the one behind a dead waiter looks at that end, and
+ * then it stands behind the next one that lives, or first.
  *
  * Why no two are granted too much: only the first waiter enters, or a caller that finds no waiter, and only if the holders
  * that are left after the sweep admit it. A request that is repeated because its answer was lost finds its own id: as a
@@ -18,6 +19,7 @@ import { script } from './script.js';
  */
 export const acquireScript = script(`
 local ttl, permits, queues, owner, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1', ARGV[6], ARGV[7]
+local stay = tonumber(ARGV[8])
 local last = redis.call('GET', tokens)
 if last and not string.match(last, '^%d+$') then
   return redis.error_reply('WRONGTYPE the key does not hold a token')
@@ -32,7 +34,7 @@ if redis.call('ZSCORE', held, me) then
   return {'granted', token}
 end
 
-local ahead, theirs, place = first()
+local ahead = first()
 if (ahead == me or not ahead) and admits(permits) then
   local token = number(math.max((tonumber(last or '0')) + 1, now))
   redis.call('SET', tokens, token, 'PX', memory)
@@ -50,15 +52,14 @@ if queues then
     local newest = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
     redis.call('ZADD', queue, number((tonumber(newest or '0')) + 1), me)
   end
-  write(me, now + ttl, ttl, permits, '0', owner)
-  keep(queue, ttl)
-  keep(processes, ttl)
-  ahead = ahead or me
+  write(me, now + stay, stay, permits, '0', owner)
+  keep(queue, stay)
+  keep(processes, stay)
 end
 
-local ends = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
-local stands = ahead == me and 'first' or 'queued'
-if ahead ~= me and theirs and admits(theirs) then ends, stands = place, 'called' end
+local ends = before(me)
+local stands = ends and 'queued' or 'first'
+if not ends then ends = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2] end
 local answer = {'busy', number(math.ceil((tonumber(ends or now) - now) / 1000)), stands}
 for _, id in ipairs(redis.call('ZRANGE', held, 0, -1)) do
   local _, _, _, _, holder = read(id)

@@ -14,7 +14,7 @@ export interface Script {
  * and a text that a holder keeps with the name.
  * ARGV[1]: what the channels of the drivers begin with. ARGV[2]: the id of the caller.
  *
- * A record is `<end of the place> <ttl> <permits> <token, 0 for a waiter> <process, in JSON>`. Times are microseconds of
+ * A record is `<end of the place> <ttl, or how long the place lasts> <permits> <token, 0 for a waiter> <process, in JSON>`. Times are microseconds of
  * the server's clock, which a double holds exactly until the year 2255.
  *
  * A script is one step: the server runs no other command in between. So after each step one of these holds for an id: it
@@ -61,19 +61,36 @@ local function sweep()
   end
 end
 
--- The first waiter whose time is not over, with its permits and the end of its place.
+-- The permits of a waiter and the end of its place; nothing if that is over, and then it has left the queue. A clock that
+-- was set back must not make a place longer than it was.
+local function place(id)
+  local ends, stay, permits, token, owner = read(id)
+  if ends and ends > now + stay then
+    ends = now + stay
+    write(id, ends, stay, permits, token, owner)
+  end
+  if ends and ends > now then return permits, ends end
+  redis.call('ZREM', queue, id)
+  redis.call('HDEL', processes, id)
+end
+
+-- The first waiter whose time is not over, with its permits.
 local function first()
   while true do
     local id = redis.call('ZRANGE', queue, 0, 0)[1]
     if not id then return nil end
-    local ends, ttl, permits, token, owner = read(id)
-    if ends and ends > now + ttl then
-      ends = now + ttl
-      write(id, ends, ttl, permits, token, owner)
-    end
-    if ends and ends > now then return id, permits, ends end
-    redis.call('ZREM', queue, id)
-    redis.call('HDEL', processes, id)
+    local permits = place(id)
+    if permits then return id, permits end
+  end
+end
+
+-- The end of the place right before that of a waiter, of those whose time is not over; nothing for the first.
+local function before(waiter)
+  while true do
+    local rank = redis.call('ZRANK', queue, waiter)
+    if not rank or rank == 0 then return nil end
+    local _, ends = place(redis.call('ZRANGE', queue, rank - 1, rank - 1)[1])
+    if ends then return ends end
   end
 end
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +107,22 @@ export class RedisServer implements AsyncDisposable {
   forget(): void {
     for (const file of ['appendonlydir', 'dump.rdb'])
       rmSync(join(this.#folder, file), { recursive: true, force: true });
+  }
+
+  /** How long its append-only file is. */
+  appended(): number {
+    return statSync(this.#appendOnlyFile()).size;
+  }
+
+  /** Leaves so many bytes of its append-only file. */
+  cutAppended(size: number): void {
+    truncateSync(this.#appendOnlyFile(), size);
+  }
+
+  #appendOnlyFile(): string {
+    const folder = join(this.#folder, 'appendonlydir');
+    const name = readdirSync(folder).find((file) => file.endsWith('.incr.aof'));
+    return join(folder, name ?? 'none');
   }
 
   async cli(...args: string[]): Promise<string> {

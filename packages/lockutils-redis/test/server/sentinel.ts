@@ -20,11 +20,12 @@ export class Sentinel implements AsyncDisposable {
     this.#process = process;
   }
 
-  static async start(master: number): Promise<Sentinel> {
+  /** `quorum`: how many sentinels must agree that the master is down; more than there are begin no failover. */
+  static async start(master: number, quorum = 1): Promise<Sentinel> {
     const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sentinel-'));
     const port = await freePort();
     const lines = [
-      ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `sentinel monitor watched 127.0.0.1 ${master} 1`],
+      ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `sentinel monitor watched 127.0.0.1 ${master} ${quorum}`],
       ...['sentinel down-after-milliseconds watched 500', 'sentinel failover-timeout watched 5000'],
     ];
     // It writes what it learns into its configuration.

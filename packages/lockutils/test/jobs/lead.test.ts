@@ -1,5 +1,6 @@
 // On real engines: job-promises.test.ts of this package and of those of the engines.
-import { describe, expect, test } from 'vitest';
+import { realTime } from '@oslo-concurrency/core';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lead } from '../../src/index.js';
 import { MemoryLeaseDriver } from '../support/memory-lease-driver.js';
 
@@ -37,6 +38,39 @@ describe('lead', () => {
     };
     await lead('job', { driver, ttl, signal: end.signal, backOff: 1, onError }, () => Promise.reject(broken));
     expect(errors).toEqual([broken, broken]);
+  });
+
+  test('pauses for backOff after a term, twice as long after each failure in a row, 30 s at most, and up to a quarter less', async () => {
+    const driver = new MemoryLeaseDriver();
+    const end = new AbortController();
+    const pauses: number[] = [];
+    const { setTimeout } = realTime;
+    // Without a lease, only a pause and the limits of a request are waited for, and those of a ttl of two minutes are longer.
+    const timers = vi.spyOn(realTime, 'setTimeout').mockImplementation(((work: () => void, ms: number) => {
+      const isPause = driver.held.size === 0 && ms <= 30_000;
+      if (isPause) pauses.push(ms);
+      return setTimeout(work, isPause ? 0 : ms);
+    }) as typeof setTimeout);
+    onTestFinished(() => timers.mockRestore());
+    const campaigns = ['fails', 'fails', 'fails', 'fails', 'fails', 'fails', 'wins', 'fails', 'wins', 'wins', 'ends'];
+    driver.onTheWay = async (what) => {
+      if (what === 'acquire' && campaigns[0] === 'fails') throw new Error('the engine is down');
+    };
+    const onError = (): void => {
+      campaigns.shift();
+      driver.held.clear();
+    };
+    await lead('job', { driver, ttl: 120_000, signal: end.signal, backOff: 1000, onError }, () => {
+      if (campaigns.shift() === 'ends') end.abort();
+    });
+    const longest = [2000, 4000, 8000, 16_000, 30_000, 30_000, 1000, 2000, 1000, 1000];
+    expect(pauses).toHaveLength(longest.length);
+    const parts = pauses.map((ms, n) => ms / (longest[n] as number));
+    for (const part of parts) {
+      expect(part).toBeGreaterThan(0.75);
+      expect(part).toBeLessThanOrEqual(1);
+    }
+    expect(new Set(parts).size).toBeGreaterThan(1);
   });
 
   test('a failed campaign is repeated', async () => {

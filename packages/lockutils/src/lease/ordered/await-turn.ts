@@ -5,9 +5,6 @@ import type { EngineGrant } from './engine-grant.js';
 import type { LeaseQueue, PlaceView, QueuePlace } from './lease-queue.js';
 import { pause } from './pause.js';
 
-/** How often a place is kept, for a ttl in milliseconds. */
-export const keepEvery = (ttl: number): number => ttl / 3;
-
 /**
  * Waits until the turn of `place` has come, and keeps it meanwhile. `undefined` when the place is gone.
  *
@@ -39,7 +36,7 @@ export async function awaitTurn<G extends EngineGrant>(
     }
     request.waiting(view.holders);
     const until = view.until === undefined ? Number.POSITIVE_INFINITY : Math.max(5, view.until - request.now());
-    await untilWorthALook(queue, place, Math.min(keepEvery(request.ttl), until), signal);
+    await untilWorthALook(queue, place, Math.min(place.keepEvery ?? request.ttl / 3, until), signal);
     view = undefined;
   }
 }

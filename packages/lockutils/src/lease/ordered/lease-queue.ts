@@ -20,19 +20,24 @@ export interface PlaceContext {
 }
 
 /**
- * A place in an engine's queue for one name. It must end by itself, after about the ttl of its request, unless it is
- * kept: a waiter that dies must not hold up the others.
+ * A place in an engine's queue for one name. It must end by itself, after the ttl of its request at the latest, unless it
+ * is kept: a waiter that dies must not hold up the others.
  *
  * Every call must settle when its `signal` aborts, even if the engine does not answer. It aborts later than an engine's own
  * limit should end the call, since only the engine's error names the endpoint: `join` and `leave` after the ttl and 1 s,
  * `look` when the place has ended.
  */
 export interface QueuePlace<G extends EngineGrant> {
-  /** Until when the place lasts unless it is kept, by the request's `now()`. */
+  /**
+   * Until when the waiter sits out that the engine does not answer, by the request's `now()`: until the place has ended, or,
+   * if a later look makes it anew, longer.
+   */
   readonly validUntil: number;
+  /** Milliseconds between two looks that keep the place; a third of the ttl by default. */
+  readonly keepEvery?: number;
   /** Joins the queue at its end, and reports where that is. Called once, and not broken off when the caller leaves. */
   join(signal: AbortSignal): Promise<PlaceView<G>>;
-  /** Keeps the place for another ttl, and reports where it is now. The only step that may find that the turn has come. */
+  /** Keeps the place for another while, and reports where it is now. The only step that may find that the turn has come. */
   look(signal: AbortSignal): Promise<PlaceView<G>>;
   /**
    * Resolves when another look is worth it, also for what has changed since the last look began. Rejects if the engine

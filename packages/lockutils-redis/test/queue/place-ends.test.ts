@@ -1,0 +1,112 @@
+import { lease } from '@oslo-concurrency/lockutils';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ioredisSource } from '../../src/client/ioredis.js';
+import { Lane } from '../../src/client/lane.js';
+import { redisLeaseDriver } from '../../src/index.js';
+import { LeaseSteps, type Look, type PlaceKey } from '../../src/queue/lease-steps.js';
+import { RedisServer, redisMissing, withRedis } from '../server/redis-server.js';
+
+type Busy = Exclude<Look, { token: bigint }>;
+
+describe.skipIf(redisMissing)(`the end of a place in Redis${withRedis}`, () => {
+  let server: RedisServer;
+  let lane: Lane;
+  let steps: LeaseSteps;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    lane = new Lane(ioredisSource(new Redis(server.url, { lazyConnect: true })), 2000);
+    steps = new LeaseSteps(lane, 'oslo-concurrency:', 2000);
+  });
+  afterAll(async () => {
+    lane?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const place = (name: string, ttl: number): PlaceKey =>
+    steps.place({ name, ttl, permits: 1, label: undefined, now: () => performance.now(), waiting() {} });
+  const look = async (key: PlaceKey): Promise<Look> => steps.look(key, true, undefined, () => {});
+  const micros = async (): Promise<number> => {
+    const [seconds, rest] = (await server.cli('TIME')).split('\n').map(Number) as [number, number];
+    return seconds * 1_000_000 + rest;
+  };
+  const record = (name: string, { id }: PlaceKey): Promise<string> =>
+    server.cli('HGET', `oslo-concurrency:{${name}}:processes`, id);
+  /** What is left of a place, or of a lease, in milliseconds by the server's clock. */
+  const left = async (name: string, key: PlaceKey): Promise<number> =>
+    (Number((await record(name, key)).split(' ')[0]) - (await micros())) / 1000;
+  const setLeft = async (name: string, key: PlaceKey, ms: number): Promise<void> => {
+    const text = (await record(name, key)).replace(/^\d+/, String((await micros()) + ms * 1000));
+    await server.cli('HSET', `oslo-concurrency:{${name}}:processes`, key.id, text);
+  };
+
+  test('a place lasts ten seconds at most, however long the ttl; a grant lasts the whole ttl', async () => {
+    const [holder, waiter] = [place('long', 60_000), place('long', 60_000)];
+    await look(holder);
+    await look(waiter);
+    expect(await left('long', waiter)).toBeLessThanOrEqual(10_000);
+    expect(await left('long', holder)).toBeGreaterThan(50_000);
+    expect(Number(await server.cli('PTTL', 'oslo-concurrency:{long}:queue'))).toBeLessThanOrEqual(10_500);
+    await steps.leave(holder, 0);
+    expect((await look(waiter)).token).toBeGreaterThan(0n);
+    expect(await left('long', waiter)).toBeGreaterThan(50_000);
+    await steps.leave(waiter, 0);
+  });
+
+  test('a waiter learns when the place right before it ends, and the first one when the lease ends', async () => {
+    const [holder, first, second, third] = [1, 2, 3, 4].map(() => place('rest', 8000)) as [
+      PlaceKey,
+      PlaceKey,
+      PlaceKey,
+      PlaceKey,
+    ];
+    for (const key of [holder, first, second, third]) await look(key);
+    await setLeft('rest', first, 3000);
+    await setLeft('rest', second, 2000);
+    const seconds = async (key: PlaceKey): Promise<number> => Math.round(((await look(key)) as Busy).rest / 1000);
+    expect(await seconds(third)).toBe(2);
+    expect(await seconds(second)).toBe(3);
+    expect(await seconds(first)).toBe(8);
+  });
+
+  test('a place that has ended leaves the queue, with its record, when the one behind it looks', async () => {
+    const [holder, first, second, third] = [1, 2, 3, 4].map(() => place('ended', 8000)) as [
+      PlaceKey,
+      PlaceKey,
+      PlaceKey,
+      PlaceKey,
+    ];
+    for (const key of [holder, first, second, third]) await look(key);
+    await setLeft('ended', second, -1);
+    expect((await look(third)) as Busy).toMatchObject({ isFirst: false });
+    expect(await server.waiters('ended')).toBe(2);
+    expect(await record('ended', second)).toBe('');
+    await setLeft('ended', first, -1);
+    expect((await look(third)) as Busy).toMatchObject({ isFirst: true });
+    expect(await record('ended', first)).toBe('');
+    // One that was only late joins again, at the end.
+    expect((await look(first)) as Busy).toMatchObject({ isFirst: false });
+  });
+
+  test('a waiter that lives keeps its place three times in that time, though its ttl is a minute', async () => {
+    await using driver = redisLeaseDriver({ url: server.url });
+    const held = await lease('kept', { driver, ttl: 60_000 });
+    // Not the first, which looks more often.
+    const waits: Promise<unknown>[] = [];
+    for (let n = 0; n < 2; n++)
+      await new Promise<void>((waiting) => {
+        waits.push(lease('kept', { driver, ttl: 60_000, onWait: () => waiting() }, () => {}));
+      });
+    const [id] = (await server.cli('ZRANGE', 'oslo-concurrency:{kept}:queue', '1', '1')).split('\n');
+    const ends = async (): Promise<string> =>
+      (await server.cli('HGET', 'oslo-concurrency:{kept}:processes', id as string)).split(' ')[0] as string;
+    // It looks once more when it is subscribed.
+    await server.until(async () => (await server.cli('PUBSUB', 'CHANNELS')) !== '');
+    const begun = await micros();
+    const before = await ends();
+    await server.until(async () => (await ends()) !== before && (await micros()) - begun > 1_000_000);
+    expect((await micros()) - begun).toBeLessThan(5_000_000);
+    await held.release();
+    await Promise.all(waits);
+  });
+});
