@@ -53,8 +53,20 @@ export class Database {
 
   /** `host:port/database`, or what is known of it. */
   get endpoint(): string {
-    this.#endpoint ??= endpointOf(this.client());
+    this.#endpoint ??= endpointOf(this.#namedClient());
     return this.#endpoint;
+  }
+
+  /** `pg` reads the files that a URL names when it makes a client. Where it cannot, the rest of the URL says which server. */
+  #namedClient(): OwnClient | undefined {
+    try {
+      return this.client();
+    } catch (error) {
+      const { Client, options } = this.#pool;
+      const { connectionString } = (options ?? {}) as { readonly connectionString?: unknown };
+      if (Client === undefined || typeof connectionString !== 'string') throw error;
+      return new Client({ connectionString: connectionString.replace(/\?.*/s, '') });
+    }
   }
 
   /** A client beside the pool, which is not connected yet; `undefined` if the pool is of another make than `pg`. */
