@@ -2,7 +2,12 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import { checkCommand } from './command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from './command/command.js';
 import { letGoOfInput } from './command/feed-input.js';
-import { type EndedCommandFacts, ProcessAbortedError, ProcessTimeoutError } from './errors/ended-command-errors.js';
+import {
+  type EndedCommandFacts,
+  factsBeforeStart,
+  ProcessAbortedError,
+  ProcessTimeoutError,
+} from './errors/ended-command-errors.js';
 import { type Output, ProcessExecutionError } from './errors/execution-error.js';
 import { probablyHit } from './limits/hit-limit.js';
 import { logEnd, logStart } from './log-policy.js';
@@ -109,7 +114,7 @@ export async function runChecked(command: Command): Promise<ExecuteResult<Output
 
 async function attemptCommand(command: Command, attempt: number): Promise<ExecuteResult<Output>> {
   const { signal } = command;
-  if (signal?.aborted) throw new ProcessAbortedError(notStarted(command), signal.reason);
+  if (signal?.aborted) throw new ProcessAbortedError(factsBeforeStart(command.shown), signal.reason);
   logStart(command);
   const observer = observeRun(command, attempt);
   const outcome = await runCommand(command, attempt, observer).catch((error: unknown) => {
@@ -194,8 +199,4 @@ function stoppedError(command: Command, outcome: Outcome, stopped: NonNullable<O
   };
   if (reason.why === 'abort') return new ProcessAbortedError(facts, reason.reason);
   return new ProcessTimeoutError({ ...facts, timeout: command.timeout });
-}
-
-function notStarted({ shown }: Command): EndedCommandFacts {
-  return { cmd: shown, stdout: '', stderr: '', pid: undefined, endedBy: undefined, remaining: [], durationMs: 0 };
 }

@@ -6,7 +6,12 @@ import { hasTerminal, leaveInterruptsTo } from '../command/command-stdin.js';
 import { ExtraStreams } from '../command/extra-descriptors.js';
 import { feedInput, isWhole } from '../command/feed-input.js';
 import { signalThrough } from '../command/root-helper.js';
-import { LineTooLongError } from '../errors/ended-command-errors.js';
+import {
+  factsBeforeStart,
+  LineTooLongError,
+  ProcessAbortedError,
+  ProcessTimeoutError,
+} from '../errors/ended-command-errors.js';
 import { ProcessExecutionError } from '../errors/execution-error.js';
 import { captureOutput } from '../output/capture-output.js';
 import { LineOrder } from '../output/line-order.js';
@@ -24,7 +29,7 @@ import { forgetTree, updateTree, watchTree } from './parent-exit-watch.js';
 import { frontFailure } from './start/front-failure.js';
 import { planSpawn } from './start/spawn-plan.js';
 import { startProcess } from './start/start-process.js';
-import { StopRequest } from './stop-request.js';
+import { type StopReason, StopRequest } from './stop-request.js';
 
 // What is left of G23's 200 ms when the killing has had its share.
 const settlingTime = 40;
@@ -48,7 +53,10 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
   const takeInterrupts = leaveInterruptsTo(command.stdin);
   let release = (): void => {};
   try {
-    if (watched !== undefined && !(await watchTree(watched))) throw unwatched(command);
+    const ready = watched === undefined || (await Promise.race([watchTree(watched), stop.requested]));
+    if (ready === false) throw unwatched(command);
+    // A watcher may take seconds to come up. What was to end meanwhile does not begin.
+    if (ready !== true) throw stoppedBeforeStart(command, ready, realTime.now() - start);
     const before = realTime.date();
     const { child, pid, ...held } = await startProcess(command, plan, ownGroup, mark === undefined ? 0 : 1);
     release = held.release;
@@ -72,6 +80,12 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
 function unwatched({ shown }: Command): ProcessExecutionError {
   const description = 'The process that ends the command when this one is killed (killOnParentExit) cannot be started.';
   return new ProcessExecutionError({ cmd: shown, description });
+}
+
+function stoppedBeforeStart({ shown, timeout }: Command, reason: StopReason, durationMs: number): Error {
+  const facts = factsBeforeStart(shown, durationMs);
+  if (reason.why === 'timeout') return new ProcessTimeoutError({ ...facts, timeout });
+  return new ProcessAbortedError(facts, reason.why === 'abort' ? reason.reason : reason.error);
 }
 
 interface Started {

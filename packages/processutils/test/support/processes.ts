@@ -77,6 +77,11 @@ export function bytesWritten(pid: number): number {
   return Number(/^wchar: (\d+)$/m.exec(readOf(pid, 'io'))?.[1]);
 }
 
+/** How often a process has called the system to read. */
+export function readCalls(pid: number): number {
+  return Number(/^syscr: (\d+)$/m.exec(readOf(pid, 'io'))?.[1]);
+}
+
 /**
  * Resolves when something holds a process up: it sleeps, and has written nothing more, at twenty looks in a row; or when it
  * has written more than `most` bytes, so nothing does.

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
+import { createMark } from '../../src/terminate/command-mark.js';
 import { asPlainUser, plainUserIsPossible } from '../support/plain-user.js';
 import {
   endLeftovers,
@@ -15,6 +16,7 @@ import {
   isKilled,
   parentOf,
   processesWith,
+  readCalls,
   uniqueSleep,
   unloadedNow,
   until,
@@ -277,6 +279,55 @@ describe('killOnParentExit', () => {
     }
   });
 
+  it('G23 holds though this process is killed before the command it has forked executes its program', async () => {
+    // The child searches 60,000 directories for `sleep`, each a symbolic link that takes the kernel a tenth of a ms to follow. That
+    // takes seconds, until the link is gone.
+    const home = mkdtempSync(join(tmpdir(), 'slow-'));
+    mkdirSync(join(home, 'd'));
+    symlinkSync(`${'d/../'.repeat(800)}d`, join(home, 'l'));
+    token = uniqueSleep();
+    // With its limits there is no need, and no room, for prlimit to stand in front of the command, which is started quickly.
+    const limits = ['--nofile=1024:1024', `--rttime=${10 ** 17}`];
+    const program = [process.execPath, fixture('starts-slowly.mjs'), home, '60000', token];
+    const parent = spawn('prlimit', [...limits, '--', ...program], { stdio: 'inherit' });
+    const forked = (): number[] =>
+      processesWith('starts-slowly.mjs').filter((pid) => parentOf(pid) === parent.pid && pid !== parent.pid);
+    // The watcher was forked first; it is no copy of the parent any more when it has the words of its program.
+    await until(() => watchersOf(parent.pid ?? 0).length === 1 && forked().length === 1, 20_000);
+    const [child = 0] = forked();
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+    // Or it would not be the case that this is about.
+    expect(processesWith(`sleep\0${token}`)).toEqual([]);
+    expect(isAlive(child)).toBe(true);
+    rmSync(home, { recursive: true });
+    await until(() => !isAlive(child), 20_000);
+  });
+
+  it('G23 the watching process looks again for a command whose process it was not told of and does not find', async () => {
+    token = uniqueSleep();
+    const { id, environment } = createMark();
+    const { PATH = '' } = process.env;
+    const watcher = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('../../build/run/watcher-program.js', import.meta.url))],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: { PATH, WATCHED_TREES: JSON.stringify([{ ownGroup: true, mark: id }]) },
+      },
+    );
+    await once(watcher.stdout, 'data');
+    const before = readCalls(watcher.pid ?? 0);
+    watcher.stdin.end();
+    // A look reads a file of each process at least.
+    const processes = readdirSync('/proc').filter((name) => Number(name) > 0).length;
+    await until(() => readCalls(watcher.pid ?? 0) > before + 8 * processes || watcher.exitCode !== null, 20_000);
+    const late = spawn('sleep', [token], { env: environment({ PATH }) });
+    await once(late, 'exit');
+    expect(late.signalCode).toBe('SIGTERM');
+    watcher.kill();
+  });
+
   it('starts nothing where no process can watch, and says so', () => {
     const home = fileURLToPath(new URL('../..', import.meta.url));
     const bundle = mkdtempSync(join(home, 'build', 'bundle-'));
@@ -295,6 +346,29 @@ describe('killOnParentExit', () => {
       rmSync(bundle, { recursive: true });
     }
   });
+
+  it.each(['timeout', 'abort'] as const)(
+    'G23 a call that ends by %s while the watching process comes up starts nothing',
+    (why) => {
+      const home = mkdtempSync(join(tmpdir(), 'slow-watcher-'));
+      token = uniqueSleep();
+      writeFileSync(join(home, 'node'), `#!/bin/sh\nexec sleep ${token}\n`, { mode: 0o755 });
+      const program = `import { execute } from '@oslo-concurrency/processutils';
+      process.execPath = '${home}/node';
+      const stop = ${why === 'timeout' ? '{ timeout: 100 }' : '{ signal: AbortSignal.timeout(100) }'};
+      const error = await execute('touch', ['${home}/ran'], { killOnParentExit: true, ...stop }).catch((e) => e);
+      console.log(error.code, error.pid, error.remaining.length, error.durationMs < 5000);
+      process.exit();`;
+      const cwd = fileURLToPath(new URL('../..', import.meta.url));
+      const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-'], {
+        cwd,
+        input: program,
+        encoding: 'utf8',
+      });
+      expect(stdout).toBe(`ERR_PROCESS_${why === 'timeout' ? 'TIMEOUT' : 'ABORTED'} undefined 0 true\n`);
+      expect(existsSync(join(home, 'ran'))).toBe(false);
+    },
+  );
 
   it.skipIf(!plainUserIsPossible)(
     'G23 ends what a root helper runs (needs root, and the Debian package sudo)',
