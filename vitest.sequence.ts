@@ -2,6 +2,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Files that take longest, the longest first: one that is begun last leaves a core idle until it ends.
 const longest = [
+  'mask-pieces',
+  'users',
   'verify-lock-driver',
   'python-contenders',
   'run',

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { closeLockPath, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { lockDirectory } from '../support/lock-directory.js';
@@ -23,7 +24,7 @@ function openIn(directory: string): string[] {
 }
 
 describe.runIf(onLinux)('lock files that are kept open after their release', () => {
-  it.each([
+  it.concurrent.each([
     ['a lock', {}],
     ['a fair lock', { fair: true }],
     ['a reader', { shared: true }],
@@ -34,12 +35,12 @@ describe.runIf(onLinux)('lock files that are kept open after their release', () 
     ['a lock of the lockfile driver with promises', { lockPath: 'other', promised: true }],
     ['a wait', { wait: true }],
     ['a listing of the holders', { list: true }],
-  ])('are not the reason why something fails when no descriptor is left: %s', (_what, options) => {
+  ])('are not the reason why something fails when no descriptor is left: %s', async (_what, options) => {
     using directory = lockDirectory();
     mkdirSync(join(directory.path, 'other'));
     const shell = 'ulimit -n 64; exec "$@"';
     const args = ['-c', shell, 'sh', process.execPath, program, directory.path, JSON.stringify(options)];
-    const said = JSON.parse(execFileSync('sh', args, { encoding: 'utf8' }));
+    const said = JSON.parse((await promisify(execFile)('sh', args)).stdout);
     expect(said).toEqual({ error: null, held: expect.any(Number) });
     expect(said.held).toBeGreaterThan(20);
   });

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
@@ -55,10 +55,9 @@ describe('G27 the default mode', () => {
     await using blocked = await Contender.start();
     const held = await lock('x', options);
     const waits = [await blocked.queue('x', options), await contender(1).queue('x', options)];
-    let over = false;
-    const block = blocked.ask('block', { milliseconds: 8000 }).then(() => {
-      over = true;
-    });
+    using other = lockDirectory();
+    const over = join(other.path, 'over');
+    const block = blocked.ask('block', { until: over });
     await churn(contender(0), options);
     await held.release();
     await waits[1]?.granted;
@@ -68,7 +67,7 @@ describe('G27 the default mode', () => {
       await contender(2).acquire('x', options);
       await contender(2).release('x');
     }
-    expect(over).toBe(false);
+    writeFileSync(over, '');
     await block;
     await waits[0]?.granted;
     await blocked.release('x');

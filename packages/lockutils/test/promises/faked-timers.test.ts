@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { lockDirectory } from '../support/lock-directory.js';
 import { runFixture } from '../support/run-fixture.js';
 
-it.each(['before the call', 'before the import'])(
+it.concurrent.each(['before the call', 'before the import'])(
   'every kind of lock and lease settles in real time with all timers, ticks and clocks replaced %s',
   async (when) => {
     using base = lockDirectory();

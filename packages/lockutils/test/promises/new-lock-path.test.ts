@@ -8,6 +8,7 @@ import { lockDirectory } from '../support/lock-directory.js';
 
 const program = new URL('../fixtures/meets-in-lock-path.mjs', import.meta.url);
 const ways = [{}, { fair: true }, { permits: 2 }, { shared: true }, { removeOnRelease: true }];
+const rounds = process.env.SOAK ? 2000 : 200;
 let children: ChildProcess[];
 beforeAll(async () => {
   children = Array.from({ length: 4 }, () => fork(program));
@@ -19,7 +20,7 @@ afterAll(() => Promise.all(children.map(killChild)));
 describe.each(['kernel', 'lockfile'])('processes that meet in a new lock path, driver %s', (driver) => {
   test('G9 G16 are all granted the lock, whichever of them makes the folders', async () => {
     using directory = lockDirectory();
-    for (let round = 0; round < 400; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       const lockPath = join(directory.path, String(round));
       mkdirSync(lockPath);
       const options = ways[round % ways.length];
