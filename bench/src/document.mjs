@@ -37,20 +37,23 @@ function introduction({ date, commit, changed, machine, seconds, versions }) {
   const state = changed ? `${commit.slice(0, 12)} with changes not committed` : commit.slice(0, 12);
   return `Measured on ${date.slice(0, 10)} at ${date.slice(11, 16)} UTC, commit ${state}, in one run of ${seconds} s:
 ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, ${machine.system}, lock files on ${machine.fileSystem} unless said otherwise, Node ${versions.node}, Python ${versions.python}.
-The load of the last minute was ${machine.loadBefore} before and ${machine.loadAfter} after; above ${machine.cores}, others were using the machine too.
-Repeat it with \`npm run bench\`; \`npm run bench -- --help\` tells more.`;
+The load of the last minute was ${machine.loadBefore} before and ${machine.loadAfter} after. Above ${machine.cores}, other programs were using the machine too.
+Repeat it with \`npm run bench\`; \`npm run bench -- --help\` explains its options.`;
 }
 
-const howToRead = `Every subject is measured once a round, one after the other, in an order that turns; a figure is the median over the
-rounds, and beside it the middle half of them. A ratio is taken within each round, where both met the same conditions,
-and its median is shown; a subject whose median was known to within 4 %, or 10 % where a sample takes seconds, was asked
-no more, hence the different numbers of samples. Ratios carry over to another machine sooner than the figures themselves. Processes are real
-ones, in Node and in Python; in-process figures are taken by tinybench, as the median of batches. A hold stops the
-thread in both languages, because a timer of the event loop would hold longer than it was told. What is measured on a
-disk is at the mercy of what others write to it, most of all for those who make directories. The floor of a lock is
-\`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`, of a hand-over these and a file that who waits watches by \`fs.watch\`, of a
-command \`child_process.spawn\`. A bare wake is that file alone, without a lock: it tells how quick a machine is at what
-a hand-over is made of. Where the goal of 0.5 ms was set one took 56 us.`;
+const howToRead = `Each round measures every subject once, in an order that changes from round to round. A figure is the median over the
+rounds. Beside it is the middle half of the rounds. A ratio is taken within each round, where both subjects met the same
+conditions; the table shows the median ratio. A subject is measured until its median is known to within 4 %, or 10 % if a
+sample takes seconds. So the numbers of samples differ. Ratios carry over to another machine better than figures do.
+
+Processes are real ones, in Node and in Python. In-process figures are taken by tinybench, as the median of batches. A hold
+stops the thread in both languages, because a timer of the event loop would hold for too long. Figures on a disk depend on
+what other programs write to it, most of all where directories are made.
+
+The floor of a lock is \`open\`, \`fcntl(F_OFD_SETLK)\` and \`close\`. The floor of a hand-over is these calls, and a file that
+the waiter watches by \`fs.watch\`. The floor of a command is \`child_process.spawn\`. A bare wake is the watched file alone,
+without a lock: it shows how fast a machine is at the main part of a hand-over. On the machine for which the goal of 0.5 ms
+was set, it took 56 us.`;
 
 function goalsOf(goals) {
   const rows = goals.map(({ text: goal, relation, target, median, low, high, verdict }) => {
@@ -64,8 +67,15 @@ function goalsOf(goals) {
 function missedOf(goals) {
   const missed = goals.filter(({ verdict }) => verdict === 'missed');
   if (missed.length === 0) return [];
-  const causes = missed.map(({ text: goal, cause }) => `- **${goal}.** ${cause ?? 'The cause is not known yet.'}`);
-  return ['## Why goals are missed', causes.join('\n')];
+  // Goals that are missed for one reason are listed together.
+  const byCause = new Map();
+  for (const { text: goal, cause = 'The cause is not known yet.' } of missed) {
+    byCause.set(cause, [...(byCause.get(cause) ?? []), `**${goal}**`]);
+  }
+  const items = [...byCause].map(([cause, names]) =>
+    names.length === 1 ? `- ${names[0]}: ${cause}` : `- ${cause} Missed for this reason:\n  - ${names.join('\n  - ')}`,
+  );
+  return ['## Why goals are missed', items.join('\n')];
 }
 
 function sectionOf(figure, plots) {

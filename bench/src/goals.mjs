@@ -6,21 +6,21 @@ const goalCell = { processes: 8, holdMs: 1 };
 
 // Found by leaving out one call at a time, through the driver's own extension point for faults.
 const costOfALock =
-  'Taken apart when a lock cost 11.4 us: the three system calls of the floor would be 4.0. The record that names the holder, written ' +
-  'at the grant and cleared at the release, takes 3.5; the look whether the file was removed meanwhile 2.7; reading ' +
-  'whether the last holder died 0.8; what is left is JavaScript. Each of them carries a guarantee (G15, G18, G19).';
+  'A lock was taken apart when it cost 11.4 us. The three system calls of the floor took 4.0 us. The record that names the ' +
+  'holder took 3.5: it is written at the grant and cleared at the release. The check whether the file was removed took 2.7, ' +
+  'and reading whether the last holder died 0.8. The rest is JavaScript. Each of these parts carries a guarantee (G15, G18, G19).';
 const costOfWaking =
-  'The next in line sleeps. To wake it by inotify takes 140 us alone; what it runs then has left the caches of ' +
-  'the processor and is not compiled yet, which makes each of its calls 5 to 20 times dearer for a moment, 300 us in all.';
+  'The next waiter sleeps. Waking it by inotify takes 140 us. Its code has left the caches of the processor by then, or is ' +
+  'not compiled yet. So each of its calls costs 5 to 20 times as much for a moment, which adds up to 300 us.';
 
 const costOfTurns =
-  'A process keeps a contended lock for some milliseconds, then the first that waits gets it; oslo.concurrency hands ' +
-  `nothing over, and starves some (see the fewest to most grants). ${costOfWaking} With more processes than processors, ` +
-  'the next in line also waits for one.';
+  'A process keeps a contended lock for some milliseconds. Then the first waiter is granted it. oslo.concurrency hands ' +
+  `nothing over, and starves some processes (see the fewest to most grants). ${costOfWaking} With more processes than ` +
+  'processors, the next waiter also waits for a processor.';
 
 const takeOverCause =
-  'The kernel tells nobody that a lock was freed by a death, so those who wait look every 50 ms; on a busy machine the ' +
-  'end of the killed process and the look itself come late.';
+  'The kernel reports to no process that a death freed a lock, so waiters look every 50 ms. On a busy machine, the killed ' +
+  'process ends late, and the waiters look late.';
 
 /** What the project set out to reach. `of` finds the value in the figures of a run; `undefined` when not measured. */
 const goals = [
@@ -32,14 +32,14 @@ const goals = [
   },
   {
     text: 'Uncontended external lock on a disk, to proper-lockfile (times faster)',
-    cause: 'proper-lockfile makes and removes a directory, whose cost depends on the disk.',
+    cause: 'proper-lockfile makes and removes a directory. The cost of that depends on the disk.',
     ...atLeast(20),
     of: (run) => run.ratio('locks.uncontended.disk', 'proper-lockfile', 'ours'),
   },
   {
     text: 'Uncontended external lock in memory, to proper-lockfile (times faster)',
     cause:
-      'proper-lockfile makes and removes a directory. On a disk that costs hundreds of microseconds, in memory some seventy.',
+      'proper-lockfile makes and removes a directory. That takes hundreds of microseconds on a disk, and about seventy in memory.',
     ...atLeast(20),
     of: (run) => run.ratio('locks.uncontended.external', 'proper-lockfile', 'ours'),
   },
@@ -70,8 +70,8 @@ const goals = [
   {
     text: '100 tasks of one process that wait for one external lock: a grant (us)',
     cause:
-      'Two thirds of it are the record that names the holder, written at the grant and cleared at the release, the look ' +
-      'whether the lock file was removed, and reading whether the last holder died. The rest is what a wait costs.',
+      'Three things take two thirds of it: the record that names the holder, the check whether the lock file was removed, ' +
+      'and reading whether the last holder died. The rest is the cost of a wait.',
     ...atMost(5),
     of: (run) => run.value('locks.waiters', 'ours', { waiters: 100 }),
   },
@@ -126,18 +126,18 @@ const goals = [
   {
     text: '8 processes that hold 1 ms, fair: grants a second, to oslo.concurrency',
     cause:
-      `Every grant goes to another process. ${costOfWaking} Meanwhile nobody holds the lock. oslo.concurrency loses no ` +
-      'time there, because whoever releases takes the lock again at once while the others go without (see the fewest to ' +
-      'most grants).',
+      `Every grant goes to another process. ${costOfWaking} Meanwhile no process holds the lock. oslo.concurrency loses no ` +
+      'time there: the process that releases the lock acquires it again at once, and the others go without (see the fewest ' +
+      'to most grants).',
     ...atLeast(0.87),
     of: (run) => run.ratio('locks.contended.grants', 'ours fair', 'oslo', goalCell),
   },
   {
     text: '8 processes that hold 1 ms, fair: the longest wait (ms)',
     cause:
-      'A turn of the whole line is eight holds and eight hand-overs, about 14 ms when the machine is otherwise idle. Whoever ' +
-      'is in line must get a processor when it is called; each time another program has it, all behind wait too. 19 ms was ' +
-      'seen while the load was 4.',
+      'A turn of the whole queue is eight holds and eight hand-overs. It takes about 14 ms on an idle machine. A waiter needs ' +
+      'a processor when its turn comes. If another program has the processor, all waiters behind it wait too. A turn took ' +
+      '19 ms while the load was 4.',
     ...atMost(40),
     of: (run) => run.value('locks.contended.longest', 'ours fair', goalCell),
   },
@@ -149,17 +149,17 @@ const goals = [
   {
     text: 'Uncontended lock of the lockfile driver in memory, to proper-lockfile (time)',
     cause:
-      'proper-lockfile makes a folder and removes it. The lockfile driver also writes a record that names the holder, looks ' +
-      'whether the last holder died and whether the lock path is its own, and checks the rights of what it makes.',
+      'proper-lockfile makes a folder and removes it. The lockfile driver also writes a record that names the holder. It ' +
+      'checks whether the last holder died, whether the lock path is its own, and the access rights of what it makes.',
     ...atMost(3),
     of: (run) => run.ratio('locks.uncontended.external', 'ours lockfile', 'proper-lockfile'),
   },
   ...[8, 32].map((processes) => ({
     text: `${processes} processes that hold 1 ms, lockfile driver: grants a second, to proper-lockfile`,
     cause:
-      'A release wakes the first in the queue, and that one often gets the lock; meanwhile nobody holds it. With ' +
-      'proper-lockfile the process that releases mostly takes the lock again at once, and others go without (see the ' +
-      'fewest to most grants).',
+      'A release wakes the first waiter, which then often acquires the lock. Meanwhile no process holds it. With ' +
+      'proper-lockfile, the process that releases the lock mostly acquires it again at once, and the others go without ' +
+      '(see the fewest to most grants).',
     ...atLeast(0.95),
     of: (run) => run.ratio('locks.contended.grants', 'ours lockfile', 'proper-lockfile', { processes, holdMs: 1 }),
   })),
@@ -178,14 +178,14 @@ const goals = [
   {
     text: 'Hand-over to a process that waits, p50 (ms)',
     cause:
-      `${costOfWaking} A busy machine adds its own delay. A bare lock and a watched file, without order, record or look at ` +
-      'the file, take most of that too on the same machine: see the floor at the figures.',
+      `${costOfWaking} A busy machine adds its own delay. Most of this time is also in the floor: a bare lock and a watched ` +
+      'file, without order, record or check.',
     ...atMost(0.5),
     of: (run) => run.quantile('locks.handover', 'ours', 0.5),
   },
   {
     text: 'Hand-over between two processes and nobody else there, p50 (ms)',
-    cause: `${costOfWaking} See the bare wake at the figures.`,
+    cause: `${costOfWaking} The figures show a bare wake beside it.`,
     ...atMost(0.5),
     of: (run) => run.quantile('locks.handover.alone', 'ours', 0.5),
   },
@@ -198,11 +198,11 @@ const goals = [
   {
     text: 'Internal lock, to the fastest JavaScript peer (times faster)',
     cause:
-      'The fastest, async-lock, is a queue and nothing else, and without the check for deadlocks ours is faster than it ' +
-      '(see "undetected"). To know which task holds what, so that a deadlock is an error at once (G12), takes ' +
-      'AsyncLocalStorage, which has to be entered before the body runs, as nothing tells whether it will go on later. ' +
-      'That is most of what is left: a record, the entering, and, where Node keeps the context by hooks, as 20 does, ' +
-      'two to three times the cost of each promise of the process, of which a grant at once makes one.',
+      'The fastest peer, async-lock, is a queue and nothing else. Without the check for deadlocks, ours is faster than it ' +
+      '(see "undetected"). For that check (G12), the lock must know which task holds what. It learns this by ' +
+      'AsyncLocalStorage, which it enters before the body runs. Most of the cost is this: a record, and the change of the ' +
+      'context. On Node 20, which keeps the context by hooks, each promise of the process costs two to three times as much, ' +
+      'and a grant makes one.',
     ...atLeast(1.5),
     of: (run) => run.fastest('locks.uncontended.internal', 'ours internal', ['async-mutex', 'async-lock', 'p-limit']),
   },
@@ -212,15 +212,14 @@ const goals = [
     ['processutils', 10],
   ].map(([subject, target]) => ({
     text: `Import ${subject} after what it needs, on a machine that starts Node in 40 ms (ms)`,
-    cause: 'Modules of Node that the import loads cost as ours do, and they are most of what core takes.',
+    cause: 'The import also loads modules of Node. They take as long as ours, and most of the time of core.',
     ...atMost(target),
     of: (run) => run.value('imports.cost', subject),
   })),
   {
     text: '500 waiters for a lock held elsewhere (% of a core)',
     cause:
-      'The one of them that asks for all looks 20 times a second, and what it costs to wake up for that differs by a third ' +
-      'from one run to the next on one machine.',
+      'One waiter looks for all of them, 20 times a second. What a wake-up costs differs by a third between runs on one machine.',
     ...atMost(1),
     of: (run) => run.value('locks.idle.core', 'ours', { waiters: 500 }),
   },
