@@ -117,8 +117,8 @@ export interface LockDriver {
   tryAcquire(request: LockRequest, by?: Place | 'newcomer'): Grant | undefined | Promise<Grant | undefined>;
   /**
    * Makes `attempt`, which calls `tryAcquire`, if no caller is in the queue: then it passes no waiter. `undefined` if a
-   * caller is, or if that cannot be seen at the moment. A reader or permit holder that is granted the lock this way needs
-   * no place. If absent, it joins the queue first.
+   * caller is, or if that cannot be seen at the moment. A caller that was promised an order, a reader and a permit holder
+   * try this first: one that is granted the lock this way needs no place. If absent, they join the queue first.
    */
   tryUnqueued?<T>(request: LockRequest, attempt: () => T): T | undefined;
   /**

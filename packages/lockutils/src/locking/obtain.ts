@@ -15,22 +15,22 @@ const drawInterval = 2;
 const drawsWithoutOrder = 10;
 
 /**
- * Waits for the lock of a driver. Unless the caller asked for order, the first try may pass other waiters. Then the
- * call joins the queue, waits until it is first, and then until the lock is free. However the wait ends, the place is
- * given up.
+ * Waits for the lock of a driver. Unless the caller asked for order, the first try may pass other waiters; if it did,
+ * the first try is made only while nobody waits. Then the call joins the queue, waits until it is first, and then until
+ * the lock is free. However the wait ends, the place is given up.
  */
 export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean, wait: Wait): Steps<Obtained> {
   if (fair && driver.joinQueue === undefined) {
     const what = `The driver ${driver.name} keeps no order among processes here, so it cannot grant the lock with fair`;
     throw new LockUnsupportedError(request.path, what);
   }
-  // Readers and permit holders always queue: a reader that passes the queue would starve a waiting writer.
+  // Readers and permit holders keep the order too: a reader that passes the queue would starve a waiting writer.
   const ordered = fair || !isExclusive(request);
   if (!ordered) {
     const grant = yield* attempt(driver, request, wait.mayWait ? 'newcomer' : undefined);
     if (grant !== undefined) return { grant, place: undefined };
     wait.begin('driver');
-  } else if (!isExclusive(request)) {
+  } else {
     const grant = yield* step(
       driver.tryUnqueued?.(request, () => driver.tryAcquire(request)),
       returnGrant,

@@ -48,8 +48,10 @@ export function drawTicket(parts: QueueParts, request: LockRequest, ordered: boo
 
 /**
  * Makes `attempt` while the queue is empty: no ticket is held, no reader waits to become a writer, and no process can
- * draw. So a reader or permit holder that is admitted by it passes no waiter, and needs no ticket: it would leave the
- * ticket at its grant anyway. If a wrapped driver answers with a promise, the callers that draw in the meantime came
+ * draw. So a caller that is granted the lock by it passes no waiter, and needs no ticket: it would leave the ticket at its
+ * grant anyway. That keeps the order of `fair` exact: a caller that draws later finds the lock held, and writes its wish,
+ * which the release reads with or without a ticket of the holder. If the lock refuses the attempt, nothing has changed,
+ * and a caller that draws before this one came before it. If a wrapped driver answers with a promise, the callers that draw in the meantime came
  * later. `undefined` if the queue is not empty, or its guard is not available.
  *
  * The lock on the guard is turned into a shared one on everything from the first ticket to the upgrade byte, in one

@@ -93,15 +93,17 @@ function openSeats(files: HiddenFiles, { path, permits }: LockRequest): OpenFile
 
 function occupy(files: HiddenFiles, request: LockRequest, file: OpenFile, seat: number): Seat {
   const position = seat * maxOwnerRecordBytes;
-  const found = readState(file, position);
-  const marked = writeMark(file, position, request, found);
   const isReader = request.permits === undefined;
+  // A reader changes nothing, so its death is not reported, and nobody needs to know what the last one left.
+  const found = isReader ? 'none' : readState(file, position);
+  const marked = writeMark(file, position, request, found);
   if (isReader) noteReader(file.path, seat);
-  // A reader changes nothing, so its death is not reported.
-  const previousOwnerDied = !isReader && found === 'left';
+  const previousOwnerDied = found === 'left';
   return {
     previousOwnerDied,
-    isThere: () => file.isNamed(),
+    // They lie in a folder of ours, so a removal is what happens to them, and it is seen at once. Another name is seen
+    // a moment later.
+    isThere: () => files.isThere(file),
     leave(unused = false) {
       if (file.closed) return;
       if (isReader) forgetReader(file.path, seat);

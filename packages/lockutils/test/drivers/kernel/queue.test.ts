@@ -18,6 +18,18 @@ function draw(directory: string, system: KernelSystem = defaultKernelSystem): Pl
   return kernelDriver({ system }).joinQueue?.(requestFor(join(directory, 'x'))) as PlaceAtOnce;
 }
 
+/** The real system, which notes the names of its calls. */
+function counting(calls: string[]): KernelSystem {
+  const counted = Object.entries(defaultKernelSystem).map(([name, call]) => [
+    name,
+    (...args: unknown[]) => {
+      calls.push(name);
+      return (call as (...args: unknown[]) => unknown)(...args);
+    },
+  ]);
+  return Object.fromEntries(counted) as KernelSystem;
+}
+
 function overwrite(path: string, bytes: Uint8Array, position: number): void {
   const fd = openSync(path, 'r+');
   writeSync(fd, bytes, 0, bytes.length, position);
@@ -29,6 +41,43 @@ function counter(next: bigint): Buffer {
   bytes.writeBigUInt64LE(next);
   return bytes;
 }
+
+describe('G10 a fair caller of the kernel driver', () => {
+  const fairIn = (lockPath: string): LockOptions => ({ external: true, fair: true, blocking: false, lockPath });
+
+  it('G10 draws no ticket while nobody waits, and makes at most twelve system calls', async () => {
+    using directory = lockDirectory();
+    const calls: string[] = [];
+    const options = { ...fairIn(directory.path), driver: kernelDriver({ system: counting(calls) }) };
+    await lock('x', options, () => {});
+    calls.length = 0;
+    await lock('x', options, () => {});
+    expect(calls.length).toBeLessThanOrEqual(12);
+    expect(calls.filter((name) => /openSync|closeSync|unlinkSync/.test(name))).toEqual([]);
+    expect(draw(directory.path).ticket).toBe(0);
+  });
+
+  it('G10 passes no waiter, although the lock is free', async () => {
+    using directory = lockDirectory();
+    const waiter = draw(directory.path);
+    await expect(lock('x', fairIn(directory.path))).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
+    waiter.leave();
+    await lock('x', fairIn(directory.path), () => {});
+  });
+
+  it('G10 wakes the first waiter when it releases a lock that it acquired without a ticket', async () => {
+    using directory = lockDirectory();
+    const calls: string[] = [];
+    const driver = kernelDriver({ system: counting(calls) });
+    const held = await lock('x', { ...fairIn(directory.path), driver });
+    const waiter = draw(directory.path);
+    expect([waiter.isFirst(), waiter.ask?.()]).toEqual([true, true]);
+    expect(calls).not.toContain('lutimesSync');
+    await held.release();
+    expect(calls).toContain('lutimesSync');
+    waiter.leave();
+  });
+});
 
 describe('G10 the queue file of the kernel driver', () => {
   it('G10 a drawer that finds the queue file removed draws from the one that the name leads to', () => {
