@@ -17,9 +17,9 @@ export class Contestant {
   #asked = new Map();
   #last = 0;
 
-  constructor(program, args = []) {
+  constructor(program, args = [], node = process.execPath) {
     const file = fileURLToPath(new URL(`contestants/${program}`, import.meta.url));
-    const [command, ...flags] = program.endsWith('.py') ? [python, '-B'] : [process.execPath, ...args];
+    const [command, ...flags] = program.endsWith('.py') ? [python, '-B'] : [node, ...args];
     if (!existsSync(command)) throw new Error(`${command} is missing (Debian package python3)`);
     this.#child = spawn(command, [...flags, file], { stdio: ['pipe', 'pipe', 'inherit'] });
     // A contestant that was killed on purpose leaves a broken pipe behind.

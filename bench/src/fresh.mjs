@@ -10,7 +10,7 @@ export function freshContestants(context, prepare, flags) {
     before: (asked) =>
       Promise.all(
         asked.map(async (subject) => {
-          const one = contestantOf(context, subject, flags);
+          const one = contestantOf(context, subject, { flags });
           ready.set(subject, one);
           await prepare(one.ask, subject);
         }),

@@ -10,6 +10,7 @@ import { contended } from './locks/contended.mjs';
 import { handover } from './locks/handover.mjs';
 import { idle } from './locks/idle.mjs';
 import { names } from './locks/names.mjs';
+import { nodes } from './locks/nodes.mjs';
 import { takeover } from './locks/takeover.mjs';
 import { uncontended } from './locks/uncontended.mjs';
 import { waiters } from './locks/waiters.mjs';
@@ -26,6 +27,7 @@ const documents = fileURLToPath(new URL('../../docs/', import.meta.url));
 
 const benches = [
   uncontended,
+  nodes,
   contended,
   handover,
   takeover,

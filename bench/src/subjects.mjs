@@ -54,19 +54,22 @@ export const subjects = {
 };
 
 /** Starts a contestant for `subject`; where it comes from and a folder of its own go with every question. */
-export function contestantOf(context, subject, flags) {
-  const contestant = new Contestant(subjects[subject].program, flags);
+export function contestantOf(context, subject, { flags, node } = {}) {
+  const contestant = new Contestant(subjects[subject].program, flags, node);
   return {
     contestant,
     ask: (op, request) => contestant.ask(op, { subject, directory: context.folder(subject), ...request }),
   };
 }
 
-/** One contestant for each of `names`, handed to `use`, and ended when that settles. */
-export async function withContestants(context, names, use, flags) {
+/**
+ * One contestant for each of `names`, handed to `use`, and ended when that settles. `how` says by which Node they run, and
+ * with which flags.
+ */
+export async function withContestants(context, names, use, how) {
   const contestants = new Map();
   try {
-    for (const name of names) contestants.set(name, contestantOf(context, name, flags));
+    for (const name of names) contestants.set(name, contestantOf(context, name, how));
     return await use(contestants);
   } finally {
     await Promise.all([...contestants.values()].map(({ contestant }) => contestant.kill()));
