@@ -209,8 +209,8 @@ const goals = [
   ...[24, 26].map((node) => ({
     text: `Internal lock on Node ${node}, to the fastest JavaScript peer (times faster)`,
     cause:
-      'These Nodes keep the async context without hooks, but to enter one copies a map, which each lock with a body does ' +
-      'once, so that a deadlock is an error at once (G12). Without that check ours is faster (see "undetected").',
+      'These Nodes keep the async context without hooks, but to enter one copies a map. Each lock with a body enters one, so ' +
+      'that a deadlock is an error at once (G12). "undetected" is what a lock costs without it.',
     ...atLeast(1),
     of: (run) => run.fastest('locks.nodes', 'ours internal', ['async-mutex', 'async-lock', 'p-limit'], { node }),
   })),

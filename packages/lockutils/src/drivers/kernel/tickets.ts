@@ -130,8 +130,10 @@ function isStopped(queue: OpenFile, ticket: number): boolean {
 
 function readEntry(queue: OpenFile, ticket: number): boolean {
   const read = queue.read(entry, entryBytes, positionOf(ticket));
+  // An entry that was erased has no owner. It would otherwise be the one of ticket 0.
+  if (read !== entryBytes || entry.readUInt32LE(0) === 0) return false;
   // No BigInt: this runs between a release and its hint. Tickets are below 2^41.
-  return read === entryBytes && entry.readUInt32LE(16) + entry.readUInt32LE(20) * 2 ** 32 === ticket;
+  return entry.readUInt32LE(16) + entry.readUInt32LE(20) * 2 ** 32 === ticket;
 }
 
 function positionOf(ticket: number): number {
