@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { type LockOptions, lock, type Place } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { stoppedPatience } from '../../../build/drivers/kernel/tickets.js';
@@ -70,7 +70,7 @@ describe('G10 a fair caller of the kernel driver', () => {
     const calls: string[] = [];
     const driver = kernelDriver({ system: counting(calls) });
     const held = await lock('x', { ...fairIn(directory.path), driver });
-    const waiter = draw(directory.path);
+    const waiter = draw(directory.path) as PlaceAtOnce & Pick<Place, 'ask'>;
     expect([waiter.isFirst(), waiter.ask?.()]).toEqual([true, true]);
     expect(calls).not.toContain('lutimesSync');
     await held.release();
