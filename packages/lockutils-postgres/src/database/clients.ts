@@ -43,3 +43,29 @@ export interface PgPool extends PostgresPool {
   end(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
+
+/** A client as the pool would make it, which is not connected yet; `undefined` if the pool is of another make than `pg`. */
+export function clientBeside({ Client, options }: PgPool): OwnClient | undefined {
+  if (typeof Client !== 'function' || typeof options !== 'object') return undefined;
+  const client = new Client(options);
+  // What ends the connection also ends its request, and is reported there.
+  client.on('error', () => {});
+  return client;
+}
+
+/** `host:port/database` of the server of a pool, or what is known of it. */
+export function endpointOf(pool: PgPool): string {
+  const client = namedClient(pool);
+  return client === undefined ? 'the server of the pool' : `${client.host}:${client.port}/${client.database ?? ''}`;
+}
+
+/** `pg` reads the files that a URL names when it makes a client. Where it cannot, the rest of the URL says which server. */
+function namedClient(pool: PgPool): OwnClient | undefined {
+  try {
+    return clientBeside(pool);
+  } catch (error) {
+    const { connectionString } = (pool.options ?? {}) as { readonly connectionString?: unknown };
+    if (pool.Client === undefined || typeof connectionString !== 'string') throw error;
+    return new pool.Client({ connectionString: connectionString.replace(/\?.*/s, '') });
+  }
+}

@@ -4,7 +4,7 @@ import {
   PostgresTableMissingError,
   PostgresTimeoutError,
 } from '../postgres-errors.js';
-import type { OwnClient, PgPool, PostgresPoolClient } from './clients.js';
+import { clientBeside, endpointOf, type OwnClient, type PgPool, type PostgresPoolClient } from './clients.js';
 import { requestFailure, sqlStateOf } from './request-failure.js';
 import { stopAfter, unlessAborted } from './stop-after.js';
 import type { Tables } from './tables.js';
@@ -53,30 +53,13 @@ export class Database {
 
   /** `host:port/database`, or what is known of it. */
   get endpoint(): string {
-    this.#endpoint ??= endpointOf(this.#namedClient());
+    this.#endpoint ??= endpointOf(this.#pool);
     return this.#endpoint;
-  }
-
-  /** `pg` reads the files that a URL names when it makes a client. Where it cannot, the rest of the URL says which server. */
-  #namedClient(): OwnClient | undefined {
-    try {
-      return this.client();
-    } catch (error) {
-      const { Client, options } = this.#pool;
-      const { connectionString } = (options ?? {}) as { readonly connectionString?: unknown };
-      if (Client === undefined || typeof connectionString !== 'string') throw error;
-      return new Client({ connectionString: connectionString.replace(/\?.*/s, '') });
-    }
   }
 
   /** A client beside the pool, which is not connected yet; `undefined` if the pool is of another make than `pg`. */
   client(): OwnClient | undefined {
-    const { Client, options } = this.#pool;
-    if (typeof Client !== 'function' || typeof options !== 'object') return undefined;
-    const client = new Client(options);
-    // What ends the connection also ends its request, and is reported there.
-    client.on('error', () => {});
-    return client;
+    return clientBeside(this.#pool);
   }
 
   /** Carries out a statement whose only row has one text, `answer`, in JSON. Creates the tables first if they are missing. */
@@ -216,10 +199,4 @@ export class Database {
 /** Whether the connection may be used again: the server refused the statement, and not the connection. */
 function isHealthy(error: unknown): boolean {
   return sqlStateOf(error) !== undefined && (error as { severity?: unknown }).severity === 'ERROR';
-}
-
-function endpointOf(client: OwnClient | undefined): string {
-  if (client === undefined) return 'the server of the pool';
-  const { host, port, database } = client;
-  return `${host}:${port}/${database ?? ''}`;
 }

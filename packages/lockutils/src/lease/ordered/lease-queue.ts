@@ -30,7 +30,7 @@ export interface PlaceContext {
 export interface QueuePlace<G extends EngineGrant> {
   /**
    * Until when the waiter sits out that the engine does not answer, by the request's `now()`: until the place has ended, or,
-   * if a later look makes it anew, longer.
+   * if a later look makes it again, longer.
    */
   readonly validUntil: number;
   /** Milliseconds between two looks that keep the place; a third of the ttl by default. */
