@@ -120,6 +120,16 @@ describe('cgroupQuotas', () => {
     ]);
   });
 
+  it('takes no group for one below the top of the mount because its name begins alike', () => {
+    const root = machine({
+      'proc/self/mountinfo': '35 30 0:31 /docker /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+      'proc/self/cgroup': '0::/docker-other/job\n',
+      'sys/fs/cgroup/-other/cpu.max': '100000 100000\n',
+      'sys/fs/cgroup/cpu.max': '300000 100000\n',
+    });
+    expect(cgroupQuotas(root)).toEqual([{ group: '/docker', processors: 3, file: '/sys/fs/cgroup/cpu.max' }]);
+  });
+
   it('finds the groups below a mount whose top is a group in the middle, by their paths below it', () => {
     const root = machine({
       'proc/self/mountinfo': '35 30 0:31 /docker /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',

@@ -35,6 +35,11 @@ export function* decodedParts(chunks: Buffer[]): Generator<string> {
   let begun: Buffer[] = [];
   let length = 0;
   for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
+    // A large one is not decoded as a whole: its text would stand beside all of it.
+    if (chunk.length > decodeAt) {
+      chunks.push(chunk.subarray(decodeAt));
+      chunk = chunk.subarray(0, decodeAt);
+    }
     begun.push(chunk);
     length += chunk.length;
     if (length < decodeAt) continue;

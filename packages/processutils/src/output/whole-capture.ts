@@ -1,21 +1,44 @@
 import { constants } from 'node:buffer';
 import type { Masker } from '../masking/masker.js';
-import { decodeAt, decodedParts, type OutputCapture, pushMerged } from './output-capture.js';
+import { decodeAt, decodedParts, type OutputCapture } from './output-capture.js';
 import { decodeText, encodeText, incompleteTail } from './text-decoding.js';
 
-/** Everything, as bytes; costs twice the output for the moment in which the pieces are joined. */
+// A block this large has memory of its own, which goes back to the system with it. What is freed in pieces of a pipe's 64 KiB
+// stays with the allocator: the text of a failed command then took room beside that of bytes that were gone.
+const largestBlock = 8 * 1024 * 1024;
+
+/** Everything, as bytes, in blocks that grow with it; costs twice the output for the moment in which they are joined. */
 export class BytesCapture implements OutputCapture {
   readonly leftOut = 0;
-  #chunks: Buffer[] = [];
+  #blocks: Buffer[] = [];
+  #length = 0;
+  /** How many bytes the last block has left. */
+  #room = 0;
 
   add(chunk: Buffer): void {
-    pushMerged(this.#chunks, chunk);
+    for (let rest = chunk; rest.length > 0; ) {
+      if (this.#room === 0) {
+        this.#room = Math.max(rest.length, Math.min(this.#length, largestBlock));
+        this.#blocks.push(Buffer.allocUnsafeSlow(this.#room));
+      }
+      const block = this.#blocks.at(-1) as Buffer;
+      const copied = rest.copy(block, block.length - this.#room);
+      this.#room -= copied;
+      this.#length += copied;
+      rest = rest.subarray(copied);
+    }
   }
 
   bytes(): Buffer {
-    const joined = Buffer.concat(this.#chunks);
-    this.#chunks = [];
-    return joined;
+    return Buffer.concat(this.#taken());
+  }
+
+  #taken(): Buffer[] {
+    const last = this.#blocks.pop();
+    if (last !== undefined) this.#blocks.push(last.subarray(0, last.length - this.#room));
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    return blocks;
   }
 
   text(): string {
@@ -23,7 +46,7 @@ export class BytesCapture implements OutputCapture {
   }
 
   shown(mask: Masker): string {
-    return mask.parts(decodedParts(this.#chunks));
+    return mask.parts(decodedParts(this.#taken()));
   }
 
   sanitized(mask: Masker): string {

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { masker } from '../../src/masking/masker.js';
 import { openValue, withoutOpenStart } from '../../src/masking/open-value.js';
 import { captureOutput } from '../../src/output/capture-output.js';
+import type { OutputCapture } from '../../src/output/output-capture.js';
+import { decodeText } from '../../src/output/text-decoding.js';
 
 const failure = (promise: Promise<unknown>): Promise<ProcessExecutionError> =>
   promise.then(
@@ -105,4 +107,47 @@ describe('output that is cut', () => {
       `${line.repeat(2)}\n[truncated: ${50 * line.length - 120} bytes left out]\n\n${line}`,
     );
   });
+});
+
+describe('output that is kept whole as bytes', () => {
+  it.each([
+    ['in pieces of one byte', [1], 3000],
+    ['in pieces of all sizes', [1, 65_536, 7, 100_000, 0, 4096], 12_000_000],
+    ['in one piece', [20_000_000], 20_000_000],
+    ['not at all', [1], 0],
+  ])('is the same as bytes and as text that is shown, though it came %s', (_what, sizes, total) => {
+    const whole = Buffer.from('aä€😀\n'.repeat(Math.ceil(total / 11))).subarray(0, total);
+    const filled = (): OutputCapture => {
+      const capture = captureOutput(Number.POSITIVE_INFINITY, true);
+      for (let at = 0, next = 0; at < total; next += 1) {
+        const size = sizes[next % sizes.length] ?? 1;
+        capture.add(whole.subarray(at, at + size));
+        at += size;
+      }
+      return capture;
+    };
+    expect(Buffer.from(filled().bytes()).equals(whole)).toBe(true);
+    expect(filled().shown(masker([])) === decodeText(whole)).toBe(true);
+    expect(filled().text() === decodeText(whole)).toBe(true);
+  });
+
+  it('is a copy: a piece that is written to later changes nothing', () => {
+    const capture = captureOutput(Number.POSITIVE_INFINITY, true);
+    const piece = Buffer.from('before');
+    capture.add(piece);
+    piece.fill('x');
+    expect(Buffer.from(capture.bytes()).toString()).toBe('before');
+  });
+});
+
+it('G24 a secret of several lines that the cut goes through is not shown behind the cut', () => {
+  const capture = captureOutput(400, false);
+  const secret = 'Zq7 first line\nZq7 second line';
+  // The tail, of 200 bytes, begins in the first line of the secret.
+  const rest = `\n${'a line that may be shown\n'.repeat(10)}`;
+  const after = rest.slice(0, 200 - (secret.length - 6));
+  capture.add(Buffer.from(`${'a line before\n'.repeat(40)}${secret}${after}`));
+  const shown = capture.shown(masker([secret]));
+  expect(shown).toContain('a line that may be shown');
+  expect(shown).not.toContain('Zq7');
 });
