@@ -2,12 +2,7 @@ import { isConcurrencyError } from '@oslo-concurrency/core';
 import { checkCommand } from './command/check-command.js';
 import type { Command, CommandArgument, ExecuteOptions } from './command/command.js';
 import { letGoOfInput } from './command/feed-input.js';
-import {
-  type EndedCommandFacts,
-  factsBeforeStart,
-  ProcessAbortedError,
-  ProcessTimeoutError,
-} from './errors/ended-command-errors.js';
+import { type EndedCommandFacts, ProcessAbortedError, ProcessTimeoutError } from './errors/ended-command-errors.js';
 import { type Output, ProcessExecutionError } from './errors/execution-error.js';
 import { probablyHit } from './limits/hit-limit.js';
 import { logEnd, logStart } from './log-policy.js';
@@ -17,6 +12,7 @@ import { repeatAttempts } from './run/attempts.js';
 import { observeRun } from './run/command-events.js';
 import type { Outcome } from './run/outcome.js';
 import { runCommand } from './run/run-command.js';
+import { stoppedBeforeStart } from './run/start/never-started.js';
 
 /** What {@link execute} resolves to. */
 export interface ExecuteResult<Written extends Output = string> {
@@ -114,7 +110,7 @@ export async function runChecked(command: Command): Promise<ExecuteResult<Output
 
 async function attemptCommand(command: Command, attempt: number): Promise<ExecuteResult<Output>> {
   const { signal } = command;
-  if (signal?.aborted) throw new ProcessAbortedError(factsBeforeStart(command.shown), signal.reason);
+  if (signal?.aborted) throw stoppedBeforeStart(command, { why: 'abort', reason: signal.reason }, 0);
   logStart(command);
   const observer = observeRun(command, attempt);
   const outcome = await runCommand(command, attempt, observer).catch((error: unknown) => {

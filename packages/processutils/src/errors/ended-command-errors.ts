@@ -27,11 +27,6 @@ export interface EndedCommandFacts {
   readonly durationMs: number;
 }
 
-/** The facts of a command that was to end before it was started. */
-export function factsBeforeStart(cmd: string, durationMs = 0): EndedCommandFacts {
-  return { cmd, stdout: '', stderr: '', pid: undefined, endedBy: undefined, remaining: [], durationMs };
-}
-
 abstract class CommandEndedError extends ConcurrencyError implements EndedCommandFacts {
   readonly cmd: string;
   readonly stdout: string;

@@ -6,13 +6,7 @@ import { hasTerminal, leaveInterruptsTo } from '../command/command-stdin.js';
 import { ExtraStreams } from '../command/extra-descriptors.js';
 import { feedInput, isWhole } from '../command/feed-input.js';
 import { signalThrough } from '../command/root-helper.js';
-import {
-  factsBeforeStart,
-  LineTooLongError,
-  ProcessAbortedError,
-  ProcessTimeoutError,
-} from '../errors/ended-command-errors.js';
-import { ProcessExecutionError } from '../errors/execution-error.js';
+import { LineTooLongError } from '../errors/ended-command-errors.js';
 import { captureOutput } from '../output/capture-output.js';
 import { LineOrder } from '../output/line-order.js';
 import type { OutputCapture } from '../output/output-capture.js';
@@ -27,9 +21,10 @@ import { EndWitness, unnamedSignal } from './end-witness.js';
 import type { Exit, Outcome, RunObserver } from './outcome.js';
 import { forgetTree, updateTree, watchTree } from './parent-exit-watch.js';
 import { frontFailure } from './start/front-failure.js';
+import { stoppedBeforeStart, unwatched } from './start/never-started.js';
 import { planSpawn } from './start/spawn-plan.js';
 import { startProcess } from './start/start-process.js';
-import { type StopReason, StopRequest } from './stop-request.js';
+import { StopRequest } from './stop-request.js';
 
 // What is left of G23's 200 ms when the killing has had its share.
 const settlingTime = 40;
@@ -75,17 +70,6 @@ export async function runCommand(command: Command, attempt: number, observer: Ru
     release();
     if (watched !== undefined) forgetTree(watched);
   }
-}
-
-function unwatched({ shown }: Command): ProcessExecutionError {
-  const description = 'The process that ends the command when this one is killed (killOnParentExit) cannot be started.';
-  return new ProcessExecutionError({ cmd: shown, description });
-}
-
-function stoppedBeforeStart({ shown, timeout }: Command, reason: StopReason, durationMs: number): Error {
-  const facts = factsBeforeStart(shown, durationMs);
-  if (reason.why === 'timeout') return new ProcessTimeoutError({ ...facts, timeout });
-  return new ProcessAbortedError(facts, reason.why === 'abort' ? reason.reason : reason.error);
 }
 
 interface Started {
