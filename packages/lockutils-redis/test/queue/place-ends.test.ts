@@ -69,6 +69,14 @@ describe.skipIf(redisMissing)(`the end of a place in Redis${withRedis}`, () => {
     expect(await seconds(first)).toBe(8);
   });
 
+  test('a server clock that was set back makes no place longer than its whole time from now', async () => {
+    const [holder, first, second] = [1, 2, 3].map(() => place('back', 8000)) as [PlaceKey, PlaceKey, PlaceKey];
+    for (const key of [holder, first, second]) await look(key);
+    await setLeft('back', first, 3_600_000);
+    expect(((await look(second)) as Busy).rest).toBeLessThanOrEqual(8000);
+    expect(await left('back', first)).toBeLessThanOrEqual(8000);
+  });
+
   test('a place that has ended leaves the queue, with its record, when the one behind it looks', async () => {
     const [holder, first, second, third] = [1, 2, 3, 4].map(() => place('ended', 8000)) as [
       PlaceKey,
