@@ -67,7 +67,7 @@ describe('G26 versions bump independently', () => {
     });
     for (const short of dependants) {
       expect(clone.manifest(short).dependencies?.['@oslo-concurrency/lockutils']).toBe('^2.0.0');
-      expect(clone.changelog(short)).toContain('@oslo-concurrency/lockutils@2.0.0');
+      expect(clone.changelog(short)).toContain('Depends on `@oslo-concurrency/lockutils` 2.0.0');
     }
   });
 
