@@ -29,7 +29,8 @@ const promises = {
   'lockutils-etcd': { files: 25, never: /^execa$/, packages: 19, kilobytes: 6500, imported: 410 },
   'lockutils-postgres': { files: 25, never: /^execa$|undici|redis$/, packages: 36, kilobytes: 5600, imported: 260 },
   'lockutils-redis': { files: 25, never: /^execa$|undici|^pg/, packages: 18, kilobytes: 5000, imported: 260 },
-  telemetry: { files: 25, never: /lock|execa|undici|sdk/, packages: 3, kilobytes: 3000, imported: 20 },
+  // The interface of OpenTelemetry is 80 of them.
+  telemetry: { files: 25, never: /lock|execa|undici|sdk/, packages: 3, kilobytes: 3000, imported: 110 },
 } as const;
 const names = Object.keys(promises) as (keyof typeof promises)[];
 
