@@ -32,13 +32,18 @@ async function holder(name) {
   };
 }
 
-for (const driver of ['kernel', 'lockfile']) {
-  test(`G1 one process at a time holds a lock of the ${driver} driver, and each that waits gets it`, async () => {
+for (const [how, options] of [
+  ['of the kernel driver', { driver: 'kernel' }],
+  ['of the kernel driver in order of arrival', { driver: 'kernel', fair: true }],
+  ['of the kernel driver with one permit', { driver: 'kernel', permits: 1 }],
+  ['of the lockfile driver', { driver: 'lockfile' }],
+]) {
+  test(`G1 one process at a time holds a lock ${how}, and each that waits gets it`, async () => {
     const path = mkdtempSync('C:\\work\\counted-');
     const file = join(path, 'count');
     const counting = `import { readFileSync, writeFileSync } from 'node:fs';
       import { lock } from ${JSON.stringify(import.meta.resolve('@oslo-concurrency/lockutils'))};
-      const options = { external: true, lockPath: ${JSON.stringify(join(path, 'locks'))}, driver: '${driver}' };
+      const options = { external: true, lockPath: ${JSON.stringify(join(path, 'locks'))}, ...${JSON.stringify(options)} };
       for (let i = 0; i < 20; i += 1) await lock('count', options, () => {
         writeFileSync(${JSON.stringify(file)}, String(Number(readFileSync(${JSON.stringify(file)}, 'utf8')) + 1));
       });`;
