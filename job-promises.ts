@@ -291,7 +291,7 @@ function running(subject: JobSubject): JobPromise[] {
         withParticipants(subject, 3, async (callers, name) => {
           const [victim, skipping, repeating] = callers as [Participant, Participant, Participant];
           victim.send({ do: 'once', name, tick: 'a', afterCrash: 'skip', how: 'hang' });
-          await victim.until(({ runs }) => runs);
+          expect((await victim.until(({ runs, result: failed }) => runs ?? failed)).result).toBeUndefined();
           skipping.send({ do: 'once', name, tick: 'a', afterCrash: 'skip' });
           await victim.kill();
           const skipped = await result(skipping);
@@ -331,7 +331,7 @@ function running(subject: JobSubject): JobPromise[] {
         withParticipants(subject, 3, async (callers, name) => {
           const [late, next, last] = callers as [Participant, Participant, Participant];
           late.send({ do: 'once', name, tick: 'a', afterCrash: 'again', how: 'hang' });
-          await late.until(({ runs }) => runs);
+          expect((await late.until(({ runs, result: failed }) => runs ?? failed)).result).toBeUndefined();
           late.process.kill('SIGSTOP');
           next.send({ do: 'once', name, tick: 'a', afterCrash: 'again' });
           expect(await result(next)).toMatchObject({ ran: true });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { importFootprint } from '../../../import-footprint.js';
 import { type PostgresLeaseDriver, postgresLeaseDriver } from '../src/index.js';
 import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
 
@@ -78,4 +79,12 @@ test('G22 importing it adds no listener, loads no pg and patches nothing', () =>
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const answer = String(execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd }));
   expect(JSON.parse(answer)).toEqual([true, true, []]);
+});
+
+test('G22 importing it after lockutils is two files of at most 70,000 characters, and needs no more modules of Node', () => {
+  const after = [import.meta.resolve('@oslo-concurrency/lockutils')];
+  const footprint = importFootprint(import.meta.resolve('@oslo-concurrency/lockutils-postgres'), { after });
+  expect(footprint.files).toHaveLength(2);
+  expect(footprint.kilocharacters).toBeLessThanOrEqual(70);
+  expect(footprint.nodeModules).toBe(0);
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { importFootprint } from '../../../import-footprint.js';
 import { type RedisLeaseDriver, redisLeaseDriver } from '../src/index.js';
 import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
 
@@ -69,4 +70,12 @@ test('G22 importing it adds no listener, loads neither client and patches nothin
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const run = String(execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd }));
   expect(JSON.parse(run)).toEqual({ same: true, clients: [] });
+});
+
+test('G22 importing it after lockutils is two files of at most 70,000 characters, and needs no more modules of Node', () => {
+  const after = [import.meta.resolve('@oslo-concurrency/lockutils')];
+  const footprint = importFootprint(import.meta.resolve('@oslo-concurrency/lockutils-redis'), { after });
+  expect(footprint.files).toHaveLength(2);
+  expect(footprint.kilocharacters).toBeLessThanOrEqual(70);
+  expect(footprint.nodeModules).toBe(0);
 });

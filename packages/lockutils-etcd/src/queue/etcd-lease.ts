@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { isConcurrencyError } from '@oslo-concurrency/core';
+import { isConcurrencyError, nodeCrypto } from '@oslo-concurrency/core';
 import type { LeaseGrantResponse } from '../gateway/etcd-api.js';
 import type { AttemptSettings, Gateway } from '../gateway/gateway.js';
 
@@ -7,7 +6,7 @@ import type { AttemptSettings, Gateway } from '../gateway/gateway.js';
 
 /** The id for a new one: 62 random bits, so positive in a signed number of 64, and never 0, which says "choose one". */
 export function newLeaseId(): bigint {
-  return (BigInt(`0x${randomBytes(8).toString('hex')}`) >> 2n) + 1n;
+  return (BigInt(`0x${nodeCrypto().randomBytes(8).toString('hex')}`) >> 2n) + 1n;
 }
 
 /** Revokes a lease, with the keys that hang on it; `false` when it did not exist. */

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { realTime } from '@oslo-concurrency/core';
+import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import type { OwnClient } from './clients.js';
 import type { Database } from './database.js';
 import { stopAfter, unlessAborted } from './stop-after.js';
@@ -22,7 +21,7 @@ interface Waiter {
  * it compares the server's process with the one that was named when the connection began: a pooler makes up the latter.
  */
 export class Notifications {
-  readonly #channel = `oslo_${randomBytes(8).toString('hex')}`;
+  readonly #channel = `oslo_${nodeCrypto().randomBytes(8).toString('hex')}`;
   readonly #database: Database;
   readonly #trusted: boolean;
   readonly #waiters = new Map<string, Waiter>();

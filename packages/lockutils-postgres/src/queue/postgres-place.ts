@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { nodeCrypto } from '@oslo-concurrency/core';
 import type { LeaseRequest } from '@oslo-concurrency/lockutils';
 import type { PlaceView, QueuePlace } from '@oslo-concurrency/lockutils/drivers';
 import type { Notifications } from '../database/notifications.js';
@@ -12,7 +12,7 @@ const fencedPause = 50;
 /** The name as the tables have it: an index takes no entry of more than 2700 bytes. */
 export function keyOf(name: string): string {
   if (Buffer.byteLength(name) <= 1000) return name;
-  return `${name.slice(0, 200)}#sha256:${createHash('sha256').update(name).digest('hex')}`;
+  return `${name.slice(0, 200)}#sha256:${nodeCrypto().createHash('sha256').update(name).digest('hex')}`;
 }
 
 /**
@@ -28,7 +28,7 @@ export class PostgresPlace implements QueuePlace<PostgresGrant> {
   readonly #request: LeaseRequest;
   readonly #key: string;
   readonly #owner: string;
-  readonly #claim = randomUUID();
+  readonly #claim = nodeCrypto().randomUUID();
 
   constructor(engine: Engine, notifications: Notifications, request: LeaseRequest) {
     this.#engine = engine;

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { getLogger, realTime } from '@oslo-concurrency/core';
+import { getLogger, nodeCrypto, realTime } from '@oslo-concurrency/core';
 import type { Holder, LeaseRequest } from '@oslo-concurrency/lockutils';
 import type { Lane, StepLimits } from '../client/lane.js';
 import { pause } from '../client/pause.js';
@@ -53,7 +52,7 @@ export type Look =
 /** The steps of a lease, as one driver takes them. */
 export class LeaseSteps {
   /** Names this driver in ids and in the channel on which its waiters are called. */
-  readonly driverId = randomBytes(8).toString('hex');
+  readonly driverId = nodeCrypto().randomBytes(8).toString('hex');
   readonly #lane: Lane;
   readonly #prefix: string;
   readonly #requestTimeout: number;

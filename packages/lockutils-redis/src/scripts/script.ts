@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '@oslo-concurrency/core';
 
 /** A Lua script, and the digest by which the server knows it. */
 export interface Script {
@@ -116,5 +116,13 @@ end
 /** A script of this package. */
 export function script(body: string): Script {
   const text = `${prelude}${body}`;
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+  let sha: string | undefined;
+  return {
+    text,
+    // At the first use, so that an import loads no cryptography.
+    get sha() {
+      sha ??= nodeCrypto().createHash('sha1').update(text).digest('hex');
+      return sha;
+    },
+  };
 }

@@ -31,15 +31,19 @@ export function isAlive(pid: number): boolean {
   return /^State:\s+[^ZX]/m.test(readOf(pid, 'status'));
 }
 
-/** Whether a process has got SIGKILL: it runs no instruction of its program any more, and a busy machine clears it away later. */
+/**
+ * Whether a process has got SIGKILL, or has gone: it runs no instruction of its program any more, and a busy machine clears it
+ * away later. It may go while it is looked at.
+ */
 export function isKilled(pid: number): boolean {
   const pending = [...readOf(pid, 'status').matchAll(/^(?:Sig|Shd)Pnd:\s+([0-9a-f]+)/gm)];
-  const [flags = ''] = readOf(pid, 'stat')
+  if (pending.some(([, bits = '0']) => BigInt(`0x${bits}`) & (1n << 8n))) return true;
+  const [flags] = readOf(pid, 'stat')
     .replace(/^.*\) /, '')
     .split(' ')
     .slice(6);
   const exiting = 0x4;
-  return pending.some(([, bits = '0']) => BigInt(`0x${bits}`) & (1n << 8n)) || (Number(flags) & exiting) !== 0;
+  return flags === undefined || (Number(flags) & exiting) !== 0;
 }
 
 /** The pid of a process's parent. */
