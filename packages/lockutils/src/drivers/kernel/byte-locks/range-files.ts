@@ -60,9 +60,11 @@ export function withRangeFiles<T extends FileCalls>(base: T): T & { readonly cha
       makeHiddenFolder(file.lockPath, `${file.kind}-bytes`, file.name);
       createFile(file.lockPath, path, base);
     } catch (error) {
-      // Another process has created it, or removed the folder since: the next round opens or creates it.
+      // Another process has created it, or removed the folder since: the next round opens or creates it. ENOTEMPTY: it has
+      // put its own folder there, and removed that again before we saw it.
       const { code = '' } = error as NodeJS.ErrnoException;
-      if (round >= maxRounds || !(['EEXIST', 'ENOENT'].includes(code) || isBeingRemoved(code))) throw error;
+      const inMotion = ['EEXIST', 'ENOENT', 'ENOTEMPTY'].includes(code) || isBeingRemoved(code);
+      if (round >= maxRounds || !inMotion) throw error;
     }
   }
 
