@@ -4,7 +4,7 @@ import { fileError } from '../../file-errors.js';
 import type { WatchPool } from '../../watch-pool.js';
 import type { DriverFiles } from '../files/driver-files.js';
 import type { OpenFile } from '../files/open-file.js';
-import { eraseWish, isMarked, readLockFile, readWish, writeWish } from '../files/wish.js';
+import { eraseWish, isMarked, readLockFile, readWish, type Wish, writeWish } from '../files/wish.js';
 import {
   eraseTicketOwner,
   noteWaiting,
@@ -125,13 +125,13 @@ export class QueuePlace implements Place {
     const queue = this.#queue;
     if (queue.closed) return;
     try {
-      if (this.#asked > 0) this.#withdraw();
+      let next = this.#next();
+      if (this.#asked > 0) this.#withdraw(next);
       if (!this.#first) eraseTicketOwner(queue, this.ticket);
-      // First free the ticket, then look for the next one: a process that draws after this look finds us gone at its
-      // first try.
       queue.unlock(0, this.ticket + 1);
-      const next = this.#next();
-      if (next !== undefined) this.#wake(next.wakeFile);
+      // A process that draws after this look finds us gone at its first try.
+      next ??= this.#next();
+      if (next) this.#wake(next.wakeFile);
       this.#parts.hidden.keep(queue);
     } catch {
       // Closing frees the ticket; without a hint, the next waiter sees that at its next poll.
@@ -165,24 +165,26 @@ export class QueuePlace implements Place {
     return false;
   }
 
-  #withdraw(): void {
+  // The next waiter may not run for a while: without a wish in its name, holders would begin slice after slice.
+  #withdraw(next: Omit<Wish, 'stamp'> | undefined): void {
     this.#visit((file) => {
-      if (readWish(file)?.ticket === this.ticket) eraseWish(file);
+      if (readWish(file)?.ticket !== this.ticket) return;
+      if (next) writeWish(file, { ...next, stamp: 0 });
+      else eraseWish(file);
     });
   }
 
-  // A wish only speeds a wait up, so a failure changes nothing: the waiter looks from time to time.
   #visit(use: (file: OpenFile) => void): void {
     try {
       this.#parts.locks.visit(this.#request.path, use);
     } catch {
-      // Explained above.
+      // A wish only speeds a wait up, so a failure changes nothing: the waiter looks from time to time.
     }
   }
 
   // Waiters that abandoned their wait have erased their entry. A hint to a waiter that was killed is lost: its successor
   // sees the gap at its next poll.
-  #next(): { readonly ticket: number; readonly wakeFile: number } | undefined {
+  #next(): Omit<Wish, 'stamp'> | undefined {
     const end = readCounter(this.#queue);
     // Not further than the ring has entries: with a damaged counter this loop would run forever.
     for (let ticket = Math.max(this.ticket + 1, oldestKnown(end)); ticket < end; ticket += 1) {

@@ -17,7 +17,8 @@ import { realTime } from '@oslo-concurrency/core';
 //   it holds the lock alone: N cannot be granted the lock meanwhile. N sleeps on. If W dies before the wish is written,
 //   N learns at its next poll that it is first, and writes its wish itself.
 // - W dies, or gives up after its wish was read: a wake goes to nobody. H queues, finds itself first, is granted the
-//   lock, and replaces the wish. A waiter that gives up erases its wish.
+//   lock, and replaces the wish. A waiter that gives up replaces its wish by one in the name
+//   of the next waiter, which may take a while until it runs, or erases it.
 // - W is stopped, or its event loop is blocked: the lock is free and nobody holds it. The waiters behind W see that its
 //   wish stays the same after a hint, and pass it (see `Answers`); the first that does replaces the wish. When W goes
 //   on, it competes with them, and writes its wish again.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { type GrantAtOnce, requestFor } from '../../../support/at-once.js';
+import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
 
 describe('the first waiter', () => {
@@ -31,5 +31,31 @@ describe('the first waiter', () => {
     const granted = await waiter;
     expect(wishes).toBe(before);
     await granted.release();
+  });
+
+  it('G27 leaves a wish in the name of the next one when it gives up, because that one may not run for a while', () => {
+    using directory = lockDirectory();
+    const driver = kernelDriver();
+    const request = requestFor(join(directory.path, 'x'));
+    const newcomer = (): GrantAtOnce | undefined => driver.tryAcquire(request, 'newcomer') as GrantAtOnce | undefined;
+    newcomer()?.release();
+    const [first, second] = [driver.joinQueue?.(request), driver.joinQueue?.(request)] as PlaceAtOnce[] as [
+      PlaceAtOnce,
+      PlaceAtOnce,
+    ];
+    expect(first.isFirst()).toBe(true);
+    first.ask();
+    first.leave();
+    // A slice ends after some grants and some milliseconds. Without a wish, it never does.
+    const end = performance.now() + 1000;
+    let granted = newcomer();
+    for (; granted !== undefined && performance.now() < end; granted = newcomer()) granted.release();
+    expect(granted).toBeUndefined();
+    expect(second.isFirst()).toBe(true);
+    // The lock was left to the second one, so it is granted to that one at its next try.
+    const grant = driver.tryAcquire(request, second) as GrantAtOnce | undefined;
+    expect(grant).toBeDefined();
+    grant?.release();
+    second.leave();
   });
 });
