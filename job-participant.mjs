@@ -20,15 +20,15 @@ let end = new AbortController();
 let signal;
 
 const orders = {
-  // `terms`: it resigns by itself after this many milliseconds; otherwise when it is told to continue.
-  async lead({ name, lasts }) {
+  // It resigns by itself after `lasts` milliseconds; otherwise when it is told to continue.
+  async lead({ name, lasts, backOff = 20 }) {
     end = new AbortController();
     await lead(
       name,
       {
         ...where,
         signal: end.signal,
-        backOff: 20,
+        backOff,
         label: 'candidate',
         onLeader: ({ self, pid, label }) => report({ leader: pid, self, label }),
       },

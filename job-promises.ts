@@ -172,7 +172,8 @@ function leading(subject: JobSubject): JobPromise[] {
       run: () =>
         withParticipants(subject, 2, async (candidates, name) => {
           const [first, second] = candidates as [Participant, Participant];
-          first.send({ do: 'lead', name });
+          // The pause lets the other one go first. Shared files keep no order, and the other one may run late.
+          first.send({ do: 'lead', name, backOff: 2000 });
           await first.until(({ term }) => term);
           expect(await first.until(({ self }) => self)).toMatchObject({ leader: first.pid });
           second.send({ do: 'lead', name });

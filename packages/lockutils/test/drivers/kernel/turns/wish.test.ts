@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { lock } from '@oslo-concurrency/lockutils';
+import { lock, type Place } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
@@ -39,10 +39,8 @@ describe('the first waiter', () => {
     const request = requestFor(join(directory.path, 'x'));
     const newcomer = (): GrantAtOnce | undefined => driver.tryAcquire(request, 'newcomer') as GrantAtOnce | undefined;
     newcomer()?.release();
-    const [first, second] = [driver.joinQueue?.(request), driver.joinQueue?.(request)] as PlaceAtOnce[] as [
-      PlaceAtOnce,
-      PlaceAtOnce,
-    ];
+    const draw = (): PlaceAtOnce & Place => driver.joinQueue?.(request) as PlaceAtOnce & Place;
+    const [first, second] = [draw(), draw()];
     expect(first.isFirst()).toBe(true);
     first.ask();
     first.leave();
