@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { lock, type Place } from '@oslo-concurrency/lockutils';
+import { lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
@@ -39,7 +39,7 @@ describe('the first waiter', () => {
     const request = requestFor(join(directory.path, 'x'));
     const newcomer = (): GrantAtOnce | undefined => driver.tryAcquire(request, 'newcomer') as GrantAtOnce | undefined;
     newcomer()?.release();
-    const draw = (): PlaceAtOnce & Place => driver.joinQueue?.(request) as PlaceAtOnce & Place;
+    const draw = (): PlaceAtOnce => driver.joinQueue?.(request) as PlaceAtOnce;
     const [first, second] = [draw(), draw()];
     expect(first.isFirst()).toBe(true);
     first.ask();
