@@ -15,40 +15,48 @@ const newScene = (start: Start): Scene => {
 const hidden = (...names: string[]): string => join(directory, '.oslo-concurrency', 'lockfile', ...names);
 
 describe('the protocol of the lockfile driver, call by call', () => {
-  const inEveryOrder = (scene: Scene, choose: (runnable: readonly number[]) => number): void => {
-    for (let next = scene.runnable(); next.length > 0; next = scene.runnable()) scene.step(choose(next));
+  /** Returns whether it followed this order to its end. */
+  const inEveryOrder = (scene: Scene, choose: (runnable: readonly number[]) => number): boolean => {
+    for (let next = scene.runnable(); next.length > 0; next = scene.runnable()) {
+      if (!scene.stepInNewOrder(choose(next))) return false;
+    }
     expect(scene.mostInside).toBe(1);
+    return true;
   };
 
-  test.each<Start>(['free', 'empty folder', 'dead holder'])(
-    'lets one of two in, whatever the order of their calls, when they meet: %s',
-    (start) => {
-      const runs = everyInterleaving((choose) => {
-        const scene = newScene(start);
-        scene.add(true);
-        scene.add(true);
-        // The first call only looks; whoever looks later sees no less.
-        if (start === 'dead holder') for (const index of scene.runnable()) scene.step(index);
-        // They are alike: the orders in which the other one goes first are these with the names exchanged.
-        scene.step(0);
-        inEveryOrder(scene, choose);
-        expect(scene.toldOfDeath).toEqual([start === 'dead holder']);
-      });
-      expect(runs).toBeGreaterThan(500);
-    },
-  );
+  // With the least number of orders, of which none comes to the same as another.
+  test.each<[Start, number]>([
+    ['free', 3],
+    ['empty folder', 5],
+    ['dead holder', 30],
+  ])('lets one of two in, whatever the order of their calls, when they meet: %s', (start, atLeast) => {
+    const runs = everyInterleaving((choose) => {
+      const scene = newScene(start);
+      scene.add(true);
+      scene.add(true);
+      // The first call only looks; whoever looks later sees no less.
+      if (start === 'dead holder') for (const index of scene.runnable()) scene.step(index);
+      // They are alike: the orders in which the other one goes first are these with the names exchanged.
+      scene.step(0);
+      if (!inEveryOrder(scene, choose)) return false;
+      expect(scene.toldOfDeath).toEqual([start === 'dead holder']);
+      return true;
+    });
+    expect(runs).toBeGreaterThanOrEqual(atLeast);
+  });
 
   test('a release and one who comes meanwhile do not hurt each other, whatever the order of their calls', () => {
     const runs = everyInterleaving((choose) => {
       const scene = newScene('free');
       scene.enter(scene.add());
       scene.add();
-      inEveryOrder(scene, choose);
+      if (!inEveryOrder(scene, choose)) return false;
       scene.finish(scene.add());
       expect(scene.grants).toBeGreaterThan(1);
       expect(scene.toldOfDeath).not.toContain(true);
+      return true;
     });
-    expect(runs).toBeGreaterThan(30);
+    expect(runs).toBeGreaterThan(10);
   });
 
   testProperty(

@@ -40,6 +40,33 @@ export const steppedFs = Object.fromEntries(
   ]),
 ) as unknown as LockfileFs;
 
+/** One file system call that was made: the paths that it reads or changes. */
+interface Call {
+  readonly reads: boolean;
+  readonly paths: readonly string[];
+}
+
+let calls: Call[] = [];
+
+const recordedFs = Object.fromEntries(
+  Object.entries(steppedFs).map(([name, call]) => [
+    name,
+    (...args: unknown[]) => {
+      const paths = args.filter((arg) => typeof arg === 'string');
+      calls.push({ reads: ['exists', 'readdir', 'readFile'].includes(name), paths });
+      return (call as (...args: unknown[]) => unknown)(...args);
+    },
+  ]),
+) as unknown as LockfileFs;
+
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+/** Whether neither call can notice which of them was made first. */
+function areIndependent(one: Call, other: Call): boolean {
+  if (one.reads && other.reads) return true;
+  return !one.paths.some((path) => other.paths.some((beside) => isWithin(path, beside) || isWithin(beside, path)));
+}
+
 /** How the lock stands when the actors come. */
 export type Start = 'free' | 'empty folder' | 'dead holder';
 
@@ -61,6 +88,7 @@ export class Scene {
   readonly #dead = new Set<number>();
   readonly #actors: Actor[] = [];
   #pids = 1000;
+  #last: { readonly index: number; readonly calls: readonly Call[]; readonly inOrOut: boolean } | undefined;
 
   constructor(directory: string, name: string, start: Start) {
     this.lockFile = join(directory, name);
@@ -75,7 +103,7 @@ export class Scene {
   add(keep = false): number {
     this.#pids += 1;
     const isDead = (name: string): boolean => this.#dead.has(parseIdentityName(name)?.pid ?? 0);
-    const folder = new LockFolder(steppedFs, this.lockFile, {
+    const folder = new LockFolder(recordedFs, this.lockFile, {
       own: nameOf(this.#pids),
       // biome-ignore lint/correctness/useYield: no call is needed here
       *isOver(name) {
@@ -100,11 +128,27 @@ export class Scene {
 
   /** Lets one do its next call. */
   step(index: number): void {
+    calls = [];
     const actor = this.#actor(index);
     const { done, value } =
       actor.next instanceof Failure ? actor.steps.throw(actor.next.error) : actor.steps.next(actor.next);
     actor.next = value;
     actor.done = done === true;
+  }
+
+  /**
+   * Lets one do its next call. Returns `false` if the actor that went before it has a greater number and neither noticed the
+   * other: the order in which these two are exchanged comes to the same, so this one need not be followed further. Of all
+   * orders that come to the same, the one with the smallest numbers first is followed to its end.
+   */
+  stepInNewOrder(index: number): boolean {
+    const last = this.#last;
+    const { inside, grants } = this;
+    this.step(index);
+    const inOrOut = inside !== this.inside || grants !== this.grants;
+    this.#last = { index, calls, inOrOut };
+    if (last === undefined || last.index <= index || (last.inOrOut && inOrOut)) return true;
+    return !last.calls.every((one) => calls.every((other) => areIndependent(one, other)));
   }
 
   crash(index: number): void {
@@ -150,7 +194,7 @@ export class Scene {
     yield undefined;
     this.inside -= 1;
     actor.inside = false;
-    yield* new FolderHold(new Seats(steppedFs, this.lockFile), { label: undefined }, folder).release();
+    yield* new FolderHold(new Seats(recordedFs, this.lockFile), { label: undefined }, folder).release();
   }
 }
 
@@ -162,19 +206,24 @@ export function nameOf(pid: number): string {
   return `o1.boot.1.1.${pid}.1...m.u-${names}.host`;
 }
 
-/** Runs `scenario` once for every order in which its actors' calls can come. Returns how many there were. */
-export function everyInterleaving(scenario: (choose: (runnable: readonly number[]) => number) => void): number {
+/**
+ * Runs `scenario` once for every order in which its actors' calls can come. Returns how many there were, without those that
+ * it did not follow to their end, for which it returns `false`.
+ */
+export function everyInterleaving(
+  scenario: (choose: (runnable: readonly number[]) => number) => boolean | undefined,
+): number {
   let runs = 0;
   let path: { taken: number; of: number }[] = [];
   for (;;) {
     let depth = 0;
-    scenario((runnable) => {
+    const followed = scenario((runnable) => {
       const known = path[depth] ?? { taken: 0, of: runnable.length };
       path[depth] = known;
       depth += 1;
       return runnable[known.taken] ?? 0;
     });
-    runs += 1;
+    if (followed !== false) runs += 1;
     path = path.slice(0, depth);
     while (path.length > 0 && (path.at(-1)?.taken ?? 0) + 1 >= (path.at(-1)?.of ?? 0)) path.pop();
     const last = path.at(-1);
