@@ -313,10 +313,10 @@ function running(subject: JobSubject): JobPromise[] {
             return (await result(one)).ran;
           };
           expect(await call(60_000)).toBe(true);
-          expect(await call(1000)).toBe(true);
+          // Before the record is made: this process may learn late that it was.
           const begun = performance.now();
+          expect(await call(1000)).toBe(true);
           while (!(await call(1000))) await new Promise((passed) => setTimeout(passed, 100));
-          // The record of the run was made before `begun` was read.
           expect(performance.now() - begun).toBeGreaterThan(500);
           expect(await call(60_000)).toBe(false);
         }),
