@@ -92,8 +92,8 @@ describe.runIf(present)('lockutils ls --watch on a terminal', () => {
     await command.says(/1 held, 0 waiting, 1 unused/);
     const inUseFirst = `HOLDER\\S*\\s+b +held +\\d+ s +0 +pid ${process.pid} .*\\s+a +free`;
     await command.says(new RegExp(inUseFirst));
-    // Ages grow without a change.
-    await command.says(/b +held +1 s/);
+    // Ages grow without a change. A table that is drawn late may show no age of one second.
+    await command.says(/b +held +[1-9]\d* s/);
     await held.release();
     await command.says(/b +held[\s\S]*0 held, 0 waiting, 2 unused/);
     command.process.stdin?.write(ctrlC);
