@@ -5,7 +5,8 @@ import { lead, lease, leaseAll, oncePer } from '@oslo-concurrency/lockutils';
 
 const { module, options, ttl, lockPath } = JSON.parse(process.argv[2]);
 const driver = module && (await (await import(module)).createLeaseDriver(options));
-const where = driver === undefined ? { lockPath } : { driver, ttl };
+/** `own`: the ttl of one order, where it has one. */
+const where = (own = ttl) => (driver === undefined ? { lockPath } : { driver, ttl: own });
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const report = (what) => process.send?.(what);
 /** Waits for the message `continue`, or for the signal. */
@@ -21,12 +22,12 @@ let signal;
 
 const orders = {
   // It resigns by itself after `lasts` milliseconds; otherwise when it is told to continue.
-  async lead({ name, lasts, backOff = 20 }) {
+  async lead({ name, ttl, lasts, backOff = 20 }) {
     end = new AbortController();
     await lead(
       name,
       {
-        ...where,
+        ...where(ttl),
         signal: end.signal,
         backOff,
         label: 'candidate',
@@ -46,8 +47,8 @@ const orders = {
     );
     report({ ended: true });
   },
-  async once({ name, tick, afterCrash, keep, how }) {
-    const result = await oncePer(name, tick, { ...where, afterCrash, keep }, async (run) => {
+  async once({ name, ttl, tick, afterCrash, keep, how }) {
+    const result = await oncePer(name, tick, { ...where(ttl), afterCrash, keep }, async (run) => {
       report({ runs: process.pid });
       if (how === 'hang') await told();
       if (how === 'throw') throw new Error('no paper');
@@ -55,8 +56,8 @@ const orders = {
     }).catch(({ code, message }) => ({ error: code ?? message }));
     report({ result });
   },
-  async hold({ name, permits }) {
-    const held = await lease(name, { ...where, permits });
+  async hold({ name, ttl, permits }) {
+    const held = await lease(name, { ...where(ttl), permits });
     signal = held.signal;
     report({ held: String(held.fencingToken), from: now(), aborted: signal.aborted });
     await told(signal);
@@ -65,9 +66,9 @@ const orders = {
     await held.release().catch(() => {});
     report({ released: true });
   },
-  async all({ names, rounds }) {
+  async all({ names, ttl, rounds }) {
     for (let round = 0; round < rounds; round++) {
-      await leaseAll(names, { ...where, timeout: 30_000 }, async ({ leases }) => {
+      await leaseAll(names, { ...where(ttl), timeout: 30_000 }, async ({ leases }) => {
         const from = now();
         const tokens = leases.map(({ fencingToken }) => String(fencingToken));
         await new Promise((done) => setTimeout(done, 2));

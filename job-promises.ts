@@ -55,6 +55,15 @@ interface Report {
   };
 }
 
+/**
+ * What an order is given whose lease must not end by itself: a busy machine may stop a process for a second or two. A
+ * participant that has it releases before it is killed, so that nothing is left for that long.
+ */
+const lasting = { ttl: 20_000 };
+const enduring = ({ ttl }: JobSubject): { readonly ttl?: number } => (ttl === undefined ? {} : lasting);
+/** What an order is given whose lease another participant waits to end by itself, but not before it is time. */
+const ending = ({ ttl }: JobSubject): { readonly ttl?: number } => (ttl === undefined ? {} : { ttl: 2 * ttl });
+
 const program = fileURLToPath(new URL('./job-participant.mjs', import.meta.url));
 let count = 0;
 
@@ -151,6 +160,8 @@ function expectOneAtATime(spans: readonly Span[]): void {
 
 function leading(subject: JobSubject): JobPromise[] {
   const { ttl } = subject;
+  const long = enduring(subject);
+  const short = ending(subject);
   const now = (): number => Number(process.hrtime.bigint()) / 1e6;
   return [
     {
@@ -173,10 +184,10 @@ function leading(subject: JobSubject): JobPromise[] {
         withParticipants(subject, 2, async (candidates, name) => {
           const [first, second] = candidates as [Participant, Participant];
           // The pause lets the other one go first. Shared files keep no order, and the other one may run late.
-          first.send({ do: 'lead', name, backOff: 2000 });
+          first.send({ do: 'lead', name, backOff: 2000, ...long });
           await first.until(({ term }) => term);
           expect(await first.until(({ self }) => self)).toMatchObject({ leader: first.pid });
-          second.send({ do: 'lead', name });
+          second.send({ do: 'lead', name, ...long });
           expect(await second.until(({ leader }) => leader)).toEqual({
             leader: first.pid,
             self: false,
@@ -187,7 +198,7 @@ function leading(subject: JobSubject): JobPromise[] {
           first.send({ do: 'continue' });
           const { from = 0 } = await second.until(({ term }) => term);
           // Not by the end of a lease: the holder released it.
-          if (ttl !== undefined) expect(from - resigned).toBeLessThan(ttl);
+          if (long.ttl !== undefined) expect(from - resigned).toBeLessThan(long.ttl);
           // The one that resigned campaigns again, and follows.
           await first.until(({ leader, self }) => leader === second.pid && self === false);
           const ended = now();
@@ -195,8 +206,10 @@ function leading(subject: JobSubject): JobPromise[] {
           await second.until(({ ended: of }) => of);
           const terms = (): Report[] => first.reports.filter(({ term }) => term !== undefined);
           await first.until(() => terms().length === 2);
-          if (ttl !== undefined) expect((terms()[1]?.from ?? 0) - ended).toBeLessThan(ttl);
+          if (long.ttl !== undefined) expect((terms()[1]?.from ?? 0) - ended).toBeLessThan(long.ttl);
           expect(second.reports.filter(({ term }) => term !== undefined)).toHaveLength(1);
+          first.send({ do: 'end' });
+          await first.until(({ ended: of }) => of);
         }),
     },
     {
@@ -204,14 +217,14 @@ function leading(subject: JobSubject): JobPromise[] {
       run: () =>
         withParticipants(subject, 2, async (candidates, name) => {
           const [first, second] = candidates as [Participant, Participant];
-          first.send({ do: 'lead', name });
+          first.send({ do: 'lead', name, ...short });
           const { term: before } = await first.until(({ term }) => term);
-          second.send({ do: 'lead', name });
+          second.send({ do: 'lead', name, ...short });
           await second.until(({ leader }) => leader === first.pid);
           const killed = now();
           await first.kill();
           const { term, from = 0 } = await second.until(({ term: of }) => of);
-          expect(from - killed).toBeLessThan((ttl ?? 0) + 2000);
+          expect(from - killed).toBeLessThan((short.ttl ?? 0) + 2000);
           if (ttl !== undefined) expect(BigInt(term as string)).toBeGreaterThan(BigInt(before as string));
         }),
     },
@@ -240,9 +253,9 @@ function leading(subject: JobSubject): JobPromise[] {
           run: () =>
             withParticipants(subject, 2, async (candidates, name) => {
               const [first, second] = candidates as [Participant, Participant];
-              first.send({ do: 'lead', name });
+              first.send({ do: 'lead', name, ...short });
               const { term: before } = await first.until(({ term }) => term);
-              second.send({ do: 'lead', name });
+              second.send({ do: 'lead', name, ...long });
               await second.until(({ leader }) => leader === first.pid);
               first.process.kill('SIGSTOP');
               const { term } = await second.until(({ term: of }) => of);
@@ -253,6 +266,8 @@ function leading(subject: JobSubject): JobPromise[] {
               const { to } = await first.until(({ over }) => over);
               expect(to).toBeUndefined();
               await first.until(({ leader, self }) => leader === second.pid && self === false);
+              second.send({ do: 'end' });
+              await second.until(({ ended }) => ended);
             }),
         },
   ];
@@ -260,6 +275,8 @@ function leading(subject: JobSubject): JobPromise[] {
 
 function running(subject: JobSubject): JobPromise[] {
   const { ttl } = subject;
+  const long = enduring(subject);
+  const short = ending(subject);
   const result = async (one: Participant): Promise<NonNullable<Report['result']>> =>
     (await one.until((report) => report.result !== undefined)).result as NonNullable<Report['result']>;
   const promises: JobPromise[] = [
@@ -267,7 +284,8 @@ function running(subject: JobSubject): JobPromise[] {
       title: 'G31 oncePer: of four processes one runs the tick; the others learn which, when, and how it ended',
       run: () =>
         withParticipants(subject, 4, async (callers, name) => {
-          for (const one of callers) one.send({ do: 'once', name, tick: 'a', afterCrash: 'again', how: 'throw' });
+          for (const one of callers)
+            one.send({ do: 'once', name, tick: 'a', afterCrash: 'again', how: 'throw', ...long });
           const results = await Promise.all(callers.map(result));
           const [runner, ...more] = callers.filter(({ reports }) => reports.some(({ runs }) => runs));
           expect(more).toEqual([]);
@@ -281,7 +299,7 @@ function running(subject: JobSubject): JobPromise[] {
           }
           const [one] = callers as [Participant];
           one.reports.length = 0;
-          one.send({ do: 'once', name, tick: 'b', afterCrash: 'skip' });
+          one.send({ do: 'once', name, tick: 'b', afterCrash: 'skip', ...long });
           const value = ttl === undefined ? 'undefined' : 'bigint';
           expect(await result(one)).toMatchObject({ ran: true, value, record: { by: { pid: one.pid } } });
         }),
@@ -291,14 +309,14 @@ function running(subject: JobSubject): JobPromise[] {
       run: () =>
         withParticipants(subject, 3, async (callers, name) => {
           const [victim, skipping, repeating] = callers as [Participant, Participant, Participant];
-          victim.send({ do: 'once', name, tick: 'a', afterCrash: 'skip', how: 'hang' });
+          victim.send({ do: 'once', name, tick: 'a', afterCrash: 'skip', how: 'hang', ...short });
           expect((await victim.until(({ runs, result: failed }) => runs ?? failed)).result).toBeUndefined();
-          skipping.send({ do: 'once', name, tick: 'a', afterCrash: 'skip' });
+          skipping.send({ do: 'once', name, tick: 'a', afterCrash: 'skip', ...long });
           await victim.kill();
           const skipped = await result(skipping);
           expect(skipped).toMatchObject({ ran: false, record: { by: { pid: victim.pid }, outcome: 'unknown' } });
           expect(skipped.record?.ended).toBeUndefined();
-          repeating.send({ do: 'once', name, tick: 'a', afterCrash: 'again' });
+          repeating.send({ do: 'once', name, tick: 'a', afterCrash: 'again', ...long });
           expect(await result(repeating)).toMatchObject({ ran: true, record: { outcome: 'done' } });
         }),
     },
@@ -309,7 +327,7 @@ function running(subject: JobSubject): JobPromise[] {
           const [one] = callers as [Participant];
           const call = async (keep: number): Promise<boolean | undefined> => {
             one.reports.length = 0;
-            one.send({ do: 'once', name: `${name} ${keep}`, tick: 'a', afterCrash: 'skip', keep });
+            one.send({ do: 'once', name: `${name} ${keep}`, tick: 'a', afterCrash: 'skip', keep, ...long });
             return (await result(one)).ran;
           };
           expect(await call(60_000)).toBe(true);
@@ -331,15 +349,15 @@ function running(subject: JobSubject): JobPromise[] {
       run: () =>
         withParticipants(subject, 3, async (callers, name) => {
           const [late, next, last] = callers as [Participant, Participant, Participant];
-          late.send({ do: 'once', name, tick: 'a', afterCrash: 'again', how: 'hang' });
+          late.send({ do: 'once', name, tick: 'a', afterCrash: 'again', how: 'hang', ...short });
           expect((await late.until(({ runs, result: failed }) => runs ?? failed)).result).toBeUndefined();
           late.process.kill('SIGSTOP');
-          next.send({ do: 'once', name, tick: 'a', afterCrash: 'again' });
+          next.send({ do: 'once', name, tick: 'a', afterCrash: 'again', ...long });
           expect(await result(next)).toMatchObject({ ran: true });
           late.send({ do: 'continue' });
           late.process.kill('SIGCONT');
           expect(await result(late)).toEqual({ error: 'ERR_LEASE_LOST' });
-          last.send({ do: 'once', name, tick: 'a', afterCrash: 'again' });
+          last.send({ do: 'once', name, tick: 'a', afterCrash: 'again', ...long });
           expect(await result(last)).toMatchObject({ ran: false, record: { by: { pid: next.pid }, outcome: 'done' } });
         }),
     },
@@ -347,20 +365,24 @@ function running(subject: JobSubject): JobPromise[] {
 }
 
 function holding(subject: JobSubject, permits: boolean): JobPromise[] {
-  const { ttl } = subject;
-  if (ttl === undefined) return [];
+  if (subject.ttl === undefined) return [];
+  const long = lasting;
+  const short = ending(subject);
   const admitted: JobPromise = {
     title: 'permits: two of three processes hold, each with its token and signal; the third follows one that is killed',
     run: () =>
       withParticipants(subject, 3, async (holders, name) => {
         const [one, two, three] = holders as [Participant, Participant, Participant];
-        for (const holder of [one, two]) {
-          holder.send({ do: 'hold', name, permits: 2 });
+        for (const [holder, term] of [
+          [one, short],
+          [two, long],
+        ] as const) {
+          holder.send({ do: 'hold', name, permits: 2, ...term });
           expect(await holder.until(({ held }) => held)).toMatchObject({ aborted: false });
         }
-        three.send({ do: 'hold', name, permits: 2 });
+        three.send({ do: 'hold', name, permits: 2, ...long });
         await withDriver(subject, async (driver) => {
-          await expect(lease(name, { driver, ttl, permits: 2, blocking: false })).rejects.toMatchObject({
+          await expect(lease(name, { driver, ...long, permits: 2, blocking: false })).rejects.toMatchObject({
             code: 'ERR_LEASE_NOT_ACQUIRED',
           });
         });
@@ -387,7 +409,8 @@ function holding(subject: JobSubject, permits: boolean): JobPromise[] {
           const names = ['a', 'b', 'c'].map((one) => `${name}${one}`);
           const [a, b, c] = names as [string, string, string];
           const orders = [names, [c, b, a], [b, c, a, b]];
-          for (const [index, one] of callers.entries()) one.send({ do: 'all', names: orders[index], rounds: 4 });
+          for (const [index, one] of callers.entries())
+            one.send({ do: 'all', names: orders[index], rounds: 4, ...long });
           await Promise.all(callers.map((one) => one.until(({ ended }) => ended)));
           const held = callers.flatMap(({ reports }) => reports.filter(({ all }) => all !== undefined));
           expect(held).toHaveLength(12);
@@ -409,20 +432,20 @@ function holding(subject: JobSubject, permits: boolean): JobPromise[] {
       run: () =>
         withParticipants(subject, 1, async (callers, name) => {
           const [holder] = callers as [Participant];
-          holder.send({ do: 'hold', name: `${name} b` });
+          holder.send({ do: 'hold', name: `${name} b`, ...long });
           await holder.until(({ held }) => held);
           await withDriver(subject, async (driver) => {
             const names = ['c', 'b', 'a'].map((one) => `${name} ${one}`);
             const reason = new Error('it waits');
             const change = new AbortController();
             const onWait = (): void => change.abort(reason);
-            await expect(leaseAll(names, { driver, ttl, signal: change.signal, onWait })).rejects.toBe(reason);
+            await expect(leaseAll(names, { driver, ...long, signal: change.signal, onWait })).rejects.toBe(reason);
             // Free at once, not after a ttl.
             for (const free of [`${name} a`, `${name} c`])
-              await lease(free, { driver, ttl, blocking: false }, () => {});
+              await lease(free, { driver, ...long, blocking: false }, () => {});
             holder.send({ do: 'continue' });
             await holder.until(({ released }) => released);
-            await leaseAll(names, { driver, ttl, blocking: false }, ({ leases }) => expect(leases).toHaveLength(3));
+            await leaseAll(names, { driver, ...long, blocking: false }, ({ leases }) => expect(leases).toHaveLength(3));
           });
         }),
     },

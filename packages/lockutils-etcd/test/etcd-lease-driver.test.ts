@@ -25,16 +25,15 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
     another: () => etcdLeaseDriver({ endpoints: cluster.endpoints }),
     leftovers: () => cluster.leftovers(),
     empty: '',
-    ttl: 1000,
     closed: 'ERR_ETCD_CLOSED',
   });
   for (const { title, run } of promises) test(title, run);
 
   test('names with / do not stand in the queue of the name before it', async () => {
     const name = freshName();
-    const outer = await lease(name, { driver, ttl: 2000 });
-    await lease(`${name}/x`, { driver, ttl: 2000, timeout: 1500 }, () => {});
-    await lease(`${name}%2Fx`, { driver, ttl: 2000, timeout: 1500 }, () => {});
+    const outer = await lease(name, { driver, ttl: 60_000 });
+    await lease(`${name}/x`, { driver, ttl: 60_000, timeout: 10_000 }, () => {});
+    await lease(`${name}%2Fx`, { driver, ttl: 60_000, timeout: 10_000 }, () => {});
     await outer.release();
   });
 
@@ -130,7 +129,7 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
       await got;
       await ended;
       // etcdctl leaves its lease to expire, but no key.
-      expect(await cluster.etcdctl('get', 'oslo-concurrency/', '--prefix', '--keys-only')).toBe('');
+      expect(await cluster.etcdctl('get', `oslo-concurrency/${name}/`, '--prefix', '--keys-only')).toBe('');
     });
 
     test('etcdctl waits for a lease, and gets in when that is released', async () => {

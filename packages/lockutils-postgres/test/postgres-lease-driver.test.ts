@@ -32,10 +32,10 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
   });
 
   const promises = leasePromises({
-    another: () => postgresLeaseDriver({ url: server.url }),
+    // A hundred calls at once wait for the same few connections, on a busy machine for seconds.
+    another: () => postgresLeaseDriver({ url: server.url, requestTimeout: 20_000 }),
     leftovers: () => server.claims(),
     empty: 0,
-    ttl: 1000,
     closed: 'ERR_POSTGRES_CLOSED',
   });
   for (const { title, run } of promises) test(title, run);
@@ -150,9 +150,9 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
       `${long}b`,
       'ü'.repeat(600),
     ])
-      await lease(name, { driver, ttl: 2000, blocking: false }, () =>
-        lease(one, { driver, ttl: 2000, blocking: false }, async () => {
-          await expect(lease(one, { driver, ttl: 2000, blocking: false })).rejects.toMatchObject({
+      await lease(name, { driver, ttl: 20_000, blocking: false }, () =>
+        lease(one, { driver, ttl: 20_000, blocking: false }, async () => {
+          await expect(lease(one, { driver, ttl: 20_000, blocking: false })).rejects.toMatchObject({
             code: 'ERR_LEASE_NOT_ACQUIRED',
           });
         }),
@@ -161,8 +161,8 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
 
   test('long names that differ only at their ends are held at the same time', async () => {
     const long = 'n'.repeat(10_000);
-    await lease(`${long}a`, { driver, ttl: 2000, blocking: false }, () =>
-      lease(`${long}b`, { driver, ttl: 2000, blocking: false }, () => {}),
+    await lease(`${long}a`, { driver, ttl: 20_000, blocking: false }, () =>
+      lease(`${long}b`, { driver, ttl: 20_000, blocking: false }, () => {}),
     );
   });
 
@@ -213,11 +213,12 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
 
   test('a pool whose connections all wait for leases, or are in use, does not keep its leases from being held', async () => {
     const pool = new pg.Pool({ connectionString: server.url, max: 1 });
-    await using own = postgresLeaseDriver({ pool, requestTimeout: 300 });
+    await using own = postgresLeaseDriver({ pool, requestTimeout: 500 });
     const client = await pool.connect();
-    const held = await lease('starved', { driver: own, ttl: 2000 });
+    // Each request waits for the pool first, on a busy machine for longer than a short lease lasts.
+    const held = await lease('starved', { driver: own, ttl: 60_000 });
     await held.renew();
-    const { call } = await waiting((onWait) => lease('starved', { driver: own, ttl: 2000, onWait }));
+    const { call } = await waiting((onWait) => lease('starved', { driver: own, ttl: 60_000, onWait }));
     await held.release();
     await (await call).release();
     client.release();
@@ -231,7 +232,7 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     const client = await pool.connect();
     await client.query('BEGIN');
     client.release();
-    const held = await lease('leaked', { driver: own, ttl: 2000 });
+    const held = await lease('leaked', { driver: own, ttl: 20_000 });
     expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'leaked'`)).toHaveLength(1);
     await held.release();
     await own.close();
