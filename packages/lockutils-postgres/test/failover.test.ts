@@ -74,7 +74,7 @@ describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, { time
     await using pair = await Pair.start();
     const { primary, standby, address, replication } = pair;
     await using driver = postgresLeaseDriver({ url: address.url });
-    const arrived = await lease('arrived', { driver, ttl: 20_000 });
+    const arrived = await lease('arrived', { driver, ttl: 60_000 });
     let lost: HeldLease<PostgresGrant> | undefined;
     const { history, counted } = await contend({
       server: primary,
@@ -84,7 +84,7 @@ describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, { time
       async fault(contenders) {
         await pair.replicated();
         replication.halfOpen();
-        lost = await lease('lost', { driver, ttl: 20_000, renewEvery: 10_000 });
+        lost = await lease('lost', { driver, ttl: 60_000, renewEvery: 50_000 });
         await contenders.grants(4);
         await pair.failOver();
       },
@@ -95,7 +95,7 @@ describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, { time
     expect(tokens).toEqual([...tokens].sort((a, b) => (a < b ? -1 : 1)));
 
     await using other = postgresLeaseDriver({ url: standby.url });
-    const second = await lease('lost', { driver: other, ttl: 20_000 });
+    const second = await lease('lost', { driver: other, ttl: 60_000 });
     const first = lost as HeldLease<PostgresGrant>;
     expect(first.signal.aborted).toBe(false);
     expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
@@ -111,7 +111,7 @@ describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, { time
     expect(first.signal.reason).toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'gone' });
     await second.release();
     // The grant that had arrived is kept.
-    await expect(lease('arrived', { driver: other, ttl: 20_000, blocking: false })).rejects.toMatchObject({
+    await expect(lease('arrived', { driver: other, ttl: 60_000, blocking: false })).rejects.toMatchObject({
       code: 'ERR_LEASE_NOT_ACQUIRED',
     });
     await arrived.renew();

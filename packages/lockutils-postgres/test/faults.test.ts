@@ -18,6 +18,8 @@ import { Pooler } from './server/pooler.js';
 import { PostgresServer, postgresMissing, until, withPostgres } from './server/postgres-server.js';
 import { TcpProxy } from './server/tcp-proxy.js';
 
+/** A ttl that a busy machine does not exceed: a grant that is late is refused with another error than the one of the fault. */
+const patient = 3000;
 const elapsed = (since: number): number => performance.now() - since;
 
 describe.skipIf(postgresMissing)(
@@ -41,7 +43,8 @@ describe.skipIf(postgresMissing)(
       contendThroughOn({ server, plan, fault });
 
     test('nothing goes wrong: the counter is exact, and no lease is lost', async () => {
-      const history = await contendThrough(() => sleep(300));
+      // A busy machine may stop a client for longer than the ttl of the other tests.
+      const history = await contendThrough(() => sleep(300), { ttl: 20_000 });
       expect(history.filter(({ what }) => what === 'lost' || what === 'refused' || what === 'not added')).toEqual([]);
     });
 
@@ -54,13 +57,20 @@ describe.skipIf(postgresMissing)(
     });
 
     test('the server is stopped for longer than the ttl: no two holders', async () => {
-      const history = await contendThrough(async () => {
-        server.kill('SIGSTOP');
-        await sleep(ttl * 1.5);
-        server.kill('SIGCONT');
-      });
-      // The control: the holder did lose its lease.
-      expect(history.some(({ what }) => what === 'lost' || what === 'not added')).toBe(true);
+      // The control: a holder did lose its lease. The first stop may come just when none holds.
+      const lost = (history: readonly Fact[]) => history.some(({ what }) => what === 'lost' || what === 'not added');
+      await contendThrough(
+        async (contenders) => {
+          do {
+            await contenders.grants(1);
+            server.kill('SIGSTOP');
+            await sleep(ttl * 1.5);
+            server.kill('SIGCONT');
+            await contenders.grants(3);
+          } while (!lost(contenders.history()));
+        },
+        { hold: 100 },
+      );
     });
 
     test('all connections are cut, again and again: nothing is lost but time', async () => {
@@ -79,7 +89,7 @@ describe.skipIf(postgresMissing)(
 
     test('all connections are half-open: holders go on over new ones before their leases end', async () => {
       const driver = postgresLeaseDriver({ url: proxy.url });
-      const long = 2400;
+      const long = 4000;
       // Fills the pool with connections that will all be dead.
       const held = await Promise.all(Array.from({ length: 5 }, (_, n) => lease(`half-${n}`, { driver, ttl: long })));
       let granted: Promise<unknown> | undefined;
@@ -99,17 +109,20 @@ describe.skipIf(postgresMissing)(
 
     test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
       const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
-      await using driver = postgresLeaseDriver({ pool, requestTimeout: 300 });
+      const requestTimeout = 500;
+      await using driver = postgresLeaseDriver({ pool, requestTimeout });
       await lease('unanswered', { driver, ttl: 5000 }, () => {});
       // The one connection is idle again.
       await pool.query('SELECT 1');
       expect(proxy.loseAnswers()).toBeGreaterThan(0);
       const asked = performance.now();
       const held = await lease('unanswered', { driver, ttl: 5000 });
-      expect(elapsed(asked)).toBeGreaterThan(250);
+      const waited = elapsed(asked);
+      expect(waited).toBeGreaterThan(requestTimeout * 0.8);
       // The connection that did not answer is closed, and not returned to the pool.
       expect(pool.totalCount).toBe(0);
-      expect(held.grant.validUntil).toBeLessThan(asked + 5000 + 100);
+      // Counted from when it was answered, it would be at least the whole wait more.
+      expect(held.grant.validUntil - 5000 - asked).toBeLessThan(waited - requestTimeout * 0.8);
       const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
       expect(rows).toEqual([{ token: String(held.fencingToken) }]);
       await held.release();
@@ -118,7 +131,7 @@ describe.skipIf(postgresMissing)(
     });
 
     test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
-      await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 300 });
+      await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 500 });
       const held = await lease('released', { driver, ttl: 5000 });
       expect(proxy.loseAnswers()).toBeGreaterThan(0);
       await expect(held.release()).rejects.toMatchObject({ code: 'ERR_POSTGRES_TIMEOUT', maybeApplied: true });
@@ -145,20 +158,23 @@ describe.skipIf(postgresMissing)(
       };
       const refused: string[] = [];
       try {
-        await contendThrough(async (contenders) => {
-          const before = contenders.history().length;
-          await readOnly('on');
-          await until(() =>
-            contenders
-              .history()
-              .slice(before)
-              .some(({ what }) => what === 'refused'),
-          );
-          await sleep(ttl);
-          for (const { what, code } of contenders.history().slice(before))
-            if (what === 'refused') refused.push(code ?? '');
-          await readOnly('off');
-        });
+        await contendThrough(
+          async (contenders) => {
+            const before = contenders.history().length;
+            await readOnly('on');
+            await until(() =>
+              contenders
+                .history()
+                .slice(before)
+                .some(({ what }) => what === 'refused'),
+            );
+            await sleep(ttl);
+            for (const { what, code } of contenders.history().slice(before))
+              if (what === 'refused') refused.push(code ?? '');
+            await readOnly('off');
+          },
+          { ttl: patient },
+        );
       } finally {
         await readOnly('off');
       }
@@ -180,7 +196,7 @@ describe.skipIf(postgresMissing)(
           for (const { what, code } of facts()) if (what === 'refused') refused.push(code ?? '');
           await server.sql('ALTER ROLE crowded CONNECTION LIMIT -1');
         },
-        { url: server.url.replace('tester', 'crowded') },
+        { url: server.url.replace('tester', 'crowded'), ttl: patient },
       );
       for (const code of refused) expect(code).toMatch(/^ERR_POSTGRES_(CONNECTIONS|UNREACHABLE)$/);
     });
@@ -234,19 +250,24 @@ describe.skipIf(postgresMissing)(
     });
 
     test('G1 a client is killed while it holds: the next one is granted the lease within the ttl and 2 s', async () => {
-      const plan = { ...(await freshPlan(server)), hold: 60_000 };
+      const plan = { ...(await freshPlan(server)), hold: 60_000, ttl: patient };
       await using contenders = new Contenders();
       contenders.start(1, plan);
       await contenders.grants(1);
       contenders.start(1, plan);
+      // What is promised is promised to a waiter, not to a process that is being started.
+      const waiters = 'SELECT 1 FROM oslo_leases_claims WHERE name = $1 AND token IS NULL';
+      await until(async () => (await server.sql(waiters, [plan.name])).length === 1);
       const killed = Number(process.hrtime.bigint()) / 1e6;
       contenders.processes[0]?.kill('SIGKILL');
       await contenders.grants(1);
       const [, next] = contenders.history().filter(({ what }) => what === 'granted');
-      expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+      expect((next as Fact).at - killed).toBeLessThan(plan.ttl + 2000);
     });
 
     test('G30 a mute server: lease, release and close settle within ttl + 2 s, and say what is left behind', async () => {
+      // What is held must not end before the server is stopped.
+      const ttl = 2000;
       const driver = postgresLeaseDriver({ url: server.url });
       const closing = postgresLeaseDriver({ url: server.url });
       const held = await lease('mute', { driver, ttl });
@@ -291,9 +312,10 @@ describe.skipIf(postgresMissing)(
 
     test('the server is gone: lease rejects at once, a held lease is lost with the cause, nobody hangs', async () => {
       const driver = postgresLeaseDriver({ url: server.url });
-      const held = await lease('orphan', { driver, ttl });
+      // Long enough that the server is gone before its first renewal, and that renewal has failed before its end.
+      const held = await lease('orphan', { driver, ttl: 5000 });
       await server.crash();
-      await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
+      await expect(lease('other', { driver, ttl: 5000 })).rejects.toMatchObject({
         code: 'ERR_POSTGRES_UNREACHABLE',
         endpoint: server.endpoint,
       });

@@ -92,10 +92,11 @@ describe.skipIf(postgresMissing)(`through pgbouncer in transaction mode${withPos
   });
 
   test('a pooler that is killed and restarted: held leases go on, and a waiter is granted', async () => {
-    const held = await lease('job', { driver, ttl: 3000 });
+    // The pooler is away for as long as the machine needs to start it.
+    const held = await lease('job', { driver, ttl: 20_000 });
     let next: Promise<HeldLease<PostgresGrant>> | undefined;
     await new Promise<void>((waits) => {
-      next = lease('job', { driver, ttl: 3000, onWait: () => waits() });
+      next = lease('job', { driver, ttl: 20_000, onWait: () => waits() });
     });
     await pooler.crash();
     await sleep(300);

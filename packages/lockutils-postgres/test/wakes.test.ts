@@ -178,8 +178,10 @@ describe.skipIf(postgresMissing)(`wakes of waiters on Postgres${withPostgres}`, 
     const held = await lease(name, { driver: deaf(), ttl });
     const { call, sent } = await listening();
     const before = sent();
+    const begun = performance.now();
     for (let n = 0; n < 30; n++) await server.sql('SELECT 1');
-    expect(sent()).toBe(before);
+    // Only to keep its place: once in a third of the ten seconds that it lasts.
+    expect(sent() - before).toBeLessThanOrEqual(1 + Math.floor((performance.now() - begun) / 3000));
     await held.release();
     await (await call).release();
   });

@@ -31,13 +31,15 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
     const [row] = (await client.query<{ answer: string }>(text, values)).rows;
     return row && (JSON.parse(row.answer) as A);
   };
-  const takes = (claim: string, permits = 1, ttl = 5000) =>
+  // A busy machine may stop this process, or the server, for seconds between two statements.
+  const long = 30_000;
+  const takes = (claim: string, permits = 1, ttl = long) =>
     answer<Asked>(take, name, claim, ttl, permits, 'owner') as Promise<Asked>;
-  const asks = (claim: string, permits = 1, ttl = 5000) =>
+  const asks = (claim: string, permits = 1, ttl = long) =>
     answer<Asked>(ask, name, claim, ttl, permits) as Promise<Asked>;
   const joins = async (channel: string | null = null, permits = 1): Promise<string> => {
     const claim = randomUUID();
-    await client.query(join, [name, claim, 5000, permits, 'owner', channel]);
+    await client.query(join, [name, claim, long, permits, 'owner', channel]);
     return claim;
   };
   /** Sets what is left of a row, in milliseconds by the server's clock. */
@@ -59,11 +61,11 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
   test('take, sent twice, grants one lease: the same token, and only what is left of its time', async () => {
     const claim = randomUUID();
     const { token, left } = await takes(claim);
-    expect(left).toBe(5000);
-    await setLeft(claim, 1000);
+    expect(left).toBe(long);
+    await setLeft(claim, 10_000);
     const again = await takes(claim);
     expect(again.token).toBe(token);
-    expect(again.left).toBeLessThanOrEqual(1000);
+    expect(again.left).toBeLessThanOrEqual(10_000);
     expect(again.left).toBeGreaterThan(0);
     await setLeft(claim, -1);
     expect((await takes(claim)).token).toBeNull();
@@ -86,9 +88,9 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
     const joined = await row(waiter);
     await asks(waiter);
     expect((await row(waiter))?.expires).toBe(joined?.expires);
-    await setLeft(waiter, 1000);
+    await setLeft(waiter, 3000);
     await asks(waiter);
-    expect((await row(waiter))?.left).toBeGreaterThan(4500);
+    expect((await row(waiter))?.left).toBeGreaterThan(3000);
   });
 
   test('a place lasts ten seconds at most, however long the ttl; a grant lasts the whole ttl', async () => {
@@ -97,52 +99,58 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
     const waiter = randomUUID();
     await client.query(join, [name, waiter, 60_000, 1, 'owner', null]);
     expect((await row(waiter))?.left).toBeLessThanOrEqual(10_000);
-    await setLeft(waiter, 1000);
+    await setLeft(waiter, 3000);
     await asks(waiter, 1, 60_000);
     expect((await row(waiter))?.left).toBeLessThanOrEqual(10_000);
-    expect((await row(waiter))?.left).toBeGreaterThan(9000);
+    expect((await row(waiter))?.left).toBeGreaterThan(3000);
     await answer(remove, name, holder);
     expect((await asks(waiter, 1, 60_000)).left).toBe(60_000);
-    expect((await row(waiter))?.left).toBeGreaterThan(59_000);
+    expect((await row(waiter))?.left).toBeGreaterThan(30_000);
   });
 
   test('a waiter learns when the place right before it ends, and the first one when the lease ends', async () => {
-    await takes(randomUUID());
+    const holder = randomUUID();
+    await takes(holder);
     const [first, second, third] = [await joins(), await joins(), await joins()];
-    await setLeft(second, 2000);
-    await setLeft(first, 3000);
-    const until = async (claim: string): Promise<number> => Number((await asks(claim)).until);
-    expect(Math.round((await until(third)) / 1000)).toBe(2);
-    await setLeft(first, 3000);
-    expect(Math.round((await until(second)) / 1000)).toBe(3);
-    expect(Math.round((await until(first)) / 1000)).toBe(5);
+    await setLeft(second, 6000);
+    await setLeft(first, 9000);
+    /** The question of `claim` is answered with what is left of `other`, which is read before and after it. */
+    const learns = async (claim: string, other: string): Promise<void> => {
+      const before = (await row(other))?.left ?? 0;
+      const until = Number((await asks(claim)).until);
+      expect(until).toBeLessThanOrEqual(Math.ceil(before));
+      expect(until).toBeGreaterThanOrEqual(Math.floor((await row(other))?.left ?? 0));
+    };
+    await learns(third, second);
+    await learns(second, first);
+    await learns(first, holder);
   });
 
   test('ask grants the whole time, however little was left of the place, and does not renew a lease', async () => {
     const waiter = await joins();
-    await setLeft(waiter, 500);
-    expect((await asks(waiter)).left).toBe(5000);
-    expect((await row(waiter))?.left).toBeGreaterThan(4500);
-    await setLeft(waiter, 500);
-    expect((await asks(waiter)).left).toBeLessThanOrEqual(500);
-    expect((await row(waiter))?.left).toBeLessThanOrEqual(500);
+    await setLeft(waiter, 3000);
+    expect((await asks(waiter)).left).toBe(long);
+    expect((await row(waiter))?.left).toBeGreaterThan(10_000);
+    await setLeft(waiter, 5000);
+    expect((await asks(waiter)).left).toBeLessThanOrEqual(5000);
+    expect((await row(waiter))?.left).toBeLessThanOrEqual(5000);
   });
 
   test('join, sent twice, makes one place, which stays where it was', async () => {
     const waiter = await joins();
     const { ticket } = (await row(waiter)) ?? {};
-    await client.query(join, [name, waiter, 5000, 1, 'owner', null]);
+    await client.query(join, [name, waiter, long, 1, 'owner', null]);
     expect((await row(waiter))?.ticket).toBe(ticket);
   });
 
   test('renew extends a lease that has not ended, and no other', async () => {
     const claim = randomUUID();
     const { token } = await takes(claim);
-    await setLeft(claim, 500);
-    expect(await answer(renew, claim, token, 5000)).toBe(true);
-    expect((await row(claim))?.left).toBeGreaterThan(4500);
+    await setLeft(claim, 5000);
+    expect(await answer(renew, claim, token, long)).toBe(true);
+    expect((await row(claim))?.left).toBeGreaterThan(10_000);
     await setLeft(claim, -1);
-    expect(await answer(renew, claim, token, 5000)).toBeUndefined();
+    expect(await answer(renew, claim, token, long)).toBeUndefined();
     expect((await row(claim))?.left).toBeLessThan(0);
   });
 
@@ -176,15 +184,15 @@ describe.skipIf(postgresMissing)(`the statements of the Postgres driver${withPos
   test('a waiter learns when what is before it ends: all of it for an exclusive lease, the first of it for a permit', async () => {
     const [soon, late] = [randomUUID(), randomUUID()];
     for (const claim of [soon, late]) await takes(claim, 2);
-    await setLeft(soon, 1000);
-    await setLeft(late, 4000);
+    await setLeft(soon, 10_000);
+    await setLeft(late, 25_000);
     const [exclusive, permit] = [await asks(await joins(null, 1), 1), await asks(await joins(null, 2), 2)];
-    expect(exclusive.until).toBeGreaterThan(3000);
-    expect(exclusive.until).toBeLessThanOrEqual(4000);
+    expect(exclusive.until).toBeGreaterThan(10_000);
+    expect(exclusive.until).toBeLessThanOrEqual(25_000);
     expect(permit.owners).toHaveLength(2);
     await client.query('DELETE FROM oslo_leases_claims WHERE name = $1 AND token IS NULL', [name]);
     const alone = await asks(await joins(null, 2), 2);
-    expect(alone.until).toBeLessThanOrEqual(1000);
+    expect(alone.until).toBeLessThanOrEqual(10_000);
   });
 
   test('remove and wake notify the first waiter that lives; remove only when it has removed something', async () => {
