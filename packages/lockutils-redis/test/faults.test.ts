@@ -70,7 +70,9 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
     });
     const spoken = history.filter(({ what }) => what === 'refused' || what === 'lost');
     expect(spoken.length).toBeGreaterThan(0);
-    const named = /redis at 127|renewed in time|server does not have|does not exist|granted too late|not answered/;
+    // The last of these is what a busy machine does to a client.
+    const named =
+      /redis at 127|renewed in time|server does not have|does not exist|granted too late|not answered|event loop was blocked/;
     expect(spoken.filter(({ message }) => !named.test(message ?? ''))).toEqual([]);
   });
 
@@ -121,14 +123,18 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
     const plan = { ...freshPlan(), stallEvery: 2, stall: ttl * 2.5, fenced: false };
     await using contenders = new Contenders();
     contenders.start(3, plan);
-    await contenders.grants(6);
-    const history = await contenders.end();
-    expect(violations(history)).toEqual([]);
-    expect(await counterOf(plan.name)).toBeLessThan(additions(history).sure);
+    // An update is lost only if another client had the time to add one during a stall.
+    await server.until(async () => {
+      await contenders.grants(3);
+      const { sure } = additions(contenders.history());
+      return (await counterOf(plan.name)) < sure;
+    }, 30_000);
+    expect(violations(await contenders.end())).toEqual([]);
   });
 
   test('a client is killed: the next one gets in within ttl + 2 s', async () => {
-    const plan = { ...freshPlan(), hold: 600_000 };
+    // Long enough that the holder keeps it until it is killed.
+    const plan = { ...freshPlan(), hold: 600_000, ttl: 3000 };
     await using contenders = new Contenders();
     contenders.start(1, plan);
     await contenders.grants(1);
@@ -138,7 +144,7 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
     contenders.processes[0]?.kill('SIGKILL');
     await contenders.grants(1);
     const [, next] = contenders.history().filter(({ what }) => what === 'granted');
-    expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+    expect((next as Fact).at - killed).toBeLessThan(plan.ttl + 2000);
   });
 
   test.each(wayNames)(
@@ -146,6 +152,8 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
     async (way) => {
       await using lonely = await RedisServer.start();
       await using driver = redisLeaseDriver(ways[way](lonely.url));
+      // Long enough that the server is gone before the first renewal, and that renewal has failed before the end.
+      const ttl = 4000;
       const held = await lease('orphan', { driver, ttl });
       let waits = (): void => {};
       const waiting = new Promise<void>((resolve) => (waits = resolve));
@@ -173,10 +181,10 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
       await using proxy = await TcpProxy.start(server.port);
       await using direct = redisLeaseDriver(ways[way](server.url));
       await using behind = redisLeaseDriver({ ...ways[way](proxy.url), pollEvery: 100 });
-      const held = await lease('deaf', { driver: direct, ttl: 3000 });
+      const held = await lease('deaf', { driver: direct, ttl: 30_000 });
       let waits = (): void => {};
       const waiting = new Promise<void>((resolve) => (waits = resolve));
-      const next = lease('deaf', { driver: behind, ttl: 3000, onWait: waits });
+      const next = lease('deaf', { driver: behind, ttl: 30_000, onWait: waits });
       await waiting;
       await server.until(async () => (await server.cli('PUBSUB', 'CHANNELS', '*')) !== '');
       proxy.deafen();

@@ -13,7 +13,8 @@ import { Sentinel } from './server/sentinel.js';
 // What README names under "What Redis can lose": each of these must be seen, since a page that warns of what does not
 // happen is as wrong as one that is silent.
 
-const ttl = 3000;
+// So long that no holder renews, and learns of its loss by that, before the test has looked at both.
+const ttl = 60_000;
 const sentinelNames = Object.keys(sentinelWays) as (keyof typeof sentinelWays)[];
 const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 const faketimeMissing = !existsSync(faketime);
@@ -54,7 +55,7 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await using address = await TcpProxy.start(master.port);
     await replica.until(async () => /master_link_status:up/.test(await replica.cli('INFO', 'replication')));
     const driver = connect(address.url);
-    const arrived = await lease('arrived', { driver, ttl: 20_000 });
+    const arrived = await lease('arrived', { driver, ttl });
     await replica.until(async () => (await replica.cli('KEYS', '*{arrived}:held')) !== '');
     replication.mute = true;
     const held = await lease('lost', { driver, ttl });
@@ -78,12 +79,15 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
     await using sentinel = await Sentinel.start(master.port, 2);
     const flags = async (): Promise<string> => sentinel.cli('SENTINEL', 'MASTER', sentinel.name);
     await master.until(async () => !/s_down|disconnected/.test(await flags()));
-    // Less than the second for which the client would sleep.
-    const driver = redisLeaseDriver({ ...sentinelWays.redis(sentinel.name, sentinel.port), requestTimeout: 950 });
+    await using questions = await TcpProxy.start(sentinel.port);
+    const requestTimeout = 15_000;
+    const driver = redisLeaseDriver({ ...sentinelWays.redis(sentinel.name, questions.port), requestTimeout });
     drivers.push(driver);
     master.kill('SIGSTOP');
     await master.until(async () => /s_down/.test(await flags()));
-    const granted = lease('between', { driver, ttl: 10_000 });
+    const granted = lease('between', { driver, ttl: 60_000 });
+    // The client alone sleeps for a second before it asks again, so it would ask fifteen times before the request ends.
+    await master.until(async () => questions.joined > 20);
     master.kill('SIGCONT');
     await (await granted).release();
   });
@@ -99,7 +103,7 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
       await replica.until(async () => /master_link_status:up/.test(await replica.cli('INFO', 'replication')));
       await using sentinel = await Sentinel.start(address.port);
       await replica.until(async () => /slaves=1/.test(await sentinel.cli('INFO', 'sentinel')));
-      const long = 30_000;
+      const long = 60_000;
       const join = (): RedisLeaseDriver => {
         const driver = redisLeaseDriver(sentinelWays[way](sentinel.name, sentinel.port));
         drivers.push(driver);
@@ -141,7 +145,7 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
 
   test('negative control: a server that comes back with an append-only file whose end is lost knows the earlier leases, and lets a second holder in where the lost one was', async () => {
     await using server = await RedisServer.start({ flags: ['--appendonly', 'yes'] });
-    const long = 30_000;
+    const long = 60_000;
     const early = await lease('early', { driver: connect(server.url), ttl: long });
     const size = server.appended();
     const held = await lease('lost', { driver: connect(server.url), ttl: long });

@@ -6,7 +6,7 @@ import { wayNames, ways } from './server/clients.js';
 import { TcpProxy } from './server/proxy.js';
 import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
 
-const ttl = 1000;
+const ttl = 2000;
 const elapsed = (since: number): number => performance.now() - since;
 
 describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by %s${withRedis}`, (way) => {
@@ -63,7 +63,8 @@ describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by 
   test('half-open connections: the driver opens others by itself, and leaves nothing behind', async () => {
     await using server = await RedisServer.start();
     await using proxy = await TcpProxy.start(server.port);
-    await using driver = redisLeaseDriver({ ...ways[way](proxy.url), requestTimeout: 300 });
+    await using driver = redisLeaseDriver({ ...ways[way](proxy.url), requestTimeout: 500 });
+    const ttl = 10_000;
     await lease('half-open', { driver, ttl }, () => {});
     proxy.mute = true;
     await expect(lease('half-open', { driver, ttl })).rejects.toMatchObject({ code: 'ERR_REDIS_TIMEOUT' });
@@ -76,7 +77,7 @@ describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by 
   test('a step that arrives after its removal is removed again', async () => {
     await using server = await RedisServer.start();
     await using proxy = await TcpProxy.start(server.port);
-    await using driver = redisLeaseDriver({ ...ways[way](proxy.url), requestTimeout: 200 });
+    await using driver = redisLeaseDriver({ ...ways[way](proxy.url), requestTimeout: 500 });
     await lease('overtaken', { driver, ttl: 60_000 }, () => {});
     for (const blocking of [true, false]) {
       const deliver = proxy.hold();
@@ -111,7 +112,7 @@ describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by 
     await using server = await RedisServer.start();
     await using driver = redisLeaseDriver(ways[way](server.url));
     for (let n = 0; n < 3; n++) {
-      const held = await lease('unnoticed', { driver, ttl });
+      const held = await lease('unnoticed', { driver, ttl: 60_000 });
       // This process is busy while it happens, and sends before it can hear of it.
       server.cliSync('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       await held.renew();
@@ -125,7 +126,7 @@ describe.skipIf(redisMissing).each(wayNames)(`a server that does not answer, by 
     await using server = await RedisServer.start();
     await using driver = redisLeaseDriver(ways[way](server.url));
     for (let n = 0; n < 5; n++) {
-      const held = await lease('cut', { driver, ttl });
+      const held = await lease('cut', { driver, ttl: 60_000 });
       await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       await held.renew();
       await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');

@@ -38,16 +38,18 @@ describe.skipIf(redisMissing)(`permits, and texts that are kept, on redis${withR
   });
 
   test('a release lets as many in as fit, though it calls one', async () => {
-    const alone = await lease('many', { driver, ttl });
+    // None looks by itself before it has to keep its place, after a third of ten seconds.
+    await using calling = redisLeaseDriver({ url: server.url, pollEvery: 60_000 });
+    const options = { driver: calling, ttl: 60_000 };
+    const alone = await lease('many', options);
     let waiting = 0;
     const waits: Promise<HeldLease>[] = [];
-    for (let n = 0; n < 3; n++) waits.push(lease('many', { driver, ttl, permits: 3, onWait: () => waiting++ }));
+    for (let n = 0; n < 3; n++) waits.push(lease('many', { ...options, permits: 3, onWait: () => waiting++ }));
     await server.until(async () => waiting === 3);
     const released = performance.now();
     await alone.release();
     const held = await Promise.all(waits);
-    // By the poll it would take a second.
-    expect(performance.now() - released).toBeLessThan(800);
+    expect(performance.now() - released).toBeLessThan(2500);
     for (const one of held) await one.release();
   });
 
@@ -100,13 +102,13 @@ describe.skipIf(redisMissing)(`permits, and texts that are kept, on redis${withR
   });
 
   test('an answer that came while this process was busy is not late', async () => {
-    await using busy = redisLeaseDriver({ url: server.url, requestTimeout: 100 });
+    await using busy = redisLeaseDriver({ url: server.url, requestTimeout: 400 });
     const held = await lease('busy', { driver: busy, ttl });
-    for (let n = 0; n < 5; n++) {
+    for (let n = 0; n < 3; n++) {
       const renewed = held.renew();
       // The step is sent, and then nothing runs for longer than it may take.
       await Promise.resolve();
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
       await renewed;
     }
     await held.release();

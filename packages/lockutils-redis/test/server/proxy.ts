@@ -9,6 +9,8 @@ export class TcpProxy implements AsyncDisposable {
   target: number;
   /** Passes on nothing that servers answer. */
   swallowing = false;
+  /** How many connections it has had. */
+  joined = 0;
   #deaf = false;
   #held = new Map<Socket, (() => void)[]>();
   readonly #clients = new Set<Socket>();
@@ -67,6 +69,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #join(one: Socket, other: Socket): void {
+    this.joined++;
     this.#clients.add(one);
     for (const [from, to] of [
       [one, other],
