@@ -12,7 +12,8 @@ import { makeCertificates } from './support/certificates.js';
 import { EtcdCluster, etcdMissing, freePorts, type TlsFiles, withEtcd } from './support/etcd-cluster.js';
 import { SlowProxy } from './support/slow-proxy.js';
 
-const ttl = 2000;
+// Long enough that no error is one of being late.
+const ttl = 10_000;
 
 /** What `lease` rejects with; fails when it is granted. */
 async function refusal(options: EtcdOptions, name = 'job'): Promise<Error & { code?: string }> {
@@ -120,7 +121,7 @@ describe('what is wrong with an endpoint has an error of its own, which names it
 describe.skipIf(etcdMissing)(`a process that is busy${withEtcd}`, () => {
   test('does not take an answer for late that came while it did not look', async () => {
     await using cluster = await EtcdCluster.start(1);
-    const requestTimeout = 300;
+    const requestTimeout = 600;
     await using driver = etcdLeaseDriver({ endpoints: cluster.endpoints, requestTimeout });
     const asked = lease('job', { driver, ttl: 10_000 });
     // The requests go out one after the other; whichever it is that the busy time falls into.
@@ -266,10 +267,10 @@ describe.skipIf(etcdMissing)(`etcd with authentication${withEtcd}`, () => {
 
   test('a lease is held, waited for, and kept through a restart that forgets all tokens', async () => {
     await using driver = etcdLeaseDriver(mine());
-    const held = await lease('job', { driver, ttl: 5000 });
+    const held = await lease('job', { driver, ttl: 30_000 });
     let next: Promise<HeldLease> | undefined;
     await new Promise<void>((waits) => {
-      next = lease('job', { driver, ttl: 5000, onWait: () => waits() });
+      next = lease('job', { driver, ttl: 30_000, onWait: () => waits() });
     });
     await cluster.members[0]?.crash();
     for (const member of cluster.members) cluster.boot(member);

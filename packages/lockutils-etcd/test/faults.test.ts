@@ -131,7 +131,11 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
     expect(refused.length).toBeGreaterThan(0);
     expect(
       refused.filter(
-        ({ message }) => !/http:\/\/127|renewed in time|server does not have|granted too late/.test(message ?? ''),
+        ({ message }) =>
+          // The last of these is what a busy machine does to a client.
+          !/http:\/\/127|renewed in time|server does not have|granted too late|event loop was blocked/.test(
+            message ?? '',
+          ),
       ),
     ).toEqual([]);
   });
@@ -171,14 +175,18 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
     const plan = { ...freshPlan(), stallEvery: 2, stall: ttl * 2.5, fenced: false };
     await using contenders = new Contenders();
     contenders.start(3, plan);
-    await contenders.grants(6);
-    const history = await contenders.end();
-    expect(violations(history)).toEqual([]);
-    expect(await counterOf(plan.name)).toBeLessThan(additions(history).sure);
+    // An update is lost only if another client had the time to add one during a stall.
+    await cluster.until(async () => {
+      await contenders.grants(3);
+      const { sure } = additions(contenders.history());
+      return (await counterOf(plan.name)) < sure;
+    }, 30_000);
+    expect(violations(await contenders.end())).toEqual([]);
   });
 
   test('a client is killed: who waits gets in within ttl + 2 s', async () => {
-    const plan = { ...freshPlan(), hold: 600_000 };
+    // Long enough that the holder keeps it until it is killed.
+    const plan = { ...freshPlan(), hold: 600_000, ttl: 3000 };
     await using contenders = new Contenders();
     contenders.start(1, plan);
     await contenders.grants(1);
@@ -188,7 +196,7 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
     contenders.processes[0]?.kill('SIGKILL');
     await contenders.grants(1);
     const [, next] = contenders.history().filter(({ what }) => what === 'granted');
-    expect((next as Fact).at - killed).toBeLessThan(ttl + 2000);
+    expect((next as Fact).at - killed).toBeLessThan(plan.ttl + 2000);
   });
 
   test.runIf(process.env.SOAK)(
@@ -250,7 +258,7 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
     // Long enough that the members are gone before its first renewal, and that renewal has failed before its end.
     const held = await lease('orphan', { driver, ttl: 5000 });
     await Promise.all(cluster.members.map((member) => member.crash()));
-    await expect(lease('other', { driver, ttl })).rejects.toMatchObject({
+    await expect(lease('other', { driver, ttl: 5000 })).rejects.toMatchObject({
       code: 'ERR_ETCD_UNAVAILABLE',
       failures: cluster.endpoints.map(() => expect.objectContaining({ code: 'ERR_ETCD_UNREACHABLE' })),
     });

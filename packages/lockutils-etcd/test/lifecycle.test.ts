@@ -38,12 +38,12 @@ describe.skipIf(etcdMissing)(`the life of a process${withEtcd}`, () => {
   });
 
   test('a history that etcd has compacted away disturbs neither a holder nor a waiter', async () => {
-    const held = await lease('compacted', { driver, ttl: 1000 });
+    const held = await lease('compacted', { driver, ttl: 20_000 });
     let waits = (): void => {};
     const waiting = new Promise<void>((resolve) => {
       waits = resolve;
     });
-    const next = lease('compacted', { driver, ttl: 1000, onWait: () => waits() }, () => {});
+    const next = lease('compacted', { driver, ttl: 20_000, onWait: () => waits() }, () => {});
     await waiting;
     for (let n = 0; n < 3; n++) {
       await cluster.etcdctl('put', 'noise', String(n));

@@ -31,7 +31,7 @@ describe.skipIf(etcdMissing)(
       await using address = await RoundRobin.start(cluster.endpoints);
       await using driver = etcdLeaseDriver({ endpoints: address.url });
       const held = await Promise.all(
-        Array.from({ length: 12 }, (_, n) => lease(`behind-${n}`, { driver, ttl: 3000, renewEvery: 50 })),
+        Array.from({ length: 12 }, (_, n) => lease(`behind-${n}`, { driver, ttl: 10_000, renewEvery: 50 })),
       );
       for (let n = 0; n < 8; n++) {
         await pass(1000);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { etcdLeaseDriver } from '../src/index.js';
 import { EtcdCluster, etcdMissing, withEtcd } from './support/etcd-cluster.js';
 
-const ttl = 3000;
+const ttl = 20_000;
 
 describe.skipIf(etcdMissing)(`G31 oncePer on etcd${withEtcd}`, () => {
   let cluster: EtcdCluster;
@@ -33,10 +33,10 @@ describe.skipIf(etcdMissing)(`G31 oncePer on etcd${withEtcd}`, () => {
     await using driver = etcdLeaseDriver({ endpoints: cluster.endpoints });
     const { signal } = new AbortController();
     const held = await lease('job', { driver, ttl });
-    expect(await held.grant.record.write('first', 4000, signal)).toBe(true);
+    expect(await held.grant.record.write('first', 60_000, signal)).toBe(true);
     expect(await held.grant.record.read(signal)).toBe('first');
     await held.grant.release(signal);
-    expect(await held.grant.record.write('late', 4000, signal)).toBe(false);
+    expect(await held.grant.record.write('late', 60_000, signal)).toBe(false);
     const next = await lease('job', { driver, ttl });
     expect(await next.grant.record.read(signal)).toBe('first');
     await next.release();

@@ -115,7 +115,7 @@ describe.skipIf(etcdMissing)(`lockutils run --lease etcd://${withEtcd}`, () => {
   test('says 71 and which endpoint when there is no etcd, and 64 for a password in the URL', async () => {
     const [port] = await freePorts(1);
     const [nobody, secret] = await Promise.all([
-      run(`etcd://127.0.0.1:${port}`, 'x', '--timeout', '1s', ...token).ended,
+      run(`etcd://127.0.0.1:${port}`, 'x', '--timeout', '30s', ...token).ended,
       run('etcd://ann:secret@127.0.0.1', 'x', ...token).ended,
     ]);
     expect(nobody).toMatchObject({ status: 71, stdout: '', stderr: expect.stringContaining(`127.0.0.1:${port}`) });

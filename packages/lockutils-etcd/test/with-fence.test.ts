@@ -73,7 +73,7 @@ describe.skipIf(etcdMissing)(`withFence${withEtcd}`, () => {
 
   test('an answer that does not come is told as unknown, not as failed, and the write is not repeated', async () => {
     await using proxy = await SlowProxy.start(cluster.endpoints[0] as string, 0);
-    await using slow = etcdLeaseDriver({ endpoints: proxy.url, requestTimeout: 300 });
+    await using slow = etcdLeaseDriver({ endpoints: proxy.url, requestTimeout: 800 });
     const held = await lease('job', { driver: slow, ttl });
     proxy.delay = Number.POSITIVE_INFINITY;
     await expect(withFence(held, [{ put: 'a', value: 'perhaps' }])).rejects.toMatchObject({
