@@ -103,7 +103,8 @@ describe.each(driverVariants)(
       try {
         expect(child.open.filter((path) => path.startsWith(directory.path))).toEqual([]);
         await victim.end('SIGKILL');
-        await contender(0).acquire('x', { ...options, timeout: 1000 });
+        // Sooner than the child ends.
+        await contender(0).acquire('x', { ...options, timeout: 20_000 });
         await contender(0).release('x');
       } finally {
         process.kill(child.pid, 'SIGKILL');
