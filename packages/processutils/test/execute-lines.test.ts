@@ -15,6 +15,7 @@ import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { asPlainUser, plainUserIsPossible } from './support/plain-user.js';
 import { bytesWritten, endLeftovers, fixture, heldUp, processesWith, uniqueSleep, until } from './support/processes.js';
+import { writesInOrder } from './support/writes-in-order.js';
 
 let token = '';
 endLeftovers();
@@ -70,7 +71,7 @@ describe('executeLines', () => {
   });
 
   it('reads both, lines whole, in the order in which they were completed', async () => {
-    const script = 'printf begun; echo warning >&2; sleep 0.2; echo " and ended"; sleep 0.2; echo last >&2';
+    const script = writesInOrder([1, 'begun'], [2, 'warning\n'], [1, ' and ended\n'], [2, 'last\n']);
     const { lines } = await readAll(executeLines('sh', ['-c', script], { from: 'all' }));
     expect(lines).toEqual(['warning', 'begun and ended', 'last']);
   });

@@ -1,3 +1,6 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   type ExecuteResult,
   execute,
@@ -13,10 +16,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { LineOrder } from '../../src/output/line-order.js';
 import { rejection } from '../support/rejection.js';
 import { connect, sshd, startSshServer } from '../support/ssh-server.js';
+import { writesInOrder } from '../support/writes-in-order.js';
 
-// What one process writes to two pipes arrives in that order when the reader has had its turn in between.
-const script =
-  'echo one; sleep 0.1; echo two >&2; sleep 0.1; printf begun; sleep 0.1; echo three >&2; sleep 0.1; echo " ended"';
+const script = writesInOrder([1, 'one\n'], [2, 'two\n'], [1, 'begun'], [2, 'three\n'], [1, ' ended\n']);
 const woven = 'one\ntwo\nthree\nbegun ended\n';
 
 describe('all: true', () => {
@@ -26,10 +28,11 @@ describe('all: true', () => {
   });
 
   it('gives bytes with binary, and what the streams are given with stream, tee and line callback', async () => {
-    const bytes = await execute('sh', ['-c', "printf '\\377\\n'; sleep 0.1; printf '\\376' >&2"], {
-      all: true,
-      binary: true,
-    });
+    const wrong = [
+      [1, '\udcff\n'],
+      [2, '\udcfe'],
+    ] as const;
+    const bytes = await execute('sh', ['-c', writesInOrder(...wrong)], { all: true, binary: true });
     expect(bytes.all).toEqual(Buffer.from([255, 10, 254]));
     const lines: string[] = [];
     const { all } = await execute('sh', ['-c', script], { all: true, onStdoutLine: (line) => lines.push(line) });
@@ -54,14 +57,21 @@ describe('all: true', () => {
     const failed = await rejection(execute('sh', ['-c', leaky], { all: true, secrets: ['s3cr3t'] }));
     expect(failed).toMatchObject({ exitCode: 3, all: `${woven}***\n`, attempts: 1 });
     expect(JSON.parse(JSON.stringify(failed))).toMatchObject({ all: `${woven}***\n` });
-    const ended = await rejection(execute('sh', ['-c', `${script}; exec sleep 60`], { all: true, timeout: 900 }));
-    expect(ended).toMatchObject({ code: 'ERR_PROCESS_TIMEOUT', all: woven });
+    const abort = new AbortController();
+    const options = {
+      all: true,
+      signal: abort.signal,
+      onStdoutLine: (line: string) => line === 'last' && abort.abort(),
+    };
+    const ended = await rejection(execute('sh', ['-c', `${script}; echo last; exec sleep 60`], options));
+    expect(ended).toMatchObject({ code: 'ERR_PROCESS_ABORTED', all: `${woven}last\n` });
   });
 
   it('G24 shows no secret of several lines that the other stream has torn apart', async () => {
-    const torn = 'echo "first of key"; sleep 0.1; echo between >&2; sleep 0.1; echo "last of key"; exit 1';
+    const torn = writesInOrder([1, 'first of key\n'], [2, 'between\n'], [1, 'last of key\n']);
     const secrets = ['first of key\nlast of key'];
-    const error = (await rejection(execute('sh', ['-c', torn], { all: true, secrets }))) as ProcessExecutionError;
+    const run = execute('sh', ['-c', `${torn}; exit 1`], { all: true, secrets });
+    const error = (await rejection(run)) as ProcessExecutionError;
     expect(error.all).toBe('***\nbetween\n');
   });
 
@@ -103,16 +113,41 @@ describe.skipIf(sshd === undefined)('all: true over SSH (needs the Debian packag
   it('gives both in one text, masked', async () => {
     const server = await startSshServer();
     const client = await connect(server);
+    const directory = mkdtempSync(join(tmpdir(), 'interleaved-'));
+    chmodSync(directory, 0o755);
+    let runs = 0;
+    const run = <Options extends object>(options: Options, last = ':') => {
+      runs += 1;
+      const read = join(directory, `${runs}-`);
+      // The command writes each piece when this process has read the one before: a file says so.
+      const steps = ['echo one', 'echo two >&2', 'printf begun', 'echo three >&2', 'echo " ended"'];
+      const script = steps.map((step, n) => `${step}; until [ -e ${read}${n} ]; do sleep 0.01; done`).join('; ');
+      const stepping: SshClient = {
+        exec: (text, answer) =>
+          client.exec(text, (error, channel) => {
+            answer(error, channel);
+            let pieces = 0;
+            for (const stream of [channel, channel?.stderr]) {
+              stream?.on('data', () => {
+                writeFileSync(`${read}${pieces}`, '');
+                pieces += 1;
+              });
+            }
+          }),
+      };
+      return sshExecute(stepping, `${script}; ${last}`, { all: true, ...options } as const);
+    };
     try {
-      expect((await sshExecute(client as SshClient, script, { all: true })).all).toBe(woven);
-      const error = await rejection(sshExecute(client, `${script}; echo password=x; exit 1`, { all: true }));
+      expect((await run({})).all).toBe(woven);
+      const error = await rejection(run({}, 'echo password=x; exit 1'));
       expect(error).toMatchObject({ all: `${woven}password=***\n` });
-      const bytes = await sshExecute(client, script, { all: true, binary: true, sanitizeStdout: false });
+      const bytes = await run({ binary: true, sanitizeStdout: false });
       expect(bytes.all).toEqual(Buffer.from(woven));
       expect(await sshExecute(client, 'true')).not.toHaveProperty('all');
     } finally {
       client.end();
       await server.stop();
+      rmSync(directory, { recursive: true });
     }
   });
 });
