@@ -20,8 +20,8 @@ export default defineConfig({
     // The report is what `npm test` counts.
     reporters: ['default', ['json', { outputFile: 'test-report.json' }]],
     // How long to wait for a test or an event is no promise of ours: a busy machine may take seconds to start a process.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 20_000, interval: 20 } },
     // What is built is loaded by Node itself, as for users: a copy of it of the test runner's own would have other classes
     // than what the package loads later by itself.
