@@ -135,11 +135,11 @@ describe('executeLines', () => {
 
   it('G23 ends the command at its timeout, which counts the time of the loop', async () => {
     token = uniqueSleep();
-    const run = readAll(executeLines(fixture('ignores-term.sh'), [token], { timeout: 300, killGrace: 100 }));
+    const run = readAll(executeLines(fixture('ignores-term.sh'), [token], { timeout: 1000, killGrace: 100 }));
     const { lines, error } = await run;
     expect(lines).toEqual(['ready']);
     expect(error).toBeInstanceOf(ProcessTimeoutError);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     const { ended, onCompletion } = completion();
     const slow = executeLines('seq', ['1', '1000000'], { timeout: 200, onCompletion });
     const begun = async (): Promise<void> => {
@@ -188,7 +188,7 @@ describe('a loop over executeLines that is left early', () => {
   it('does not mind how the command ended, by itself or by its timeout', async () => {
     for (const script of ['echo a; exit 3', 'seq 1 1000; exit 3', 'echo a; exec sleep 60']) {
       const { ended, onCompletion } = completion();
-      for await (const _ of executeLines('sh', ['-c', script], { timeout: 500, onCompletion })) {
+      for await (const _ of executeLines('sh', ['-c', script], { timeout: 1000, onCompletion })) {
         if (script.endsWith('60')) await ended;
         break;
       }

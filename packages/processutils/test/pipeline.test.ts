@@ -74,7 +74,7 @@ describe('executePipeline', () => {
     const before = process.memoryUsage().arrayBuffers;
     const run = executePipeline([['head', ['-c', '300000000', '/dev/zero']], slow]);
     const fast = (): number[] => processesWith('head\0-c\x00300000000\0');
-    await until(() => fast().length === 1, 10_000);
+    await until(() => fast().length === 1);
     await heldUp(fast()[0] ?? 0, 300_000_000);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
     writeFileSync(gate, 'go on\n');
@@ -109,9 +109,12 @@ describe('executePipeline', () => {
 describe('a pipeline of which a command fails', () => {
   it.each([0, 1, 2])('G23 reports it and ends the others with all they started: number %i', async (which) => {
     token = uniqueSleep();
-    const lives: PipelineCommand = sh(`trap "" TERM PIPE; setsid sleep ${token} & while :; do sleep ${token}; done`);
-    const fails = sh('sleep 0.3; echo why >&2; exit 7');
-    const commands = [0, 1, 2].map((index) => (index === which ? fails : lives));
+    const stays = `trap "" TERM PIPE; setsid sleep ${token} & : > "$0"; while :; do sleep ${token}; done`;
+    const ready = [0, 1].map((n) => join(directory, `ready-${which}-${n}`));
+    // It fails when the two others no longer end at SIGTERM.
+    const fails = sh('until [ -e "$0" ] && [ -e "$1" ]; do sleep 0.01; done; echo why >&2; exit 7', ...ready);
+    const lives = ready.map((file) => sh(stays, file));
+    const commands = [...lives.slice(0, which), fails, ...lives.slice(which)];
     const error = await failure(executePipeline(commands, { killGrace: 100 }));
     expect(error.failed).toBe(which);
     expect(error.cause).toBeInstanceOf(ProcessExecutionError);
@@ -121,12 +124,15 @@ describe('a pipeline of which a command fails', () => {
       if (index === which) expect(stage).toMatchObject({ exitCode: 7, error: error.cause });
       else expect(stage.error).toMatchObject({ code: 'ERR_PROCESS_ABORTED', endedBy: 'SIGKILL', remaining: [] });
     }
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('never lets the next command take a part of its input for the whole', async () => {
     const done = join(directory, 'done');
-    const error = await failure(executePipeline([sh('echo half; exit 1'), sh('cat; echo > "$0"', done)]));
+    const gate = join(directory, 'has-come');
+    const breaks = sh('echo half; until [ -e "$0" ]; do sleep 0.01; done; exit 1', gate);
+    const onStdoutLine = (): void => writeFileSync(gate, '');
+    const error = await failure(executePipeline([breaks, ['sh', ['-c', 'cat; echo > "$0"', done], { onStdoutLine }]]));
     expect(error.stages).toMatchObject([{ exitCode: 1 }, { error: { code: 'ERR_PROCESS_ABORTED', stdout: 'half\n' } }]);
     expect(existsSync(done)).toBe(false);
   });
@@ -148,11 +154,11 @@ describe('a pipeline of which a command fails', () => {
     expect(late.cause).toBeInstanceOf(ProcessTimeoutError);
     const abort = new AbortController();
     const run = failure(executePipeline([stubborn, stubborn], { signal: abort.signal, killSignal: 'SIGKILL' }));
-    await until(() => processesWith(`sleep\0${token}`).length === 2, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length === 2);
     abort.abort(new Error('enough'));
     expect((await run).cause).toBeInstanceOf(ProcessAbortedError);
     expect((await run).cause).toMatchObject({ cause: { message: 'enough' }, endedBy: 'SIGKILL' });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     const before = await failure(executePipeline([['true'], ['true']], { signal: abort.signal }));
     expect(before.cause).toMatchObject({ code: 'ERR_PROCESS_ABORTED', pid: undefined });
@@ -178,7 +184,7 @@ describe('a pipeline of which a command fails', () => {
       await failure(executePipeline([['yes'], ['false']]));
       await failure(executePipeline([['yes'], ['no-such-program']]));
     }
-    await until(() => open() <= before, 5000);
+    await until(() => open() <= before);
   });
 });
 

@@ -125,7 +125,7 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const error = await rejection(sshExecute(client, `echo begun; exec sleep ${token}`, { timeout: 1000 }));
     expect(error).toBeInstanceOf(ProcessTimeoutError);
     expect(error).toMatchObject({ stdout: 'begun\n', endedBy: 'SIGTERM', remaining: [] });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     expect((await sshExecute(client, 'echo still usable')).stdout).toBe('still usable\n');
   });
 
@@ -135,14 +135,14 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const run = rejection(
       sshExecute(client, `trap '' TERM; while :; do sleep ${token}; done`, { signal: abort.signal, killGrace: 200 }),
     );
-    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length > 0);
     const start = unloadedNow();
     abort.abort();
     const error = await run;
     expect(unloadedNow() - start).toBeLessThan(400);
     expect(error).toBeInstanceOf(ProcessAbortedError);
     expect(error).toMatchObject({ endedBy: 'SIGKILL', remaining: [] });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     killAll(token);
   });
 
@@ -151,12 +151,12 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const abort = new AbortController();
     const command = `trap '' TERM; while :; do sleep ${token}; done`;
     const run = rejection(sshExecute(client, command, { signal: abort.signal, killGrace: 600 }));
-    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length > 0);
     const start = performance.now();
     abort.abort();
     expect(await run).toMatchObject({ endedBy: 'SIGKILL' });
     expect(performance.now() - start).toBeGreaterThanOrEqual(599);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     killAll(token);
   });
 
@@ -175,14 +175,14 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     expect(error).toBeInstanceOf(ProcessAbortedError);
     // Its shell may or may not have come to the trap.
     expect(error).toMatchObject({ endedBy: expect.stringMatching(/^SIG(TERM|KILL)$/), remaining: [] });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('G23 says what may run when the server does not answer in time, and kills it when it does', async () => {
     const [before, token] = [uniqueSleep(), uniqueSleep()];
     const slow = await connect(server);
     const earlier = rejection(sshExecute(slow, `exec sleep ${before}`));
-    await until(() => processesWith(before).length > 0, 5000);
+    await until(() => processesWith(before).length > 0);
     const servers = sessionServersOf(before);
     for (const pid of servers) process.kill(pid, 'SIGSTOP');
     const command = `trap '' TERM HUP; while :; do sleep ${token}; done`;
@@ -200,8 +200,8 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     expect(error).toBeInstanceOf(ProcessTimeoutError);
     expect(error).toMatchObject({ endedBy: undefined, remaining: [{ name: 'remote command' }] });
     for (const pid of servers) process.kill(pid, 'SIGCONT');
-    await until(() => ends === 1, 5000);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => ends === 1);
+    await until(() => processesWith(token).length === 0);
     killAll(before);
     await earlier;
     slow.end();
@@ -212,7 +212,7 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
     const doomed = await connect(server);
     doomed.on('error', () => {});
     const run = rejection(sshExecute(doomed, `exec sleep ${token}`));
-    await until(() => processesWith(token).length > 0, 5000);
+    await until(() => processesWith(token).length > 0);
     // Not `once`, which an error of the connection would reject.
     const closed = new Promise<void>((resolve) => doomed.once('close', () => resolve()));
     for (const pid of sessionServersOf(token)) process.kill(pid, 'SIGKILL');

@@ -5,7 +5,7 @@ import {
   type ExecuteOptions,
   type ExtraDescriptor,
   execute,
-  ProcessTimeoutError,
+  ProcessAbortedError,
   type SshClient,
   sshExecute,
   trycmd,
@@ -74,8 +74,10 @@ describe('extraDescriptors', () => {
     const options = { extraDescriptors: ['pipe'], secrets: ['s3cr3t'] } as const;
     const failed = await rejection(sh('echo s3cr3t >&3; exit 2', options));
     expect(failed).toMatchObject({ exitCode: 2, extraOutput: ['***\n'] });
-    const ended = await rejection(sh('echo s3cr3t >&3; exec sleep 60', { ...options, timeout: 300 }));
-    expect(ended).toBeInstanceOf(ProcessTimeoutError);
+    const abort = new AbortController();
+    const ending = { signal: abort.signal, onStdoutLine: () => abort.abort() };
+    const ended = await rejection(sh('echo s3cr3t >&3; echo ready; exec sleep 60', { ...options, ...ending }));
+    expect(ended).toBeInstanceOf(ProcessAbortedError);
     expect(ended).toMatchObject({ extraOutput: ['***\n'] });
     expect(await trycmd('sh', ['-c', 'echo s3cr3t >&3; exit 2'], options)).toMatchObject({ extraOutput: ['***\n'] });
     expect(await trycmd('sh', ['-c', 'echo s3cr3t >&3'], options)).toMatchObject({ extraOutput: ['s3cr3t\n'] });
@@ -106,7 +108,7 @@ describe('extraDescriptors', () => {
     const before = ownDescriptors();
     await sh(`sleep ${daemon} >/dev/null 2>&1 &`, { extraDescriptors: [{ input: 'x'.repeat(500_000) }] });
     expect(processesWith(daemon)).toHaveLength(1);
-    await until(() => ownDescriptors() <= before, 5000);
+    await until(() => ownDescriptors() <= before);
     killAll(daemon);
   });
 

@@ -87,7 +87,7 @@ describe.skipIf(!plainUserIsPossible)('runAsRoot as a plain user (needs root, an
       // Whether sudo was quick enough to be waited for or not: it was asked, and it does it.
       expect(seen).toMatchObject({ name: 'ProcessTimeoutError', endedBy });
       expect(seen?.took).toBeLessThan(400 + 300 + 200);
-      await until(() => processesWith(token).length === 0, 5000);
+      await until(() => processesWith(token).length === 0);
     }
   });
 

@@ -1,4 +1,5 @@
-import { execute, type ProcessExecutionError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
+import { PassThrough } from 'node:stream';
+import { execute, ProcessAbortedError, type ProcessExecutionError } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
 import { masker } from '../../src/masking/masker.js';
 import { openValue, withoutOpenStart } from '../../src/masking/open-value.js';
@@ -69,19 +70,23 @@ describe('what follows a cut', () => {
 });
 
 describe('output that is cut', () => {
-  it.each(openings)('by a timeout within a value that began with %s does not show it', async (opening) => {
-    const script = 'printf "begun %s" "$0"; exec sleep 60';
-    const error = await failure(
-      execute('sh', ['-c', script, `${opening}Zq7 first\nZq7 second`], { timeout: 200, killGrace: 50 }),
-    );
-    expect(error).toBeInstanceOf(ProcessTimeoutError);
+  /** The error of a command that is ended when it has written something. */
+  const endedWithin = (script: string, argument: string, secrets: readonly string[] = []) => {
+    const abort = new AbortController();
+    const stdout = new PassThrough().once('data', () => abort.abort());
+    const options = { signal: abort.signal, stdout, secrets, killGrace: 50 };
+    return failure(execute('sh', ['-c', `${script}; exec sleep 60`, argument], options));
+  };
+
+  it.each(openings)('by an abort within a value that began with %s does not show it', async (opening) => {
+    const error = await endedWithin('printf "begun %s" "$0"', `${opening}Zq7 first\nZq7 second`);
+    expect(error).toBeInstanceOf(ProcessAbortedError);
     expect(error.stdout).toBe(`begun ${opening}***`);
     expect(error.message).not.toContain('Zq7');
   });
 
-  it('by a timeout within a secret does not show its beginning', async () => {
-    const options = { timeout: 200, killGrace: 50, secrets: ['Zq7hunter2', 'other'] };
-    const error = await failure(execute('sh', ['-c', 'printf "begun %s%s" Zq7 hun; exec sleep 60'], options));
+  it('by an abort within a secret does not show its beginning', async () => {
+    const error = await endedWithin('printf "begun %s%s" Zq7 "$0"', 'hun', ['Zq7hunter2', 'other']);
     expect(error.stdout).toBe('begun ***');
   });
 

@@ -52,7 +52,7 @@ describe('line callbacks', () => {
       },
     });
     expect(await rejection(run)).toBe(bug);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('get the same lines however the output is cut into pieces', () => {
@@ -150,7 +150,7 @@ describe('line callbacks', () => {
       );
       expect((error as Error).message).not.toContain('hunter2');
       expect(lines).toEqual(['short']);
-      await until(() => processesWith(token).length === 0, 5000);
+      await until(() => processesWith(token).length === 0);
     },
   );
 

@@ -75,7 +75,7 @@ describe('stdout and stderr', () => {
       execute('sh', ['-c', `echo x; exec sleep ${token}`], { stdout: full, killGrace: 100 }),
     );
     expect(error).toMatchObject({ code: 'ENOSPC' });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('are refused a stream that has ended, and a callback for what this process does not read', async () => {

@@ -42,7 +42,7 @@ class Terminal {
   }
 
   async shows(pattern: RegExp): Promise<void> {
-    await until(() => pattern.test(this.shown), 20_000);
+    await until(() => pattern.test(this.shown));
   }
 }
 
@@ -63,7 +63,7 @@ describe("stdin: 'inherit'", () => {
   });
 
   it('leaves Ctrl-C and Ctrl-\\ to the command, and this process says what became of it', async () => {
-    const handles = new Terminal(talk('trap "echo again; trap - INT" INT; echo ready; read line; read line'));
+    const handles = new Terminal(talk('trap "trap - INT; echo again" INT; echo ready; read line; read line'));
     await handles.shows(/ready/);
     handles.type('\x03');
     await handles.shows(/again/);
@@ -78,7 +78,8 @@ describe("stdin: 'inherit'", () => {
   });
 
   it('does not keep Ctrl-C from ending this process when the input is no terminal', async () => {
-    const terminal = new Terminal(`${talk('trap "" INT; echo ready; sleep 1')} </dev/null`);
+    token = uniqueSleep();
+    const terminal = new Terminal(`${talk(`trap "" INT; echo ready; sleep ${token}`)} </dev/null`);
     await terminal.shows(/ready/);
     terminal.type('\x03');
     await terminal.ended;
@@ -103,7 +104,7 @@ describe("stdin: 'inherit'", () => {
     const terminal = new Terminal(talk(`trap "" INT TERM; setsid sleep ${token} & read line`, '300'));
     await terminal.ended;
     expect(terminal.shown).toContain('command: ProcessTimeoutError undefined, listeners: 0.');
-    await until(() => processesWith(`sleep\0${token}`).length === 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length === 0);
   });
 
   it('has nothing to read by default', async () => {
@@ -190,7 +191,7 @@ describe('stdout and stderr', () => {
     child.stdout.destroy();
     await once(child, 'close');
     expect(stderr).toBe('EPIPE\n');
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 });
 

@@ -29,6 +29,6 @@ describe('a process that has no file descriptors left', () => {
       );
     }
     expect(said.at(-1)).toEqual({ ended: { code: 'ERR_PROCESS_ABORTED', remaining: [] } });
-    await until(() => processesWith(`sleep\0${token}`).length === 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length === 0);
   });
 });

@@ -63,7 +63,7 @@ describe('onExecute and onCompletion', () => {
       },
     });
     expect(await rejection(run)).toBe(bug);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
     const late = execute('true', [], {
       onCompletion: () => {
         throw bug;
@@ -86,7 +86,7 @@ describe('a callback that gives a promise', () => {
       token = uniqueSleep();
       const script = `echo x; echo y >&2; exec sleep ${token}`;
       expect(await rejection(execute('sh', ['-c', script], { [name]: rejecting }))).toBe(bug);
-      await until(() => processesWith(token).length === 0, 5000);
+      await until(() => processesWith(token).length === 0);
     },
   );
 

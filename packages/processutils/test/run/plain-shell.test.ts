@@ -44,7 +44,7 @@ describe('a command finds what a plain shell would give it', () => {
     const inner = `${process.execPath} --input-type=module -e "${program.replaceAll('\n', ' ')}"`;
     const { stdout } = await execute(script, ['-qec', inner, '/dev/null'], { cwd: fixture('.') });
     expect(stdout).toContain('ProcessTimeoutError 0');
-    await until(() => processesWith(`sleep\0${token}`).length === 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length === 0);
   });
 });
 

@@ -25,7 +25,7 @@ describe('killSignal', () => {
     const options = { killSignal: 'SIGINT', killGrace: 30_000, signal: abort.signal } as const;
     const run = rejection((name === 'execute' ? execute : trycmd)('sh', ['-c', endsAtInterrupt, token], options));
     // Not when it says so: a shell between the fork and the start of its child loses a signal.
-    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length > 0);
     abort.abort();
     const error = await run;
     expect(error).toBeInstanceOf(ProcessAbortedError);
@@ -50,10 +50,12 @@ describe('killSignal', () => {
   it('G23 is followed by SIGKILL after killGrace', async () => {
     token = uniqueSleep();
     const script = `trap '' INT; echo ready; while :; do sleep "$0"; done`;
-    const options = { killSignal: 'SIGINT', killGrace: 100, timeout: 300 } as const;
+    const abort = new AbortController();
+    const ending = { signal: abort.signal, onStdoutLine: () => abort.abort() };
+    const options = { killSignal: 'SIGINT', killGrace: 100, ...ending } as const;
     const error = await rejection(execute('sh', ['-c', script, token], options));
     expect(error).toMatchObject({ endedBy: 'SIGKILL', remaining: [] });
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('G23 SIGKILL ends everything at once, whatever killGrace says', async () => {
@@ -71,7 +73,7 @@ describe('killSignal', () => {
     });
     expect(await rejection(run)).toMatchObject({ endedBy: 'SIGKILL', remaining: [] });
     expect(unloadedNow() - aborted).toBeLessThan(200);
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('is what the kill of a running command sends by default', async () => {
@@ -91,9 +93,9 @@ describe('killSignal', () => {
       await execute('sh', ['-c', script, '${token}', '${file}'], options);`;
     const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: fixture('.') });
     await once(parent.stdout, 'data');
-    await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+    await until(() => processesWith(`sleep\0${token}`).length > 0);
     parent.kill('SIGKILL');
-    await until(() => existsSync(file), 5000);
+    await until(() => existsSync(file));
   });
 
   it.each(['SIGSTOP', 'SIGCONT', 'sigint', 'SIGFOO', 'toString', 2, null])(
@@ -124,7 +126,7 @@ describe.skipIf(sshd === undefined)('killSignal of sshExecute (needs the Debian 
       const command = `trap 'echo interrupted; exit' INT; trap '' TERM; while :; do sleep ${token}; done`;
       const abort = new AbortController();
       const run = rejection(sshExecute(client, command, { killSignal: 'SIGINT', signal: abort.signal }));
-      await until(() => processesWith(`sleep\0${token}`).length > 0, 5000);
+      await until(() => processesWith(`sleep\0${token}`).length > 0);
       abort.abort();
       expect(await run).toMatchObject({ endedBy: 'SIGINT', stdout: 'interrupted\n', remaining: [] });
       expect(await rejection(sshExecute(client, 'true', { killSignal: 'SIGXCPU' }))).toMatchObject({

@@ -51,11 +51,11 @@ describe.skipIf(process.platform !== 'linux')('the table of processes', () => {
       },
     });
     const ended = rejection(running);
-    await until(() => pid > 0 && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')), 20_000);
+    await until(() => pid > 0 && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')));
     expect(findProcess(pid)).toMatchObject({ pid, zombie: false });
     abort.abort();
     expect(await ended).toMatchObject({ remaining: [] });
-    await until(() => threadsOf(pid) === 0, 5000);
+    await until(() => threadsOf(pid) === 0);
   });
 
   it('asks a process again for its mark, which comes with its first program', async () => {
@@ -66,6 +66,6 @@ describe.skipIf(process.platform !== 'linux')('the table of processes', () => {
     const found = findProcess(child.pid ?? 0) as ProcessEntry;
     expect(marksOf(found)?.has(mark.id)).toBe(false);
     child.stdin.write('\n');
-    await until(() => marksOf(found)?.has(mark.id) === true, 5000);
+    await until(() => marksOf(found)?.has(mark.id) === true);
   });
 });

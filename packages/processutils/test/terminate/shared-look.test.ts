@@ -189,7 +189,7 @@ describe('a hunt', () => {
       const read = listProcesses();
       const born = await sleeper(mark.environment({}));
       hunting.signalMembers('SIGKILL', new Look(read));
-      await until(() => findProcess(born.pid)?.zombie !== false, 5000);
+      await until(() => findProcess(born.pid)?.zombie !== false);
       await vi.waitFor(() => {
         hunting.signalMembers('SIGKILL', lookNow());
         expect(hunting.isOver).toBe(true);
@@ -262,7 +262,7 @@ describe('a hunt', () => {
     expect(remaining.length).toBeGreaterThan(0);
     // No look before the end has seen this one.
     fork();
-    await until(() => processesWith(token).length === 0, 5000);
+    await until(() => processesWith(token).length === 0);
   });
 
   it('takes no process that is older than the command, child or not', () => {
@@ -287,7 +287,7 @@ it('G23 forty commands that are ended at once leave none of their descendants, a
       },
     }).catch((error: unknown) => error);
   const spared = start(other.signal);
-  await until(() => ready === 1, 10_000);
+  await until(() => ready === 1);
   const kept = processesWith(token);
   const running = Array.from({ length: 40 }, () => start(abort.signal));
   await until(() => ready === 41, 30_000);
@@ -296,7 +296,7 @@ it('G23 forty commands that are ended at once leave none of their descendants, a
     expect(error).toBeInstanceOf(ProcessAbortedError);
     expect(error).toMatchObject({ endedBy: 'SIGTERM', remaining: [] });
   }
-  await until(() => processesWith(token).length === kept.length, 5000);
+  await until(() => processesWith(token).length === kept.length);
   expect(processesWith(token)).toEqual(kept);
   other.abort();
   await spared;

@@ -58,7 +58,7 @@ async function endWhenReady(
 
 /** Killed processes are cleared away when the machine gets to it; one that was not killed would stay for an hour. */
 async function nothingIsLeft(): Promise<void> {
-  await until(() => processesWith(token).length === 0, 5000);
+  await until(() => processesWith(token).length === 0);
 }
 
 describe('ending a command', () => {
@@ -88,7 +88,7 @@ describe('ending a command', () => {
     expect(aliveBefore).toBeGreaterThan(0);
     // Such a program disturbs every look on a busy machine; then the error says that it does not know, and names nobody.
     expect(error.remaining.filter(({ name }) => name !== 'unknown')).toEqual([]);
-    await until(() => holders() === 0, 5000);
+    await until(() => holders() === 0);
     rmSync(directory, { recursive: true });
   });
 
@@ -151,7 +151,7 @@ describe('ending a command', () => {
         running = execute('sleep', [`${other}9`], { signal: sibling.signal }).catch((error: unknown) => error);
       },
     }).catch((error: unknown) => error);
-    await until(() => processesWith(other).length === 2, 5000);
+    await until(() => processesWith(other).length === 2);
     abort.abort();
     expect(await ended).toBeInstanceOf(ProcessAbortedError);
     await nothingIsLeft();
@@ -231,7 +231,7 @@ describe('killOnParentExit', () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     await once(parent.stdout, 'data');
-    await until(() => processesWith(token).length > commands, 10_000);
+    await until(() => processesWith(token).length > commands);
     return parent;
   }
 
@@ -245,7 +245,7 @@ describe('killOnParentExit', () => {
       parentPid = parent.pid ?? 0;
       parent.kill(signal);
       await once(parent, 'exit');
-      expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+      expect(await until(() => commandsOf().length === 0)).toBeLessThan(1000);
     },
   );
 
@@ -254,7 +254,7 @@ describe('killOnParentExit', () => {
     parentPid = parent.pid ?? 0;
     parent.stdin?.end();
     await once(parent, 'exit');
-    expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+    expect(await until(() => commandsOf().length === 0)).toBeLessThan(1000);
   });
 
   it('G23 holds though the watching process was killed first, and one watches for all commands', async () => {
@@ -265,10 +265,10 @@ describe('killOnParentExit', () => {
     expect(more).toEqual([]);
     process.kill(watcher, 'SIGKILL');
     // One look decides: the killed one may be gone at a second, and the new one not there yet.
-    await until(() => watchersOf(parentPid).some((pid) => pid !== watcher), 5000);
+    await until(() => watchersOf(parentPid).some((pid) => pid !== watcher));
     parent.kill('SIGKILL');
     await once(parent, 'exit');
-    expect(await until(() => commandsOf().length === 0, 5000)).toBeLessThan(1000);
+    expect(await until(() => commandsOf().length === 0)).toBeLessThan(1000);
   });
 
   it('G23 holds though this process is killed in the moment after the command was started', async () => {
@@ -293,7 +293,7 @@ describe('killOnParentExit', () => {
     const forked = (): number[] =>
       processesWith('starts-slowly.mjs').filter((pid) => parentOf(pid) === parent.pid && pid !== parent.pid);
     // The watcher was forked first; it is no copy of the parent any more when it has the words of its program.
-    await until(() => watchersOf(parent.pid ?? 0).length === 1 && forked().length === 1, 20_000);
+    await until(() => watchersOf(parent.pid ?? 0).length === 1 && forked().length === 1);
     const [child = 0] = forked();
     parent.kill('SIGKILL');
     await once(parent, 'exit');
@@ -301,7 +301,7 @@ describe('killOnParentExit', () => {
     expect(processesWith(`sleep\0${token}`)).toEqual([]);
     expect(isAlive(child)).toBe(true);
     rmSync(home, { recursive: true });
-    await until(() => !isAlive(child), 20_000);
+    await until(() => !isAlive(child));
   });
 
   it('G23 the watching process looks again for a command whose process it was not told of and does not find', async () => {
@@ -321,7 +321,7 @@ describe('killOnParentExit', () => {
     watcher.stdin.end();
     // A look reads a file of each process at least.
     const processes = readdirSync('/proc').filter((name) => Number(name) > 0).length;
-    await until(() => readCalls(watcher.pid ?? 0) > before + 8 * processes || watcher.exitCode !== null, 20_000);
+    await until(() => readCalls(watcher.pid ?? 0) > before + 8 * processes || watcher.exitCode !== null);
     const late = spawn('sleep', [token], { env: environment({ PATH }) });
     await once(late, 'exit');
     expect(late.signalCode).toBe('SIGTERM');
@@ -376,7 +376,7 @@ describe('killOnParentExit', () => {
       token = uniqueSleep();
       const [file = '', ...args] = asPlainUser('kills-on-exit.mjs', token, '1', 'sudo -n');
       const parent = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-      await until(() => processesWith(`sleep\0${token}`).length > 1, 10_000);
+      await until(() => processesWith(`sleep\0${token}`).length > 1);
       parent.kill('SIGKILL');
       await once(parent, 'exit');
       await nothingIsLeft();
