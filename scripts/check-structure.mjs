@@ -98,7 +98,6 @@ const testedThrough = {
   'lockutils/errors': 'promises/hostile-directory.test.ts',
   'lockutils/timeline': '../../fixture/test/timeline/render-timeline.test.ts',
   'lockutils-postgres/database': 'faults.test.ts',
-  'lockutils-redis/client': 'earlier-clients.test.ts',
   'lockutils-redis/scripts': 'redis-lease-driver.test.ts',
   'processutils/errors': 'promises/outcome.test.ts',
   'processutils/limits': 'process-limits.test.ts',

@@ -89,9 +89,11 @@ export class Lane {
           settle(() => reject(this.#late(timeout, caller.sent)));
         }, timeout);
       };
+      // It begins first: opening the first connection loads the client, and that time is not the server's.
+      const attempt = this.#attempt(step, caller, once);
       arm(false);
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#attempt(step, caller, once).then(
+      attempt.then(
         (answer) => (caller.waits ? settle(() => resolve(answer)) : onLate?.()),
         (error: unknown) => caller.waits && settle(() => reject(error)),
       );
