@@ -162,7 +162,7 @@ describe.each(['kernel', 'lockfile'])('G12 between processes, driver %s', (drive
     const waiting = (): number => readWaits(directory.path, Date.now()).length;
     for (const [n, contender] of pool.all().entries()) {
       await contender.ask('run', { code: 'globalThis.go()' });
-      if (n < 2) await expect.poll(waiting, { timeout: 10_000 }).toBe(n + 1);
+      if (n < 2) await expect.poll(waiting).toBe(n + 1);
     }
     const ends = await Promise.all(
       pool.all().map((contender) => contender.ask('run', { code: 'return globalThis.done' })),
@@ -190,7 +190,7 @@ describe.each(['kernel', 'lockfile'])('G12 between processes, driver %s', (drive
     const waiting = (): string[] => readWaits(directory.path, Date.now()).map(({ name }) => name);
     await first?.ask('run', { code: 'globalThis.go()' });
     await second?.ask('run', { code: 'globalThis.go()' });
-    await expect.poll(waiting, { timeout: 10_000 }).toEqual(['a']);
+    await expect.poll(waiting).toEqual(['a']);
     // Three looks more: at each, the waiter writes its record anew.
     const [record] = readWaits(directory.path, Date.now());
     const written = (): number => statSync(join(directory.path, '.oslo-concurrency/waits', record?.id ?? '')).mtimeMs;

@@ -66,9 +66,9 @@ describe('G12 what processes say of their waits', () => {
         const { holds } = JSON.parse(readFileSync(join(waitsIn(directory.path), file), 'utf8')) as WaitRecord;
         return holds.map(({ path }) => path.slice(directory.path.length + 1));
       });
-    await expect.poll(said, { timeout: 5000 }).toEqual(['c', 'a']);
+    await expect.poll(said).toEqual(['c', 'a']);
     await waiter.ask('run', { code: 'await globalThis.releaseA()' });
-    await expect.poll(said, { timeout: 5000 }).toEqual(['c']);
+    await expect.poll(said).toEqual(['c']);
     await holder.release('b');
     await done;
   });
