@@ -133,7 +133,7 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
       refused.filter(
         ({ message }) =>
           // The last of these is what a busy machine does to a client.
-          !/http:\/\/127|renewed in time|server does not have|granted too late|event loop was blocked/.test(
+          !/http:\/\/127|renewed in time|server does not have|granted too late|not answered|event loop was blocked/.test(
             message ?? '',
           ),
       ),

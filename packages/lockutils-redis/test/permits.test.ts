@@ -22,11 +22,16 @@ describe.skipIf(redisMissing)(`permits, and texts that are kept, on redis${withR
     let now = 0;
     let most = 0;
     const tokens: bigint[] = [];
+    let full = (): void => {};
+    const filled = new Promise<void>((resolve) => (full = resolve));
     await Promise.all(
       Array.from({ length: 20 }, () =>
         lease('pool', { driver, ttl, permits: 3 }, async ({ fencingToken }) => {
           tokens.push(fencingToken);
           most = Math.max(most, ++now);
+          // The first ones wait for each other.
+          if (now === 3) full();
+          await filled;
           await new Promise((done) => setTimeout(done, 5));
           now--;
         }),
