@@ -13,6 +13,7 @@ import {
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
+import { hasPython } from '../../../installed.js';
 import { asPlainUser, plainUserIsPossible } from './support/plain-user.js';
 import { bytesWritten, endLeftovers, fixture, heldUp, processesWith, uniqueSleep, until } from './support/processes.js';
 import { writesInOrder } from './support/writes-in-order.js';
@@ -70,7 +71,7 @@ describe('executeLines', () => {
     expect({ lines, error }).toEqual({ lines: expected, error: undefined });
   });
 
-  it('reads both, lines whole, in the order in which they were completed', async () => {
+  it.runIf(hasPython)('reads both, lines whole, in the order in which they were completed', async () => {
     const script = writesInOrder([1, 'begun'], [2, 'warning\n'], [1, ' and ended\n'], [2, 'last\n']);
     const { lines } = await readAll(executeLines('sh', ['-c', script], { from: 'all' }));
     expect(lines).toEqual(['warning', 'begun and ended', 'last']);

@@ -13,6 +13,7 @@ import {
 } from '@oslo-concurrency/processutils';
 import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
+import { hasPython } from '../../../../installed.js';
 import { LineOrder } from '../../src/output/line-order.js';
 import { rejection } from '../support/rejection.js';
 import { connect, sshd, startSshServer } from '../support/ssh-server.js';
@@ -22,22 +23,25 @@ const script = writesInOrder([1, 'one\n'], [2, 'two\n'], [1, 'begun'], [2, 'thre
 const woven = 'one\ntwo\nthree\nbegun ended\n';
 
 describe('all: true', () => {
-  it('gives stdout and stderr in one text, line by line, and each by itself', async () => {
+  it.runIf(hasPython)('gives stdout and stderr in one text, line by line, and each by itself', async () => {
     const result = await execute('sh', ['-c', script], { all: true });
     expect(result).toMatchObject({ all: woven, stdout: 'one\nbegun ended\n', stderr: 'two\nthree\n' });
   });
 
-  it('gives bytes with binary, and what the streams are given with stream, tee and line callback', async () => {
-    const wrong = [
-      [1, '\udcff\n'],
-      [2, '\udcfe'],
-    ] as const;
-    const bytes = await execute('sh', ['-c', writesInOrder(...wrong)], { all: true, binary: true });
-    expect(bytes.all).toEqual(Buffer.from([255, 10, 254]));
-    const lines: string[] = [];
-    const { all } = await execute('sh', ['-c', script], { all: true, onStdoutLine: (line) => lines.push(line) });
-    expect([all, lines]).toEqual([woven, ['one', 'begun ended']]);
-  });
+  it.runIf(hasPython)(
+    'gives bytes with binary, and what the streams are given with stream, tee and line callback',
+    async () => {
+      const wrong = [
+        [1, '\udcff\n'],
+        [2, '\udcfe'],
+      ] as const;
+      const bytes = await execute('sh', ['-c', writesInOrder(...wrong)], { all: true, binary: true });
+      expect(bytes.all).toEqual(Buffer.from([255, 10, 254]));
+      const lines: string[] = [];
+      const { all } = await execute('sh', ['-c', script], { all: true, onStdoutLine: (line) => lines.push(line) });
+      expect([all, lines]).toEqual([woven, ['one', 'begun ended']]);
+    },
+  );
 
   it('is not there when it was not asked for', async () => {
     expect(await execute('true')).not.toHaveProperty('all');
@@ -52,7 +56,7 @@ describe('all: true', () => {
     expect(all).toMatch(/bytes left out[\s\S]*bytes left out/);
   });
 
-  it('G24 is in the error of a command that failed or was ended, masked', async () => {
+  it.runIf(hasPython)('G24 is in the error of a command that failed or was ended, masked', async () => {
     const leaky = `${script}; echo s3cr3t; exit 3`;
     const failed = await rejection(execute('sh', ['-c', leaky], { all: true, secrets: ['s3cr3t'] }));
     expect(failed).toMatchObject({ exitCode: 3, all: `${woven}***\n`, attempts: 1 });
@@ -67,7 +71,7 @@ describe('all: true', () => {
     expect(ended).toMatchObject({ code: 'ERR_PROCESS_ABORTED', all: `${woven}last\n` });
   });
 
-  it('G24 shows no secret of several lines that the other stream has torn apart', async () => {
+  it.runIf(hasPython)('G24 shows no secret of several lines that the other stream has torn apart', async () => {
     const torn = writesInOrder([1, 'first of key\n'], [2, 'between\n'], [1, 'last of key\n']);
     const secrets = ['first of key\nlast of key'];
     const run = execute('sh', ['-c', `${torn}; exit 1`], { all: true, secrets });
@@ -75,7 +79,7 @@ describe('all: true', () => {
     expect(error.all).toBe('***\nbetween\n');
   });
 
-  it('of trycmd is the message of a failure, and stdout alone with discardWarnings', async () => {
+  it.runIf(hasPython)('of trycmd is the message of a failure, and stdout alone with discardWarnings', async () => {
     expect((await trycmd('sh', ['-c', script], { all: true })).all).toBe(woven);
     const quiet = await trycmd('sh', ['-c', script], { all: true, discardWarnings: true });
     expect(quiet).toEqual({ stdout: 'one\nbegun ended\n', stderr: '', all: 'one\nbegun ended\n' });

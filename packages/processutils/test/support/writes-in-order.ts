@@ -1,3 +1,5 @@
+import { python } from '../../../../installed.js';
+
 // Asks the kernel how much of what was written is still unread: of a socket, which Node gives a command, or of a pipe.
 const program = `
 import fcntl, json, os, sys, termios, time
@@ -15,8 +17,8 @@ for fd, text in json.loads(sys.argv[1]):
 
 /**
  * Text for a shell that writes pieces to stdout (1) and to stderr (2), each when the reader has the one before, however slow that
- * is. What a program writes to two pipes while nothing reads them has no order any more.
+ * is. What a program writes to two pipes while nothing reads them has no order any more. Needs Python.
  */
 export function writesInOrder(...pieces: readonly (readonly [1 | 2, string])[]): string {
-  return `/usr/bin/python3 -c '${program}' '${JSON.stringify(pieces)}'`;
+  return `${python} -c '${program}' '${JSON.stringify(pieces)}'`;
 }

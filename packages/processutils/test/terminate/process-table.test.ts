@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execute } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython, python } from '../../../../installed.js';
 import { createMark, marksOf } from '../../src/terminate/command-mark.js';
 import { findProcess, listProcesses, type ProcessEntry } from '../../src/terminate/process-table.js';
 import { endLeftovers, uniqueSleep, until } from '../support/processes.js';
@@ -33,7 +34,7 @@ describe.skipIf(process.platform !== 'linux')('the table of processes', () => {
     expect(listProcesses().find(({ pid }) => pid === child.pid)).toMatchObject(is);
   });
 
-  it('G23 counts a process among the living whose first thread has ended, and ends it', async () => {
+  it.runIf(hasPython)('G23 counts a process among the living whose first thread has ended, and ends it', async () => {
     const program = [
       'import ctypes, threading, time',
       `threading.Thread(target=time.sleep, args=(${uniqueSleep()},)).start()`,
@@ -43,7 +44,7 @@ describe.skipIf(process.platform !== 'linux')('the table of processes', () => {
     ].join('\n');
     let pid = 0;
     const abort = new AbortController();
-    const running = execute('python3', ['-c', program], {
+    const running = execute(python, ['-c', program], {
       signal: abort.signal,
       killGrace: 200,
       onExecute: (command) => {

@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ExecuteOptions, execute, ProcessAbortedError, ProcessTimeoutError } from '@oslo-concurrency/processutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython } from '../../../../installed.js';
 import { createMark } from '../../src/terminate/command-mark.js';
 import { asPlainUser, plainUserIsPossible } from '../support/plain-user.js';
 import {
@@ -78,7 +79,7 @@ describe('ending a command', () => {
     expect(took).toBeLessThan(grace + settling);
   });
 
-  it('G23 leaves nothing of a program that forks as fast as it can, in many processes', async () => {
+  it.runIf(hasPython)('G23 leaves nothing of a program that forks as fast as it can, in many processes', async () => {
     // Its processes live for less than it takes to read the list of them, so a look at /proc may see none of them. The kernel
     // knows: they hold the lock of a file until the last of them has ended.
     const directory = mkdtempSync(join(tmpdir(), 'fork-bomb-'));
@@ -92,17 +93,20 @@ describe('ending a command', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('G29 says that nothing is left of a program that goes on in new sessions only when nothing is', async () => {
-    for (let run = 0; run < 8; run += 1) {
-      const { error } = await endWhenReady('hops.py', ['20', '50']);
-      const unknown = error.remaining.some(({ name }) => name === 'unknown');
-      for (let look = 0; look < 5 && !unknown; look += 1) {
-        expect(processesWith(`hops.py\0${token}`).filter((pid) => isAlive(pid) && !isKilled(pid))).toEqual([]);
-        await turn();
+  it.runIf(hasPython)(
+    'G29 says that nothing is left of a program that goes on in new sessions only when nothing is',
+    async () => {
+      for (let run = 0; run < 8; run += 1) {
+        const { error } = await endWhenReady('hops.py', ['20', '50']);
+        const unknown = error.remaining.some(({ name }) => name === 'unknown');
+        for (let look = 0; look < 5 && !unknown; look += 1) {
+          expect(processesWith(`hops.py\0${token}`).filter((pid) => isAlive(pid) && !isKilled(pid))).toEqual([]);
+          await turn();
+        }
+        await nothingIsLeft();
       }
-      await nothingIsLeft();
-    }
-  });
+    },
+  );
 
   it('G23 settles by timeout + grace + 200 ms and carries the partial output', async () => {
     token = uniqueSleep();

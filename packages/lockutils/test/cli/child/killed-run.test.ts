@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython, python } from '../../../../../installed.js';
 import { gone, lockutils, startLockutils } from '../../support/command.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
@@ -53,7 +54,8 @@ describe.runIf(linux)('lockutils run that is killed', () => {
     expect(start(process.pid)).toMatchObject({ status: 0, stdout: 'ran\n' });
     const ended = spawnSync('true').pid;
     expect(start(ended)).toMatchObject({ status: 125, stdout: '' });
-    const zombie = spawn('/usr/bin/python3', ['-c', leavesZombie], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (!hasPython) return;
+    const zombie = spawn(python, ['-c', leavesZombie], { stdio: ['pipe', 'pipe', 'inherit'] });
     try {
       const [pid] = (await once(zombie.stdout, 'data')) as [Buffer];
       expect(start(Number(pid.toString()))).toMatchObject({ status: 125, stdout: '' });

@@ -1,18 +1,14 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython } from '../../../../../installed.js';
 import { noticePeriods } from '../../../src/cli/terminal/wait-notice.js';
 import { startOnTerminal } from '../../support/command.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
-const present = existsSync('/usr/bin/python3');
-if (!present && process.env.CI) throw new Error('Install the Debian package python3');
-if (!present) console.warn('Skipped: the Debian package python3 is not installed');
-
 const ctrlC = '\u0003';
 
-describe.runIf(present)('lockutils run on a terminal', () => {
+describe.runIf(hasPython)('lockutils run on a terminal', () => {
   it('shows one line that says who is waited for, clears it, and gives the command the terminal', async () => {
     using directory = lockDirectory();
     const held = await lock('x', { external: true, lockPath: directory.path, label: 'node deploy.js' });

@@ -1,14 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython } from '../../../../../installed.js';
 import { startLockutils, startOnTerminal } from '../../support/command.js';
 import { Contender } from '../../support/contender.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
-const present = existsSync('/usr/bin/python3');
-if (!present && process.env.CI) throw new Error('Install the Debian package python3');
-if (!present) console.warn('Skipped: the Debian package python3 is not installed');
 const ctrlC = '\u0003';
 
 describe.each(['kernel', 'lockfile'] as const)('lockutils ls --watch into a pipe, with the %s driver', (driver) => {
@@ -78,7 +76,7 @@ it('lockutils ls --watch of a lock path that is not there says so, and watches n
   expect(stderr).toMatch(/^lockutils: .*\/nowhere\/locks/);
 });
 
-describe.runIf(present)('lockutils ls --watch on a terminal', () => {
+describe.runIf(hasPython)('lockutils ls --watch on a terminal', () => {
   const enter = '\u001b[?1049h\u001b[?25l';
   const leave = '\u001b[?25h\u001b[?1049l';
 
@@ -128,7 +126,7 @@ describe.runIf(present)('lockutils ls --watch on a terminal', () => {
 });
 
 describe('lockutils history', () => {
-  it.runIf(present)('draws who held the lock when, as text, until its time is over', async () => {
+  it.runIf(hasPython)('draws who held the lock when, as text, until its time is over', async () => {
     using directory = lockDirectory();
     const options = { external: true, lockPath: directory.path } as const;
     await using other = await Contender.start();

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type LockOptions, type LockStatus, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
+import { hasPython, python } from '../../../../../../installed.js';
 import { Contender } from '../../../support/contender.js';
 import { killChild } from '../../../support/kill-child.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
 import { statusOf } from '../../../support/lock-status.js';
 
 describe.runIf(process.platform === 'linux')('listLocks reads the table of locks of the kernel', () => {
-  it('sees the locks of programs that leave no record', async (context) => {
-    if (process.env.CI === undefined && !hasPython()) return context.skip('the Debian package python3 is missing');
+  it.runIf(hasPython)('sees the locks of programs that leave no record', async () => {
     using directory = lockDirectory();
     writeFileSync(join(directory.path, 'theirs'), 'not ours\n');
     const program =
       'import fcntl,sys; f=open(sys.argv[1],"a"); fcntl.lockf(f,fcntl.LOCK_EX); print("held",flush=True); sys.stdin.read()';
-    const holder = spawn('/usr/bin/python3', ['-c', program, join(directory.path, 'theirs')]);
+    const holder = spawn(python, ['-c', program, join(directory.path, 'theirs')]);
     try {
       await once(holder.stdout, 'data');
       const [status] = await listLocks({ lockPath: directory.path });
@@ -31,7 +31,7 @@ describe.runIf(process.platform === 'linux')('listLocks reads the table of locks
     }
     await once(holder, 'exit');
     const held = await lock('ours', { external: true, lockPath: directory.path });
-    const waiter = spawn('/usr/bin/python3', ['-c', program, join(directory.path, 'ours')]);
+    const waiter = spawn(python, ['-c', program, join(directory.path, 'ours')]);
     const waiters = async () => (await statusOf(directory.path, 'ours')).waiters;
     try {
       await expect.poll(waiters).toBe(1);
@@ -147,15 +147,6 @@ function permits(command: string, ...args: string[]): boolean {
     return true;
   } catch (error) {
     if (process.env.CI) throw new Error(`CI must permit: ${command} ${args.join(' ')} (util-linux)`, { cause: error });
-    return false;
-  }
-}
-
-function hasPython(): boolean {
-  try {
-    execFileSync('/usr/bin/python3', ['--version']);
-    return true;
-  } catch {
     return false;
   }
 }
