@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
@@ -55,5 +56,40 @@ describe('the first waiter', () => {
     expect(grant).toBeDefined();
     grant?.release();
     second.leave();
+  });
+
+  it('G27 leaves no wish when it gives up and nobody waits behind it: then no holder makes way for nobody', () => {
+    using directory = lockDirectory();
+    const driver = kernelDriver();
+    const request = requestFor(join(directory.path, 'x'));
+    const newcomer = (): GrantAtOnce | undefined => driver.tryAcquire(request, 'newcomer') as GrantAtOnce | undefined;
+    newcomer()?.release();
+    const only = driver.joinQueue?.(request) as PlaceAtOnce;
+    expect(only.isFirst()).toBe(true);
+    only.ask();
+    only.leave();
+    // Longer than the longest slice.
+    const end = performance.now() + 30;
+    while (performance.now() < end) {
+      const grant = newcomer();
+      expect(grant).toBeDefined();
+      grant?.release();
+    }
+  });
+
+  it('G27 leaves the wish of a waiter that has passed it as it is when it gives up', () => {
+    using directory = lockDirectory();
+    const driver = kernelDriver();
+    const request = requestFor(join(directory.path, 'x'));
+    (driver.tryAcquire(request) as GrantAtOnce).release();
+    const draw = (): PlaceAtOnce => driver.joinQueue?.(request) as PlaceAtOnce;
+    const [passed, passing] = [draw(), draw()];
+    passed.ask();
+    passing.ask();
+    const wish = (): Buffer => readFileSync(join(directory.path, 'x')).subarray(1024);
+    const before = wish();
+    passed.leave();
+    expect(wish()).toEqual(before);
+    passing.leave();
   });
 });
