@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** The Python whose modules Debian's packages are. */
-export const python = '/usr/bin/python3';
+import { python } from './installed.js';
 
 /** A release of oslo.concurrency, with its oslo.config, oslo.utils and fasteners, that tests meet. */
 export interface OsloPeer {

@@ -76,8 +76,8 @@ describe('the error of a command under limits', () => {
     ['numberFiles', { numberFiles: 20 }, python, ['-c', '[open("/dev/null") for _ in [0] * 50].pop()']],
     ['stackSize', { stackSize: 2 ** 17 }, 'perl', ['-e', 'sub f { "x" =~ /^((??{ f($_[0] - 1) if $_[0] }))/ } f(1e5)']],
   ] as const;
-  const possible = limits.filter(([, , file]) => file !== python || hasPython);
-  it.each(possible)('G24 names %s as the limit that was probably hit', async (limit, values, file, args) => {
+  it.for(limits)('G24 names %s as the limit that was probably hit', async ([limit, values, file, args], { skip }) => {
+    skip(file === python && !hasPython);
     const command =
       limit === 'fileSize'
         ? (['sh', ['-c', `exec "$@" > ${directory}/file`, 'sh', file, ...args]] as const)

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { osloPeers, python } from '../../../../oslo-peers.js';
+import { python } from '../../../../installed.js';
+import { osloPeers } from '../../../../oslo-peers.js';
 import { configFilesIn, getOption, isConcurrencyError, loadConfigFile } from '../../src/index.js';
 
 interface Answer {

@@ -7,7 +7,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { python as interpreter, osloPeers } from '../../../../oslo-peers.js';
+import { python as interpreter } from '../../../../installed.js';
+import { osloPeers } from '../../../../oslo-peers.js';
 import { InterProcessLock } from '../../dist/index.js';
 import { lockDirectory } from '../fixtures/lock-directory.js';
 

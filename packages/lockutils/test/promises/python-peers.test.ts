@@ -2,7 +2,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, test } from 'vitest';
-import { osloPeers, python } from '../../../../oslo-peers.js';
+import { python } from '../../../../installed.js';
+import { osloPeers } from '../../../../oslo-peers.js';
 import { lockDirectory } from '../support/lock-directory.js';
 
 const tryInPython = (path: string, env: NodeJS.ProcessEnv): string =>

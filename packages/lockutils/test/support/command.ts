@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { python } from '../../../../installed.js';
 
 /** What a command came to. */
 export interface Ended {
@@ -78,7 +79,7 @@ export function startWrapper(args: readonly string[], env: NodeJS.ProcessEnv = {
 /** Starts `lockutils` on a terminal of its own; what is typed goes to its `process.stdin`. */
 export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCommand {
   const terminal = fileURLToPath(new URL('../fixtures/in-terminal.py', import.meta.url));
-  return new StartedCommand('/usr/bin/python3', [terminal, process.execPath, program('lockutils'), ...args], env);
+  return new StartedCommand(python, [terminal, process.execPath, program('lockutils'), ...args], env);
 }
 
 function program(name: string): string {

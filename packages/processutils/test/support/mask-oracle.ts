@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { isInstalled, python } from '../../../../installed.js';
 import { fixture } from './processes.js';
 
 /** oslo.utils in a Python process that stays: asked for many texts at once, it answers in their order. */
@@ -12,13 +13,9 @@ export interface MaskOracle {
   stop(): Promise<void>;
 }
 
-const python = '/usr/bin/python3';
-
 /** Whether the Debian package python3-oslo.utils is installed; with CI set it has to be. */
 export function oracleIsInstalled(): boolean {
-  const installed = spawnSync(python, ['-c', 'import oslo_utils.strutils']).status === 0;
-  if (!installed && process.env.CI) throw new Error('install the Debian package python3-oslo.utils');
-  return installed;
+  return isInstalled('python3-oslo.utils', spawnSync(python, ['-c', 'import oslo_utils.strutils']).status === 0);
 }
 
 export async function startMaskOracle(): Promise<MaskOracle> {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
@@ -41,28 +41,33 @@ describe.runIf(linux)('lockutils run that is killed', () => {
     await gone(pid);
   });
 
-  it('ends the command before it begins when lockutils was killed while starting it', async () => {
-    // What death-watch starts, with the pid of a process that has ended, waited for or not.
+  // What death-watch starts, with the pid of another parent.
+  async function start(parent: number) {
     const { deathWatch } = await import('../../../build/cli/child/death-watch.js');
-    const { spawnSync } = await import('node:child_process');
     const watch = deathWatch();
     if (watch === undefined) throw new Error('setpriv of the Debian package util-linux is missing');
-    const start = (parent: number) => {
-      const [file = '', ...rest] = watch.map((word) => word.replace(`/${process.pid}/`, `/${parent}/`));
-      return spawnSync(file, [...rest, 'echo', 'ran'], { encoding: 'utf8' });
-    };
-    expect(start(process.pid)).toMatchObject({ status: 0, stdout: 'ran\n' });
+    const [file = '', ...rest] = watch.map((word) => word.replace(`/${process.pid}/`, `/${parent}/`));
+    return spawnSync(file, [...rest, 'echo', 'ran'], { encoding: 'utf8' });
+  }
+
+  it('ends the command before it begins when lockutils was killed while starting it', async () => {
+    expect(await start(process.pid)).toMatchObject({ status: 0, stdout: 'ran\n' });
     const ended = spawnSync('true').pid;
-    expect(start(ended)).toMatchObject({ status: 125, stdout: '' });
-    if (!hasPython) return;
-    const zombie = spawn(python, ['-c', leavesZombie], { stdio: ['pipe', 'pipe', 'inherit'] });
-    try {
-      const [pid] = (await once(zombie.stdout, 'data')) as [Buffer];
-      expect(start(Number(pid.toString()))).toMatchObject({ status: 125, stdout: '' });
-    } finally {
-      zombie.stdin.end();
-    }
+    expect(await start(ended)).toMatchObject({ status: 125, stdout: '' });
   });
+
+  it.runIf(hasPython)(
+    'ends the command before it begins when nobody has waited for the killed lockutils yet',
+    async () => {
+      const zombie = spawn(python, ['-c', leavesZombie], { stdio: ['pipe', 'pipe', 'inherit'] });
+      try {
+        const [pid] = (await once(zombie.stdout, 'data')) as [Buffer];
+        expect(await start(Number(pid.toString()))).toMatchObject({ status: 125, stdout: '' });
+      } finally {
+        zombie.stdin.end();
+      }
+    },
+  );
 
   it('--if-killed hold lets the command keep the lock, and it is the holder then', async () => {
     using directory = lockDirectory();
