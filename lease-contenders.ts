@@ -3,7 +3,7 @@ import { once, setMaxListeners } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Fact } from './lease-history.js';
+import { additions, type Fact } from './lease-history.js';
 
 /** What every contender does. Times are milliseconds. */
 export interface LeasePlan {
@@ -82,6 +82,15 @@ export class LeaseContenders<Plan extends LeasePlan> implements AsyncDisposable 
     if (!existsSync(this.#history)) return [];
     const lines = readFileSync(this.#history, 'utf8').split('\n');
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Fact);
+  }
+
+  /** Resolves when `counter` misses an addition: another one has to come in between the reading and the writing of one. */
+  async untilUpdateIsLost(counter: () => Promise<number>): Promise<void> {
+    let sure: number;
+    do {
+      await this.grants(3);
+      sure = additions(this.history()).sure;
+    } while ((await counter()) >= sure);
   }
 
   #granted(): number {
