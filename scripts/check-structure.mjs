@@ -93,7 +93,6 @@ const roomsForTests = ['promises', 'support', 'fixtures', 'pairs', 'server', 'so
 /** Rooms whose promises are tested through other rooms, and by which file. The list may only shrink. */
 const testedThrough = {
   'fixture/': 'lock-dir/lock-fixture.test.ts',
-  'fixture/contenders/module': 'contenders/spawn-contenders.test.ts',
   'fixture/contenders/plan': 'contenders/spawn-contenders.test.ts',
   'lockutils/errors': 'promises/hostile-directory.test.ts',
   'lockutils/timeline': '../../fixture/test/timeline/render-timeline.test.ts',
