@@ -244,7 +244,7 @@ function table() {
   return [
     '# What was tested where',
     '',
-    'Written by `npm run matrix -- --write` from its own runs, for Node 20 from `npm test`, and only what passed in them; do not edit. A number counts the tests',
+    'Written by `npm run matrix -- --write` from its own runs, and only what passed in them; do not edit. A number counts the tests',
     'that prove a numbered guarantee, or all tests of a package without any. In a row "all tests", it counts all. "works" is one',
     'small job from import to result. "by node:ffi" is the kernel driver without its add-on.',
     '',
