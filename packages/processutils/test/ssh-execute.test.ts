@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import {
   ProcessAbortedError,
@@ -10,11 +11,11 @@ import {
   SshOutcomeUnknownError,
   sshExecute,
 } from '@oslo-concurrency/processutils';
-import { Client, Server, utils } from 'ssh2';
+import { Client, Server } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { killAll, parentOf, processesWith, uniqueSleep, unloadedNow, until } from './support/processes.js';
 import { rejection } from './support/rejection.js';
-import { connect, type SshServer, sshd, startSshServer } from './support/ssh-server.js';
+import { connect, newKey, type SshServer, sshd, startSshServer } from './support/ssh-server.js';
 
 if (sshd === undefined && process.env.CI) throw new Error('sshd is missing: install the Debian package openssh-server');
 
@@ -224,7 +225,7 @@ describe.skipIf(sshd === undefined)('sshExecute (needs the Debian package openss
   });
 
   it('G29 tells a command that the server refused from one that was lost before the server answered', async () => {
-    const { private: hostKey } = utils.generateKeyPairSync('ed25519');
+    const hostKey = readFileSync(newKey(mkdtempSync(join(tmpdir(), 'ssh-')), 'host'));
     const answers = { refuse: 'refused', vanish: 'lost' } as const;
     for (const [command, outcome] of Object.entries(answers)) {
       const other = new Server({ hostKeys: [hostKey] }, (connection) => {

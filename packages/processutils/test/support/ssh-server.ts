@@ -22,15 +22,20 @@ export const sshd = ['/usr/sbin/sshd', '/usr/bin/sshd'].find((path) => existsSyn
 
 const keygen = '/usr/bin/ssh-keygen';
 
+/**
+ * The path of a new private key. OpenSSH makes it: about one in two hundred that `generateKeyPairSync` of ssh2 makes is
+ * refused by ssh2's own parser.
+ */
+export function newKey(directory: string, name: string): string {
+  const path = join(directory, name);
+  spawnSync(keygen, ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+  return path;
+}
+
 export async function startSshServer(): Promise<SshServer> {
   const directory = mkdtempSync(join(tmpdir(), 'sshd-'));
-  const key = (name: string): string => {
-    const path = join(directory, name);
-    spawnSync(keygen, ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
-    return path;
-  };
-  const hostKey = key('host');
-  const userKey = key('user');
+  const hostKey = newKey(directory, 'host');
+  const userKey = newKey(directory, 'user');
   writeFileSync(join(directory, 'authorized_keys'), readFileSync(`${userKey}.pub`));
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true });
   const root = userInfo().uid === 0;
