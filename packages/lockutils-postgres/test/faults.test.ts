@@ -135,6 +135,29 @@ describe.skipIf(postgresMissing)(
       await pool.end();
     });
 
+    test('the answer to a grant is lost, and the lease has ended before it is found: it is granted anew', async () => {
+      // The first grant of the name ends as soon as it is there.
+      await server.sql('CREATE TABLE short AS SELECT 1');
+      await server.sql(`CREATE FUNCTION ends() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.name = 'ended' AND NEW.token IS NOT NULL THEN
+          DELETE FROM short;
+          IF FOUND THEN NEW.expires_at = 'epoch'; END IF;
+        END IF;
+        RETURN NEW; END $$`);
+      const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+      await using driver = postgresLeaseDriver({ pool, requestTimeout: 1000 });
+      await lease('ready', { driver, ttl: patient }, () => {});
+      await server.sql('CREATE TRIGGER ends BEFORE INSERT ON oslo_leases_claims FOR EACH ROW EXECUTE FUNCTION ends()');
+      // The one connection is idle again.
+      await pool.query('SELECT 1');
+      expect(proxy.loseAnswers()).toBeGreaterThan(0);
+      await lease('ended', { driver, ttl: patient, timeout: 20_000 }, () => {});
+      expect(await server.sql('SELECT 1 FROM short')).toEqual([]);
+      await server.sql('DROP TRIGGER ends ON oslo_leases_claims');
+      await driver.close();
+      await pool.end();
+    });
+
     test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
       await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 500 });
       const held = await lease('released', { driver, ttl: 5000 });

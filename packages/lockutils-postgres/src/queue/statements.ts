@@ -6,7 +6,10 @@ export interface Asked {
   readonly token: string | null;
   /** Milliseconds that the lease lasts, counted from a moment after the statement was sent. */
   readonly left: number | null;
-  /** Whether the claim has a row. */
+  /**
+   * Whether the claim has a row that is of use. One with a token that has expired is of none: the lease was granted by a
+   * statement whose answer was lost, and has ended since.
+   */
   readonly queued: boolean;
   /** Whether its turn has come. Without a token: another caller's grant came in between, so ask again. */
   readonly turn: boolean;
@@ -94,7 +97,7 @@ ${grant},
 granted AS (SELECT token, $3::float8 AS lasts FROM made
   UNION ALL SELECT token, ${left('expires_at')} FROM me WHERE token IS NOT NULL AND expires_at > ${now})
 SELECT json_build_object('token', (SELECT token::text FROM granted), 'left', (SELECT lasts FROM granted),
-  'queued', EXISTS (SELECT FROM me), 'turn', (SELECT mine FROM turn),
+  'queued', EXISTS (SELECT FROM me WHERE token IS NULL OR expires_at > ${now}), 'turn', (SELECT mine FROM turn),
   'expired', EXISTS (SELECT FROM others WHERE expires_at <= ${now}),
   'until', coalesce(
     (SELECT ${left('expires_at')} FROM others WHERE token IS NULL ORDER BY ticket DESC LIMIT 1),
