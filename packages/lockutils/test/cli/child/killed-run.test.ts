@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { listLocks, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { hasPython, python } from '../../../../../installed.js';
-import { gone, lockutils, startLockutils } from '../../support/command.js';
+import { gone, lockutils, type StartedCommand, startLockutils } from '../../support/command.js';
 import { lockDirectory } from '../../support/lock-directory.js';
 
 const within = (path: string): NodeJS.ProcessEnv => ({ OSLO_LOCK_PATH: path });
@@ -30,6 +30,13 @@ describe.runIf(linux)('lockutils run that is killed', () => {
   });
 
   const sleeper = ['sh', '-c', 'echo pid $$; exec sleep 600'];
+  const programOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  /** The pid of the sleeper, once the shell has become it: it may have written its pid long before. */
+  async function sleeping(command: StartedCommand): Promise<number> {
+    const pid = Number((await command.says(/pid (\d+)\n/))[1]);
+    await expect.poll(() => programOf(pid)).toBe('sleep');
+    return pid;
+  }
 
   it('G1 G17 frees the lock at SIGKILL, and takes the command with it', async () => {
     using directory = lockDirectory();
@@ -74,7 +81,7 @@ describe.runIf(linux)('lockutils run that is killed', () => {
     for (const more of [[], ['--shared'], ['--permits', '1']]) {
       const args = ['run', 'x', '--if-killed', 'hold', ...more, '--', ...sleeper];
       await using command = startLockutils(args, within(directory.path));
-      const pid = Number((await command.says(/pid (\d+)/))[1]);
+      const pid = await sleeping(command);
       command.process.kill('SIGKILL');
       await command.exited;
       expect(await status(directory.path)).toMatchObject({ holders: [{ pid, command: 'sleep' }] });
@@ -114,10 +121,10 @@ describe.runIf(linux)('lockutils run that is killed', () => {
       ['run', 'x', '--if-killed', 'leave', '--', ...sleeper],
       within(directory.path),
     );
-    const pid = Number((await command.says(/pid (\d+)/))[1]);
+    const pid = await sleeping(command);
     command.process.kill('SIGKILL');
     await (await lock('x', { external: true, lockPath: directory.path })).release();
-    expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('sleep\n');
+    expect(programOf(pid)).toBe('sleep');
     process.kill(pid, 'SIGKILL');
   });
 });

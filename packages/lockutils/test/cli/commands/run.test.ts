@@ -58,12 +58,13 @@ describe('lockutils run', () => {
     const show = ['sh', '-c', 'printf "[%s]" "$@"', 'sh'];
     const words = ['-n', '--timeout', '5', '--help', '-V', '--', '--shared', '-E', '300', ''];
     const given = words.map((word) => `[${word}]`).join('');
+    // Each with a lock of its own: one that waited for another for a second would report that on standard error.
     const before = [
-      ['x'],
-      ['x', '--'],
-      ['-q', 'x'],
-      ['x', '--label', 'a', '-qs'],
-      ['--fair', 'x', '--timeout=9', '--'],
+      ['a'],
+      ['b', '--'],
+      ['-q', 'c'],
+      ['d', '--label', 'a', '-qs'],
+      ['--fair', 'e', '--timeout=9', '--'],
       ['--', '-x'],
       ['-q', '--', '--timeout'],
     ];

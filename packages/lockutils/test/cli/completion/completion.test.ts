@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     writeFileSync(join(home, `completion.${shell}`), (await lockutils(['completion', shell])).stdout);
   }
-}, 60_000);
+});
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 /** What a shell offers for the end of each line, one list a line. */

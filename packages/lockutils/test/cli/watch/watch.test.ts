@@ -132,7 +132,7 @@ describe('lockutils history', () => {
     await using other = await Contender.start();
     const held = await lock('x', { ...options, label: 'deploy' });
     const { granted } = await other.queue('x', options);
-    const args = ['history', 'x', '--for', '1500ms'];
+    const args = ['history', 'x', '--for', '3s'];
     await using command = startOnTerminal(args, { OSLO_LOCK_PATH: directory.path });
     await command.says(/watching x; Ctrl-C ends that and draws it/);
     await held.release();
