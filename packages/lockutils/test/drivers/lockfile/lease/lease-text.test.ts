@@ -128,7 +128,7 @@ describe('a write of the text that fails before any of its file system calls', (
       const [name, contender] = await Promise.all([usedName(), start('there')]);
       await contender.try(name, ttl);
       await contender.fail({ do: 'write', name, text: 'new' }, { call, signal: 'SIGSTOP' });
-      const next = await lease(name, { driver, ttl: longTtl, timeout: ttl + 2000 });
+      const next = await lease(name, { driver, ttl: longTtl, timeout: longTtl / 2 });
       const found = await textOf(next).read(signal);
       const { written, error } = await contender.resume();
       expect({ call, written, error }).toEqual({ call, written: found === 'new', error: undefined });
