@@ -48,7 +48,7 @@ describe('cleanLocks', () => {
     await using waiter = await Contender.start();
     await holder.acquire('x', options);
     await waiter.queue('x', options);
-    waiter.process.kill('SIGSTOP');
+    await waiter.stop();
     await holder.release('x');
     for (const dryRun of [true, false]) {
       expect(await cleanLocks({ lockPath: directory.path, dryRun })).toEqual({

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
@@ -58,6 +58,8 @@ describe('G27 the default mode', () => {
     using other = lockDirectory();
     const over = join(other.path, 'over');
     const block = blocked.ask('block', { until: over });
+    // While this process holds the lock: the waiter that is to block must not be granted it before.
+    await expect.poll(() => existsSync(`${over}-awaited`)).toBe(true);
     await churn(contender(0), options);
     await held.release();
     await waits[1]?.granted;
@@ -81,7 +83,8 @@ describe('G27 the default mode', () => {
     const held = await lock('x', options);
     await victim.queue('x', options);
     const behind = await contender(1).queue('x', options);
-    victim.process.kill(signal);
+    if (signal === 'SIGSTOP') await victim.stop();
+    else victim.process.kill(signal);
     await held.release();
     await behind.granted;
     await contender(1).release('x');
@@ -99,7 +102,7 @@ describe('G27 the default mode', () => {
     await using next = await Contender.start();
     const held = await lock('x', options);
     await next.queue('x', { ...options, fair: true });
-    next.process.kill('SIGSTOP');
+    await next.stop();
     await held.release();
     await (await lock('x', { ...options, blocking: false })).release();
     lockSync('x', { ...options, blocking: false }).release();

@@ -44,7 +44,7 @@ it.concurrent('G2 a holder stopped for 10 s is not robbed, and goes on as if not
   await holder.acquire('plain', options);
   await holder.acquire('fair', { ...options, fair: true });
   await holder.acquire('by files', byFiles);
-  holder.process.kill('SIGSTOP');
+  await holder.stop();
   const robberies = [
     contender(0).acquire('plain', { ...options, timeout: 10_000 }),
     contender(1).acquire('fair', { ...options, fair: true, timeout: 10_000 }),

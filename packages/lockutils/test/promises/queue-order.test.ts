@@ -96,7 +96,7 @@ describe('G10 the line of waiting processes', () => {
     const held = await lock('x', fairIn(directory.path));
     const waits = [];
     for (const waiter of line) waits.push(await waiter.queue('x', fairIn(directory.path)));
-    sleeper.process.kill('SIGSTOP');
+    await sleeper.stop();
     await held.release();
     await waits[1]?.granted;
     await contender(0).release('x');
@@ -112,7 +112,7 @@ describe('G10 the line of waiting processes', () => {
     await using holder = await Contender.start();
     await holder.acquire('x', fairIn(directory.path));
     const waiter = await contender(0).queue('x', fairIn(directory.path));
-    holder.process.kill('SIGSTOP');
+    await holder.stop();
     const late = contender(1).acquire('x', { ...fairIn(directory.path), timeout: 1000 });
     await expect(late).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
     holder.process.kill('SIGCONT');

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LockOptions } from '@oslo-concurrency/lockutils';
 
@@ -76,6 +77,13 @@ export class Contender implements AsyncDisposable {
 
   release(key: string): Promise<{ at: string }> {
     return this.ask('release', { key });
+  }
+
+  /** Stops it by SIGSTOP, and resolves when it stands: until then it may finish a system call, and acquire a lock by it. */
+  async stop(): Promise<void> {
+    this.process.kill('SIGSTOP');
+    if (process.platform !== 'linux') return;
+    while (!/\) T /.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8'))) await new Promise(setImmediate);
   }
 
   async end(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

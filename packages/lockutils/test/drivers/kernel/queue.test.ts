@@ -216,8 +216,7 @@ describe('G10 the queue file of the kernel driver', () => {
     await using waiter = await Contender.start();
     const held = await lock('x', options);
     const slept = await sleeper.queue('x', options);
-    sleeper.process.kill('SIGSTOP');
-    await expect.poll(() => readFileSync(`/proc/${sleeper.pid}/stat`, 'utf8')).toContain(' T ');
+    await sleeper.stop();
     const queue = queueIn(directory.path);
     const ticket = Number(readFileSync(queue).readBigUInt64LE(0)) - 1;
     const entry = ringStart + (ticket % ringSize) * entryBytes;

@@ -47,7 +47,7 @@ describe('cleanLocks with the kernel driver', () => {
     await using reader = await lock('read', { ...options, shared: true });
     const waited = await lock('waited', options);
     await waiter.queue('waited', options);
-    waiter.process.kill('SIGSTOP');
+    await waiter.stop();
     await waited.release();
     const rule = { table: undefined, before: Number.POSITIVE_INFINITY, abandonedToo: false, emptyToo: true };
     const verdicts = ['held', 'read', 'waited', 'died', 'unused', 'never'].map((name) =>

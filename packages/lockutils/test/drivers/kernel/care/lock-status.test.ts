@@ -68,7 +68,7 @@ describe.runIf(process.platform === 'linux')('listLocks with the kernel driver',
     await using second = await Contender.start();
     const held = await lock('x', options);
     await stopped.queue('x', options);
-    stopped.process.kill('SIGSTOP');
+    await stopped.stop();
     const { granted } = await second.queue('x', options);
     await held.release();
     await granted;

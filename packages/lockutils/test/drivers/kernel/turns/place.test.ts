@@ -51,7 +51,7 @@ describe('G10 a process that is stopped while it draws a ticket', () => {
       const fd = defaultKernelSystem.openSync(${JSON.stringify(queueIn(directory))}, 2);
       return defaultKernelSystem.tryLock(fd, 2 ** 40, 1, false);`;
     expect(await stopped.ask('run', { code })).toBe(true);
-    stopped.process.kill('SIGSTOP');
+    await stopped.stop();
     return stopped;
   }
 

@@ -48,7 +48,7 @@ describe('cleanLocks where the lockfile driver is used', () => {
     await holder.acquire('pool', { ...optionsIn(lockPath), permits: 2 });
     await holder.acquire('waited', optionsIn(lockPath));
     for (const name of ['alone', 'waited']) await waiter.queue(name, optionsIn(lockPath));
-    waiter.process.kill('SIGSTOP');
+    await waiter.stop();
     await holder.release('waited');
     // Who shares gives its place in line up after the grant, in its own time.
     const inUse = (): string[] => left(lockPath).filter((path) => !/^queue.(read|pool)/.test(path));

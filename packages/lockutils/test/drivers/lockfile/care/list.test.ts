@@ -11,7 +11,7 @@ it('listLocks counts the waiters for a lock of the lockfile driver, and neither 
   await using second = await Contender.start();
   await using third = await Contender.start();
   await expectWaiters(options, first, second, third);
-  third.process.kill('SIGSTOP');
+  await third.stop();
   await second.release('x');
   expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', holders: [], waiters: 1 });
   await third.end();
