@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { python } from '../../../../installed.js';
 
@@ -91,14 +92,16 @@ export function lockutils(args: readonly string[], env: NodeJS.ProcessEnv = {}):
   return startLockutils(args, env).ended;
 }
 
-/** Resolves when there is no such process any more. */
+/** Resolves when there is no such process any more, or only its exit status, which its parent may never ask for. */
 export async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  while (lives(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux' || !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
   }
 }
