@@ -3,7 +3,7 @@ import { cleanWhileLocking, faultsIn } from '../soak/clean-while-locking.mjs';
 
 const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
 // Each ends as soon as it has seen enough, which takes a busy machine much longer than an idle one.
-const seconds = 40;
+const seconds = 150;
 
 describe.runIf(process.platform === 'linux')(`G15 cleaning while processes lock (FC_SEED=${seed})`, () => {
   it('G15 lets no two in, leaves a bounded number of files, and none in the end', async () => {

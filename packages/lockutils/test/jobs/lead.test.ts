@@ -5,7 +5,7 @@ import { lead } from '../../src/index.js';
 import { MemoryLeaseDriver } from '../support/memory-lease-driver.js';
 
 describe('lead', () => {
-  const ttl = 2000;
+  const ttl = 20_000;
 
   test('campaigns again after a loss, once fn has ended, and gives each term its token', async () => {
     const driver = new MemoryLeaseDriver();

@@ -81,7 +81,7 @@ describe('G31 oncePer on one machine', () => {
 });
 
 describe('oncePer by a lease', () => {
-  const ttl = 2000;
+  const ttl = 20_000;
   /** A memory driver that keeps records with their fence. */
   function recording(inner = new MemoryLeaseDriver()) {
     const texts = new Map<string, string>();

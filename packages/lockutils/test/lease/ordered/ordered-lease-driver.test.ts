@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineGrant, grantOf, type LeaseQueue, orderedLeaseDriver, type PlaceView } from '../../../src/drivers.js';
 import { lease } from '../../../src/index.js';
 
-const ttl = 2000;
+const ttl = 20_000;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class MemoryGrant extends EngineGrant {
