@@ -21,7 +21,8 @@ const runners = {
   'vitest, vmThreads': vitest('vmThreads'),
   'vitest, vmForks': vitest('vmForks'),
   'node:test': node('--test', 'node.test.mjs'),
-  AVA: node(join(home, 'node_modules/ava/entrypoints/cli.mjs')),
+  // It gives up after 10 s in which no test has ended.
+  AVA: node(join(home, 'node_modules/ava/entrypoints/cli.mjs'), '--timeout=3m'),
 };
 const failed = [];
 for (const [name, [file, args]] of Object.entries(runners)) {

@@ -33,7 +33,7 @@ try {
     WINEDLLOVERRIDES: 'mscoree,mshtml,winemenubuilder.exe=',
   };
   delete env.DISPLAY;
-  const run = (args, cwd, output = 'ignore', limit = 90_000) =>
+  const run = (args, cwd, output = 'ignore', limit = 300_000) =>
     spawnSync(wine, args, { cwd, env, stdio: ['ignore', output, output], timeout: limit, killSignal: 'SIGKILL' })
       .status;
   if (run(['winecfg', '-v', 'win10'], scratch) !== 0) throw new Error('Wine cannot make a prefix');
@@ -64,7 +64,7 @@ try {
   const server = ['/usr/lib/wine/wineserver64', '/usr/lib/wine/wineserver', '/usr/bin/wineserver'].find(existsSync);
   // Ends the processes of this prefix, and no others.
   if (server !== undefined) spawnSync(server, ['-k'], { env: { WINEPREFIX: join(scratch, 'prefix') } });
-  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 20 });
 }
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed === 0 ? 0 : 1;

@@ -1,2 +1,3 @@
 // Of its own, so that the settings of this repository's tests do not count.
-export default { test: { include: ['vitest.test.mjs'], reporters: ['default'] } };
+// How long a busy machine may take for a test is no promise of ours.
+export default { test: { include: ['vitest.test.mjs'], reporters: ['default'], testTimeout: 180_000 } };

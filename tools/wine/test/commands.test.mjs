@@ -9,7 +9,7 @@ import { execute } from '@oslo-concurrency/processutils';
 
 const folder = mkdtempSync('C:\\work\\commands-');
 const ticks = join(folder, 'ticks');
-// The leaf writes as long as it lives; it would end by itself after 20 s.
+// The leaf writes as long as it lives; it would end by itself after 100 s.
 const family = join(folder, 'family.cjs');
 writeFileSync(
   family,
@@ -17,12 +17,13 @@ writeFileSync(
    const { spawn } = require('node:child_process');
    if (process.argv[2] === 'leaf') setInterval(() => appendFileSync(${JSON.stringify(ticks)}, '.'), 20);
    else spawn(process.execPath, [__filename, 'leaf'], { stdio: 'ignore' }).unref();
-   if (process.argv[2] !== 'orphaning') setTimeout(() => process.exit(), 20000).ref();`,
+   if (process.argv[2] !== 'orphaning') setTimeout(() => process.exit(), 100_000).ref();`,
 );
 const length = () => (existsSync(ticks) ? readFileSync(ticks).length : 0);
 
 async function leafWrites() {
-  for (const end = Date.now() + 10_000; Date.now() < end; await pause(20)) if (length() > 0) return;
+  // Three processes one after the other, each of which takes a busy machine some seconds to start.
+  for (const end = Date.now() + 60_000; Date.now() < end; await pause(20)) if (length() > 0) return;
   throw new Error('the leaf did not start');
 }
 
