@@ -64,7 +64,10 @@ export interface Grant {
 
 /** The change of one holder from shared to exclusive. The shared lock is held throughout. */
 export interface Upgrade {
-  /** Resolves to `true` once the lock is exclusive, and to `false` while there are other shared holders. */
+  /**
+   * Resolves to `true` once the lock is exclusive, and to `false` while there are other shared holders. May throw
+   * `UpgradeConflictError` if only now it is seen that another holder began first.
+   */
   attempt(): boolean | Promise<boolean>;
   /** Abandons the change, or finishes it after success. New holders are admitted again. */
   end(): void | Promise<void>;

@@ -1,6 +1,7 @@
-import { LockLostError } from '../../errors/lock-errors.js';
+import { LockLostError, UpgradeConflictError } from '../../errors/lock-errors.js';
 import type { Grant, LockRequest, Place, Upgrade } from '../driver.js';
 import { fileError } from '../file-errors.js';
+import { beginUpgrade } from './begin-upgrade.js';
 import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
 import type { DriverFiles } from './files/driver-files.js';
@@ -12,7 +13,6 @@ import { isMarked, type LockFileState, readLockFile } from './files/wish.js';
 import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { type Seat, takeSeat } from './seats.js';
-import { upgradeByte } from './tickets.js';
 import { QueuePlace } from './turns/place.js';
 import { giveHint, wakeFolderOf } from './wake-files.js';
 
@@ -165,21 +165,21 @@ class KernelGrant implements Grant {
    */
   upgrade(): Upgrade | undefined {
     if (this.#file.closed) return undefined;
-    const path = hiddenPath(this.#request.path, 'queue');
-    const queue = openHidden(this.#files.hidden.system, path);
-    try {
-      if (!beginsUpgrade(queue)) {
-        queue.close();
-        return undefined;
-      }
-    } catch (error) {
+    const queue = openHidden(this.#files.hidden.system, hiddenPath(this.#request.path, 'queue'));
+    let begun = beginUpgrade(queue);
+    if (begun === 'conflict') {
       queue.close();
-      throw fileError(path, 'lock', error);
+      return undefined;
     }
     this.#upgrading = queue;
     return {
-      // It is closed by its end, and by the release of the grant.
-      attempt: () => !queue.closed && this.#attemptUpgrade(),
+      attempt: () => {
+        // It is closed by its end, and by the release of the grant.
+        if (queue.closed) return false;
+        if (begun === 'later') begun = beginUpgrade(queue);
+        if (begun === 'conflict') throw new UpgradeConflictError(this.#request.name);
+        return begun === 'begun' && this.#attemptUpgrade();
+      },
       end: () => queue.close(),
     };
   }
@@ -229,17 +229,6 @@ class KernelGrant implements Grant {
       return true;
     }
   }
-}
-
-// A caller that looks whether a reader waits to become a writer locks the byte shared for a moment. So only a refusal of a
-// shared lock shows another upgrade. The limit is for a process that is stopped in that moment.
-function beginsUpgrade(queue: OpenFile): boolean {
-  for (let looks = 0; looks < 1000; looks += 1) {
-    if (queue.tryLock(upgradeByte, 1, false)) return true;
-    if (!queue.tryLock(upgradeByte, 1, true)) return false;
-    queue.unlock(upgradeByte, 1);
-  }
-  return false;
 }
 
 // A reader needs a seat only for its record: it holds the lock without one too.

@@ -32,6 +32,8 @@ import { lockDirectory } from '../../support/lock-directory.js';
 const take = (path: string, mode: Mode = alone, driver = kernelDriver()): GrantAtOnce | undefined =>
   driver.tryAcquire(requestFor(path, mode)) as GrantAtOnce | undefined;
 
+const upgradeByte = 2 ** 40 + 1;
+
 describe('the kernel driver', () => {
   it('G15 a waiter that was refused by a file gets the lock of the one that a stranger put in its place', async () => {
     using directory = lockDirectory();
@@ -49,7 +51,6 @@ describe('the kernel driver', () => {
   it('G11 an upgrade is not refused because of a caller that only looks whether one is under way', () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
-    const upgradeByte = 2 ** 40 + 1;
     let looks = 3;
     const driver = kernelDriver({
       system: {
@@ -74,6 +75,40 @@ describe('the kernel driver', () => {
     expect(second?.upgrade?.()).toBeUndefined();
     first?.release();
     second?.release();
+  });
+
+  it('G11 an upgrade begins later while a process stands still that only looks whether one is under way', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const [held, other] = [take(path, reader), take(path, reader)];
+    held?.upgrade?.()?.end();
+    // What such a process has locked.
+    const queue = openSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'), 'r+');
+    expect(defaultKernelSystem.tryLock(queue, upgradeByte, 1, true)).toBe(true);
+    const [upgrade, second] = [held?.upgrade?.(), other?.upgrade?.()];
+    expect([upgrade?.attempt(), second?.attempt()]).toEqual([false, false]);
+    closeSync(queue);
+    expect(upgrade?.attempt()).toBe(false);
+    // It has begun, and waits for the other reader.
+    expect(() => second?.attempt()).toThrow(expect.objectContaining({ code: 'ERR_LOCK_UPGRADE_CONFLICT' }));
+    second?.end();
+    other?.release();
+    expect(upgrade?.attempt()).toBe(true);
+    upgrade?.end();
+    held?.release();
+  });
+
+  it('G11 upgrade() of a handle waits for such a process, and is no conflict', async () => {
+    using directory = lockDirectory();
+    const held = await lock('x', { external: true, lockPath: directory.path, shared: true });
+    const queue = openSync(join(directory.path, '.oslo-concurrency', 'queue', 'x'), 'r+');
+    expect(defaultKernelSystem.tryLock(queue, upgradeByte, 1, true)).toBe(true);
+    await expect(held.upgrade({ timeout: 20 })).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+    const upgrade = held.upgrade();
+    closeSync(queue);
+    await upgrade;
+    expect(take(join(directory.path, 'x'), reader)).toBeUndefined();
+    await held.release();
   });
 
   it('G15 leaves what a stranger put under the name of a lock that is removed at its release', () => {
