@@ -44,5 +44,6 @@ afterEach(({ task }) => {
 afterAll(() => {
   if (before === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = before;
-  if (!failed) rmSync(temporary, { recursive: true, force: true });
+  // A process that was killed and is not gone yet may still write there.
+  if (!failed) rmSync(temporary, { recursive: true, force: true, maxRetries: 10 });
 });

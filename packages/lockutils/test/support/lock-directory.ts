@@ -5,5 +5,6 @@ import { join } from 'node:path';
 /** A lock path of its own, removed with everything in it. */
 export function lockDirectory(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'lockutils-test-'));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  // A process that was killed and is not gone yet may still write there.
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
