@@ -8,8 +8,8 @@ import { lockDirectory } from '../support/lock-directory.js';
 
 const { contender, all } = contenderPool(4);
 
-// A waiter that looks by itself only after a minute is granted the lock only if it is woken for it.
-const patient: LockOptions = { delay: 60_000 };
+// A waiter that looks by itself only after a minute is granted the lock only if it is woken for it: it gives up before.
+const patient: LockOptions = { delay: 60_000, timeout: 30_000 };
 const plainIn = (lockPath: string): LockOptions => ({ external: true, lockPath });
 
 /** Lets a contender acquire the lock again and again until {@link stop}; its grants are counted. */

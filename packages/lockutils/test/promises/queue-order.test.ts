@@ -32,8 +32,9 @@ async function grantOrder(
 }
 
 describe('G10 the line of waiting processes', () => {
-  // Whoever looks again only after a minute, when this test is over has been told by who was before it.
-  const patient: LockOptions = { delay: 60_000 };
+  // A waiter that looks by itself only after a minute, and gives up before, is granted the lock only if the one before
+  // it wakes it.
+  const patient: LockOptions = { delay: 60_000, timeout: 30_000 };
 
   it('G10 wakes the next in line', async () => {
     using directory = lockDirectory();

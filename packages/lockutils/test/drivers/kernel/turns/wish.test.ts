@@ -23,9 +23,9 @@ describe('the first waiter', () => {
     // A new file has no place for a wish.
     acquire().release();
     const held = acquire();
-    // It looks by itself only after a minute, so it is granted the lock because it was woken.
-    const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }), delay: 60_000 };
-    const waiter = lock('x', options);
+    // It looks by itself only after a minute, and gives up before, so it is granted the lock because it was woken.
+    const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }) };
+    const waiter = lock('x', { ...options, delay: 60_000, timeout: 30_000 });
     while (wishes === 0) await new Promise((resolve) => setImmediate(resolve));
     const before = wishes;
     held.release();
