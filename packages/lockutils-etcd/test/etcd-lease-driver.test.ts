@@ -59,7 +59,7 @@ describe.skipIf(etcdMissing)(`leases on one etcd member${withEtcd}`, () => {
     await other.close();
   });
 
-  test('loses none of 500 names that are asked for at once with a ttl of 10 s', { timeout: 90_000 }, async () => {
+  test('loses none of 500 names that are asked for at once with a ttl of 10 s', async () => {
     const name = freshName();
     const all = (ttl: number): Promise<HeldLease[]> =>
       Promise.all(Array.from({ length: 500 }, (_, n) => lease(`${name}-${n}`, { driver, ttl })));

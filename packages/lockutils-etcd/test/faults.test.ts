@@ -11,7 +11,7 @@ import { SlowProxy } from './support/slow-proxy.js';
 const rounds = Number(process.env.SOAK ?? 1);
 const ttl = 1000;
 
-describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeout: 60_000 * rounds }, () => {
+describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeout: 180_000 * rounds }, () => {
   let cluster: EtcdCluster;
   let names = 0;
 

@@ -57,7 +57,7 @@ describe.skipIf(etcdMissing)(`the etcd driver is a lease driver${withEtcd}`, () 
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  describe.concurrent('it keeps the promises', { timeout: 60_000 }, () => {
+  describe.concurrent('it keeps the promises', () => {
     for (const { title, run } of verifyLeaseDriver(subject(false)))
       if (!title.startsWith(losesTokens)) test(title, run);
   });

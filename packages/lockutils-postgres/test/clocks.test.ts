@@ -47,7 +47,7 @@ class WallClock implements Disposable {
   }
 }
 
-describe.skipIf(missing)(`clocks that are set${skipped}`, { timeout: 60_000 }, () => {
+describe.skipIf(missing)(`clocks that are set${skipped}`, () => {
   let clock: WallClock;
   let server: PostgresServer;
   beforeAll(async () => {

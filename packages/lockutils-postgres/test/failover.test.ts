@@ -53,7 +53,7 @@ class Pair implements AsyncDisposable {
   }
 }
 
-describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, { timeout: 60_000 }, () => {
+describe.skipIf(postgresMissing)(`a failover of Postgres${withPostgres}`, () => {
   test('to a synchronous standby: no two holders, growing tokens, and no confirmed addition is lost', async () => {
     await using pair = await Pair.start();
     const { primary, standby, address } = pair;

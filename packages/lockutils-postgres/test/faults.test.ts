@@ -29,7 +29,7 @@ const elapsed = (since: number): number => performance.now() - since;
 
 describe.skipIf(postgresMissing)(
   `faults of Postgres and of the way to it${withPostgres}`,
-  { timeout: 60_000 * soak },
+  { timeout: 180_000 * soak },
   () => {
     let server: PostgresServer;
     let proxy: TcpProxy;

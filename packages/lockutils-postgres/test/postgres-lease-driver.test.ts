@@ -313,7 +313,7 @@ describe.skipIf(postgresMissing)(`leases in Postgres${withPostgres}`, () => {
     expect(await server.claims()).toBe(0);
   });
 
-  test('concurrent grants never exceed what one of them permits', { timeout: 30_000 }, async () => {
+  test('concurrent grants never exceed what one of them permits', async () => {
     const name = freshName();
     const drivers = Array.from({ length: 3 }, () => postgresLeaseDriver({ url: server.url }));
     const inside = new Map<object, number>();

@@ -96,7 +96,7 @@ describe.skipIf(postgresMissing)(`the Postgres driver is a lease driver${withPos
   test('nothing is left in Postgres but what could not be removed from a mute server, and that has expired', async () => {
     for (const one of [server, behind]) {
       const live = 'SELECT name, token, owner FROM oslo_leases_claims WHERE expires_at > clock_timestamp()';
-      await until(async () => (await one.sql(live)).length === 0, 3000);
+      await until(async () => (await one.sql(live)).length === 0);
       const names = await one.sql<{ name: string }>('SELECT DISTINCT name FROM oslo_leases_claims');
       expect(names.length).toBeLessThanOrEqual(6);
       await using driver = postgresLeaseDriver({ url: one.url });

@@ -135,7 +135,7 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   /** Polls for what etcd has no event for. */
-  async until(condition: () => Promise<boolean>, limit = 15_000): Promise<void> {
+  async until(condition: () => Promise<boolean>, limit = 60_000): Promise<void> {
     const end = performance.now() + limit;
     let last: unknown;
     for (;;) {

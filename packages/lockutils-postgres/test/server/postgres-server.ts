@@ -74,7 +74,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Polls for what has no event. */
-export async function until(condition: () => unknown, limit = 15_000): Promise<void> {
+export async function until(condition: () => unknown, limit = 60_000): Promise<void> {
   const end = performance.now() + limit;
   let last: unknown;
   for (;;) {

@@ -153,7 +153,7 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** Polls for what Redis has no event for. */
-  async until(condition: () => Promise<boolean>, limit = 15_000): Promise<void> {
+  async until(condition: () => Promise<boolean>, limit = 60_000): Promise<void> {
     const end = performance.now() + limit;
     let last: unknown;
     for (;;) {
