@@ -81,7 +81,9 @@ export class LeaseContenders<Plan extends LeasePlan> implements AsyncDisposable 
   history(): readonly Fact[] {
     if (!existsSync(this.#history)) return [];
     const lines = readFileSync(this.#history, 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Fact);
+    // What stands behind the last newline is nothing, or the beginning of a line that is being written.
+    // A contender that is killed while it writes may leave the beginning of a line, and the next line then follows on it.
+    return lines.slice(0, -1).map((line) => JSON.parse(line.slice(line.lastIndexOf('{"id":'))) as Fact);
   }
 
   /** Resolves when `counter` misses an addition: another one has to come in between the reading and the writing of one. */

@@ -4,6 +4,7 @@ export interface Fact {
   readonly what:
     | 'granted'
     | 'held'
+    | 'adds'
     | 'added'
     | 'perhaps added'
     | 'not added'
@@ -56,8 +57,14 @@ export function violations(history: readonly Fact[]): string[] {
   return found;
 }
 
-/** How many additions were confirmed, and how many may have been made in addition. */
+/**
+ * How many additions were confirmed, and how many may have been made in addition: those whose outcome is not known, and those
+ * that a contender had begun when it was killed.
+ */
 export function additions(history: readonly Fact[]): { readonly sure: number; readonly perhaps: number } {
   const count = (what: Fact['what']): number => history.filter((fact) => fact.what === what).length;
-  return { sure: count('added'), perhaps: count('perhaps added') };
+  const outcomes = ['added', 'perhaps added', 'not added'];
+  const ended = new Set(history.filter(({ what }) => outcomes.includes(what)).map(({ token }) => token));
+  const killed = history.filter(({ what, token }) => what === 'adds' && !ended.has(token)).length;
+  return { sure: count('added'), perhaps: count('perhaps added') + killed };
 }
