@@ -11,7 +11,6 @@ import pg from 'pg';
 const pool = new pg.Pool({ connectionString: process.argv[2], connectionTimeoutMillis: 5000 });
 pool.on('error', () => {});
 const driver = postgresLeaseDriver({ pool });
-const ttl = 1000;
 
 /** Runs `work` in a transaction. */
 async function transaction(work) {
@@ -29,8 +28,8 @@ async function transaction(work) {
 }
 const balance = async () => (await pool.query('SELECT amount FROM late_write_account')).rows[0].amount;
 
-/** Adds `amount` under a lease; `meanwhile` happens between the read and the write. */
-async function pay(amount, fenced, meanwhile = async () => {}) {
+/** Adds `amount` under a lease of `ttl` ms; `meanwhile` happens between the read and the write. */
+async function pay(amount, fenced, ttl, meanwhile = async () => {}) {
   const held = await lease('account', { driver, ttl });
   const before = await balance();
   await meanwhile(held);
@@ -46,17 +45,17 @@ async function pay(amount, fenced, meanwhile = async () => {}) {
   }
 }
 
-/** The holder is held up: its event loop stands still for longer than the lease lasts. Then another holder pays 10. */
+/** The holder is held up: its event loop stands still for longer than its lease lasts. Then another holder pays 10. */
 async function heldUp(fenced) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ttl * 1.5);
-  await pay(10, fenced);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  await pay(10, fenced, 15_000);
 }
 
 await pool.query('CREATE TABLE IF NOT EXISTS late_write_account (amount integer NOT NULL)');
 for (const fenced of [false, true]) {
   await pool.query('DELETE FROM late_write_account');
   await pool.query('INSERT INTO late_write_account VALUES (100)');
-  const late = await pay(1, fenced, () => heldUp(fenced)).then(
+  const late = await pay(1, fenced, 1000, () => heldUp(fenced)).then(
     () => 'was written',
     (error) => `was refused (${error.code})`,
   );
