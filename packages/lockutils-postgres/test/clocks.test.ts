@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFakeTime } from '@oslo-concurrency/fixture';
@@ -27,8 +27,10 @@ class WallClock implements Disposable {
 
   /** Sets the clock to this number of seconds after the true time. */
   set(shift: number): void {
-    writeFileSync(this.#file, `${shift < 0 ? '' : '+'}${shift}`);
-    giveTo(this.#file);
+    // In one step: a program that reads the file while it is empty has another time for a moment.
+    writeFileSync(`${this.#file}.new`, `${shift < 0 ? '' : '+'}${shift}`);
+    giveTo(`${this.#file}.new`);
+    renameSync(`${this.#file}.new`, this.#file);
   }
 
   /** The environment of a program with this clock. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setLogger } from '@oslo-concurrency/core';
@@ -203,7 +203,11 @@ describe.skipIf(redisMissing)(`what Redis can lose${withRedis}`, () => {
       async function withClock(body: (server: RedisServer, set: (shift: string) => void) => Promise<void>) {
         const folder = mkdtempSync(join(tmpdir(), 'redis-clock-'));
         const file = join(folder, 'shift');
-        const set = (shift: string): void => writeFileSync(file, shift);
+        // In one step: a server that reads the file while it is empty has another time for a moment.
+        const set = (shift: string): void => {
+          writeFileSync(`${file}.new`, shift);
+          renameSync(`${file}.new`, file);
+        };
         set('+0');
         const env = {
           // jemalloc reads the clock before libfaketime is ready, so libc's malloc goes first.
