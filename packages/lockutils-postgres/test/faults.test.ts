@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setLogger } from '@oslo-concurrency/core';
 import { lease } from '@oslo-concurrency/lockutils';
@@ -79,22 +80,21 @@ describe.skipIf(postgresMissing)(
     });
 
     test('all connections are cut, again and again: nothing is lost but time', async () => {
-      let cut = 0;
       await contendThrough(
         async (contenders) => {
           for (let n = 0; n < 5; n++) {
-            cut += proxy.cut();
+            // How many contenders are connected at a time, the machine decides.
+            await until(() => proxy.cut() > 0);
             await contenders.grants(1);
           }
         },
         { url: proxy.url },
       );
-      expect(cut).toBeGreaterThan(5);
     });
 
     test('all connections are half-open: holders go on over new ones before their leases end', async () => {
       const driver = postgresLeaseDriver({ url: proxy.url });
-      const long = 4000;
+      const long = 8000;
       // Fills the pool with connections that will all be dead.
       const held = await Promise.all(Array.from({ length: 5 }, (_, n) => lease(`half-${n}`, { driver, ttl: long })));
       let granted: Promise<unknown> | undefined;
@@ -102,7 +102,11 @@ describe.skipIf(postgresMissing)(
         granted = lease('half-0', { driver, ttl: long, onWait: () => waits() }, () => {});
       });
       expect(proxy.halfOpen()).toBeGreaterThan(2);
-      await sleep(long * 1.2);
+      // Each is renewed, or the loss of one ends the wait.
+      const ends = held.map(({ expiresAt }) => expiresAt);
+      await until(() =>
+        held.every(({ expiresAt, signal }, n) => signal.aborted || expiresAt > (ends[n] ?? 0) + long / 4),
+      );
       for (const one of held) one.assertHeld();
       const released = performance.now();
       await Promise.all(held.map((one) => one.release()));
@@ -114,20 +118,22 @@ describe.skipIf(postgresMissing)(
 
     test('the answer to a grant is lost: it is found, counted from before it was asked for, and held once', async () => {
       const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
-      const requestTimeout = 500;
+      // The second attempt has no more time than the first one, and the server may stand still for a second.
+      const requestTimeout = 1500;
       await using driver = postgresLeaseDriver({ pool, requestTimeout });
-      await lease('unanswered', { driver, ttl: 5000 }, () => {});
+      const ttl = 20_000;
+      await lease('unanswered', { driver, ttl }, () => {});
       // The one connection is idle again.
       await pool.query('SELECT 1');
       expect(proxy.loseAnswers()).toBeGreaterThan(0);
       const asked = performance.now();
-      const held = await lease('unanswered', { driver, ttl: 5000 });
+      const held = await lease('unanswered', { driver, ttl });
       const waited = elapsed(asked);
       expect(waited).toBeGreaterThan(requestTimeout * 0.8);
       // The connection that did not answer is closed, and not returned to the pool.
       expect(pool.totalCount).toBe(0);
       // Counted from when it was answered, it would be at least the whole wait more.
-      expect(held.grant.validUntil - 5000 - asked).toBeLessThan(waited - requestTimeout * 0.8);
+      expect(held.grant.validUntil - ttl - asked).toBeLessThan(waited - requestTimeout * 0.8);
       const rows = await server.sql(`SELECT token FROM oslo_leases_claims WHERE name = 'unanswered'`);
       expect(rows).toEqual([{ token: String(held.fencingToken) }]);
       await held.release();
@@ -159,8 +165,8 @@ describe.skipIf(postgresMissing)(
     });
 
     test('the answer to a release is lost: it rejects with that, and reports no loss that was not seen', async () => {
-      await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 500 });
-      const held = await lease('released', { driver, ttl: 5000 });
+      await using driver = postgresLeaseDriver({ url: proxy.url, requestTimeout: 1500 });
+      const held = await lease('released', { driver, ttl: 20_000 });
       expect(proxy.loseAnswers()).toBeGreaterThan(0);
       await expect(held.release()).rejects.toMatchObject({ code: 'ERR_POSTGRES_TIMEOUT', maybeApplied: true });
       expect(await server.sql(`SELECT 1 FROM oslo_leases_claims WHERE name = 'released'`)).toEqual([]);
@@ -343,12 +349,13 @@ describe.skipIf(postgresMissing)(
       const driver = postgresLeaseDriver({ url: server.url });
       // Long enough that the server is gone before its first renewal, and that renewal has failed before its end.
       const held = await lease('orphan', { driver, ttl: 5000 });
+      const lost = once(held.signal, 'abort');
       await server.crash();
       await expect(lease('other', { driver, ttl: 5000 })).rejects.toMatchObject({
         code: 'ERR_POSTGRES_UNREACHABLE',
         endpoint: server.endpoint,
       });
-      await new Promise((lost) => held.signal.addEventListener('abort', lost, { once: true }));
+      await lost;
       expect(held.signal.reason).toMatchObject({ reason: 'unreachable', cause: { code: 'ERR_POSTGRES_UNREACHABLE' } });
       await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
       await driver.close();

@@ -202,10 +202,12 @@ export class PostgresServer implements AsyncDisposable {
     });
   }
 
-  /** All processes of the server: each is the leader of a session of its own. */
+  /** All processes of the server: each is the leader of a session of its own. The first of them begins no other one now. */
   #pids(): number[] {
     const parent = this.#process?.pid;
-    if (parent === undefined) return [];
+    if (parent === undefined || this.#process?.exitCode !== null) return [];
+    // A process that it began after the look would answer while the others stand still, or outlive them.
+    if (this.#process.kill('SIGSTOP')) while (!/^State:\s+[TZX]/m.test(readFileSync(`/proc/${parent}/status`, 'utf8')));
     const children = readdirSync('/proc').filter((name) => {
       if (!/^\d+$/.test(name)) return false;
       try {
