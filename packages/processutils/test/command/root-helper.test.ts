@@ -77,16 +77,16 @@ describe.skipIf(!plainUserIsPossible)('runAsRoot as a plain user (needs root, an
 
   it('G23 ends what sudo started through sudo, SIGTERM or not', async () => {
     for (const [script, endedBy] of [
-      ['exec sleep', 'SIGTERM'],
-      [`trap '' TERM; while :; do sleep`, 'SIGKILL'],
+      ['echo ready; exec sleep', 'SIGTERM'],
+      [`trap '' TERM; echo ready; while :; do sleep`, 'SIGKILL'],
     ] as const) {
       token = uniqueSleep();
       const command = endedBy === 'SIGTERM' ? `${script} ${token}` : `${script} ${token}; done`;
-      const options = { runAsRoot: true, rootHelper: 'sudo -n', timeout: 400, killGrace: 300 };
+      const options = { runAsRoot: true, rootHelper: 'sudo -n', abortAt: 'ready', killGrace: 300 };
       const [seen] = seenByPlainUser(['sh', ['-c', command], options]);
       // Whether sudo was quick enough to be waited for or not: it was asked, and it does it.
-      expect(seen).toMatchObject({ name: 'ProcessTimeoutError', endedBy });
-      expect(seen?.took).toBeLessThan(400 + 300 + 200);
+      expect(seen).toMatchObject({ name: 'ProcessAbortedError', endedBy });
+      expect(seen?.took).toBeLessThan(300 + 200);
       await until(() => processesWith(token).length === 0);
     }
   });
@@ -94,20 +94,21 @@ describe.skipIf(!plainUserIsPossible)('runAsRoot as a plain user (needs root, an
   it('G23 names what it may not end, and settles all the same', () => {
     token = uniqueSleep();
     // sudo is the command here, not the root helper, which could be asked to kill.
-    const script = `trap '' TERM; while :; do sleep ${token}; done`;
-    const [seen] = seenByPlainUser(['sudo', ['-n', 'sh', '-c', script], { timeout: 400, killGrace: 200 }]);
+    const script = `trap '' TERM; echo ready; while :; do sleep ${token}; done`;
+    const [seen] = seenByPlainUser(['sudo', ['-n', 'sh', '-c', script], { abortAt: 'ready', killGrace: 200 }]);
     expect(seen?.remaining?.length).toBeGreaterThan(0);
     for (const { reason } of seen?.remaining ?? []) expect(reason).toBe('not permitted');
     expect(seen?.message).toMatch(/Still running: .*\d+ \(sh: not permitted\)/);
-    expect(seen?.took).toBeLessThan(400 + 200 + 200);
+    expect(seen?.took).toBeLessThan(200 + 200);
   });
 
   it('G23 waits for no grace after a killSignal of SIGKILL, though there is something that it may not end', () => {
     token = uniqueSleep();
-    const options = { timeout: 400, killSignal: 'SIGKILL', killGrace: 20_000 };
-    const [seen] = seenByPlainUser(['sudo', ['-n', 'sh', '-c', `while :; do sleep ${token}; done`], options]);
+    const options = { abortAt: 'ready', killSignal: 'SIGKILL', killGrace: 20_000 };
+    const script = `echo ready; while :; do sleep ${token}; done`;
+    const [seen] = seenByPlainUser(['sudo', ['-n', 'sh', '-c', script], options]);
     expect(seen?.remaining?.length).toBeGreaterThan(0);
-    expect(seen?.took).toBeLessThan(400 + 200);
+    expect(seen?.took).toBeLessThan(200);
   });
 });
 
