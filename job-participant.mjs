@@ -16,6 +16,14 @@ const told = (signal) =>
     signal?.addEventListener('abort', done, { once: true });
     if (signal?.aborted) done();
   });
+// How much later than it asked for this process was served since the order `count`: what a busy machine took from it.
+let late = 0;
+let due = now() + 20;
+setInterval(() => {
+  const over = now() - due;
+  if (over > 10) late += over;
+  due = now() + 20;
+}, 20).unref();
 let go = () => {};
 let end = new AbortController();
 let signal;
@@ -37,7 +45,7 @@ const orders = {
         signal = term.signal;
         const from = now();
         if (signal.aborted) return;
-        report({ term: String(term.fencingToken), from });
+        report({ term: String(term.fencingToken), from, late });
         if (lasts === undefined) await told(signal);
         else await new Promise((done) => setTimeout(done, lasts));
         // Before the signal is read: it was held at an instant not before this one.
@@ -84,6 +92,7 @@ const orders = {
 process.on('message', (order) => {
   if (order.do === 'continue') go();
   else if (order.do === 'end') end.abort(new Error('ended'));
+  else if (order.do === 'count') late = 0;
   // Reading the signal of a lease asks its clock, so it is right at once after a stop.
   else if (order.do === 'look') report({ aborted: signal.aborted });
   else orders[order.do](order).catch((error) => report({ failed: String(error?.stack ?? error) }));
