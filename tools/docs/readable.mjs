@@ -41,21 +41,28 @@ export async function lookAt(site, kept) {
       return folder === undefined || (!alike.has(folder) && alike.add(folder));
     });
     mkdirSync(kept, { recursive: true });
-    for (const [screen, viewport] of Object.entries(widths)) {
-      const page = await browser.newPage({ viewport });
+    // Two at a time: a page is waited for as long as it is looked at.
+    const waiting = [...looked];
+    const look = async () => {
+      const page = await browser.newPage();
       let at = '';
-      const complain = (text) => complaints.push(`${at} (${screen}): ${text}`);
+      const complain = (text) => complaints.push(`${at}: ${text}`);
       page.on('pageerror', (error) => complain(error.message));
       page.on('response', (response) => response.ok() || complain(`${response.url()}: ${response.status()}`));
-      for (const path of looked) {
+      for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
         at = path;
-        await page.goto(origin + path, { waitUntil: 'load' });
-        for (const text of await page.evaluate(unreadable)) complain(text);
         const name = Object.keys(pictures).find((key) => pictures[key] === path);
-        if (name !== undefined) await page.screenshot({ path: join(kept, `${name}-${screen}.png`) });
+        await page.goto(origin + path, { waitUntil: 'load' });
+        for (const [screen, viewport] of Object.entries(widths)) {
+          at = `${path} (${screen})`;
+          await page.setViewportSize(viewport);
+          for (const text of await page.evaluate(unreadable)) complain(text);
+          if (name !== undefined) await page.screenshot({ path: join(kept, `${name}-${screen}.png`) });
+        }
       }
       await page.close();
-    }
+    };
+    await Promise.all([look(), look()]);
     complaints.push(...(await searched(browser, origin)));
     const absent = Object.values(pictures).filter((path) => !paths.includes(path));
     complaints.push(...absent.map((path) => `${path}: there is no such page to take a picture of`));
@@ -96,7 +103,11 @@ function serve(site) {
     const file = [path, `${path}.html`, join(path, 'index.html')].find((it) => existsSync(it) && statSync(it).isFile());
     if (file === undefined) return response.writeHead(404).end();
     response
-      .writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' })
+      .writeHead(200, {
+        'content-type': types[extname(file)] ?? 'application/octet-stream',
+        // The scripts that all pages share are fetched and compiled once.
+        'cache-control': 'max-age=3600',
+      })
       .end(readFileSync(file));
   });
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
