@@ -57,7 +57,7 @@ function* untilFirst(place: Place, wait: Wait): Steps<void> {
   place.noteWait?.(true);
   wait.begin('driver');
   // Checked again after subscribing: a change between the two would go unnoticed.
-  wait.listen((wake) => place.onTurn(wake));
+  wait.listen((wake) => place.onTurn(wake), false);
   while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait);
 }
 
@@ -73,8 +73,8 @@ function* untilGranted(
     place?.noteWait?.(true);
     wait.begin('driver');
   }
-  if (place?.ask === undefined) wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing);
-  else wait.listen((wake) => place.onTurn(wake));
+  if (place?.ask === undefined) wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing, true);
+  else wait.listen((wake) => place.onTurn(wake), false);
   // A holder that releases after a try that was refused has to find our wish. So it is written before a try, or it stood
   // there already. A waiter that was woken mostly finds the lock free: it tries before it writes its wish once more.
   place?.ask?.();

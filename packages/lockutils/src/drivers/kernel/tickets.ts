@@ -22,16 +22,10 @@ export function firstFree(queue: OpenFile): number {
   let low = 0;
   let high = guardByte;
   for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
-    if (nobodyFrom(queue, from)) high = from;
+    if (isFree(queue, from, guardByte - from)) high = from;
     else low = from + 1;
   }
   return low;
-}
-
-function nobodyFrom(queue: OpenFile, ticket: number): boolean {
-  if (!queue.tryLock(ticket, guardByte - ticket, true)) return false;
-  queue.unlock(ticket, guardByte - ticket);
-  return true;
 }
 
 /** The number of the next ticket in the file; also 0 if the file does not contain one. */
@@ -102,17 +96,22 @@ export function wakeFileOf(queue: OpenFile, ticket: number): number | undefined 
 
 /**
  * Whether every earlier ticket that is still held belongs to a stopped process. A process that runs, or that cannot be
- * seen from here, keeps its turn. Ends at the first such ticket, so it costs little while the queue moves.
+ * seen from here, keeps its turn. The nearest one is looked at first: it mostly runs, and then no other needs a look,
+ * however many tickets were drawn before.
  */
 export function onlyStoppedBefore(queue: OpenFile, ticket: number): boolean {
-  for (let earlier = Math.max(0, ticket - ringSize); earlier < ticket; earlier += 1) {
-    if (queue.tryLock(earlier, 1, true)) queue.unlock(earlier, 1);
-    else if (!isStopped(queue, earlier)) return false;
+  const oldest = oldestKnown(ticket);
+  for (let from = ticket; from > 0 && !isFree(queue, 0, from); from -= 1) {
+    const earlier = from - 1;
+    if (earlier < oldest || (!isFree(queue, earlier, 1) && !isStopped(queue, earlier))) return false;
   }
-  if (ticket <= ringSize) return true;
-  const oldGone = queue.tryLock(0, ticket - ringSize, true);
-  if (oldGone) queue.unlock(0, ticket - ringSize);
-  return oldGone;
+  return true;
+}
+
+function isFree(queue: OpenFile, ticket: number, count: number): boolean {
+  if (!queue.tryLock(ticket, count, true)) return false;
+  queue.unlock(ticket, count);
+  return true;
 }
 
 function isStopped(queue: OpenFile, ticket: number): boolean {

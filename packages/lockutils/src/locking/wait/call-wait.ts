@@ -18,8 +18,8 @@ export class CallWait extends Wait {
   readonly race = (step: Cuttable): PromiseLike<unknown> =>
     this.#wait === undefined && this.#isEndless ? (step.value as PromiseLike<unknown>) : this.#patient.race(step);
 
-  override listen(subscribe: (wake: () => void) => () => void): void {
-    this.#patient.listen(subscribe);
+  override listen(subscribe: (wake: () => void) => () => void, early: boolean): void {
+    this.#patient.listen(subscribe, early);
     this.#watch ??= this.#watchForDeadlock();
   }
 

@@ -3,7 +3,7 @@ import { onAbort, settleOnce } from '../../local/settle-once.js';
 import { type Cuttable, nothing } from '../../steps.js';
 import { timeUp } from './wait.js';
 
-// After a hint, the lock is about to become free: its last holder touches the file just before closing it.
+// After an early hint, the lock is about to become free: its last holder changes the file just before the release.
 const burst = [0, 1, 2, 4, 8];
 const longestTimer = 2 ** 31 - 1;
 // Milliseconds that a pending try is given to answer when its wait ends. Then its grant is released before the caller
@@ -104,9 +104,9 @@ export class PatientWait {
     };
   }
 
-  listen(subscribe: (wake: () => void) => () => void): void {
+  listen(subscribe: (wake: () => void) => () => void, early = false): void {
     this.#unsubscribe();
-    this.#unsubscribe = subscribe(() => this.#hear());
+    this.#unsubscribe = subscribe(() => this.#hear(early));
   }
 
   pause(atMost = this.#limits.guard): Promise<void> {
@@ -132,8 +132,8 @@ export class PatientWait {
     this.#resume?.();
   }
 
-  #hear(): void {
-    this.#eager = 0;
+  #hear(early: boolean): void {
+    if (early) this.#eager = 0;
     if (this.#resume === undefined) this.#hinted = true;
     else this.#resume();
   }

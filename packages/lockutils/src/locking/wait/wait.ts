@@ -36,8 +36,11 @@ export abstract class Wait {
   /** Waits until another try may succeed: until a hint, or for the polling interval. @throws timeUp */
   abstract pause(atMost?: number): void | Promise<void>;
 
-  /** Subscribes to hints from here on, in place of the previous subscription. */
-  listen(_subscribe: (wake: () => void) => () => void): void {}
+  /**
+   * Subscribes to hints from here on, in place of the previous subscription. `early`: whether a hint may come before the
+   * release that it announces.
+   */
+  listen(_subscribe: (wake: () => void) => () => void, _early: boolean): void {}
 
   /** The waiting procedure calls this right after each {@link pause}. */
   look(): void {}

@@ -209,6 +209,21 @@ describe('G10 the queue file of the kernel driver', () => {
     newest.leave();
   });
 
+  it('G10 looks only at the nearest waiter before it while that runs, however many tickets were drawn', async () => {
+    using directory = lockDirectory();
+    const before = draw(directory.path);
+    for (let round = 0; round < 500; round += 1) draw(directory.path).leave();
+    const nearest = draw(directory.path);
+    const calls: string[] = [];
+    const newest = draw(directory.path, counting(calls));
+    const drawn = performance.now();
+    await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+    calls.length = 0;
+    expect(newest.isFirst()).toBe(false);
+    expect(calls.length).toBeLessThan(10);
+    for (const place of [before, nearest, newest]) place.leave();
+  });
+
   it('G10 does not pass a ticket whose owner is only known by the pid of a process that is stopped', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, fair: true, lockPath: directory.path };

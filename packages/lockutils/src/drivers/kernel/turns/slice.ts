@@ -31,7 +31,7 @@ import { realTime } from '@oslo-concurrency/core';
 // no process. It may do so until it has held the lock `holdsInSlice` times, but in any case for `shortest` ms and never
 // after `longest` ms. Then the hand-over, which costs some 0.3 ms, is a small part of the time.
 const holdsInSlice = 8;
-const shortest = 2;
+const shortest = 4;
 const longest = 8;
 
 /**
