@@ -16,7 +16,9 @@ const costOfWaking =
 const costOfTurns =
   'A process keeps a contended lock for some milliseconds. Then the first waiter is granted it. oslo.concurrency hands ' +
   `nothing over, and starves some processes (see the fewest to most grants). ${costOfWaking} With more processes than ` +
-  'processors, the next waiter also waits for a processor.';
+  'processors, the next waiter also waits for a processor. V8 compiles what runs often: of 8 processes that share a lock, ' +
+  'each needs some seconds until its code is compiled. In a run of 8 seconds, the processes were granted the lock 2,300 ' +
+  'times in the first second and 16,400 times in the last one.';
 
 const takeOverCause =
   'The kernel reports to no process that a death freed a lock, so waiters look every 50 ms. On a busy machine, the killed ' +

@@ -104,7 +104,7 @@ export class PatientWait {
     };
   }
 
-  listen(subscribe: (wake: () => void) => () => void, early = false): void {
+  listen(subscribe: (wake: () => void) => () => void, early: boolean): void {
     this.#unsubscribe();
     this.#unsubscribe = subscribe(() => this.#hear(early));
   }
