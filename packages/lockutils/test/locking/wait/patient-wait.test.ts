@@ -1,6 +1,8 @@
 import type { Clock } from '@oslo-concurrency/core';
+import { type LockDriver, lock } from '@oslo-concurrency/lockutils';
 import { describe, expect, it } from 'vitest';
 import { PatientWait } from '../../../build/locking/wait/patient-wait.js';
+import { lockDirectory } from '../../support/lock-directory.js';
 
 const guard = 50;
 
@@ -36,5 +38,74 @@ describe('G28 a waiter that a hint did not help', () => {
   it('G28 looks again within milliseconds if the hint may come before the release', async () => {
     // The first of these looks comes at the end of the turn of the event loop, without a timer.
     expect(await pausesAfterHint(true, 7)).toEqual([1, 2, 4, 8, guard, guard]);
+  });
+});
+
+describe('G28 a driver without a queue, or with one', () => {
+  // Only looks that follow a hint can end a wait: the next one by itself comes after a minute.
+  const once = { external: true, delay: 60_000, timeout: 30_000 } as const;
+  const grant = { previousOwnerDied: false, release() {} };
+
+  it('G28 is looked at again soon after a hint that came before the release', async () => {
+    using directory = lockDirectory();
+    let hint = (): void => {};
+    let looksSince = Number.NaN;
+    const driver: LockDriver = {
+      name: 'hints-early',
+      tryAcquire: () => (++looksSince > 3 ? grant : undefined),
+      onRelease(_request, wake) {
+        hint = wake;
+        return () => {};
+      },
+      holders: () => [],
+    };
+    const granted = lock('x', { ...once, driver, lockPath: directory.path });
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    looksSince = 0;
+    hint();
+    await (await granted).release();
+  });
+
+  it.each([
+    ['has its turn', true],
+    ['waits for its turn', false],
+  ])('G28 a place that %s is looked at once for each hint', async (_what, isFirst) => {
+    using directory = lockDirectory();
+    let hint = (): void => {};
+    let looks = 0;
+    let isFree = false;
+    const look = (): void => {
+      looks += 1;
+    };
+    const driver: LockDriver = {
+      name: 'hints-late',
+      tryAcquire() {
+        if (isFirst) look();
+        return isFree ? grant : undefined;
+      },
+      joinQueue: () => ({
+        isFirst() {
+          if (!isFirst) look();
+          return isFirst || isFree;
+        },
+        ask: () => false,
+        onTurn(wake) {
+          hint = wake;
+          return () => {};
+        },
+        leave() {},
+      }),
+      holders: () => [],
+    };
+    const granted = lock('x', { ...once, driver, lockPath: directory.path });
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    looks = 0;
+    hint();
+    // Polls after an early hint would come within 15 ms.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(looks).toBe(1);
+    isFree = true;
+    hint();
+    await (await granted).release();
   });
 });
