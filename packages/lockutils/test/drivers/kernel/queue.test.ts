@@ -224,6 +224,27 @@ describe('G10 the queue file of the kernel driver', () => {
     for (const place of [before, nearest, newest]) place.leave();
   });
 
+  it('G10 passes a stopped waiter without a look at the tickets before it, however many were drawn', async () => {
+    using directory = lockDirectory();
+    const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
+    for (let round = 0; round < ringSize + 10; round += 1) draw(directory.path).leave();
+    await using sleeper = await Contender.start();
+    const held = await lock('x', options);
+    const slept = await sleeper.queue('x', options);
+    await sleeper.stop();
+    const calls: string[] = [];
+    const newest = draw(directory.path, counting(calls));
+    const drawn = performance.now();
+    await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+    calls.length = 0;
+    expect(newest.isFirst()).toBe(true);
+    expect(calls.length).toBeLessThan(12);
+    newest.leave();
+    await held.release();
+    sleeper.process.kill('SIGCONT');
+    await slept.granted;
+  });
+
   it('G10 does not pass a ticket whose owner is only known by the pid of a process that is stopped', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
