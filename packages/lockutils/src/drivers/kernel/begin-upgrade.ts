@@ -14,8 +14,7 @@ export function beginUpgrade(queue: OpenFile): 'begun' | 'conflict' | 'later' {
   try {
     for (let look = 0; look < looks; look += 1) {
       if (queue.tryLock(upgradeByte, 1, false)) return 'begun';
-      if (!queue.tryLock(upgradeByte, 1, true)) return 'conflict';
-      queue.unlock(upgradeByte, 1);
+      if (!queue.isFree(upgradeByte, 1)) return 'conflict';
     }
     return 'later';
   } catch (error) {

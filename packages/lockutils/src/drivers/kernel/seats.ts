@@ -134,9 +134,7 @@ function takenIn(system: KernelSystem, path: string): Mark[] {
   try {
     const marks: Mark[] = [];
     for (let seat = 0; seat * maxOwnerRecordBytes < size; seat += 1) {
-      const free = file.tryLock(seat, 1, true);
-      if (free) file.unlock(seat, 1);
-      else marks.push(readMark(file, seat * maxOwnerRecordBytes));
+      if (!file.isFree(seat, 1)) marks.push(readMark(file, seat * maxOwnerRecordBytes));
     }
     return marks;
   } finally {

@@ -22,7 +22,7 @@ export function firstFree(queue: OpenFile): number {
   let low = 0;
   let high = guardByte;
   for (let from = 0; low < high; from = Math.floor((low + high) / 2)) {
-    if (isFree(queue, from, guardByte - from)) high = from;
+    if (queue.isFree(from, guardByte - from)) high = from;
     else low = from + 1;
   }
   return low;
@@ -101,16 +101,10 @@ export function wakeFileOf(queue: OpenFile, ticket: number): number | undefined 
  */
 export function onlyStoppedBefore(queue: OpenFile, ticket: number): boolean {
   const oldest = oldestKnown(ticket);
-  for (let from = ticket; from > 0 && !isFree(queue, 0, from); from -= 1) {
+  for (let from = ticket; from > 0 && !queue.isFree(0, from); from -= 1) {
     const earlier = from - 1;
-    if (earlier < oldest || (!isFree(queue, earlier, 1) && !isStopped(queue, earlier))) return false;
+    if (earlier < oldest || (!queue.isFree(earlier, 1) && !isStopped(queue, earlier))) return false;
   }
-  return true;
-}
-
-function isFree(queue: OpenFile, ticket: number, count: number): boolean {
-  if (!queue.tryLock(ticket, count, true)) return false;
-  queue.unlock(ticket, count);
   return true;
 }
 

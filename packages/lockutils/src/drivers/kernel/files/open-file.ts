@@ -59,6 +59,13 @@ export class OpenFile {
     return this.#system.tryLock(this.#fd ?? refused(this.path), offset, length, shared);
   }
 
+  /** Whether no other open file locks one of these bytes exclusively. They are not locked afterwards. */
+  isFree(offset: number, length: number): boolean {
+    if (!this.tryLock(offset, length, true)) return false;
+    this.unlock(offset, length);
+    return true;
+  }
+
   unlock(offset: number, length: number): void {
     this.#system.unlock(this.#fd ?? refused(this.path), offset, length);
   }

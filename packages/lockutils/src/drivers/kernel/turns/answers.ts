@@ -59,8 +59,5 @@ export class Answers {
 }
 
 function isFreeBetween(queue: OpenFile, from: number, to: number): boolean {
-  if (to - from === 1) return true;
-  if (!queue.tryLock(from + 1, to - from - 1, true)) return false;
-  queue.unlock(from + 1, to - from - 1);
-  return true;
+  return to - from === 1 || queue.isFree(from + 1, to - from - 1);
 }

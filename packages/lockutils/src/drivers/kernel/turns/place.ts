@@ -151,18 +151,13 @@ export class QueuePlace implements Place {
     }
     if (!this.#first && this.#answers?.areMissing(queue, this.ticket) === true) this.#first = true;
     if (!this.#first || (!this.#request.shared && this.#request.permits === undefined)) return this.#first;
-    if (!queue.tryLock(upgradeByte, 1, true)) return false;
-    queue.unlock(upgradeByte, 1);
-    return true;
+    return queue.isFree(upgradeByte, 1);
   }
 
   // This waiter is first. So a wish with an earlier ticket is of a waiter that has gone or does not react, and one with a
   // later ticket is of a waiter that has passed this one, if that still waits: the queue file may be a new one.
   #hasPassed(wished: number): boolean {
-    if (wished <= this.ticket) return false;
-    if (!this.#queue.tryLock(wished, 1, true)) return true;
-    this.#queue.unlock(wished, 1);
-    return false;
+    return wished > this.ticket && !this.#queue.isFree(wished, 1);
   }
 
   // The next waiter may not run for a while: without a wish in its name, holders would begin slice after slice.
