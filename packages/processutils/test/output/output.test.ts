@@ -232,11 +232,10 @@ describe('a pipe that others hold', () => {
   it('loses nothing that was written before the command ended, and is not waited for', async () => {
     token = uniqueSleep();
     const script = `sleep ${token} & exec head -c 3000000 /dev/zero`;
-    const start = performance.now();
+    const start = unloadedNow();
     const { stdout } = await execute('sh', ['-c', script], { binary: true, drainTimeout: 50 });
     expect(stdout.length).toBe(3_000_000);
-    // It holds the pipe for an hour.
-    expect(performance.now() - start).toBeLessThan(60_000);
+    expect(unloadedNow() - start).toBeLessThan(2000);
     expect(processesWith(token)).toHaveLength(1);
   });
 

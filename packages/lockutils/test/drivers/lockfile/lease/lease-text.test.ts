@@ -13,6 +13,7 @@ import {
   sshfsDirectory,
   sshfsMissing,
 } from '../../../support/lockfile/shared-directory.js';
+import { watchStalls } from '../../../support/stalls.js';
 
 const noSshfs = process.platform === 'linux' ? sshfsMissing() : 'is tested on Linux';
 const longTtl = 60_000;
@@ -124,11 +125,14 @@ describe('a write of the text that fails before any of its file system calls', (
   };
 
   test('is done for the next holder, or is refused for good: a holder that was stopped at it changes nothing later', async () => {
+    const stalled = watchStalls();
     const stopAt = async (call: number): Promise<void> => {
       const [name, contender] = await Promise.all([usedName(), start('there')]);
       await contender.try(name, ttl);
       await contender.fail({ do: 'write', name, text: 'new' }, { call, signal: 'SIGSTOP' });
-      const next = await lease(name, { driver, ttl: longTtl, timeout: longTtl / 2 });
+      const [begun, stalledBefore] = [performance.now(), stalled()];
+      const next = await lease(name, { driver, ttl: longTtl });
+      expect(performance.now() - begun - (stalled() - stalledBefore)).toBeLessThan(ttl + 2000);
       const found = await textOf(next).read(signal);
       const { written, error } = await contender.resume();
       expect({ call, written, error }).toEqual({ call, written: found === 'new', error: undefined });
