@@ -18,6 +18,12 @@ function draw(directory: string, system: KernelSystem = defaultKernelSystem): Pl
   return kernelDriver({ system }).joinQueue?.(requestFor(join(directory, 'x'))) as PlaceAtOnce;
 }
 
+/** Resolves when a place that was drawn before passes those that are stopped. */
+async function patienceEnds(): Promise<void> {
+  const drawn = performance.now();
+  await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+}
+
 /** The real system, which notes the names of its calls. */
 function counting(calls: string[]): KernelSystem {
   const counted = Object.entries(defaultKernelSystem).map(([name, call]) => [
@@ -200,9 +206,7 @@ describe('G10 the queue file of the kernel driver', () => {
     for (let round = 0; round < ringSize + 10; round += 1) draw(directory.path).leave();
     const newest = draw(directory.path);
     expect(newest.ticket).toBeGreaterThan(ringSize);
-    const drawn = performance.now();
-    // From then on it passes those that are stopped.
-    await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+    await patienceEnds();
     expect(newest.isFirst()).toBe(false);
     oldest.leave();
     expect(newest.isFirst()).toBe(true);
@@ -216,8 +220,7 @@ describe('G10 the queue file of the kernel driver', () => {
     const nearest = draw(directory.path);
     const calls: string[] = [];
     const newest = draw(directory.path, counting(calls));
-    const drawn = performance.now();
-    await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+    await patienceEnds();
     calls.length = 0;
     expect(newest.isFirst()).toBe(false);
     expect(calls.length).toBeLessThan(10);
@@ -234,8 +237,7 @@ describe('G10 the queue file of the kernel driver', () => {
     await sleeper.stop();
     const calls: string[] = [];
     const newest = draw(directory.path, counting(calls));
-    const drawn = performance.now();
-    await expect.poll(() => performance.now() - drawn > stoppedPatience + 50).toBe(true);
+    await patienceEnds();
     calls.length = 0;
     expect(newest.isFirst()).toBe(true);
     expect(calls.length).toBeLessThan(12);
