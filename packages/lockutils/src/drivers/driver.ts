@@ -80,6 +80,11 @@ export interface Place {
   /** Whether every earlier waiter has gone. */
   isFirst(): boolean | Promise<boolean>;
   /**
+   * Whether several waiters are before this one, so that it cannot be first soon without a hint. It then looks less
+   * often. Absent if the driver does not know.
+   */
+  isFar?(): boolean;
+  /**
    * Calls `wake` when it may be worth asking again. Hints may be missed or false. Returns a function that stops the
    * hints. The caller waits for that function right after its grant, so slow work, such as closing a watcher, is
    * deferred.

@@ -1,12 +1,12 @@
-import { getLogger, hasLogger, lockChannels } from '@oslo-concurrency/core';
+import type { LockDriver, LockRequest } from '../drivers/driver.js';
 import { LockUnsupportedError } from '../errors/lock-file-errors.js';
 import type { Turn, TurnQueue } from '../local/turn-queue.js';
-import { nothing, perform, runSync, type Steps, step } from '../steps.js';
-import { eventOf, type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
+import { isThenable, nothing, perform, runSync, type Steps, step } from '../steps.js';
+import { type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
 import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held/held-lock.js';
-import { type Obtained, obtain } from './obtain.js';
-import { announce, notFree, reportFailure, timedOut } from './report.js';
+import { type Answer, firstTry, type Obtained, obtain } from './obtain.js';
+import { announce, notFree, reportFailure, reportGrant, timedOut } from './report.js';
 import { BlockingWait } from './wait/blocking-wait.js';
 import { CallWait } from './wait/call-wait.js';
 import { mustWait, timeUp, type Wait } from './wait/wait.js';
@@ -21,45 +21,74 @@ export function acquire(call: LockCall): GrantedLock | Promise<GrantedLock> {
     reportFailure(call, signal.reason);
     throw signal.reason;
   }
-  if (isGrantedHere(call)) return granted(call, undefined);
+  const begun = begin(call);
+  if (begun instanceof GrantedLock) return begun;
   const wait = new CallWait(call);
-  return perform(acquiring(call, wait), wait.race);
+  return perform(acquiring(call, begun, wait), wait.race);
 }
 
 /** The same, but stops this thread while it waits. */
 export function acquireSync(call: LockCall): GrantedLock {
   announce(call);
-  if (isGrantedHere(call)) return granted(call, undefined);
+  const begun = begin(call);
+  if (begun instanceof GrantedLock) return begun;
   const text = `The driver ${call.driver?.name} returns promises, so lockSync cannot use it; use lock()`;
   return runSync(
-    acquiring(call, new BlockingWait(call)),
+    acquiring(call, begun, new BlockingWait(call)),
     () => new LockUnsupportedError(call.request?.path ?? '', text),
   );
 }
 
-// This fast path saves two thirds of the cost of an internal lock.
-function isGrantedHere(call: LockCall): boolean {
-  return call.request === undefined && passAtOnce(call, call.gates[0] as Gate);
+/** What a call that was not granted the lock at once has done: its first try, if it has passed all its queues. */
+interface Begun {
+  readonly tried: { readonly first: Answer } | undefined;
 }
 
 /**
- * Passes the queues of this process one after the other, then the driver. If a step fails, the call leaves the queues
- * it has passed.
+ * Passes the queues of this process that are free, and if all are, makes the first try. A lock that is free is granted
+ * here, without the procedure: that takes two thirds off an internal lock and a third off an external one.
  */
-function* acquiring(call: LockCall, wait: Wait): Steps<GrantedLock> {
+function begin(call: LockCall): GrantedLock | Begun {
+  try {
+    for (const gate of call.gates) if (!passAtOnce(call, gate)) return { tried: undefined };
+    if (call.request === undefined) return granted(call, undefined);
+    const first = tryFirst(call, call.request);
+    return first === undefined || isThenable(first)
+      ? { tried: { first } }
+      : granted(call, { grant: first, place: undefined });
+  } catch (error) {
+    throw failed(call, error);
+  }
+}
+
+function tryFirst({ driver, options }: LockCall, request: LockRequest): Answer {
+  return firstTry(driver as LockDriver, request, options.fair === true, options.blocking !== false);
+}
+
+/**
+ * Passes the other queues of this process one after the other, then the driver. If a step fails, the call leaves the
+ * queues it has passed.
+ */
+function* acquiring(call: LockCall, { tried }: Begun, wait: Wait): Steps<GrantedLock> {
   const { driver, request, options } = call;
   try {
-    for (const gate of call.gates) if (!passAtOnce(call, gate)) yield* passLater(call, gate, wait);
+    for (const gate of call.gates.slice(call.turns.length)) {
+      if (!passAtOnce(call, gate)) yield* passLater(call, gate, wait);
+    }
     if (driver === undefined || request === undefined) return granted(call, undefined);
-    return granted(call, yield* obtain(driver, request, options.fair === true, wait));
+    const { first } = tried ?? { first: tryFirst(call, request) };
+    return granted(call, yield* obtain(driver, request, { first, fair: options.fair === true, wait }));
   } catch (error) {
-    const failure = yield* explained(call, error);
-    leaveTurns(call);
-    reportFailure(call, failure);
-    throw failure;
+    throw failed(call, yield* explained(call, error));
   } finally {
     wait.close();
   }
+}
+
+function failed(call: LockCall, failure: unknown): unknown {
+  leaveTurns(call);
+  reportFailure(call, failure);
+  return failure;
 }
 
 function* explained(call: LockCall, error: unknown): Steps<unknown> {
@@ -127,13 +156,6 @@ function granted(call: LockCall, obtained: Obtained | undefined): GrantedLock {
     call.body.holds = { path: request.path, shared: request.shared };
   }
   const waitedMs = call.start === undefined ? 0 : call.clock.now() - call.start;
-  if (hasLogger() && call.options.doLog !== false) {
-    getLogger().debug(`Acquired lock "${call.name}"`);
-    if (request !== undefined) getLogger().debug(`Acquired external semaphore "${call.name}"`);
-  }
-  if (lockChannels.grant.hasSubscribers) {
-    const previousOwnerDied = obtained?.grant.previousOwnerDied === true;
-    lockChannels.grant.publish({ ...eventOf(call), waitedMs, previousOwnerDied });
-  }
+  reportGrant(call, waitedMs, obtained?.grant.previousOwnerDied === true);
   return new GrantedLock(call, obtained, waitedMs);
 }

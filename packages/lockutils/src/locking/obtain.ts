@@ -1,6 +1,7 @@
 import type { Grant, LockDriver, LockRequest, Place } from '../drivers/driver.js';
 import { LockUnsupportedError } from '../errors/lock-file-errors.js';
 import { nothing, type Steps, step } from '../steps.js';
+import { isNextForSame, type LockCall } from './call.js';
 import type { Wait } from './wait/wait.js';
 
 /** A grant, and the place in the queue that is kept with it until the release. */
@@ -14,29 +15,35 @@ const drawInterval = 2;
 // The exception is a process that was stopped while drawing. By then, that has lasted for 20 ms or more.
 const drawsWithoutOrder = 10;
 
+/** What a driver answers to a try. */
+export type Answer = Grant | undefined | Promise<Grant | undefined>;
+
 /**
- * Waits for the lock of a driver. Unless the caller asked for order, the first try may pass other waiters; if it did,
- * the first try is made only while nobody waits. Then the call joins the queue, waits until it is first, and then until
- * the lock is free. However the wait ends, the place is given up.
+ * The first try, before the call waits. Unless the caller asked for order, it may pass other waiters; if it did, the try
+ * is made only while nobody waits.
  */
-export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean, wait: Wait): Steps<Obtained> {
+export function firstTry(driver: LockDriver, request: LockRequest, fair: boolean, mayWait: boolean): Answer {
+  if (!isOrdered(request, fair)) return driver.tryAcquire(request, mayWait ? 'newcomer' : undefined);
   if (fair && driver.joinQueue === undefined) {
     const what = `The driver ${driver.name} keeps no order among processes here, so it cannot grant the lock with fair`;
     throw new LockUnsupportedError(request.path, what);
   }
-  // Readers and permit holders keep the order too: a reader that passes the queue would starve a waiting writer.
-  const ordered = fair || !isExclusive(request);
-  if (!ordered) {
-    const grant = yield* attempt(driver, request, wait.mayWait ? 'newcomer' : undefined);
-    if (grant !== undefined) return { grant, place: undefined };
-    wait.begin('driver');
-  } else {
-    const grant = yield* step(
-      driver.tryUnqueued?.(request, () => driver.tryAcquire(request)),
-      returnGrant,
-    );
-    if (grant !== undefined) return { grant, place: undefined };
-  }
+  return driver.tryUnqueued?.(request, () => driver.tryAcquire(request));
+}
+
+/**
+ * Waits for the lock of a driver, after the {@link firstTry}. If that was refused, the call joins the queue, waits until
+ * it is first, and then until the lock is free. However the wait ends, the place is given up.
+ */
+export function* obtain(
+  driver: LockDriver,
+  request: LockRequest,
+  { first, fair, wait }: { readonly first: Answer; readonly fair: boolean; readonly wait: Wait },
+): Steps<Obtained> {
+  const granted = yield* step(first, returnGrant);
+  if (granted !== undefined) return { grant: granted, place: undefined };
+  const ordered = isOrdered(request, fair);
+  if (!ordered) wait.begin('driver');
   const place = yield* joinQueue(driver, request, ordered, wait);
   let grant: Grant | undefined;
   try {
@@ -48,7 +55,7 @@ export function* obtain(driver: LockDriver, request: LockRequest, fair: boolean,
   }
 }
 
-function attempt(driver: LockDriver, request: LockRequest, by?: Place | 'newcomer'): Steps<Grant | undefined> {
+function attempt(driver: LockDriver, request: LockRequest, by: Place | undefined): Steps<Grant | undefined> {
   return step(driver.tryAcquire(request, by), returnGrant);
 }
 
@@ -58,7 +65,7 @@ function* untilFirst(place: Place, wait: Wait): Steps<void> {
   wait.begin('driver');
   // Checked again after subscribing: a change between the two would go unnoticed.
   wait.listen((wake) => place.onTurn(wake), false);
-  while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait);
+  while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait, undefined, place.isFar?.());
 }
 
 function* untilGranted(
@@ -87,8 +94,8 @@ function* untilGranted(
   }
 }
 
-function* pause(wait: Wait, atMost?: number): Steps<void> {
-  yield* step(wait.pause(atMost), nothing);
+function* pause(wait: Wait, atMost?: number, far?: boolean): Steps<void> {
+  yield* step(wait.pause(atMost, far));
   wait.look();
 }
 
@@ -125,6 +132,26 @@ function settled(request: LockRequest, grant: Grant, place: Place | undefined): 
   }
   void place?.leave();
   return { grant, place: undefined };
+}
+
+// Readers and permit holders keep the order too: a reader that passes the queue would starve a waiting writer.
+function isOrdered(request: LockRequest, fair: boolean): boolean {
+  return fair || !isExclusive(request);
+}
+
+/**
+ * Releases what {@link obtain} obtained, but for the place of an exclusive holder, which the caller leaves when the
+ * driver has answered. `unused`: no caller ever saw the grant.
+ */
+export function release(call: LockCall, { grant, place }: Obtained, unused: boolean): void | Promise<void> {
+  const { removeOnRelease, threads, external } = call.options;
+  // The directory of thread locks is not cleaned while the process lives, and a process may use any number of names.
+  const remove = !unused && (removeOnRelease ?? (threads === true && external !== true));
+  // While our own ticket is still locked, the removal would not see the queue as empty.
+  if (remove) void place?.leave();
+  // While a call waits whose turn comes now, the driver may keep the lock for it.
+  const next = !remove && !unused && place === undefined && isNextForSame(call);
+  return grant.release({ remove, unused, next });
 }
 
 function isExclusive({ shared, permits }: LockRequest): boolean {

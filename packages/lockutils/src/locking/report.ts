@@ -19,6 +19,25 @@ export function reportWait(call: LockCall): void {
   onWait?.(info);
 }
 
+/** Reports to the log and to subscribers that the call was granted the lock. */
+export function reportGrant(call: LockCall, waitedMs: number, previousOwnerDied: boolean): void {
+  if (hasLogger() && call.options.doLog !== false) {
+    getLogger().debug(`Acquired lock "${call.name}"`);
+    if (call.request !== undefined) getLogger().debug(`Acquired external semaphore "${call.name}"`);
+  }
+  if (lockChannels.grant.hasSubscribers) {
+    lockChannels.grant.publish({ ...eventOf(call), waitedMs, previousOwnerDied });
+  }
+}
+
+/** Reports to the log and to subscribers that the lock was released; `since`: when it was granted, if that is known. */
+export function reportRelease(call: LockCall, since: number | undefined): void {
+  if (hasLogger() && call.options.doLog !== false) getLogger().debug(`Releasing lock "${call.name}"`);
+  if (!lockChannels.release.hasSubscribers) return;
+  const held = since === undefined ? {} : { heldMs: call.clock.now() - since };
+  lockChannels.release.publish({ ...eventOf(call), ...held });
+}
+
 /** Reports to subscribers that the call ended without the lock. */
 export function reportFailure(call: LockCall, error: unknown): void {
   if (!lockChannels.fail.hasSubscribers) return;

@@ -91,7 +91,7 @@ export interface LockOptions {
    */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Polling interval for events that send no notification: a killed holder, a Python peer.
+   * Polling interval for events without notification: a killed holder, a Python peer. Far back in a queue, 4 times that.
    * @defaultValue `50`
    */
   readonly delay?: number | undefined;

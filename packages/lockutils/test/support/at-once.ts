@@ -19,6 +19,7 @@ export interface UpgradeAtOnce {
 export interface PlaceAtOnce {
   readonly ticket: number;
   isFirst(): boolean;
+  isFar?(): boolean;
   onTurn(wake: () => void): () => void;
   ask(): boolean;
   leave(): void;

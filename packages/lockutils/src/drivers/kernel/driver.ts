@@ -31,9 +31,9 @@ export interface KernelDriverOptions {
 }
 
 // Milliseconds. Another program that gives a file another name is noticed this much later: of the queue and the records of
-// readers, which no holder relies on, and of a lock file that passes to another call of this thread. A removal is noticed
-// at once. A network file system may count names late.
-const trustInName = 10;
+// readers, which no holder relies on, and of a lock file at its release. A removal is noticed at once. A network file
+// system may count names late.
+const trustInName = 2;
 
 /**
  * The strict driver that relies on the kernel: `fcntl(F_OFD_SETLK)` on the whole lock file (Linux). That lock excludes

@@ -14,7 +14,7 @@ import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { type Seat, takeSeat } from './seats.js';
 import { QueuePlace } from './turns/place.js';
-import { giveHint, wakeFolderOf } from './wake-files.js';
+import { giveHint } from './wake-files.js';
 
 /**
  * Turns a locked descriptor into a grant: writes the record, and takes the seat of a reader or permit holder.
@@ -37,7 +37,7 @@ export function kernelGrant(
     // Nothing was changed yet. The first waiter may have been refused because of this very try, so it is woken.
     slice.giveWay();
     locks.release(file);
-    giveHint(hidden.system, wakeFolderOf(request.path), wish.wakeFile);
+    giveHint(hidden.system, request.path, wish.wakeFile);
     return undefined;
   }
   if (!request.shared && request.permits === undefined) {
@@ -125,7 +125,7 @@ class KernelGrant implements Grant {
     const file = this.#file;
     if (file.closed) return;
     const mayPass = next && this.#alone && this.#hasWishes && !remove && !unused;
-    const lost = !this.#isThere(mayPass);
+    const lost = !this.#isThere();
     try {
       this.#upgrading?.close();
       // The mark that we leave reports the same death to the next holder that the dead owner's record would have
@@ -221,8 +221,8 @@ class KernelGrant implements Grant {
 
   // The permits rely on the bytes of the seats, so the file of the seats is part of the lock. The file of the readers
   // and the queue are not: removing them takes nothing from a holder.
-  #isThere(passes = false): boolean {
-    if (!this.#files.locks.isTheLock(this.#file, passes)) return false;
+  #isThere(): boolean {
+    if (!this.#files.locks.isTheLock(this.#file)) return false;
     try {
       return this.#request.permits === undefined || this.#seat?.isThere() !== false;
     } catch {

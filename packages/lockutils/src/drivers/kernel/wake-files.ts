@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { dirname, sep } from 'node:path';
 import { ownIdentity } from '../../owner/process-identity.js';
 import type { WatchPool } from '../watch-pool.js';
 import { openHidden } from './files/hidden-files.js';
@@ -16,11 +15,6 @@ export function ownWakeFile(): number {
 
 let stamp = 0;
 
-/** The folder of the wake files for this lock file. */
-export function wakeFolderOf(lockFile: string): string {
-  return dirname(hiddenPath(lockFile, 'wake'));
-}
-
 /**
  * Calls `wake` when another process gives this thread a hint in the lock path of `lockFile`. Returns a function that
  * stops this.
@@ -31,11 +25,11 @@ export function listen(system: KernelSystem, watchers: WatchPool, lockFile: stri
 }
 
 /**
- * Gives a hint to the threads that listen to wake file `number`. If this fails, the waiter sees the release at its next
- * poll.
+ * Gives a hint to the threads that wait for `lockFile` and listen to wake file `number`. If this fails, the waiter sees
+ * the release at its next poll.
  */
-export function giveHint(system: KernelSystem, wakeFolder: string, number: number): void {
-  const path = `${wakeFolder}${sep}${number % wakeFiles}`;
+export function giveHint(system: KernelSystem, lockFile: string, number: number): void {
+  const path = hiddenPath(lockFile, 'wake', String(number % wakeFiles));
   stamp = (stamp + 1) % 1_000_000;
   try {
     // Not through a link: another user may have placed one there to make us set the times of one of our files.

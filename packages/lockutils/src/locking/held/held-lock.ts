@@ -1,9 +1,10 @@
-import { getLogger, hasLogger, isConcurrencyError, lockChannels } from '@oslo-concurrency/core';
+import { getLogger, isConcurrencyError, lockChannels } from '@oslo-concurrency/core';
 import type { Grant } from '../../drivers/driver.js';
 import { LockReleaseError, UpgradeConflictError } from '../../errors/lock-errors.js';
-import { perform, runSync, type Steps, step } from '../../steps.js';
-import { eventOf, isNextForSame, type LockCall, leaveTurns } from '../call.js';
-import type { Obtained } from '../obtain.js';
+import { isThenable, perform, runSync, type Steps, step } from '../../steps.js';
+import { type LockCall, leaveTurns } from '../call.js';
+import { type Obtained, release } from '../obtain.js';
+import { reportRelease } from '../report.js';
 import type { PatientWait } from '../wait/patient-wait.js';
 import type { LockHandle } from './handles.js';
 import { beginHold, endHold, type Hold, reportLost } from './long-holds.js';
@@ -80,7 +81,8 @@ export class GrantedLock implements LockHandle {
   // handlers work.
   #releaseOnce(unused: boolean): Promise<void> {
     if (this.#release !== undefined) return this.#release;
-    const done = this.#obtained === undefined ? this.#releaseHere() : answered(this.#releasing(unused));
+    const rest = this.#beginRelease(unused);
+    const done = rest === undefined ? releasedAtOnce : answered(rest);
     // If the release failed synchronously, it may be tried again.
     if (this.#state !== 'held') this.#release = done;
     return done;
@@ -90,8 +92,8 @@ export class GrantedLock implements LockHandle {
   releaseSync(): void {
     // The lock was lost; the earlier call already reported that, so there is nothing left to do.
     if (this.#release !== undefined || this.#state === 'released') return;
-    if (this.#obtained === undefined) void this.#releaseHere();
-    else runSync(this.#releasing(false));
+    const rest = this.#beginRelease(false);
+    if (rest !== undefined) runSync(rest);
     this.#release = releasedAtOnce;
   }
 
@@ -135,28 +137,28 @@ export class GrantedLock implements LockHandle {
     return this.#obtained?.grant;
   }
 
-  // For an internal lock, this costs less than the procedure.
-  #releaseHere(): Promise<void> {
+  /** Releases, and returns the steps that are left, if any: mostly none, which saves the cost of a procedure. */
+  #beginRelease(unused: boolean): Steps<void> | undefined {
     if (this.#upgrading !== undefined) this.#endUpgrade('released');
-    this.#state = 'released';
+    this.#state = 'releasing';
+    let answer: void | Promise<void>;
+    try {
+      answer = this.#obtained === undefined ? undefined : release(this.#call, this.#obtained, unused);
+    } catch (error) {
+      return this.#releasing(() => {
+        throw error;
+      });
+    }
+    if (isThenable(answer) || this.#obtained?.place !== undefined) return this.#releasing(() => answer);
+    this.#noteReleased();
     this.#letOthersIn();
-    return releasedAtOnce;
+    return undefined;
   }
 
-  *#releasing(unused: boolean): Steps<void> {
-    const { grant, place } = this.#obtained ?? {};
-    const { removeOnRelease, threads, external } = this.#call.options;
-    // The directory of thread locks is not cleaned while the process lives, and a process may use any number of names.
-    const remove = removeOnRelease ?? (threads === true && external !== true);
+  *#releasing(answer: () => void | Promise<void>): Steps<void> {
     let failure: LockReleaseError | undefined;
-    this.#endUpgrade('released');
-    this.#state = 'releasing';
     try {
-      // While our own ticket is still locked, the removal would not see the queue as empty.
-      if (remove && !unused) void place?.leave();
-      // While a call waits whose turn comes now, the driver may keep the lock for it.
-      const next = !remove && !unused && place === undefined && isNextForSame(this.#call);
-      yield* step(grant?.release({ remove: remove && !unused, unused, next }));
+      yield* step(answer());
     } catch (error) {
       failure = new LockReleaseError(this.name, error);
       // A lost lock is no longer held. A lock that could not be released counts as held: the turns stay, no other call
@@ -168,23 +170,23 @@ export class GrantedLock implements LockHandle {
       }
       if (this.#hold !== undefined) reportLost(this.#hold, error);
     }
-    this.#state = 'released';
-    if (this.#hold !== undefined) endHold(this.#hold);
+    this.#noteReleased();
     // While our ticket is still in the queue, the next call of this process would not be first.
-    yield* step(place?.leave());
+    yield* step(this.#obtained?.place?.leave());
     this.#letOthersIn();
     if (failure !== undefined) throw failure;
+  }
+
+  #noteReleased(): void {
+    this.#state = 'released';
+    if (this.#hold !== undefined) endHold(this.#hold);
   }
 
   #letOthersIn(): void {
     const call = this.#call;
     if (call.body !== undefined) call.body.running = false;
     leaveTurns(call);
-    if (hasLogger() && call.options.doLog !== false) getLogger().debug(`Releasing lock "${this.name}"`);
-    if (lockChannels.release.hasSubscribers) {
-      const held = this.#since === undefined ? {} : { heldMs: call.clock.now() - this.#since };
-      lockChannels.release.publish({ ...eventOf(call), ...held });
-    }
+    reportRelease(call, this.#since);
   }
 }
 

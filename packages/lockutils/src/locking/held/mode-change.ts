@@ -115,7 +115,7 @@ function* upgradeGrant(call: LockCall, grant: Grant, wait: PatientWait): Steps<v
     for (;;) {
       done = yield* step(driverUpgrade.attempt(), nothing);
       if (done) return;
-      yield* step(wait.pause(), nothing);
+      yield* step(wait.pause());
     }
   } finally {
     yield* step(driverUpgrade.end());

@@ -4,6 +4,9 @@ import { PatientWait } from './patient-wait.js';
 import { Wait } from './wait.js';
 
 const defaultGuard = 50;
+// A look costs more than a short hold, and of many waiters only the first few can be next soon. So the others, which are
+// many, look less often.
+const farTimes = 4;
 
 /** The wait of one call of `lock()`. Creates nothing before there is something to wait for. */
 export class CallWait extends Wait {
@@ -27,8 +30,8 @@ export class CallWait extends Wait {
     this.#watch?.look();
   }
 
-  pause(atMost?: number): Promise<void> {
-    return this.#patient.pause(atMost);
+  pause(atMost?: number, far = false): Promise<void> {
+    return this.#patient.pause(far ? farTimes * this.#guard : atMost);
   }
 
   override close(): void {
@@ -38,9 +41,13 @@ export class CallWait extends Wait {
 
   get #patient(): PatientWait {
     const { clock, options } = this.call;
-    const { signal, delay: guard = defaultGuard } = options;
-    this.#wait ??= new PatientWait({ clock, deadline: this.deadline, signal, guard });
+    const { signal } = options;
+    this.#wait ??= new PatientWait({ clock, deadline: this.deadline, signal, guard: this.#guard });
     return this.#wait;
+  }
+
+  get #guard(): number {
+    return this.call.options.delay ?? defaultGuard;
   }
 
   get #isEndless(): boolean {

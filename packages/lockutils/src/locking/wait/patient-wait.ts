@@ -52,10 +52,11 @@ export class PatientWait {
     }
   }
 
-  /** Ends the wait: the current step rejects, and its late answer is released. */
+  /** Ends the wait: the current step or pause rejects, and a late answer of the step is released. */
   end(error: unknown): void {
     this.#reason ??= { error };
     this.#abandon?.();
+    this.#resume?.();
   }
 
   get isOver(): boolean {
@@ -109,12 +110,13 @@ export class PatientWait {
     this.#unsubscribe = subscribe(() => this.#hear(early));
   }
 
+  /** Waits for a hint, `atMost` ms. It rejects by itself when the wait ends, so it needs no {@link race}. */
   pause(atMost = this.#limits.guard): Promise<void> {
-    if (this.#hinted) {
+    if (this.#hinted && this.#reason === undefined) {
       this.#hinted = false;
       return Promise.resolve();
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const delay = Math.min(burst[this.#eager] ?? atMost, atMost);
       this.#eager += 1;
       const cancel =
@@ -122,8 +124,14 @@ export class PatientWait {
       this.#resume = () => {
         this.#resume = undefined;
         cancel();
-        resolve();
+        if (this.#reason === undefined) {
+          resolve();
+        } else {
+          this.#reported = true;
+          reject(this.#reason.error);
+        }
       };
+      if (this.#reason !== undefined) this.#resume();
     });
   }
 

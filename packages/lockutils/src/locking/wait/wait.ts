@@ -33,8 +33,11 @@ export abstract class Wait {
     reportWait(this.call);
   }
 
-  /** Waits until another try may succeed: until a hint, or for the polling interval. @throws timeUp */
-  abstract pause(atMost?: number): void | Promise<void>;
+  /**
+   * Waits until another try may succeed: until a hint, or for the polling interval; with `far`, for a multiple of it.
+   * @throws timeUp
+   */
+  abstract pause(atMost?: number, far?: boolean): void | Promise<void>;
 
   /**
    * Subscribes to hints from here on, in place of the previous subscription. `early`: whether a hint may come before the

@@ -108,4 +108,35 @@ describe('G28 a driver without a queue, or with one', () => {
     hint();
     await (await granted).release();
   });
+
+  it.each([
+    ['is looked at after its polling interval while at most two are before it', false, 10],
+    ['is looked at after four times its polling interval while more are before it', true, 40],
+    ['is looked at after its polling interval if its driver does not know how many are before it', undefined, 10],
+  ] as const)('G28 %s', async (_title, far, interval) => {
+    using directory = lockDirectory();
+    const delays: number[] = [];
+    const clock: Clock = {
+      now: () => 0,
+      schedule(delay, action) {
+        delays.push(delay);
+        queueMicrotask(action);
+        return () => {};
+      },
+    };
+    let looks = 0;
+    const driver: LockDriver = {
+      name: 'keeps-a-queue',
+      tryAcquire: () => (looks < 5 ? undefined : grant),
+      joinQueue: () => ({
+        isFirst: () => ++looks >= 5,
+        ...(far === undefined ? {} : { isFar: () => far }),
+        onTurn: () => () => {},
+        leave() {},
+      }),
+      holders: () => [],
+    };
+    await using _held = await lock('x', { external: true, lockPath: directory.path, driver, clock, delay: 10 });
+    expect(delays).toEqual([interval, interval, interval]);
+  });
 });

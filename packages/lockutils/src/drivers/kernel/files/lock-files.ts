@@ -7,7 +7,7 @@ import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';
 import type { KernelSystem } from '../system.js';
 import { Slice } from '../turns/slice.js';
-import { giveHint, wakeFolderOf } from '../wake-files.js';
+import { giveHint } from '../wake-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
 import { PassedOn } from './passed-on.js';
 import { readWish, type Wish } from './wish.js';
@@ -74,14 +74,13 @@ export class LockFiles {
 
   /**
    * Whether a locked file is still the lock: the name leads to it. If the system reports an error, or reports another
-   * identity for the open file itself now, nothing is known, and the answer is yes.
-   *
-   * If the lock passes to another call of this thread, and the name was looked at a moment ago, only a removal or
-   * replacement is seen, which costs half as much. That the file got another name is seen by the call that unlocks it.
+   * identity for the open file itself now, nothing is known, and the answer is yes. If the name was looked at a moment
+   * ago, as at the grant of a short hold, only a removal or replacement is seen: that costs half as much. No grant relies
+   * on this answer: the next one looks at the name itself.
    */
-  isTheLock(file: OpenFile, passes = false): boolean {
+  isTheLock(file: OpenFile): boolean {
     try {
-      return (passes ? file.isStillNamed(this.#trust) : file.isNamed()) || file.hasChanged();
+      return file.isStillNamed(this.#trust) || file.hasChanged();
     } catch {
       return true;
     }
@@ -137,8 +136,7 @@ export class LockFiles {
     }
     if (wish === undefined) return;
     const { wakeFile } = wish;
-    const folder = wakeFolderOf(file.path);
-    const wake = (): void => giveHint(this.#system, folder, wakeFile);
+    const wake = (): void => giveHint(this.#system, file.path, wakeFile);
     if (mayPass) sliceOf(file).release(wake);
     else wake();
   }

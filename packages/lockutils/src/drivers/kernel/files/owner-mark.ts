@@ -70,6 +70,7 @@ export function writeMark(
 }
 
 let own: Buffer | undefined;
+let ownSince = 0;
 let ownLabel: string | undefined;
 let ownPermits: number | undefined;
 
@@ -77,11 +78,13 @@ let ownPermits: number | undefined;
 // repeated locking fast.
 function ownRecord(label: string | undefined, permits: number | undefined): Buffer {
   const now = realTime.date();
-  if (own === undefined || label !== ownLabel || permits !== ownPermits || !restampOwnerRecord(own, now)) {
+  const same = own !== undefined && label === ownLabel && permits === ownPermits;
+  if (own === undefined || !same || (now !== ownSince && !restampOwnerRecord(own, now))) {
     own = encodeOwnerRecord(label, now, permits);
     ownLabel = label;
     ownPermits = permits;
   }
+  ownSince = now;
   return own;
 }
 

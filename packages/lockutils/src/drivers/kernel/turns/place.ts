@@ -15,13 +15,16 @@ import {
   upgradeByte,
   wakeFileOf,
 } from '../tickets.js';
-import { giveHint, listen, ownWakeFile, wakeFolderOf } from '../wake-files.js';
+import { giveHint, listen, ownWakeFile } from '../wake-files.js';
 import { Answers } from './answers.js';
 
 /** What a place in the queue works with. */
 export interface QueueParts extends DriverFiles {
   readonly watchers: WatchPool;
 }
+
+// The waiters this close to the first one look often: one of them has to notice that those before it have ended.
+const near = 2;
 
 /** The place of a ticket that was drawn. Owns the open queue file, whose locks are the ticket. */
 export class QueuePlace implements Place {
@@ -31,7 +34,6 @@ export class QueuePlace implements Place {
   readonly #queue: OpenFile;
   /** Only for a waiter that may pass others: see {@link Answers}. */
   readonly #answers: Answers | undefined;
-  readonly #wakeFolder: string;
   #first: boolean;
   #noted = false;
   /** How often it has written its wish; 0 if no wish of its own can be in the lock file. */
@@ -48,7 +50,6 @@ export class QueuePlace implements Place {
     this.#parts = parts;
     this.#request = request;
     this.#queue = queue;
-    this.#wakeFolder = wakeFolderOf(request.path);
     this.#first = ticket === 0;
     this.#answers = ordered ? undefined : new Answers(parts.locks, request.path, (file) => this.#wake(file));
   }
@@ -59,6 +60,10 @@ export class QueuePlace implements Place {
     } catch (error) {
       throw fileError(this.#queue.path, 'lock', error);
     }
+  }
+
+  isFar(): boolean {
+    return this.ticket > near && !this.#queue.closed && !this.#queue.isFree(0, this.ticket - near);
   }
 
   onTurn(wake: () => void): () => void {
@@ -190,6 +195,6 @@ export class QueuePlace implements Place {
   }
 
   #wake(wakeFile: number): void {
-    giveHint(this.#parts.hidden.system, this.#wakeFolder, wakeFile);
+    giveHint(this.#parts.hidden.system, this.#request.path, wakeFile);
   }
 }

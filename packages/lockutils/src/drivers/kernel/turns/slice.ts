@@ -48,8 +48,11 @@ export class Slice {
   #earliestEnd = 0;
   #holds = 0;
   #gaveWay = false;
+  /** Whether this thread acquired the lock again in the turn of the event loop in which it had released it. */
   #acquiresAgain = false;
-  #wake: NodeJS.Immediate | undefined;
+  /** The wake that was put off. */
+  #wake: (() => void) | undefined;
+  #turnEnds = false;
 
   /** Begins a new slice: nobody waits, or this thread's turn in the queue has come. */
   begin(): void {
@@ -69,7 +72,7 @@ export class Slice {
 
   /** Whether a call of this thread that has not queued must queue, because the lock was left to the first waiter. */
   hasGivenWay(): boolean {
-    if (this.#wake !== undefined) this.#acquiresAgain = true;
+    if (this.#turnEnds) this.#acquiresAgain = true;
     return this.#gaveWay;
   }
 
@@ -81,8 +84,6 @@ export class Slice {
   /** The lock was acquired: the wake that was put off is dropped. */
   keep(): void {
     this.#holds += 1;
-    if (this.#wake === undefined) return;
-    realTime.clearImmediate(this.#wake);
     this.#wake = undefined;
   }
 
@@ -91,18 +92,22 @@ export class Slice {
     if (this.isOver) {
       this.giveWay();
       wake();
-    } else if (this.#acquiresAgain) {
-      this.#wake ??= realTime.setImmediate(() => {
-        this.#wake = undefined;
-        this.#acquiresAgain = false;
-        wake();
-      });
-    } else {
-      wake();
-      // Only to learn whether the lock is acquired again in this turn.
-      this.#wake ??= realTime.setImmediate(() => {
-        this.#wake = undefined;
-      });
+      return;
     }
+    if (this.#acquiresAgain) this.#wake = wake;
+    else wake();
+    // Also if it was woken, to learn whether the lock is acquired again in this turn.
+    if (this.#turnEnds) return;
+    this.#turnEnds = true;
+    realTime.setImmediate(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    this.#turnEnds = false;
+    if (this.#wake === undefined) return;
+    this.#acquiresAgain = false;
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake();
   }
 }

@@ -41,6 +41,32 @@ describe('a place in the queue of the kernel driver', () => {
   });
 });
 
+describe('a place that is far from the first', () => {
+  it('G28 has more than two waiters before it, and is far no more when all but two of them have left', () => {
+    using directory = lockDirectory();
+    const places = Array.from({ length: 5 }, () => draw(directory.path));
+    expect(places.map((place) => place.isFar?.())).toEqual([false, false, false, true, true]);
+    places[1]?.leave();
+    expect(places[3]?.isFar?.()).toBe(true);
+    places[0]?.leave();
+    expect(places.slice(2).map((place) => place.isFar?.())).toEqual([false, false, false]);
+    for (const place of places) place.leave();
+  });
+
+  it('G28 locks nothing by looking, and is not far after it has left', () => {
+    using directory = lockDirectory();
+    const places = Array.from({ length: 4 }, () => draw(directory.path));
+    const last = places.pop();
+    for (const place of places) place.leave();
+    expect(last?.isFar?.()).toBe(false);
+    const next = draw(directory.path);
+    expect(next.isFar?.()).toBe(false);
+    last?.leave();
+    expect([last?.isFar?.(), next.isFirst()]).toEqual([false, true]);
+    next.leave();
+  });
+});
+
 describe('G10 a process that is stopped while it draws a ticket', () => {
   async function stoppedAtGuard(directory: string): Promise<Contender> {
     draw(directory).leave();
