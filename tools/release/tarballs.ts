@@ -19,20 +19,24 @@ export interface Tarball {
   readonly manifest: { readonly dependencies?: Readonly<Record<string, string>>; readonly version: string };
 }
 
-/** Packs every package of `repository` into `into`, as `npm publish` would. */
-export function packAll(into: string, repository = root): readonly Tarball[] {
-  return readdirSync(join(repository, 'packages')).map((short) => {
-    const folder = join(repository, 'packages', short);
-    const [packed] = JSON.parse(npm(folder, 'pack', '--json', '--pack-destination', into)) as [
-      { name: string; filename: string; unpackedSize: number; files: { path: string }[] },
-    ];
-    return {
-      name: packed.name,
-      short,
-      path: join(into, basename(packed.filename)),
-      files: packed.files.map(({ path }) => path),
-      size: packed.unpackedSize,
-      manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Tarball['manifest'],
+/** Packs every package into `into`, as `npm publish` would. */
+export function packAll(into: string): readonly Tarball[] {
+  const shorts = readdirSync(join(root, 'packages'));
+  const folders = shorts.map((short) => `./packages/${short}`);
+  const packed = JSON.parse(npm(root, 'pack', ...folders, '--json', '--pack-destination', into)) as readonly {
+    name: string;
+    filename: string;
+    unpackedSize: number;
+    files: { path: string }[];
+  }[];
+  return shorts.map((short) => {
+    const manifest = JSON.parse(readFileSync(join(root, 'packages', short, 'package.json'), 'utf8')) as {
+      readonly name: string;
+      readonly version: string;
     };
+    const found = packed.find(({ name }) => name === manifest.name);
+    if (found === undefined) throw new Error(`npm packed no ${short}`);
+    const { name, filename, files, unpackedSize: size } = found;
+    return { name, short, path: join(into, basename(filename)), files: files.map(({ path }) => path), size, manifest };
   });
 }

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'pack-once.ts',
     reporters: ['default', ['json', { outputFile: 'test-report.json' }]],
     // Each installs real packages.
     testTimeout: 180_000,

@@ -1,10 +1,10 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { node, npm } from '../command.js';
 import { project } from '../project.js';
-import { packAll, root } from '../tarballs.js';
+import { root } from '../tarballs.js';
 
 const tools = join(root, 'tools', 'bundlers');
 const bundlers = ['esbuild, ES module', 'esbuild, CommonJS', 'webpack 5', 'rollup', 'vite --ssr'];
@@ -36,7 +36,7 @@ let files: Readonly<Record<string, string>>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bundles-'));
   if (!existsSync(join(tools, 'node_modules'))) npm(tools, 'ci');
-  const tarballs = packAll(folder);
+  const tarballs = inject('tarballs');
   const wanted = tarballs.filter(({ short }) => ['core', 'lockutils', 'processutils'].includes(short));
   const home = project(
     join(folder, 'project'),

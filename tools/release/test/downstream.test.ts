@@ -1,9 +1,9 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { command } from '../command.js';
-import { packAll, root } from '../tarballs.js';
+import { root } from '../tarballs.js';
 
 let folder: string;
 let home: string;
@@ -11,7 +11,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'downstream-'));
   home = join(folder, 'downstream');
   cpSync(join(root, 'examples/downstream'), home, { recursive: true });
-  const packed = new Map(packAll(folder).map(({ name, path }) => [name, `file:${path}`]));
+  const packed = new Map(inject('tarballs').map(({ name, path }) => [name, `file:${path}`]));
   const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
     devDependencies: Record<string, string>;

@@ -1,21 +1,20 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { command, npm } from '../command.js';
-import { packAll, root, type Tarball } from '../tarballs.js';
+import { root } from '../tarballs.js';
 
 const tools = join(root, 'tools', 'managers');
 const program = (path: string): string => join(tools, 'node_modules', path);
 
+const tarballs = inject('tarballs').filter(({ short }) => ['core', 'lockutils', 'processutils'].includes(short));
 let folder: string;
-let tarballs: readonly Tarball[];
 let registry: string;
 let authorities: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'package-managers-'));
   if (!existsSync(join(tools, 'node_modules'))) npm(tools, 'ci');
-  tarballs = packAll(folder).filter(({ short }) => ['core', 'lockutils', 'processutils'].includes(short));
   registry = command(root, 'npm', ['config', 'get', 'registry']).trim();
   authorities = command(root, 'npm', ['config', 'get', 'cafile']).trim();
 });

@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { command, node } from '../command.js';
 import { project } from '../project.js';
-import { packAll, root, type Tarball } from '../tarballs.js';
+import { root, type Tarball } from '../tarballs.js';
 import { ThrowAwayClone } from '../throw-away-clone.js';
 
 interface Manifest {
@@ -21,11 +21,10 @@ interface Manifest {
 
 const hosted = JSON.parse(readFileSync(join(root, 'project.json'), 'utf8')) as { repository: string; branch: string };
 
+const tarballs = inject('tarballs');
 let folder: string;
-let tarballs: readonly Tarball[];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'package-page-'));
-  tarballs = packAll(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
