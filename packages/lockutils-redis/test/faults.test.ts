@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lease } from '@oslo-concurrency/lockutils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { additions, type Fact, violations } from '../../../lease-history.js';
@@ -11,34 +12,37 @@ import { RedisServer, redisMissing, withRedis } from './server/redis-server.js';
 const ttl = 1000;
 const kept = ['--appendonly', 'yes'];
 
-describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedis}`, () => {
-  let server: RedisServer;
-  let store: RedisServer;
-  let names = 0;
+/** A Redis that keeps its data, for the tests of one group, and a store that no fault touches. */
+class Engine {
+  server!: RedisServer;
+  store!: RedisServer;
+  #names = 0;
 
-  beforeAll(async () => {
-    server = await RedisServer.start({ flags: kept });
-    store = await RedisServer.start();
-  });
-  afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    await store?.[Symbol.asyncDispose]();
-  });
+  constructor() {
+    beforeAll(async () => {
+      this.server = await RedisServer.start({ flags: kept });
+      this.store = await RedisServer.start();
+    });
+    afterAll(async () => {
+      await this.server?.[Symbol.asyncDispose]();
+      await this.store?.[Symbol.asyncDispose]();
+    });
+  }
 
-  const now = (): number => Number(process.hrtime.bigint()) / 1e6;
-  const counterOf = async (name: string): Promise<number> => Number(await store.cli('GET', `counter/${name}`));
-  const freshPlan = (): ContenderPlan => ({ url: server.url, store: store.url, name: `fault-${++names}`, ttl });
-  const pass = (ms: number): Promise<void> => {
-    const end = performance.now() + ms;
-    return server.until(async () => performance.now() > end, ms + 5000);
-  };
+  freshPlan(): ContenderPlan {
+    return { url: this.server.url, store: this.store.url, name: `fault-${++this.#names}`, ttl };
+  }
+
+  async counterOf(name: string): Promise<number> {
+    return Number(await this.store.cli('GET', `counter/${name}`));
+  }
 
   /** Lets three clients contend while `fault` happens, and judges what they saw. */
-  async function contendThrough(
+  async contendThrough(
     fault: (contenders: Contenders) => Promise<void>,
     more: Partial<ContenderPlan> = {},
   ): Promise<readonly Fact[]> {
-    const plan = { ...freshPlan(), ...more };
+    const plan = { ...this.freshPlan(), ...more };
     await using contenders = new Contenders();
     contenders.start(3, plan);
     await contenders.grants(3);
@@ -46,111 +50,146 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
     await contenders.grants(4);
     const history = await contenders.end();
     expect(violations(history)).toEqual([]);
-    expect(await counterOf(plan.name)).toBe(additions(history).sure);
+    expect(await this.counterOf(plan.name)).toBe(additions(history).sure);
     // A lease whose requests fell into the outage ends by itself.
-    await server.untilEmpty();
+    await this.server.untilEmpty();
     return history;
   }
+}
 
-  test('the server is killed and comes back with its data: tokens go on growing', async () => {
-    await contendThrough(async (contenders) => {
-      for (let n = 0; n < 2; n++) {
-        await server.crash();
-        await server.boot();
-        await contenders.grants(2);
-      }
-    });
-  });
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-  test('the server is stopped for longer than the ttl: the holder loses its lease in time, and it goes on by itself', async () => {
-    const history = await contendThrough(
-      async (contenders) => {
-        // The first stop may come just when none holds.
-        do {
-          await contenders.grants(1);
-          server.kill('SIGSTOP');
-          await pass(ttl * 1.5);
-          server.kill('SIGCONT');
-          await contenders.grants(1);
-        } while (!contenders.history().some(({ what }) => what === 'lost'));
-      },
-      { hold: 100 },
-    );
-    const spoken = history.filter(({ what }) => what === 'refused' || what === 'lost');
-    expect(spoken.length).toBeGreaterThan(0);
-    // The last of these is what a busy machine does to a client.
-    const named =
-      /redis at 127|renewed in time|server does not have|does not exist|granted too late|not answered|event loop was blocked/;
-    expect(spoken.filter(({ message }) => !named.test(message ?? ''))).toEqual([]);
-  });
+// Most of the time of a fault is waiting for a ttl, so the groups run at the same time. Each has a server of its own, which its
+// faults change one after the other.
+describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedis}`, () => {
+  describe('of the server and the way to it', { concurrent: true }, () => {
+    const engine = new Engine();
 
-  test('connections are cut, again and again', async () => {
-    await using proxy = await TcpProxy.start(server.port);
-    await contendThrough(
-      async (contenders) => {
-        for (let n = 0; n < 5; n++) {
-          proxy.cut();
-          await contenders.grants(1);
+    test.sequential('the server is killed and comes back with its data: tokens go on growing', async () => {
+      await engine.contendThrough(async (contenders) => {
+        for (let n = 0; n < 2; n++) {
+          await engine.server.crash();
+          await engine.server.boot();
+          await contenders.grants(2);
         }
-      },
-      { url: proxy.url },
-    );
-  });
-
-  test('connections are half-open for longer than the ttl', async () => {
-    await using proxy = await TcpProxy.start(server.port);
-    await contendThrough(
-      async (contenders) => {
-        proxy.mute = true;
-        await pass(ttl * 1.5);
-        proxy.mute = false;
-        // What was open stays dead: each client has to notice that by itself.
-        await contenders.grants(2);
-      },
-      { url: proxy.url },
-    );
-  });
-
-  test('a client is stopped for longer than the ttl: it knows when it wakes', async () => {
-    const history = await contendThrough(async (contenders) => {
-      for (const client of contenders.processes.slice(0, 2)) {
-        client.kill('SIGSTOP');
-        await pass(ttl * 1.3);
-        client.kill('SIGCONT');
-      }
+      });
     });
-    expect(history.some(({ what }) => what === 'granted')).toBe(true);
+
+    test.sequential('the server is stopped for longer than the ttl: the holder loses its lease in time, and it goes on by itself', async () => {
+      const history = await engine.contendThrough(
+        async (contenders) => {
+          // The first stop may come just when none holds.
+          do {
+            await contenders.grants(1);
+            engine.server.kill('SIGSTOP');
+            await sleep(ttl * 1.5);
+            engine.server.kill('SIGCONT');
+            await contenders.grants(1);
+          } while (!contenders.history().some(({ what }) => what === 'lost'));
+        },
+        { hold: 100 },
+      );
+      const spoken = history.filter(({ what }) => what === 'refused' || what === 'lost');
+      expect(spoken.length).toBeGreaterThan(0);
+      // The last of these is what a busy machine does to a client.
+      const named =
+        /redis at 127|renewed in time|server does not have|does not exist|granted too late|not answered|event loop was blocked/;
+      expect(spoken.filter(({ message }) => !named.test(message ?? ''))).toEqual([]);
+    });
+
+    test.sequential('connections are cut, again and again', async () => {
+      await using proxy = await TcpProxy.start(engine.server.port);
+      await engine.contendThrough(
+        async (contenders) => {
+          for (let n = 0; n < 5; n++) {
+            proxy.cut();
+            await contenders.grants(1);
+          }
+        },
+        { url: proxy.url },
+      );
+    });
+
+    test.sequential('connections are half-open for longer than the ttl', async () => {
+      await using proxy = await TcpProxy.start(engine.server.port);
+      await engine.contendThrough(
+        async (contenders) => {
+          proxy.mute = true;
+          await sleep(ttl * 1.5);
+          proxy.mute = false;
+          // What was open stays dead: each client has to notice that by itself.
+          await contenders.grants(2);
+        },
+        { url: proxy.url },
+      );
+    });
   });
 
-  test('the event loop of clients is blocked for longer than the ttl: they know when they wake', async () => {
-    const history = await contendThrough(async () => {}, { stallEvery: 2, stall: ttl * 1.3 });
-    expect(history.filter(({ what }) => what === 'lost').map(({ reason }) => reason)).toContain('blocked');
+  describe('of its clients', { concurrent: true }, () => {
+    const engine = new Engine();
+
+    test.sequential('a client is stopped for longer than the ttl: it knows when it wakes', async () => {
+      const history = await engine.contendThrough(async (contenders) => {
+        for (const client of contenders.processes.slice(0, 2)) {
+          client.kill('SIGSTOP');
+          await sleep(ttl * 1.3);
+          client.kill('SIGCONT');
+        }
+      });
+      expect(history.some(({ what }) => what === 'granted')).toBe(true);
+    });
+
+    test.sequential('the event loop of clients is blocked for longer than the ttl: they know when they wake', async () => {
+      const history = await engine.contendThrough(async () => {}, { stallEvery: 2, stall: ttl * 1.3 });
+      expect(history.filter(({ what }) => what === 'lost').map(({ reason }) => reason)).toContain('blocked');
+    });
+
+    test.sequential('negative control: the same without the fence loses updates, and the harness shows it', async () => {
+      const plan = { ...engine.freshPlan(), stallEvery: 2, stall: ttl * 2.5, fenced: false };
+      await using contenders = new Contenders();
+      contenders.start(3, plan);
+      await contenders.untilUpdateIsLost(() => engine.counterOf(plan.name));
+      expect(violations(await contenders.end())).toEqual([]);
+    });
+
+    test.sequential('a client is killed: the next one gets in within ttl + 2 s', async () => {
+      // Long enough that the holder keeps it until it is killed.
+      const plan = { ...engine.freshPlan(), hold: 600_000, ttl: 3000 };
+      await using contenders = new Contenders();
+      contenders.start(1, plan);
+      await contenders.grants(1);
+      contenders.start(1, plan);
+      await engine.server.until(async () => (await engine.server.waiters(plan.name)) === 1);
+      const killed = now();
+      contenders.processes[0]?.kill('SIGKILL');
+      await contenders.grants(1);
+      const [, next] = contenders.history().filter(({ what }) => what === 'granted');
+      expect((next as Fact).at - killed).toBeLessThan(plan.ttl + 2000);
+    });
+
+    test.sequential.each(wayNames)(
+      'by %s: a waiter whose calls are lost in a half-open connection gets in by its poll',
+      async (way) => {
+        await using proxy = await TcpProxy.start(engine.server.port);
+        await using direct = redisLeaseDriver(ways[way](engine.server.url));
+        await using behind = redisLeaseDriver({ ...ways[way](proxy.url), pollEvery: 100 });
+        const held = await lease('deaf', { driver: direct, ttl: 30_000 });
+        let waits = (): void => {};
+        const waiting = new Promise<void>((resolve) => (waits = resolve));
+        const next = lease('deaf', { driver: behind, ttl: 30_000, onWait: waits });
+        await waiting;
+        await engine.server.until(async () => (await engine.server.cli('PUBSUB', 'CHANNELS', '*')) !== '');
+        proxy.deafen();
+        const released = performance.now();
+        await held.release();
+        await (await next).release();
+        expect(performance.now() - released).toBeLessThan(2000);
+      },
+    );
   });
 
-  test('negative control: the same without the fence loses updates, and the harness shows it', async () => {
-    const plan = { ...freshPlan(), stallEvery: 2, stall: ttl * 2.5, fenced: false };
-    await using contenders = new Contenders();
-    contenders.start(3, plan);
-    await contenders.untilUpdateIsLost(() => counterOf(plan.name));
-    expect(violations(await contenders.end())).toEqual([]);
-  });
-
-  test('a client is killed: the next one gets in within ttl + 2 s', async () => {
-    // Long enough that the holder keeps it until it is killed.
-    const plan = { ...freshPlan(), hold: 600_000, ttl: 3000 };
-    await using contenders = new Contenders();
-    contenders.start(1, plan);
-    await contenders.grants(1);
-    contenders.start(1, plan);
-    await server.until(async () => (await server.waiters(plan.name)) === 1);
-    const killed = now();
-    contenders.processes[0]?.kill('SIGKILL');
-    await contenders.grants(1);
-    const [, next] = contenders.history().filter(({ what }) => what === 'granted');
-    expect((next as Fact).at - killed).toBeLessThan(plan.ttl + 2000);
-  });
-
-  test.each(wayNames)(
+  // Each has a server of its own.
+  test.concurrent.each(wayNames)(
     'by %s: without a server lease() rejects, a holder loses its lease in time, and nobody hangs',
     async (way) => {
       await using lonely = await RedisServer.start();
@@ -175,26 +214,6 @@ describe.skipIf(redisMissing)(`faults of one Redis that keeps its data${withRedi
       await refused;
       await expect(held.release()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
       expect(performance.now() - died).toBeLessThan(ttl + 2000);
-    },
-  );
-
-  test.each(wayNames)(
-    'by %s: a waiter whose calls are lost in a half-open connection gets in by its poll',
-    async (way) => {
-      await using proxy = await TcpProxy.start(server.port);
-      await using direct = redisLeaseDriver(ways[way](server.url));
-      await using behind = redisLeaseDriver({ ...ways[way](proxy.url), pollEvery: 100 });
-      const held = await lease('deaf', { driver: direct, ttl: 30_000 });
-      let waits = (): void => {};
-      const waiting = new Promise<void>((resolve) => (waits = resolve));
-      const next = lease('deaf', { driver: behind, ttl: 30_000, onWait: waits });
-      await waiting;
-      await server.until(async () => (await server.cli('PUBSUB', 'CHANNELS', '*')) !== '');
-      proxy.deafen();
-      const released = performance.now();
-      await held.release();
-      await (await next).release();
-      expect(performance.now() - released).toBeLessThan(2000);
     },
   );
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -121,7 +121,7 @@ export class PostgresServer implements AsyncDisposable {
   /** With further variables in the environment of the server. */
   static async startIn(env: NodeJS.ProcessEnv, ...settings: string[]): Promise<PostgresServer> {
     const server = new PostgresServer(await freePort(), settings, env);
-    server.#initialize();
+    await server.#initialize();
     return server.#started();
   }
 
@@ -143,12 +143,14 @@ export class PostgresServer implements AsyncDisposable {
     return join(this.folder, 'data');
   }
 
-  #initialize(): void {
+  // It takes seconds on a busy machine, in which the tests beside it go on.
+  async #initialize(): Promise<void> {
     const auth = ['--auth=trust', '--username=tester', '--locale=C', '--encoding=UTF8'];
-    execFileSync(found.initdb as string, ['--pgdata', this.#data, '--no-sync', '--no-instructions', ...auth], {
-      ...unprivileged,
-      stdio: 'pipe',
-    });
+    await promisify(execFile)(
+      found.initdb as string,
+      ['--pgdata', this.#data, '--no-sync', '--no-instructions', ...auth],
+      unprivileged as object,
+    );
   }
 
   async #started(): Promise<this> {
@@ -164,9 +166,9 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   /** Loses all data of a server that was killed. */
-  forget(): void {
+  async forget(): Promise<void> {
     rmSync(this.#data, { recursive: true });
-    this.#initialize();
+    await this.#initialize();
   }
 
   get endpoint(): string {
