@@ -18,13 +18,12 @@ const allModes = ['exclusive', 'exclusive', 'shared', 'permits'];
 const patient = { delay: 60_000 };
 /**
  * What each turn soaks. By wakes alone, waiters poll only once a minute, which is after the end of each plan: each grant
- * depends on the wake of the one who is next. With the kernel driver, a lock file that only readers have used yet has no
- * place for the wish of a waiter: then a writer polls, so readers have no part in that turn.
+ * depends on the wake of the one who is next.
  */
 const subjects = {
   kernel: { driver: 'kernel', faults: allFaults, modes: allModes },
   lockfile: { driver: 'lockfile', faults: allFaults, modes: allModes },
-  'kernel, by wakes alone': { driver: 'kernel', faults: [], modes: ['exclusive'], options: patient },
+  'kernel, by wakes alone': { driver: 'kernel', faults: [], modes: allModes, options: patient },
   'lockfile, by wakes alone': { driver: 'lockfile', faults: [], modes: allModes, options: patient },
 };
 

@@ -9,7 +9,7 @@ import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
-import { isMarked, type LockFileState, readLockFile } from './files/wish.js';
+import { hasPlaceForWish, type LockFileState, readLockFile } from './files/wish.js';
 import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
 import { type Seat, takeSeat } from './seats.js';
@@ -40,13 +40,14 @@ export function kernelGrant(
     giveHint(hidden.system, request.path, wish.wakeFile);
     return undefined;
   }
+  const hasWishes = hasPlaceForWish(found);
   if (!request.shared && request.permits === undefined) {
     if (!passedOn && (wish === undefined || by instanceof QueuePlace)) slice.begin();
     else slice.keep();
     const marked = writeMark(file, 0, request, found);
-    // Without a mark there are no wishes: then the place is kept, and the release wakes the next waiter.
+    // Without a mark, a wish may have no room: then the place is kept, and the release wakes the next waiter.
     if (marked && by instanceof QueuePlace) by.passOn(file, wish?.ticket);
-    const state = { alone: true, marked, writerDied: found === 'left', hasWishes: marked };
+    const state = { alone: true, marked, writerDied: found === 'left', hasWishes };
     return new KernelGrant(files, request, file, state);
   }
   const seat = request.permits === undefined ? seatForReader(hidden, request) : takeSeat(hidden, request);
@@ -56,7 +57,7 @@ export function kernelGrant(
   }
   if (by instanceof QueuePlace) by.admitted(file, wish?.ticket);
   const writerDied = found === 'left' && learnOfWriter(hidden, request, file);
-  const state = { alone: false, marked: false, writerDied, hasWishes: isMarked(found), seat };
+  const state = { alone: false, marked: false, writerDied, hasWishes, seat };
   const grant = new KernelGrant(files, request, file, state);
   if (request.permits === undefined) return grant;
   // A lock with permits cannot become exclusive or a reader's.
@@ -99,7 +100,7 @@ class KernelGrant implements Grant {
    * reported.
    */
   #marked: boolean;
-  #hasWishes: boolean;
+  readonly #hasWishes: boolean;
   #seat: Seat | undefined;
   /** The queue file with the upgrade byte, while an upgrade is under way. */
   #upgrading: OpenFile | undefined;
@@ -197,7 +198,6 @@ class KernelGrant implements Grant {
     this.#seat?.leave();
     this.#seat = undefined;
     if (!this.#marked) this.#marked = this.#markAnew();
-    this.#hasWishes ||= this.#marked;
     return true;
   }
 

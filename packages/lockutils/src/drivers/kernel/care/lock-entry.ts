@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { OpenFile } from '../files/open-file.js';
 import { type Mark, readMark } from '../files/owner-mark.js';
-import { maxLockFileBytes } from '../files/wish.js';
+import { holdsOnlyWish, maxLockFileBytes } from '../files/wish.js';
 import type { KernelSystem } from '../system.js';
 
 /** An entry of a lock path. */
@@ -11,6 +11,8 @@ export interface LockEntry {
   readonly stats: Stats;
   /** The mark at the beginning of the file; `undefined` if it is not a plain file or not readable. */
   readonly mark: Mark | undefined;
+  /** Whether no holder has written to it: it is empty, or holds only the wish of a waiter. */
+  readonly bare?: boolean;
   /** The system's error if this user may not read it. */
   readonly refused?: NodeJS.ErrnoException;
 }
@@ -21,7 +23,12 @@ export function readEntry(system: KernelSystem, path: string): LockEntry | undef
   if (stats === undefined) return undefined;
   if (!stats.isFile()) return { path, stats, mark: undefined };
   try {
-    return { path, ...readMarkOf(system, path) };
+    const file = OpenFile.openToRead(system, path);
+    try {
+      return readOpenEntry(file);
+    } finally {
+      file.close();
+    }
   } catch (error) {
     const cause = error as NodeJS.ErrnoException;
     if (cause.code === 'ENOENT') return undefined;
@@ -30,24 +37,21 @@ export function readEntry(system: KernelSystem, path: string): LockEntry | undef
   }
 }
 
-function readMarkOf(system: KernelSystem, path: string): { stats: Stats; mark: Mark | undefined } {
-  const file = OpenFile.openToRead(system, path);
-  try {
-    const stats = file.stat();
-    return { stats, mark: stats.isFile() ? readMark(file, 0) : undefined };
-  } finally {
-    file.close();
-  }
+/** Reads the entry that is open. */
+export function readOpenEntry(file: OpenFile): LockEntry {
+  const stats = file.stat();
+  if (!stats.isFile()) return { path: file.path, stats, mark: undefined };
+  return { path: file.path, stats, mark: readMark(file, 0), bare: stats.size === 0 || holdsOnlyWish(file, stats.size) };
 }
 
 /**
- * Whether it is certainly a lock file: it begins with our record, or it is empty, as Python's lock files are. An empty
- * file with a leading dot does not count: a `.gitkeep` is more likely than a lock of that name.
+ * Whether it is certainly a lock file: it begins with our record, or it is empty, as Python's lock files are, or holds
+ * only a wish. An empty file with a leading dot does not count: a `.gitkeep` is more likely than a lock of that name.
  */
-export function isLockFile({ path, stats, mark }: LockEntry): boolean {
+export function isLockFile({ path, stats, mark, bare }: LockEntry): boolean {
   if (!stats.isFile() || mark === undefined) return false;
   if (mark.state === 'left' || mark.state === 'released') return true;
-  return stats.size === 0 && !basename(path).startsWith('.');
+  return bare === true && !basename(path).startsWith('.');
 }
 
 /** Whether a file that this user may not read may be a lock file, by its name and length. */

@@ -1,11 +1,11 @@
 import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
 import { OpenFile } from '../files/open-file.js';
-import { type Mark, readMark } from '../files/owner-mark.js';
+import type { Mark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import { abandonedBy } from '../news.js';
 import type { KernelSystem } from '../system.js';
 import { isWholeFile, type LockTable } from '../table/lock-table.js';
-import { isLockFile, readEntry } from './lock-entry.js';
+import { isLockFile, readEntry, readOpenEntry } from './lock-entry.js';
 import { ticketsOf } from './lock-status.js';
 import { removeLockFiles } from './removal.js';
 
@@ -54,12 +54,12 @@ function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): '
   try {
     if (!file.stat().isFile()) return 'foreign';
     if (!file.tryLock(0, 0, false)) return 'held';
-    const stats = file.stat();
+    const entry = readOpenEntry(file);
+    const { stats, mark } = entry;
     // Another process used it, or removed it, between the check and the lock.
     if (stats.nlink === 0) return undefined;
     if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
-    const mark = readMark(file, 0);
-    if (!isLockFile({ path, stats, mark })) return 'foreign';
+    if (!isLockFile(entry)) return 'foreign';
     if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
     return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
   } finally {

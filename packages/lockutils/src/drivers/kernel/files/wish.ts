@@ -7,6 +7,10 @@ import { type Mark, stateIn } from './owner-mark.js';
  * The wish of the first waiter of the queue: that it be woken when the lock is released, and that nobody pass it for
  * long. It is written behind the owner record of the lock file, which every grant reads anyway.
  *
+ * Readers and permit holders write no record there, and the first holder of a new file locks it before it writes its
+ * own. So the wish does not wait for a record: without one, it lies behind a hole, which reads as no record. Its bytes
+ * are not those of the record, so the waiter and the holder may write at the same time.
+ *
  * A wish grants nothing: exclusion relies on the lock of the file alone. It may be missing, old, or of a waiter that
  * has gone; then a wake goes to nobody, and a caller that gave way to it finds itself first in the queue.
  */
@@ -24,6 +28,7 @@ export const maxLockFileBytes = maxOwnerRecordBytes + wishBytes;
 const buffer = Buffer.alloc(maxLockFileBytes);
 const wish = buffer.subarray(maxOwnerRecordBytes);
 const written = Buffer.alloc(wishBytes);
+const hole = Buffer.alloc(maxOwnerRecordBytes);
 
 /** What a lock file says about its last holder, and about the first waiter. */
 export interface LockFileState {
@@ -35,10 +40,10 @@ export interface LockFileState {
 export function readLockFile(file: OpenFile): LockFileState {
   const read = file.read(buffer, maxLockFileBytes, 0);
   const found = stateIn(buffer, Math.min(read, maxOwnerRecordBytes));
-  return { found, wish: read === maxLockFileBytes && isMarked(found) ? decode(wish) : undefined };
+  return { found, wish: read === maxLockFileBytes && hasPlaceForWish(found) ? decode(wish) : undefined };
 }
 
-/** Reads the wish alone, from a file that is known to be marked. */
+/** Reads the wish alone, from a file that is known to have a place for it. */
 export function readWish(file: OpenFile): Wish | undefined {
   return file.read(wish, wishBytes, maxOwnerRecordBytes) === wishBytes ? decode(wish) : undefined;
 }
@@ -55,9 +60,16 @@ export function eraseWish(file: OpenFile): void {
   file.write(written, 8, maxOwnerRecordBytes);
 }
 
-/** Only a file with our record has a place for a wish: other content is never written to. */
-export function isMarked(found: Mark['state']): boolean {
-  return found === 'released' || found === 'left';
+/** Other content than ours is never written to. */
+export function hasPlaceForWish(found: Mark['state']): boolean {
+  return found !== 'foreign';
+}
+
+/** Whether a file of `size` bytes holds no record, and nothing but the wish of a waiter, or what is left of one. */
+export function holdsOnlyWish(file: OpenFile, size: number): boolean {
+  if (size !== maxLockFileBytes) return false;
+  const read = file.read(buffer, maxOwnerRecordBytes, 0);
+  return read === maxOwnerRecordBytes && buffer.subarray(0, maxOwnerRecordBytes).equals(hole);
 }
 
 function writeTicket(number: number): void {

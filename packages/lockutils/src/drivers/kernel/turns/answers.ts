@@ -1,7 +1,7 @@
 import { realTime } from '@oslo-concurrency/core';
 import type { LockFiles } from '../files/lock-files.js';
 import type { OpenFile } from '../files/open-file.js';
-import { isMarked, readLockFile, type Wish } from '../files/wish.js';
+import { readLockFile, type Wish } from '../files/wish.js';
 
 // Milliseconds between two looks at a wish.
 const answerTime = 45;
@@ -43,13 +43,16 @@ export class Answers {
     );
   }
 
-  /** `undefined` if the file has no place for a wish: then nothing is known. */
+  /**
+   * `undefined` if the file has neither a record nor a wish. Then nothing is known: the first waiter may be of an older
+   * version, which leaves its wish only beside a record, or the disk has no room for it.
+   */
   #read(): { readonly wish: Wish | undefined } | undefined {
     let known: { readonly wish: Wish | undefined } | undefined;
     try {
       this.#files.visit(this.#path, (file) => {
         const { found, wish } = readLockFile(file);
-        if (isMarked(found)) known = { wish };
+        if (wish !== undefined || found === 'released' || found === 'left') known = { wish };
       });
     } catch {
       return undefined;

@@ -4,7 +4,7 @@ import { fileError } from '../../file-errors.js';
 import type { WatchPool } from '../../watch-pool.js';
 import type { DriverFiles } from '../files/driver-files.js';
 import type { OpenFile } from '../files/open-file.js';
-import { eraseWish, isMarked, readLockFile, readWish, type Wish, writeWish } from '../files/wish.js';
+import { eraseWish, hasPlaceForWish, readLockFile, type Wish, writeWish } from '../files/wish.js';
 import {
   eraseTicketOwner,
   noteWaiting,
@@ -87,7 +87,7 @@ export class QueuePlace implements Place {
     let isNew = false;
     this.#visit((file) => {
       const { found, wish } = readLockFile(file);
-      if (!isMarked(found)) return;
+      if (!hasPlaceForWish(found)) return;
       isNew = wish?.ticket !== this.ticket;
       writeWish(file, own);
     });
@@ -168,7 +168,7 @@ export class QueuePlace implements Place {
   // The next waiter may not run for a while: without a wish in its name, holders would begin slice after slice.
   #withdraw(next: Omit<Wish, 'stamp'> | undefined): void {
     this.#visit((file) => {
-      if (readWish(file)?.ticket !== this.ticket) return;
+      if (readLockFile(file).wish?.ticket !== this.ticket) return;
       if (next) writeWish(file, { ...next, stamp: 0 });
       else eraseWish(file);
     });

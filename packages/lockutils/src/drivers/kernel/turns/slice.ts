@@ -8,6 +8,9 @@ import { realTime } from '@oslo-concurrency/core';
 //
 // - W writes its wish before its try, and H reads it after its unlock. So a wake is not lost: either W's try comes after
 //   the unlock, or H finds the wish. When W is woken it tries before that once more: a try that is refused changes nothing.
+// - The file has no record: H has locked a new file and is stopped before it writes its record, or H is a reader or permit
+//   holder and writes none. W does not wait for a record: it writes its wish behind the place of one. A record that H writes
+//   later leaves the wish as it is, and H reads it after its unlock as above. If the disk has no room for the wish, W polls.
 // - H, within its slice, releases and acquires again before W is woken. The slice ends by time, so this ends.
 // - H's slice is over when it releases: it wakes W, and its next call goes to the queue, behind W. If H dies between the
 //   unlock and the wake, W sees the free lock at its next poll, as after the death of a holder.

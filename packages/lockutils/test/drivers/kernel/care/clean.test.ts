@@ -1,11 +1,13 @@
 import { closeSync, existsSync, openSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanLocks, type LockOptions, listLocks, lock } from '@oslo-concurrency/lockutils';
+import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { removeLeftover } from '../../../../build/drivers/kernel/care/remove-leftovers.js';
 import { removeUnusedLock } from '../../../../build/drivers/kernel/care/remove-unused.js';
 import { defaultKernelSystem } from '../../../../build/drivers/kernel/system.js';
 import { guardByte } from '../../../../build/drivers/kernel/tickets.js';
+import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
 import { Contender } from '../../../support/contender.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
 
@@ -141,6 +143,38 @@ describe('cleanLocks with the kernel driver', () => {
     const forced = await cleanLocks({ lockPath: directory.path, olderThan, abandoned: true });
     expect(forced).toEqual({ removed: ['died'], kept: [recent] });
     expect(seats()).toEqual(['used']);
+  });
+
+  it('takes a file that holds the wish of a waiter and no record for a lock file', async () => {
+    using directory = lockDirectory();
+    const lockPath = directory.path;
+    const request = requestFor(join(lockPath, 'x'));
+    const driver = kernelDriver();
+    const held = driver.tryAcquire({ ...request, shared: true }) as GrantAtOnce;
+    const waiter = driver.joinQueue?.(request) as PlaceAtOnce;
+    expect(waiter.ask()).toBe(true);
+    held.release();
+    expect(await listLocks({ lockPath })).toMatchObject([{ name: 'x' }]);
+    expect(await cleanLocks({ lockPath })).toEqual({ removed: [], kept: [{ name: 'x', reason: 'waited-for' }] });
+    waiter.leave();
+    expect(await listLocks({ lockPath })).toMatchObject([{ name: 'x' }]);
+    expect(await cleanLocks({ lockPath })).toEqual({ removed: ['x'], kept: [] });
+  });
+
+  it('takes no file of zeros for a lock file if it is not as long as a wish makes it, or holds something else', async () => {
+    using directory = lockDirectory();
+    const lockPath = directory.path;
+    await (await lock('used', { external: true, lockPath })).release();
+    const ofZeros = (name: string, length: number, more = ''): void =>
+      writeFileSync(
+        join(lockPath, name),
+        Buffer.concat([Buffer.from(more, 'latin1'), Buffer.alloc(length - more.length)]),
+      );
+    ofZeros('longer', 1041);
+    ofZeros('shorter', 1039);
+    ofZeros('with text', 1040, '\0text');
+    const kept = ['longer', 'shorter', 'with text'].map((name) => ({ name, reason: 'foreign' }));
+    expect(await cleanLocks({ lockPath })).toEqual({ removed: ['used'], kept });
   });
 
   it.each<[string, string | undefined, (path: string) => void]>([

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
@@ -64,6 +65,40 @@ describe('a place that is far from the first', () => {
     last?.leave();
     expect([last?.isFar?.(), next.isFirst()]).toEqual([false, true]);
     next.leave();
+  });
+});
+
+describe('a waiter that was promised no order, of a lock file without a record', () => {
+  const waiters = (directory: string): [PlaceAtOnce, PlaceAtOnce] => {
+    const driver = kernelDriver();
+    const another = (): PlaceAtOnce => driver.joinQueue?.(requestFor(join(directory, 'x')), false) as PlaceAtOnce;
+    return [another(), another()];
+  };
+
+  it('G27 passes the first one if the wish of that one stays the same', async () => {
+    using directory = lockDirectory();
+    const [first, second] = waiters(directory.path);
+    expect(first.isFirst()).toBe(true);
+    first.ask();
+    expect(second.isFirst()).toBe(false);
+    await expect.poll(() => second.isFirst()).toBe(true);
+    first.leave();
+    second.leave();
+  });
+
+  it('G27 does not pass a first one that left no wish: an older version leaves none there, and reacts', async () => {
+    using directory = lockDirectory();
+    const [first, second] = waiters(directory.path);
+    expect(first.isFirst()).toBe(true);
+    // Longer than it looks at wishes before it passes.
+    const end = performance.now() + 600;
+    while (performance.now() < end) {
+      expect(second.isFirst()).toBe(false);
+      await setTimeout(5);
+    }
+    first.leave();
+    expect(second.isFirst()).toBe(true);
+    second.leave();
   });
 });
 

@@ -1,10 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lock } from '@oslo-concurrency/lockutils';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { type GrantAtOnce, type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
+import { Contender } from '../../../support/contender.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
+
+const drivers = new URL('../../../../dist/drivers.js', import.meta.url).href;
 
 describe('the first waiter', () => {
   it('writes its wish before it sleeps, and not once more between its wake and its grant', async () => {
@@ -20,8 +24,6 @@ describe('the first waiter', () => {
     const holder = kernelDriver();
     const request = requestFor(join(directory.path, 'x'));
     const acquire = (): GrantAtOnce => holder.tryAcquire(request) as GrantAtOnce;
-    // A new file has no place for a wish.
-    acquire().release();
     const held = acquire();
     // It looks by itself only after a minute, and gives up before, so it is granted the lock because it was woken.
     const options = { external: true, lockPath: directory.path, driver: kernelDriver({ system }) };
@@ -96,5 +98,107 @@ describe('the first waiter', () => {
     passed.leave();
     expect(wish()).toEqual(before);
     passing.leave();
+  });
+});
+
+// The lock file as its first waiter reads it, before it writes its wish.
+const looksAtLockFile = (length: number, position: number): boolean => length === 1040 && position === 0;
+
+describe('the first waiter of a lock file that nobody has marked yet', () => {
+  /**
+   * Begins to wait and resolves when the waiter sleeps. It looks by itself only after a minute, and gives up before, so
+   * it is granted the lock only if it is woken.
+   */
+  async function sleeping(lockPath: string, mode: LockOptions = {}): Promise<{ granted: Promise<void> }> {
+    let looks = 0;
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      readSync(fd, buffer, offset, length, position) {
+        if (looksAtLockFile(length, position)) looks += 1;
+        return defaultKernelSystem.readSync(fd, buffer, offset, length, position);
+      },
+    };
+    const options = { external: true, lockPath, driver: kernelDriver({ system }), ...mode };
+    const granted = lock('x', { ...options, delay: 60_000, timeout: 30_000 }).then((held) => held.release());
+    granted.catch(() => {});
+    while (looks === 0) await turn();
+    await turn();
+    return { granted };
+  }
+
+  it('is woken by the release of a holder that had not written its record when the waiter came', async () => {
+    using directory = lockDirectory();
+    await using holder = await Contender.start();
+    const go = join(directory.path, '.go');
+    const options = { external: true, lockPath: directory.path };
+    const code = `
+      const { existsSync, writeFileSync } = await import('node:fs');
+      const { defaultKernelSystem, kernelDriver } = await import(${JSON.stringify(drivers)});
+      const sleeper = new Int32Array(new SharedArrayBuffer(4));
+      const system = {
+        ...defaultKernelSystem,
+        writeSync(fd, bytes, offset, length, position) {
+          if (position === 0 && bytes.includes('oslo-concurrency owner')) {
+            writeFileSync(${JSON.stringify(`${go}-awaited`)}, '');
+            while (!existsSync(${JSON.stringify(go)})) Atomics.wait(sleeper, 0, 0, 5);
+          }
+          return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+        },
+      };
+      held.set('x', await lock('x', { ...${JSON.stringify(options)}, driver: kernelDriver({ system }) }));`;
+    const held = holder.ask('run', { code });
+    while (!existsSync(`${go}-awaited`)) await turn();
+    const { granted } = await sleeping(directory.path);
+    writeFileSync(go, '');
+    await held;
+    await holder.release('x');
+    await granted;
+  });
+
+  it.each<[string, LockOptions, LockOptions]>([
+    ['a writer, by a reader', { shared: true }, {}],
+    ['a writer, by the holder of a permit', { permits: 2 }, {}],
+    ['a permit, by the holder of the only one', { permits: 1 }, { permits: 1 }],
+  ])('is woken as %s, which writes no record into the lock file', async (_, mode, wanted) => {
+    using directory = lockDirectory();
+    await using holder = await Contender.start();
+    await holder.acquire('x', { external: true, lockPath: directory.path, ...mode });
+    const { granted } = await sleeping(directory.path, wanted);
+    await holder.release('x');
+    await granted;
+  });
+
+  it('is woken by a holder whose record could not be written', async () => {
+    using directory = lockDirectory();
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (position === 0 && Buffer.from(bytes).includes('oslo-concurrency owner'))
+          throw new Error('ENOSPC, injected');
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    };
+    const held = kernelDriver({ system }).tryAcquire(requestFor(join(directory.path, 'x'))) as GrantAtOnce;
+    const { granted } = await sleeping(directory.path);
+    held.release();
+    await granted;
+  });
+
+  it('writes no wish into a file of other content, and reads none there', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const request = requestFor(path);
+    // At the place of a wish lies what would be the wish of ticket 0.
+    const content = Buffer.concat([Buffer.alloc(1024, 'text'), Buffer.from([1]), Buffer.alloc(15)]);
+    writeFileSync(path, content);
+    const driver = kernelDriver();
+    const place = driver.joinQueue?.(request) as PlaceAtOnce;
+    expect(place.isFirst()).toBe(true);
+    expect(place.ask()).toBe(false);
+    const grant = driver.tryAcquire(request, 'newcomer') as GrantAtOnce | undefined;
+    expect(grant).toBeDefined();
+    grant?.release();
+    place.leave();
+    expect(readFileSync(path)).toEqual(content);
   });
 });
