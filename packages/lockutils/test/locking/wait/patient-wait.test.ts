@@ -41,6 +41,23 @@ describe('G28 a waiter that a hint did not help', () => {
   });
 });
 
+it('a wait that ended ends its next pause too, even if a hint came with the end', async () => {
+  const clock: Clock = { now: () => 0, schedule: () => () => {} };
+  const wait = new PatientWait({ clock, deadline: Number.POSITIVE_INFINITY, signal: undefined, guard });
+  let hint = (): void => {};
+  wait.listen((wake) => {
+    hint = wake;
+    return () => {};
+  }, false);
+  const end = new Error('ended');
+  const pending = wait.pause();
+  wait.end(end);
+  await expect(pending).rejects.toBe(end);
+  hint();
+  await expect(wait.pause()).rejects.toBe(end);
+  wait.close();
+});
+
 describe('G28 a driver without a queue, or with one', () => {
   // Only looks that follow a hint can end a wait: the next one by itself comes after a minute.
   const once = { external: true, delay: 60_000, timeout: 30_000 } as const;
