@@ -159,10 +159,9 @@ const goals = [
   ...[8, 32].map((processes) => ({
     text: `${processes} processes that hold 1 ms, lockfile driver: grants a second, to proper-lockfile`,
     cause:
-      'An owner file is made for each grant and removed after it, with a record that names the holder. That is four times ' +
-      'as many system calls as proper-lockfile makes, and each costs more after a hold, when the caches are cold: a ' +
-      'process alone at the lock gets fewer grants too. After some milliseconds the lock goes to the first waiter, which ' +
-      'is woken. With proper-lockfile, some processes go without (see the fewest to most grants).',
+      'A release wakes the first waiter, which then often acquires the lock. Meanwhile no process holds it. With ' +
+      'proper-lockfile, the process that releases the lock mostly acquires it again at once, and the others go without ' +
+      '(see the fewest to most grants).',
     ...atLeast(0.95),
     of: (run) => run.ratio('locks.contended.grants', 'ours lockfile', 'proper-lockfile', { processes, holdMs: 1 }),
   })),

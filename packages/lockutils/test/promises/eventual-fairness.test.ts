@@ -30,9 +30,7 @@ function churn(one: Contender, options: LockOptions, body = '() => {}'): Promise
 const stop = (one: Contender): Promise<number> =>
   one.ask('run', { code: 'globalThis.on = false; await globalThis.churning; return globalThis.grants' });
 
-describe.each(['kernel', 'lockfile'] as const)('G27 the default mode of the %s driver', (driver) => {
-  const plainIn = (lockPath: string): LockOptions => ({ external: true, lockPath, driver });
-
+describe('G27 the default mode', () => {
   it.each([
     ['the shortest time', '() => {}'],
     ['a moment', '() => { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2) }'],
@@ -128,32 +126,16 @@ describe.each(['kernel', 'lockfile'] as const)('G27 the default mode of the %s d
   });
 });
 
-describe.each(['kernel', 'lockfile'] as const)('G28 wakes of the %s driver', (driver) => {
+describe('G28 wakes', () => {
   const loops = 'performance.nodeTiming.uvMetricsInfo.loopCount';
 
-  it('G28 only the next waiter is woken: a grant costs the waiters together two turns of their event loops or so', async () => {
-    using directory = lockDirectory();
-    const options = { ...plainIn(directory.path), ...patient, fair: true, driver };
-    const code = `
-      const before = ${loops};
-      for (let n = 0; n < 100; n += 1) await lock('x', ${JSON.stringify(options)}, () => new Promise((resolve) => { setImmediate(resolve); }));
-      return ${loops} - before;`;
-    const turns = await Promise.all(all().map((one) => one.ask<number>('run', { code })));
-    const grants = 100 * all().length;
-    // Each body takes a turn itself, and its holder one to come back to the queue.
-    expect(turns.reduce((a, b) => a + b, 0) / grants).toBeLessThan(4);
-  });
-});
-
-describe('G28 hints of the kernel driver', () => {
   it('G28 a write to the lock file wakes no waiter', async () => {
     using directory = lockDirectory();
     const options = { ...plainIn(directory.path), ...patient };
     await lock('x', options, () => {});
     const held = await lock('x', options);
     const waits = [await contender(0).queue('x', options), await contender(1).queue('x', options)];
-    const count = (n: number): Promise<number> =>
-      contender(n).ask('run', { code: `return performance.nodeTiming.uvMetricsInfo.loopCount` });
+    const count = (n: number): Promise<number> => contender(n).ask('run', { code: `return ${loops}` });
     const before = [await count(0), await count(1)];
     const file = openSync(join(directory.path, 'x'), 'r+');
     for (let write = 0; write < 300; write += 1) {
@@ -170,5 +152,18 @@ describe('G28 hints of the kernel driver', () => {
       await waits[n]?.granted;
       await contender(n).release('x');
     }
+  });
+
+  it('G28 only the next waiter is woken: a grant costs the waiters together two turns of their event loops or so', async () => {
+    using directory = lockDirectory();
+    const options = { ...plainIn(directory.path), ...patient, fair: true };
+    const code = `
+      const before = ${loops};
+      for (let n = 0; n < 100; n += 1) await lock('x', ${JSON.stringify(options)}, () => new Promise((resolve) => { setImmediate(resolve); }));
+      return ${loops} - before;`;
+    const turns = await Promise.all(all().map((one) => one.ask<number>('run', { code })));
+    const grants = 100 * all().length;
+    // Each body takes a turn itself, and its holder one to come back to the queue.
+    expect(turns.reduce((a, b) => a + b, 0) / grants).toBeLessThan(4);
   });
 });

@@ -3,7 +3,7 @@ import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { isOnLocalFileSystem } from '../../lock-path/network-file-system.js';
 import { nothing, type Steps, step } from '../../steps.js';
-import type { Grant, LockDriver, LockRequest, Place } from '../driver.js';
+import type { Grant, LockDriver, LockRequest } from '../driver.js';
 import { withSpareDescriptors } from '../idle-files.js';
 import { lockCall, type OwnedFolder, properLockfile } from '../proper-lockfile.js';
 import { FolderHold } from './folder-hold.js';
@@ -12,8 +12,7 @@ import { holdersOf } from './holders.js';
 import { LockFolder } from './lock-folder.js';
 import { explained, lockPathsOf, seatPathsOf } from './lock-paths.js';
 import { sweepOnce } from './owner-file.js';
-import { FolderPlace, joinQueue } from './queue/place.js';
-import { mustQueue, sliceAtGrant, wakeAfter, wakeFirst } from './queue/turns.js';
+import { joinQueue } from './queue.js';
 import { Seats } from './seats.js';
 import {
   type Calls,
@@ -58,19 +57,18 @@ export interface LockfileDriverOptions {
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
   const { synchronous = false, fs } = options;
   const given = fs === undefined && !synchronous ? undefined : { fs: fs ?? synchronousFs, synchronous };
-  const callsAt = (path: string): Calls => given ?? (isLocal(path) ? localCalls : remoteCalls);
+  const callsAt = (path: string): Calls => given ?? (isOnLocalFileSystem(dirname(path)) ? localCalls : remoteCalls);
   return {
     name: 'lockfile',
-    tryAcquire(request, by) {
+    tryAcquire(request) {
       check(request);
       const calls = callsAt(request.path);
       const steps = request.shared || request.permits !== undefined ? takingSeat : takingExclusively;
-      return performed(calls, explaining(request.path, 'lock', steps(calls, request, by)));
+      return performed(calls, explaining(request.path, 'lock', steps(calls, request)));
     },
-    joinQueue(request, ordered = true) {
+    joinQueue(request) {
       check(request);
-      const calls = callsAt(request.path);
-      return joinQueue(calls, request, { ordered, hinted: hasTurns(calls, request.path) });
+      return joinQueue(callsAt(request.path), request);
     },
     onRelease: (request, wake) => listen(request, wake),
     holders({ path }) {
@@ -117,24 +115,11 @@ function* takingSeat({ fs, synchronous }: Calls, request: LockRequest): Steps<Gr
   const { path, label, permits } = request;
   const hold = new FolderHold(new Seats(fs, path), { label, permits });
   yield* sweepOnce(fs, path);
-  if (!(yield* hold.take())) return undefined;
-  const freed = (): Steps<void> => wakeFirst(fs, path);
-  return lockfileGrant(hold, synchronous, isLocal(path) ? { freed } : {});
+  return (yield* hold.take()) ? lockfileGrant(hold, synchronous) : undefined;
 }
 
-function isLocal(path: string): boolean {
-  return isOnLocalFileSystem(dirname(path));
-}
-
-/** Whether the holders of a lock take turns: see `turns.ts`. */
-function hasTurns({ synchronous }: Calls, path: string): boolean {
-  return synchronous && isLocal(path);
-}
-
-function* takingExclusively(calls: Calls, request: LockRequest, by?: Place | 'newcomer'): Steps<Grant | undefined> {
-  const { fs, synchronous } = calls;
+function* takingExclusively({ fs, synchronous }: Calls, request: LockRequest): Steps<Grant | undefined> {
   const { path, label } = request;
-  if (by === 'newcomer' && hasTurns(calls, path) && (yield* mustQueue(fs, path))) return undefined;
   const seats = new Seats(fs, path);
   const lock = new LockFolder(fs, path, { label, tidy: (names) => seats.tidy(names) });
   let hold: FolderHold | undefined;
@@ -164,20 +149,10 @@ function* takingExclusively(calls: Calls, request: LockRequest, by?: Place | 'ne
   }
   // proper-lockfile forgets a lock before it releases it, so a second call after a failure must bypass it.
   let known = true;
-  function* releasing(): Steps<void> {
+  return lockfileGrant(holding(), synchronous, function* (): Steps<void> {
     if (!known) return yield* holding().release();
     known = false;
     yield* step(unlock());
-  }
-  const queued = by instanceof FolderPlace;
-  if (!hasTurns(calls, path)) return lockfileGrant(holding(), synchronous, { releasing });
-  const slice = sliceAtGrant(path, queued);
-  // A holder that was promised an order keeps its place until the release, and leaving the place wakes the next waiter.
-  if (queued && by.ordered) return lockfileGrant(holding(), synchronous, { releasing });
-  if (queued) yield* by.depart();
-  return lockfileGrant(holding(), synchronous, {
-    releasing,
-    freed: (released) => (released ? wakeAfter(calls, path, slice) : wakeFirst(fs, path)),
   });
 }
 

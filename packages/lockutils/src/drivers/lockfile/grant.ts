@@ -6,24 +6,16 @@ import type { FolderHold } from './folder-hold.js';
 import { explained } from './lock-paths.js';
 import { ModeChange } from './mode-change.js';
 
-/** What a {@link lockfileGrant} does in addition. */
-export interface GrantSteps {
-  /** Releases the lock, if that needs more than `hold.release`. */
-  releasing?(): Steps<void>;
-  /** Called when the lock was released, or when others may share it now. Never throws. */
-  freed?(released: boolean): Steps<void>;
-}
-
 /**
- * The grant of the lock that `hold` holds. `synchronous`: no method returns a promise.
+ * The grant of the lock that `hold` holds. `releasing` releases it, if that needs more than `hold.release`.
+ * `synchronous`: no method returns a promise.
  *
  * A release may be called while an upgrade is under way: it is then queued before the remaining steps of that upgrade.
  * Once the release is done, or has found that the lock was lost, nothing here is ours any more: `upgrade` may be
  * another holder's folder, the lock a writer's. So later calls do nothing. If the system refused the release, the lock
  * is still held, and the release may be called again.
  */
-export function lockfileGrant(hold: FolderHold, synchronous: boolean, also: GrantSteps = {}): Grant {
-  const { releasing = () => hold.release(), freed = none } = also;
+export function lockfileGrant(hold: FolderHold, synchronous: boolean, releasing = () => hold.release()): Grant {
   const { lockFile } = hold.seats;
   const change = new ModeChange(hold);
   const perform = performer(synchronous);
@@ -32,7 +24,6 @@ export function lockfileGrant(hold: FolderHold, synchronous: boolean, also: Gran
     try {
       yield* releasing();
       closed = true;
-      yield* freed(true);
     } catch (error) {
       closed = isConcurrencyError(error, 'ERR_LOCK_LOST');
       throw error;
@@ -41,13 +32,9 @@ export function lockfileGrant(hold: FolderHold, synchronous: boolean, also: Gran
   function* unlessClosed<T>(steps: () => Steps<T>, otherwise: T, operation: FileOperation = 'lock'): Steps<T> {
     return closed ? otherwise : yield* explaining(lockFile, operation, steps());
   }
-  function* sharing(steps: Steps<void>): Steps<void> {
-    yield* steps;
-    yield* freed(false);
-  }
   const upgrading: Upgrade = {
     attempt: () => perform(unlessClosed(() => change.attemptUpgrade(), false)),
-    end: () => perform(unlessClosed(() => sharing(change.endUpgrade()), undefined)),
+    end: () => perform(unlessClosed(() => change.endUpgrade(), undefined)),
   };
   function* beginning(): Steps<Upgrade | undefined> {
     return (yield* change.beginUpgrade()) ? upgrading : undefined;
@@ -63,13 +50,11 @@ export function lockfileGrant(hold: FolderHold, synchronous: boolean, also: Gran
     ...(hold.facts.permits !== undefined
       ? {}
       : {
-          downgrade: () => perform(unlessClosed(() => sharing(change.downgrade()), undefined)),
+          downgrade: () => perform(unlessClosed(() => change.downgrade(), undefined)),
           upgrade: () => perform(unlessClosed(beginning, undefined)),
         }),
   };
 }
-
-function* none(): Steps<void> {}
 
 /** Runs procedures one after the other: a release waits for a downgrade that began before it. */
 function performer(synchronous: boolean): <T>(steps: Steps<T>) => T | Promise<T> {

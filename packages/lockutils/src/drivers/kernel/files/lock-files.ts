@@ -5,8 +5,8 @@ import { LockFileTypeError, LockUnsupportedError } from '../../../errors/lock-fi
 import { createFile } from '../../../lock-path/new-file.js';
 import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';
-import { Slice } from '../../slice.js';
 import type { KernelSystem } from '../system.js';
+import { Slice } from '../turns/slice.js';
 import { giveHint } from '../wake-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
 import { PassedOn } from './passed-on.js';

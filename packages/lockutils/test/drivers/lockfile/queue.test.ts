@@ -2,10 +2,10 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { TicketFolder } from '../../../../build/drivers/lockfile/queue/ticket.js';
-import type { Steps } from '../../../../build/steps.js';
-import { Failure, makeLockPath, nameOf, steppedFs } from '../../../support/lockfile/interleaving.js';
-import { testProperty } from '../../../support/property-test.js';
+import { TicketFolder } from '../../../build/drivers/lockfile/queue.js';
+import type { Steps } from '../../../build/steps.js';
+import { Failure, makeLockPath, nameOf, steppedFs } from '../../support/lockfile/interleaving.js';
+import { testProperty } from '../../support/property-test.js';
 
 const directory = makeLockPath();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,12 +1,67 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import { newIdentityName, parseIdentityName } from '../../../owner/identity-name.js';
-import { isStopped, type Liveness, liveness } from '../../../owner/liveness.js';
-import type { ProcessIdentity } from '../../../owner/process-identity.js';
-import { type Steps, step } from '../../../steps.js';
-import { lockPathsOf } from '../lock-paths.js';
-import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from '../owner-file.js';
-import { isCode, type LockfileFs, namesIn, quietly, removed } from '../system.js';
+import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
+import { isStopped, type Liveness, liveness } from '../../owner/liveness.js';
+import type { ProcessIdentity } from '../../owner/process-identity.js';
+import { nothing, type Steps, step } from '../../steps.js';
+import type { LockRequest, Place } from '../driver.js';
+import { explaining } from './grant.js';
+import { lockPathsOf } from './lock-paths.js';
+import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from './owner-file.js';
+import { type Calls, folderWatches, isCode, type LockfileFs, namesIn, performed, quietly, removed } from './system.js';
+
+// A ticket that stays blocks all waiters behind it for as long as this process lives, so a failure is retried.
+const retryEvery = 100;
+const maxRetries = 600;
+
+/** Joins the queue of a lock. */
+export function joinQueue(calls: Calls, { path, label }: LockRequest): Place | Promise<Place> {
+  const ticket = new TicketFolder(calls.fs, path);
+  let left = false;
+  let wake: (() => void) | undefined;
+  let watched: string | undefined;
+  let stop = nothing;
+  // Only the ticket before ours is watched, so a waiter that leaves wakes only the next one. After each change of that
+  // ticket there is another look: the ticket may have gone before it was watched.
+  function* isFirst(): Steps<boolean> {
+    while (!(yield* ticket.isFirst())) {
+      if (wake === undefined || ticket.before === watched) return false;
+      watched = ticket.before;
+      stop();
+      stop = watched === undefined ? nothing : folderWatches.subscribe(watched, wake);
+    }
+    return true;
+  }
+  // Settles when the ticket is gone, or when it must be retried; no caller waits for the retries.
+  function* leaving(retries: number): Steps<void> {
+    try {
+      yield* ticket.leave();
+    } catch {
+      if (retries > 0) realTime.setTimeout(() => void performed(calls, leaving(retries - 1)), retryEvery).unref();
+    }
+  }
+  function* joining(): Steps<Place> {
+    yield* ticket.join(label);
+    // Without `ticket`: the numbers begin again at 1 when the queue is empty, so they do not show which waiter came first.
+    return {
+      isFirst: () => performed(calls, explaining(path, 'queue', isFirst())),
+      onTurn(hint) {
+        wake = hint;
+        return () => {
+          wake = undefined;
+          watched = undefined;
+          stop();
+        };
+      },
+      leave() {
+        if (left) return undefined;
+        left = true;
+        return performed(calls, leaving(maxRetries));
+      },
+    };
+  }
+  return performed(calls, explaining(path, 'queue', joining()));
+}
 
 // Milliseconds in the queue after which a waiter ignores the stopped ones before it.
 const stoppedPatience = 200;
@@ -19,7 +74,7 @@ const maxRounds = 1000;
  * One place in the queue of a lock: the folder `queue/NAME/NUMBER` with our owner file in it, moved in complete like
  * the lock.
  *
- * *Join*: take the highest existing number plus one (or plus two, see `#after`); the rename fails if another process took it first. Then look
+ * *Join*: take the highest existing number plus one; the rename fails if another process took it first. Then look
  * again: if a higher number exists, take ours back and start again. Why this is first come, first served: when a join
  * ends, its last look came after its number was in place, and showed no higher number. So every process that had joined
  * before has a lower number, or has left. And while it is there, no join ends with a lower number. One of several
@@ -39,27 +94,20 @@ export class TicketFolder {
   number = 0;
   /** The folder of the ticket before ours at the last {@link isFirst}. When it goes, another look is worthwhile. */
   before: string | undefined;
-  /** The number of the first waiter at the last {@link isFirst}, if that is another one. */
-  first = 0;
   #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #queue: string;
   readonly #prepared: string;
   readonly #own: string;
-  readonly #listens: boolean | undefined;
   readonly #livenessOf: (identity: ProcessIdentity) => Liveness;
 
-  /**
-   * `listens`: whether the owner listens for hints (see `turns.ts`); `undefined` where nobody gives any. `own` and
-   * `livenessOf` are for tests of the protocol.
-   */
+  /** `own` and `livenessOf` are for tests of the protocol. */
   constructor(
     fs: LockfileFs,
     lockFile: string,
     own = newIdentityName(),
     livenessOf: (identity: ProcessIdentity) => Liveness = liveness,
-    listens?: boolean,
   ) {
     const { extra, prepared } = lockPathsOf(lockFile);
     this.#fs = fs;
@@ -68,7 +116,6 @@ export class TicketFolder {
     this.#prepared = join(prepared, own);
     this.#own = own;
     this.#livenessOf = livenessOf;
-    this.#listens = listens;
   }
 
   /** Joins the queue. Never waits for another process. */
@@ -76,7 +123,7 @@ export class TicketFolder {
     try {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, { label });
       for (let round = 1; ; round += 1) {
-        const number = this.#after(highest(yield* this.#numbers()));
+        const number = highest(yield* this.#numbers()) + 1;
         // Set before the number is taken: if the answer is lost, the ticket must not stay behind.
         this.number = number;
         if (!(yield* this.#take(number, round))) continue;
@@ -90,47 +137,22 @@ export class TicketFolder {
     }
   }
 
-  /** Our folder. */
-  get folder(): string {
-    return this.#folder(this.number);
-  }
-
-  /**
-   * Whether every earlier waiter has gone. Removes the tickets of dead waiters. `after`: the waiters up to this number
-   * do not count. `passesStopped`: nor do the stopped ones, from the beginning.
-   */
-  *isFirst({ after = 0, passesStopped = false } = {}): Steps<boolean> {
-    const pastStopped = passesStopped || realTime.now() > this.#nextLook;
+  /** Whether every earlier waiter has gone. Removes the tickets of dead waiters. */
+  *isFirst(): Steps<boolean> {
+    const pastStopped = realTime.now() > this.#nextLook;
     if (pastStopped) this.#nextLook = realTime.now() + stoppedPatience;
-    const earlier = (yield* this.#numbers()).filter((number) => number > after && number < this.number);
-    earlier.sort((a, b) => a - b);
+    const earlier = (yield* this.#numbers()).filter((number) => number < this.number).sort((a, b) => a - b);
     const last = earlier.at(-1);
     this.before = last === undefined ? undefined : this.#folder(last);
-    for (const number of earlier) {
-      this.first = number;
-      if (yield* this.#isTaken(number, pastStopped)) return false;
-    }
+    for (const number of earlier) if (yield* this.#isTaken(number, pastStopped)) return false;
     return true;
   }
 
-  /**
-   * Gives up the place. Has no effect when called again. Returns the number of the first of the waiters that are left; 0
-   * if there is none.
-   *
-   * Each waiter looks at the queue after it has removed its own ticket. So the last one that leaves finds it empty.
-   */
-  *leave(): Steps<number> {
+  /** Gives up the place. Has no effect when called again. */
+  *leave(): Steps<void> {
     yield* removed(this.#fs, join(this.#folder(this.number), this.#own));
     yield* quietly(() => this.#fs.rmdir(this.#folder(this.number)));
-    const left = yield* this.#numbers();
-    if (left.length > 0) return Math.min(...left);
     yield* quietly(() => this.#fs.rmdir(this.#queue));
-    return 0;
-  }
-
-  // Even for a waiter that listens for hints, odd for one that does not.
-  #after(number: number): number {
-    return number + 1 + (this.#listens === undefined || this.#listens === (number % 2 === 1) ? 0 : 1);
   }
 
   *#take(number: number, round: number): Steps<boolean> {
@@ -165,17 +187,13 @@ export class TicketFolder {
   }
 
   *#numbers(): Steps<number[]> {
-    return numbersIn(yield* namesIn(this.#fs, this.#queue));
+    const names = yield* namesIn(this.#fs, this.#queue);
+    return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
   }
 
   #folder(number: number): string {
     return join(this.#queue, String(number));
   }
-}
-
-/** The numbers of the tickets in a queue that contains `names`. */
-export function numbersIn(names: readonly string[]): number[] {
-  return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
 }
 
 function highest(numbers: readonly number[]): number {

@@ -2,8 +2,6 @@ import { realTime } from '@oslo-concurrency/core';
 
 // Eventual fairness: a thread may pass the queue as long as its slice lasts; then the first waiter goes before it.
 //
-// This is how the kernel driver does it; `lockfile/queue/turns.ts` says what is different there.
-//
 // The first waiter W writes its wish into the lock file, tries the lock, and sleeps. A holder H finds the wish at its
 // grant and after its release. The wish only decides when W is woken, and which calls do not try; the lock of the file
 // alone decides which call holds. So no step below can admit two holders, and a lost step costs one poll of W at most.

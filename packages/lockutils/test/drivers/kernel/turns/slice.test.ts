@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Slice } from '../../build/drivers/slice.js';
+import { Slice } from '../../../../build/drivers/kernel/turns/slice.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
