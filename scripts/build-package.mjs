@@ -134,8 +134,6 @@ async function open(input, external) {
     input,
     external,
     platform: 'node',
-    // The source maps say which module a line is from. A comment at each module would be parsed at every import.
-    experimental: { attachDebugInfo: 'none' },
     transform: { target: 'es2022' },
     plugins: [fileUrls, harmless, builtins, { name: 'licences', moduleParsed: ({ id }) => noteLicence(id) }],
     onLog(level, log) {
