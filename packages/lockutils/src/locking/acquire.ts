@@ -46,7 +46,7 @@ interface Begun {
 
 /**
  * Passes the queues of this process that are free, and if all are, makes the first try. A lock that is free is granted
- * here, without the procedure: that takes two thirds off an internal lock and a third off an external one.
+ * here, without the procedure: that takes two thirds off an internal lock and a fifth off an external one.
  */
 function begin(call: LockCall): GrantedLock | Begun {
   try {
