@@ -264,7 +264,7 @@ describe.skipIf(etcdMissing)(`faults of a cluster of three${withEtcd}`, { timeou
       expect(violations(await contenders.end())).toEqual([]);
     });
 
-    test.sequential('a client is killed: who waits gets in within ttl + 2 s', async () => {
+    test.sequential('a client is killed: a waiter is granted the lease within ttl + 2 s', async () => {
       // Long enough that the holder keeps it until it is killed.
       const plan = { ...engine.freshPlan(), hold: 600_000, ttl: 3000 };
       await using contenders = new Contenders();

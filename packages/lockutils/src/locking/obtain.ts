@@ -19,8 +19,8 @@ const drawsWithoutOrder = 10;
 export type Answer = Grant | undefined | Promise<Grant | undefined>;
 
 /**
- * The first try, before the call waits. Unless the caller asked for order, it may pass other waiters; if it did, the try
- * is made only while nobody waits.
+ * The first try, before the call waits. A caller that asked for no order may pass the waiters. For one that asked for
+ * order, the try is made only while nobody waits.
  */
 export function firstTry(driver: LockDriver, request: LockRequest, fair: boolean, mayWait: boolean): Answer {
   if (!isOrdered(request, fair)) return driver.tryAcquire(request, mayWait ? 'newcomer' : undefined);

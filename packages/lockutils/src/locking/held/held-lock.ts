@@ -139,7 +139,7 @@ export class GrantedLock implements LockHandle {
 
   /** Releases, and returns the steps that are left, if any: mostly none, which saves the cost of a procedure. */
   #beginRelease(unused: boolean): Steps<void> | undefined {
-    if (this.#upgrading !== undefined) this.#endUpgrade('released');
+    this.#endUpgrade('released');
     this.#state = 'releasing';
     let answer: void | Promise<void>;
     try {

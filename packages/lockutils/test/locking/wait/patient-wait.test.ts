@@ -6,17 +6,22 @@ import { lockDirectory } from '../../support/lock-directory.js';
 
 const guard = 50;
 
-/** A wait that was given a hint after its first look, and how long its next pauses last, in milliseconds. */
-async function pausesAfterHint(early: boolean, count: number): Promise<readonly number[]> {
-  const pauses: number[] = [];
-  const clock: Clock = {
+/** A clock on which each timer is due at once, which notes how long it was to last. */
+function clockOf(delays: number[]): Clock {
+  return {
     now: () => 0,
     schedule(delay, action) {
-      pauses.push(delay);
+      delays.push(delay);
       queueMicrotask(action);
       return () => {};
     },
   };
+}
+
+/** A wait that was given a hint after its first look, and how long its next pauses last, in milliseconds. */
+async function pausesAfterHint(early: boolean, count: number): Promise<readonly number[]> {
+  const pauses: number[] = [];
+  const clock = clockOf(pauses);
   const wait = new PatientWait({ clock, deadline: Number.POSITIVE_INFINITY, signal: undefined, guard });
   let hint = (): void => {};
   wait.listen((wake) => {
@@ -133,14 +138,7 @@ describe('G28 a driver without a queue, or with one', () => {
   ] as const)('G28 %s', async (_title, far, interval) => {
     using directory = lockDirectory();
     const delays: number[] = [];
-    const clock: Clock = {
-      now: () => 0,
-      schedule(delay, action) {
-        delays.push(delay);
-        queueMicrotask(action);
-        return () => {};
-      },
-    };
+    const clock = clockOf(delays);
     let looks = 0;
     const driver: LockDriver = {
       name: 'keeps-a-queue',

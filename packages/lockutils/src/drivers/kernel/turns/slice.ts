@@ -55,6 +55,7 @@ export class Slice {
   #acquiresAgain = false;
   /** The wake that was put off. */
   #wake: (() => void) | undefined;
+  /** Whether `#endTurn` is due at the end of this turn of the event loop. */
   #turnEnds = false;
 
   /** Begins a new slice: nobody waits, or this thread's turn in the queue has come. */
