@@ -280,3 +280,17 @@ describe('G6 a watcher of the kernel driver', () => {
     expect(made).toHaveLength(1);
   });
 });
+
+it('G18 names the time of this grant, not of an earlier one of the same process', async () => {
+  using directory = lockDirectory();
+  const driver = kernelDriver();
+  const request = requestFor(join(directory.path, 'x'));
+  await (await driver.tryAcquire(request))?.release();
+  const first = Date.now();
+  await expect.poll(() => Date.now()).toBeGreaterThan(first + 1);
+  const before = Date.now();
+  const grant = await driver.tryAcquire(request);
+  const [holder] = await driver.holders(request);
+  expect(holder?.since?.getTime()).toBeGreaterThanOrEqual(before);
+  await grant?.release();
+});

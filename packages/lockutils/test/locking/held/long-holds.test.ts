@@ -2,9 +2,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { lstatSync, readdirSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   cleanLocks,
   type HeldLock,
+  type LockDriver,
   type LockOptions,
   type LockSyncOptions,
   lock,
@@ -271,4 +274,28 @@ test('G4 a lock is looked at every 5 s until its end, one look at a time, and ke
     failures: 3,
     lost: { asked: 1, lost: ['lost'] },
   });
+});
+
+it('G25 nothing looks after a lock that was released, nor keeps its grant', async () => {
+  using directory = lockDirectory();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  let kept: WeakRef<object> | undefined;
+  const driver: LockDriver = {
+    name: 'can-be-looked-after',
+    tryAcquire() {
+      const grant = { previousOwnerDied: false, release() {}, refresh: () => true };
+      kept = new WeakRef(grant);
+      return grant;
+    },
+    holders: () => [],
+  };
+  await (await lock('x', { external: true, lockPath: directory.path, driver })).release();
+  expect(kept).toBeDefined();
+  await expect
+    .poll(() => {
+      collect();
+      return kept?.deref() === undefined;
+    })
+    .toBe(true);
 });
