@@ -15,6 +15,10 @@ const drawInterval = 2;
 // The exception is a process that was stopped while drawing. By then, that has lasted for 20 ms or more.
 const drawsWithoutOrder = 10;
 
+// Two waiters that are both first, because one was stopped and passed, replace each other's wishes. They sleep after some
+// rounds, because one of them is woken, and the other one looks from time to time.
+const mostAsks = 3;
+
 /** What a driver answers to a try. */
 export type Answer = Grant | undefined | Promise<Grant | undefined>;
 
@@ -82,15 +86,19 @@ function* untilGranted(
   }
   if (place?.ask === undefined) wait.listen((wake) => driver.onRelease?.(request, wake) ?? nothing, true);
   else wait.listen((wake) => place.onTurn(wake), false);
-  // A holder that releases after a try that was refused has to find our wish. So it is written before a try, or it stood
-  // there already. A waiter that was woken mostly finds the lock free: it tries before it writes its wish once more.
+  // The waiter may sleep if its wish stood, before the try that was refused, in the very file that refused it: the holder
+  // reads the wish after its unlock. So it asks before a try. A removed file may have got the wish, or the holder of
+  // another one may have answered it: then the file that refused has no wish of ours, and the waiter asks and tries again.
   place?.ask?.();
-  let hasAsked = true;
-  for (;;) {
+  for (let asks = 0; ; ) {
     const grant = yield* attempt(driver, request, place);
     if (grant !== undefined) return grant;
-    hasAsked = !hasAsked && place?.ask?.() === true;
-    if (!hasAsked) yield* pause(wait);
+    if (asks < mostAsks && place?.ask?.() === true) {
+      asks += 1;
+    } else {
+      yield* pause(wait);
+      asks = 0;
+    }
   }
 }
 

@@ -65,7 +65,7 @@ export function kernelDriver(options: KernelDriverOptions = {}): LockDriver {
 
 function tryAcquire(files: DriverFiles, request: LockRequest, by?: Place | 'newcomer'): Grant | undefined {
   const several = request.shared || request.permits !== undefined;
-  const file = files.locks.tryLock(request.path, several, by === 'newcomer');
+  const file = files.locks.tryLock(request.path, several, by);
   if (file === undefined) return undefined;
   try {
     const grant = kernelGrant(files, request, file, by);

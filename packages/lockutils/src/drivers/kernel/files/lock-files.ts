@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { LockFileTypeError, LockUnsupportedError } from '../../../errors/lock-file-errors.js';
 import { createFile } from '../../../lock-path/new-file.js';
+import type { Place } from '../../driver.js';
 import { fileError } from '../../file-errors.js';
 import { IdleFiles } from '../../idle-files.js';
 import type { KernelSystem } from '../system.js';
@@ -35,25 +36,25 @@ export class LockFiles {
 
   /**
    * Locks the file that `path` leads to now; `undefined` if another lock is in the way. A newcomer is also refused if
-   * this thread's turn at the lock has ended.
+   * this thread's turn at the lock has ended, and for a moment by a file that is no longer the lock.
    */
-  tryLock(path: string, shared: boolean, newcomer = false): OpenFile | undefined {
+  tryLock(path: string, shared: boolean, by?: Place | 'newcomer'): OpenFile | undefined {
     const passed = shared ? undefined : this.#passedOn.take(path);
     // Its last holder has just compared the name. Nobody but another program can have removed it since, as while a lock
     // is held; and the release of this one will see that.
     if (passed !== undefined) return passed;
     for (let round = 0; round < maxRounds; round += 1) {
       const file = this.#idle.take(path) ?? this.#open(path);
-      if (newcomer && sliceOf(file).hasGivenWay()) {
+      if (by === 'newcomer' && sliceOf(file).hasGivenWay()) {
         this.#keepForNextTry(file);
         return undefined;
       }
       let granted: boolean;
       try {
         granted = file.tryLock(0, 0, shared);
-        // If a file that is no longer the lock refuses, this is noticed a moment later. A grant by such a file is never
-        // accepted.
-        if ((!granted && file.wasLookedAt(lookInterval)) || file.isNamed()) {
+        // A waiter sleeps after a refusal until the holder wakes it, so only the lock itself may refuse it.
+        const mayBeOther = !granted && typeof by !== 'object' && file.wasLookedAt(lookInterval);
+        if (mayBeOther || file.isNamed()) {
           if (granted) {
             file.lockedAt = realTime.now();
             return file;
@@ -103,7 +104,6 @@ export class LockFiles {
 
   /**
    * Unlocks the file and keeps it for the next time, or closes it. For the caller, it is closed from now on.
-   *
    * With `mayPass`, wakes the first waiter: as its slice says if this thread may pass that waiter, at once otherwise.
    */
   release(file: OpenFile, mayPass?: boolean): void {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type LockOptions, lock } from '@oslo-concurrency/lockutils';
@@ -200,5 +200,75 @@ describe('the first waiter of a lock file that nobody has marked yet', () => {
     grant?.release();
     place.leave();
     expect(readFileSync(path)).toEqual(content);
+  });
+});
+
+describe('the first waiter of a lock file that was removed and made anew', () => {
+  /** Waits with `system`. It looks by itself only after a minute, so it is granted the lock only if it is woken. */
+  const wait = (lockPath: string, system: KernelSystem): Promise<void> => {
+    const options = { external: true, lockPath, driver: kernelDriver({ system }), delay: 60_000, timeout: 30_000 };
+    return lock('x', options).then((held) => held.release());
+  };
+  const acquire = (lockPath: string): GrantAtOnce =>
+    kernelDriver().tryAcquire(requestFor(join(lockPath, 'x'))) as GrantAtOnce;
+  const isWish = (length: number, position: number): boolean => length === 16 && position === 1024;
+
+  it('is woken by the holder of the new file, although its wish went to the removed one', async () => {
+    using directory = lockDirectory();
+    const held = acquire(directory.path);
+    let next: GrantAtOnce | undefined;
+    const granted = wait(directory.path, {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (next === undefined && isWish(length, position)) {
+          held.release();
+          unlinkSync(join(directory.path, 'x'));
+          next = acquire(directory.path);
+        }
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    });
+    while (next === undefined) await turn();
+    await turn();
+    next.release();
+    await granted;
+  });
+
+  it('is woken by the holder of the new file, although a try of the removed one refused it', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = acquire(directory.path);
+    let wishes = 0;
+    let next: GrantAtOnce | undefined;
+    const removed = openSync(path, 'r+');
+    const granted = wait(directory.path, {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (isWish(length, position)) wishes += 1;
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+      tryLock(fd, offset, length, shared) {
+        const isTried = next !== undefined && offset === 0 && length === 0;
+        // Another process that still has the removed file open, and has not looked at the name yet.
+        if (isTried) defaultKernelSystem.tryLock(removed, 0, 0, false);
+        const answer = defaultKernelSystem.tryLock(fd, offset, length, shared);
+        if (isTried) {
+          tries += 1;
+          defaultKernelSystem.unlock(removed, 0, 0);
+        }
+        return answer;
+      },
+    });
+    let tries = 0;
+    while (wishes === 0) await turn();
+    await turn();
+    held.release();
+    unlinkSync(path);
+    next = acquire(directory.path);
+    while (tries === 0) await turn();
+    await turn();
+    next.release();
+    await granted;
+    closeSync(removed);
   });
 });
