@@ -30,6 +30,7 @@ function text(result, plots) {
     '## What was compared',
     versionsOf(result),
     ...gapsOf(result.missing),
+    ...unsteadyOf(result.unsteady ?? []),
   ].join('\n\n');
 }
 
@@ -43,8 +44,13 @@ Repeat it with \`npm run bench\`; \`npm run bench -- --help\` explains its optio
 
 const howToRead = `Each round measures every subject once, in an order that changes from round to round. A figure is the median over the
 rounds. Beside it is the middle half of the rounds. A ratio is taken within each round, where both subjects met the same
-conditions; the table shows the median ratio. A subject is measured until its median is known to within 4 %, or 10 % if a
-sample takes seconds. So the numbers of samples differ. Ratios carry over to another machine better than figures do.
+conditions; the table shows the median ratio. A subject is measured until its median is known to within 4 %, or 10 % where
+many processes contend or a sample takes seconds. So the numbers of samples differ. Ratios carry over to another machine better than figures do.
+
+What is told of locks is told of warm processes, in steady state: V8 compiles what runs often, so a program in JavaScript
+gets faster by use. Before each subject is measured, it locks until it gets no faster by a tenth, alone and, where processes
+contend, together with others. Nothing of that is recorded, and it is the same for the peers. What a program sees that has
+just started is a figure of its own: the grants in the first seconds after the first lock.
 
 Processes are real ones, in Node and in Python. In-process figures are taken by tinybench, as the median of batches. A hold
 stops the thread in both languages, because a timer of the event loop would hold for too long. Figures on a disk depend on
@@ -67,16 +73,27 @@ function goalsOf(goals) {
 function missedOf(goals) {
   const missed = goals.filter(({ verdict }) => verdict === 'missed');
   if (missed.length === 0) return [];
-  // Goals that are missed for one reason are listed together.
+  // Goals that are missed for one reason are listed together, and so are the tables that show it.
   const byCause = new Map();
-  for (const { text: goal, cause = 'The cause is not known yet.' } of missed) {
-    byCause.set(cause, [...(byCause.get(cause) ?? []), `**${goal}**`]);
+  for (const { text: goal, cause = 'The cause is not known yet.', profile } of missed) {
+    const { names, profiles } = byCause.get(cause) ?? { names: [], profiles: new Set() };
+    if (profile !== undefined) profiles.add(profile);
+    byCause.set(cause, { names: [...names, `**${goal}**`], profiles });
   }
-  const items = [...byCause].map(([cause, names]) =>
-    names.length === 1 ? `- ${names[0]}: ${cause}` : `- ${cause} Missed for this reason:\n  - ${names.join('\n  - ')}`,
-  );
-  return ['## Why goals are missed', items.join('\n')];
+  const items = [...byCause].map(([cause, { names, profiles }]) => {
+    const text =
+      names.length === 1 ? `- ${names[0]}: ${cause}` : `- ${cause} Missed for this reason:\n${listOf(names)}`;
+    const tables = [...profiles].map((profile) => `\n\n${profile.replaceAll(/^/gm, '  ')}`);
+    return `${text}${tables.join('')}`;
+  });
+  return ['## Why goals are missed', profileNote, items.join('\n')];
 }
+
+const listOf = (names) => names.map((name) => `  - ${name}`).join('\n');
+
+const profileNote = `The tables under the causes are profiles, taken anew in each run: of a lock, by repeating its system calls bare; of a
+hand-over, by noting in both processes when each system call began and ended; of a contended lock, by noting when each hold
+began and ended.`;
 
 function sectionOf(figure, plots) {
   const plot = plots.find(({ id }) => id === figure.id);
@@ -111,4 +128,10 @@ function gapsOf(missing) {
   if (missing.length === 0) return [];
   const lines = missing.map(({ subject, from, reason }) => `- ${subject} (${from}): ${reason}`);
   return ['Missing in this run:', lines.join('\n')];
+}
+
+function unsteadyOf(unsteady) {
+  if (unsteady.length === 0) return [];
+  const lines = unsteady.map((row) => `- ${row.id}: ${labelOf(row)}`);
+  return ['Still becoming faster when its rounds began, as the warm-up is bounded:', lines.join('\n')];
 }

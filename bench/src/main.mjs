@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { compare, readResult } from './compare.mjs';
 import { writeDocument } from './document.mjs';
 import { imports } from './imports.mjs';
+import { labelOf } from './labels.mjs';
+import { cold } from './locks/cold.mjs';
 import { command } from './locks/command.mjs';
 import { contended } from './locks/contended.mjs';
 import { handover } from './locks/handover.mjs';
 import { idle } from './locks/idle.mjs';
 import { names } from './locks/names.mjs';
 import { nodes } from './locks/nodes.mjs';
+import { parts } from './locks/parts.mjs';
 import { takeover } from './locks/takeover.mjs';
 import { uncontended } from './locks/uncontended.mjs';
 import { waiters } from './locks/waiters.mjs';
@@ -29,9 +32,11 @@ const benches = [
   uncontended,
   nodes,
   contended,
+  cold,
   handover,
   takeover,
   waiters,
+  parts,
   idle,
   names,
   command,
@@ -53,6 +58,7 @@ async function main() {
   for (const figure of result.figures) console.log(`\n${figureTable(figure)}`);
   console.log(`\n${goalTable(result.goals.filter(({ verdict }) => verdict !== 'not measured'))}`);
   for (const { subject, from, reason } of result.missing) console.log(`missing: ${subject} (${from}): ${reason}`);
+  for (const row of result.unsteady) console.log(`not steady when measured: ${row.id}, ${labelOf(row)}`);
   const file = options.output ?? defaultFile(result);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(result, undefined, 1)}\n`);

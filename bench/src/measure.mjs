@@ -18,6 +18,7 @@ export async function measure(wanted, quick) {
     machine: { ...machine(work, disk), loadBefore: load() },
     versions: versions(),
     missing: [],
+    unsteady: [],
     spent: [],
     figures: [],
   };
@@ -66,6 +67,7 @@ function contextOf(quick, { work, disk }, result, progress) {
     folder: (subject) => folderIn(work, subject),
     diskFolder: (subject) => folderIn(disk, subject),
     record: (figure) => result.figures.push(figure),
+    unsteady: (what) => result.unsteady.push(what),
     missing(gap) {
       if (!result.missing.some(({ subject }) => subject === gap.subject)) result.missing.push(gap);
     },

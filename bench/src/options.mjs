@@ -7,7 +7,7 @@ export const usage = `npm run bench -- [--only ${groups.join('|')}|ID]... [--qui
 npm run bench -- --document RESULT.json
 
   --only       one group, or one benchmark by its id (locks.handover); may be given several times
-  --quick      a minute for one group, two for all, instead of eight: fewer rounds, peers and sizes; changes no document
+  --quick      two minutes for locks, three for all, instead of eleven: fewer rounds, peers and sizes; changes no document
   --compare    afterwards, name what got worse than OLD.json by more than the spread; exits with 1 if anything did
   --output     where to write the results instead of bench/results/<date>.json
   --document   measure nothing: write docs/performance.md and its plots from RESULT.json`;

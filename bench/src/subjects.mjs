@@ -16,6 +16,8 @@ const peer = (program, from) => ({ side: 'peer', program, from });
 export const subjects = {
   floor: floor('locks.mjs', 'open, fcntl(F_OFD_SETLK), close by fs-native-extensions; who waits, by fs.watch'),
   wake: floor('locks.mjs', 'one process touches a file, another watches it by fs.watch; no lock'),
+  poll: floor('locks.mjs', 'a timer of 50 ms tries fcntl(F_OFD_SETLK); no library'),
+  context: floor('locks.mjs', 'AsyncLocalStorage.run around an empty body; no lock'),
   ours: ours('locks.mjs', 'external, driver kernel'),
   'ours fair': ours('locks.mjs', 'external, fair'),
   'ours shared': ours('locks.mjs', 'external, shared'),

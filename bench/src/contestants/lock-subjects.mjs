@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, constants, lutimesSync, openSync, watch } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,15 +9,18 @@ const nothing = () => {};
 
 /**
  * The locks that run in Node, by name: `open(directory, name)` gives `cycle`, one acquire and release around an empty
- * body as a user would write it, and where it can be held across messages `take`, which resolves to its release.
+ * body as a user would write it, and where it can be held across messages `take`, which resolves to its release. Ours
+ * can also be given a kernel driver whose system calls are watched.
  */
 export const lockSubjects = {
   wake,
   floor,
-  ours: (directory, name) => ours(directory, name, { external: true }),
-  'ours fair': (directory, name) => ours(directory, name, { external: true, fair: true }),
-  'ours shared': (directory, name) => ours(directory, name, { external: true, shared: true }),
-  'ours permits': (directory, name) => ours(directory, name, { external: true, permits: 4 }),
+  poll,
+  context,
+  ours: (directory, name, driver) => ours(directory, name, { external: true, driver }),
+  'ours fair': (directory, name, driver) => ours(directory, name, { external: true, fair: true, driver }),
+  'ours shared': (directory, name, driver) => ours(directory, name, { external: true, shared: true, driver }),
+  'ours permits': (directory, name, driver) => ours(directory, name, { external: true, permits: 4, driver }),
   'ours lockfile': (directory, name) => ours(directory, name, { external: true, driver: 'lockfile' }),
   'ours sync': oursSync,
   'ours internal': (directory, name) => ours(directory, name, {}),
@@ -30,9 +34,9 @@ export const lockSubjects = {
   'p-limit': pLimit,
 };
 
-async function ours(directory, name, options) {
+async function ours(directory, name, { driver, ...options }) {
   const { lock } = await import('@oslo-concurrency/lockutils');
-  const all = { ...options, ...(options.external ? { lockPath: directory } : {}) };
+  const all = { ...options, ...(options.external ? { lockPath: directory } : {}), ...(driver ? { driver } : {}) };
   return {
     cycle: () => lock(name, all, nothing),
     async take() {
@@ -113,6 +117,28 @@ function wake(directory, name) {
         }
       }),
   };
+}
+
+// The least that looks for a lock as often as ours does, by a timer; nothing is ever granted.
+function poll(directory, name) {
+  const { tryLock } = require('fs-native-extensions');
+  const path = join(directory, name);
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT);
+  let polls = false;
+  return {
+    cycle: nothing,
+    take() {
+      if (!polls) setInterval(() => tryLock(fd, 0, 0), 50);
+      polls = true;
+      return new Promise(nothing);
+    },
+  };
+}
+
+// What it costs to enter an async context around an empty body, without a lock.
+function context() {
+  const storage = new AsyncLocalStorage();
+  return { cycle: async () => storage.run({}, nothing) };
 }
 
 function properLockfile(directory, name) {

@@ -4,20 +4,24 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import { median } from '../statistics.mjs';
+import { untilSteady } from '../steady.mjs';
 import { answer } from './answer.mjs';
 import { lockSubjects } from './lock-subjects.mjs';
+import { partsOf } from './parts.mjs';
+import { watchedDriver } from './system-calls.mjs';
 
 const opened = new Map();
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let release;
 
-answer({ probe, warm, uncontended, contend, take, drop, crowd, idle, names });
+answer({ probe, warm, uncontended, contend, take, drop, crowd, idle, names, parts });
 
-async function open({ subject, directory, name = 'bench' }) {
-  const key = JSON.stringify([subject, directory, name]);
+async function open({ subject, directory, name = 'bench', timed = false }) {
+  const key = JSON.stringify([subject, directory, name, timed]);
   let lock = opened.get(key);
   if (lock === undefined) {
-    lock = await lockSubjects[subject](directory, name);
+    const watched = timed ? await watchedDriver() : undefined;
+    lock = { ...(await lockSubjects[subject](directory, name, watched?.driver)), watched };
     opened.set(key, lock);
   }
   return lock;
@@ -28,11 +32,20 @@ async function probe(request) {
   await (await open(request)).cycle();
 }
 
-/** Takes the lock often enough for the compiler to have done its work, but for 2 s at most. */
-async function warm(which) {
-  const { cycle } = await open(which);
-  const end = performance.now() + 2000;
-  for (let i = 0; i < 5000 && performance.now() < end; i += 1) await cycle();
+/**
+ * Takes the lock alone until it gets no faster: by `cycle`, or by `take` and its release. A sample is 250 times or more,
+ * so that 2,000 times or more without an improvement end it.
+ */
+async function warm({ way = 'cycle', atMostMs = 2000, ...which }) {
+  const lock = await open(which);
+  const once = way === 'cycle' ? lock.cycle : async () => (await lock.take())();
+  const sample = async () => {
+    const start = performance.now();
+    let count = 0;
+    for (; count < 250 || performance.now() - start < 10; count += 1) await once();
+    return (performance.now() - start) / count;
+  };
+  return await untilSteady(sample, { better: 'less', patience: 8, most: 200, ms: atMostMs });
 }
 
 /** The time of acquire and release, in us: the median over `ms` of batches, so that who preempts us does not count. */
@@ -49,9 +62,14 @@ async function uncontended({ ms, batch, ...which }) {
   return (task.result.latency.p50 * 1000) / batch;
 }
 
-/** Takes the lock again and again from `startAt` (ms since 1970) for `ms`, holding it `holdMs` each time. */
-async function contend({ startAt, ms, holdMs, ...which }) {
+/**
+ * Takes the lock again and again from `startAt` (ms since 1970) for `ms`, holding it `holdMs` each time. With `log`, also
+ * tells when each hold began and ended, in turn, in ms of the clock that all processes share.
+ */
+async function contend({ startAt, ms, holdMs, log = false, ...which }) {
   const lock = await open(which);
+  const holds = [];
+  const shared = Number(process.hrtime.bigint()) / 1e6 - performance.now();
   stop(startAt - Date.now());
   const end = performance.now() + ms;
   const cpu = process.cpuUsage();
@@ -64,12 +82,14 @@ async function contend({ startAt, ms, holdMs, ...which }) {
     if (granted < end) grants += 1;
     // The thread sleeps, as Python's time.sleep does: a timer of the event loop holds longer than it was told.
     stop(holdMs);
-    if (granted < end) heldMs += Math.min(performance.now(), end) - granted;
+    const released = performance.now();
+    if (granted < end) heldMs += Math.min(released, end) - granted;
+    if (log && granted < end) holds.push(granted + shared, released + shared);
     await drop();
     now = performance.now();
   }
   const { user, system } = process.cpuUsage(cpu);
-  return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000, wakes: turnsOfLoop() - turns };
+  return { grants, longestMs, heldMs, cpuMs: (user + system) / 1000, wakes: turnsOfLoop() - turns, holds };
 }
 
 /** How often the event loop has turned: once each time the process was woken, if it had nothing else to do. */
@@ -81,23 +101,34 @@ function stop(ms) {
   if (ms > 0) Atomics.wait(cell, 0, 0, ms);
 }
 
-/** Waits for the lock; when it was granted, in ns of the clock that all processes share. */
+/** Waits for the lock; when it was granted, in ns of the clock that all processes share. `timed`: and the system calls. */
 async function take(which) {
   const lock = await open(which);
-  release = await lock.take();
-  return { at: Number(process.hrtime.bigint()) };
+  lock.watched?.begin();
+  const given = await lock.take();
+  const at = Number(process.hrtime.bigint());
+  release = { given, lock };
+  return { at, ...lock.watched?.end() };
 }
 
 /** Releases what `take` took; when that began, in ns. */
 async function drop() {
+  const { given, lock } = release;
+  lock.watched?.begin();
   const at = Number(process.hrtime.bigint());
-  await release();
-  return { at };
+  await given();
+  return { at, ...lock.watched?.end() };
 }
 
 /** `count` tasks of this process wait for one lock and pass it on; us a grant, from joining to the last release. */
-async function crowd({ count, ...which }) {
+async function crowd({ count, times = 1, ...which }) {
   const lock = await open(which);
+  let us = 0;
+  for (let i = 0; i < times; i += 1) us += await crowdOnce(lock, count);
+  return us / times;
+}
+
+async function crowdOnce(lock, count) {
   const first = await lock.take();
   const start = performance.now();
   const tasks = Array.from({ length: count }, async () => {
@@ -107,6 +138,22 @@ async function crowd({ count, ...which }) {
   await first();
   await Promise.all(tasks);
   return ((performance.now() - start) * 1000) / count;
+}
+
+/** What a grant is made of: alone, or with `waiters` tasks that wait; see {@link partsOf}. */
+async function parts({ waiters, ...which }) {
+  const turn = async (lock) => {
+    if (waiters !== undefined) return void (await crowdOnce(lock, waiters));
+    for (let i = 0; i < 100; i += 1) await lock.cycle();
+  };
+  const lock = await open(which);
+  const watched = await open({ ...which, timed: true });
+  return await partsOf(
+    () => turn(lock),
+    () => turn(watched),
+    watched.watched,
+    waiters ?? 100,
+  );
 }
 
 /** `count` tasks wait in vain for `ms`: the part of a core they take, and the threads that were started for them. */

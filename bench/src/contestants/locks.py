@@ -74,6 +74,27 @@ def probe(request):
         pass
 
 
+def warm(request):
+    """Takes the lock alone until it gets no faster, by the rule of ../steady.mjs and the samples of locks.mjs."""
+    make = open_subject(request)
+    end = time.perf_counter() + request.get("atMostMs", 2000) / 1000
+    mark, since = None, 0
+    while time.perf_counter() < end:
+        start, count = time.perf_counter(), 0
+        while count < 250 or time.perf_counter() - start < 0.01:
+            with make():
+                pass
+            count += 1
+        took = (time.perf_counter() - start) / count
+        better = mark is None or took < mark * 0.9
+        if better:
+            mark = took
+        since = 0 if better else since + 1
+        if since >= 8:
+            return True
+    return False
+
+
 def uncontended(request):
     make, batch = open_subject(request), request["batch"]
     end = time.perf_counter() + request["ms"] / 1000
@@ -95,7 +116,8 @@ def contend(request):
     end = time.perf_counter() + request["ms"] / 1000
     cpu, sleeps = time.process_time(), voluntary_sleeps()
     grants, longest, held_for = 0, 0.0, 0.0
-    holds = 0
+    log, holds = request.get("log", False), []
+    sleeps_of_holds = 0
     now = time.perf_counter()
     while now < end:
         with make():
@@ -104,17 +126,22 @@ def contend(request):
             if granted < end:
                 grants += 1
             if hold > 0:
-                holds += 1
+                sleeps_of_holds += 1
                 time.sleep(hold)
+            released = time.perf_counter()
             if granted < end:
-                held_for += min(time.perf_counter(), end) - granted
+                held_for += min(released, end) - granted
+            if log and granted < end:
+                # The same clock as in Node.
+                holds += (granted * 1000, released * 1000)
         now = time.perf_counter()
     return {
         "grants": grants,
         "longestMs": longest * 1000,
         "heldMs": held_for * 1000,
         "cpuMs": (time.process_time() - cpu) * 1000,
-        "wakes": voluntary_sleeps() - sleeps - holds,
+        "wakes": voluntary_sleeps() - sleeps - sleeps_of_holds,
+        "holds": holds,
     }
 
 
@@ -162,7 +189,7 @@ handlers = {
     "take": take,
     "drop": drop,
     "idle": idle,
-    "warm": probe,
+    "warm": warm,
 }
 
 answer(handlers)

@@ -1,10 +1,15 @@
-import { Contestant } from '../contestant.mjs';
 import { interleave, roughly } from '../interleave.mjs';
 import { jain, max, sum } from '../statistics.mjs';
-import { present, rowsOf, subjects } from '../subjects.mjs';
+import { untilSteady } from '../steady.mjs';
+import { present, rowsOf } from '../subjects.mjs';
+import { between, betweenFigures } from './between.mjs';
+import { Pool } from './pool.mjs';
 
 const reference = 'oslo';
 const names = ['ours', 'ours fair', 'ours lockfile', 'oslo', 'proper-lockfile', 'fasteners', 'filelock'];
+const quickNames = ['ours', 'ours fair', 'oslo'];
+/** Those of the goals, of whose time a profile is taken. */
+const profiled = new Set(['ours', 'ours fair', 'ours lockfile', 'oslo', 'proper-lockfile']);
 
 /** What is told of one round of processes that all want one lock: how to work it out, and how to read it. */
 const outcomes = {
@@ -62,27 +67,19 @@ const outcomes = {
 export const contended = {
   id: 'locks.contended',
   group: 'locks',
-  seconds: { full: 170, quick: 20 },
+  seconds: { full: 300, quick: 60 },
   async run(context) {
-    const found = await present(context, names);
+    const found = await present(context, context.quick ? quickNames : names);
     const cells = cellsOf(context.quick);
-    const pools = new Map();
-    const figures = Object.fromEntries(Object.keys(outcomes).map((key) => [key, []]));
+    const pool = new Pool(context);
+    const figures = Object.fromEntries([...Object.keys(outcomes), ...betweenFigures.map(({ id }) => id)].map(empty));
     try {
-      for (const [index, { processes, holdMs, rounds, ms }] of cells.entries()) {
-        const raw = await interleave(
-          found,
-          rounds,
-          (subject, round) => compete(context, pools, { subject, processes, holdMs, ms, round }),
-          { progress: (part) => context.progress((index + part) / cells.length) },
-        );
-        for (const [key, { of }] of Object.entries(outcomes)) {
-          const values = new Map([...raw].map(([subject, results]) => [subject, results.map(of)]));
-          figures[key].push(...rowsOf(values, { processes, holdMs }));
-        }
+      for (const [index, cell] of cells.entries()) {
+        const progress = (part) => context.progress((index + part) / cells.length);
+        await measure(context, pool, found, { cell, figures, progress });
       }
     } finally {
-      await Promise.all([...pools.values()].flat().map(({ contestant }) => contestant.kill()));
+      await pool.close();
     }
     for (const [key, { title, unit, better }] of Object.entries(outcomes)) {
       context.record({
@@ -94,8 +91,13 @@ export const contended = {
         rows: figures[key],
       });
     }
+    for (const { id, title, unit, better } of betweenFigures) {
+      context.record({ id, title, unit, better, rows: figures[id] });
+    }
   },
 };
+
+const empty = (key) => [key, []];
 
 // The cells of the goals get the most rounds.
 function cellsOf(quick) {
@@ -105,36 +107,69 @@ function cellsOf(quick) {
       [8, 1],
       [32, 0],
     ];
-    return cells.map(([processes, holdMs]) => ({ processes, holdMs, rounds: 2, ms: 500 }));
+    return cells.map(([processes, holdMs]) => ({ processes, holdMs, rounds: 2, ms: 500, profiles: 1 }));
   }
   return [2, 4, 8, 16, 32].flatMap((processes) =>
     [0, 1, 10].map((holdMs) => {
       const goal = (processes === 8 && holdMs <= 1) || (processes === 32 && holdMs === 0);
-      const plan = goal ? { least: 3, most: 5 } : { least: 2, most: 3, within: roughly };
-      return { processes, holdMs, rounds: { ...plan, reference, by: outcomes.grants.of }, ms: goal ? 1500 : 300 };
+      const plan = goal ? { least: 3, most: 5 } : { least: 2, most: 3 };
+      const profiles = (processes === 8 || processes === 32) && holdMs <= 1 ? 2 : 0;
+      return {
+        processes,
+        holdMs,
+        rounds: { ...plan, within: roughly, reference, by: outcomes.grants.of },
+        ms: goal ? 1000 : 250,
+        profiles,
+      };
     }),
   );
 }
 
-async function compete(context, pools, { subject, processes, holdMs, ms, round }) {
-  const { program } = subjects[subject];
-  const pool = pools.get(program) ?? [];
-  pools.set(program, pool);
-  while (pool.length < processes) pool.push({ contestant: new Contestant(program), ready: new Set() });
-  const members = pool.slice(0, processes);
-  const directory = context.folder(subject);
-  await Promise.all(members.map((member, index) => makeReady(member, { subject, directory, name: `ready-${index}` })));
-  const name = `contended-${processes}-${holdMs}-${round}`;
-  const startAt = Date.now() + 20;
-  const each = await Promise.all(
-    members.map(({ contestant }) => contestant.ask('contend', { subject, directory, name, startAt, ms, holdMs })),
+/** One cell: all are warmed up, then measured in turns, and then those of the goals once more for their profile. */
+async function measure(context, pool, found, { cell, figures, progress }) {
+  const { processes, holdMs, rounds, ms, profiles } = cell;
+  const compete = async (subject, name, more) => {
+    const request = { name: `${name}-${processes}-${holdMs}`, holdMs, ms, ...more };
+    return { each: await pool.contend(subject, processes, request), ms: request.ms };
+  };
+  for (const subject of found) {
+    await pool.warm(subject, processes);
+    const steady = await warmTogether((count) => compete(subject, `warm${count}`, { ms: 200 }), holdMs);
+    if (!steady) context.unsteady({ id: contended.id, subject, with: { processes, holdMs } });
+  }
+  const raw = await interleave(found, rounds, (subject, round) => compete(subject, `round${round}`), {
+    progress: (part) => progress(part),
+  });
+  for (const [key, { of }] of Object.entries(outcomes)) {
+    const values = new Map([...raw].map(([subject, results]) => [subject, results.map(of)]));
+    figures[key].push(...rowsOf(values, { processes, holdMs }));
+  }
+  const told = await interleave(
+    found.filter((subject) => profiled.has(subject)),
+    profiles,
+    async (subject, round) => {
+      const { each, ms: length } = await compete(subject, `profile${round}`, { ms: 300, log: true });
+      return between(each, length);
+    },
   );
-  return { each, ms };
+  for (const { id, rows } of betweenFigures) {
+    for (const [key, part] of Object.entries(rows)) {
+      const known = [...told].map(([subject, results]) => [subject, results.map((one) => one[key])]);
+      const values = known.map(([subject, all]) => [subject, all.filter((value) => value !== undefined)]);
+      figures[id].push(...rowsOf(new Map(values.filter(([, all]) => all.length > 0)), { processes, holdMs, part }));
+    }
+  }
 }
 
-// Loads the library and compiles before anybody waits for the start; once, as the processes stay.
-async function makeReady({ contestant, ready }, request) {
-  if (ready.has(request.subject)) return;
-  await contestant.ask('probe', request);
-  ready.add(request.subject);
+// The cell without a hold comes first. Afterwards one round is enough for holds of a millisecond, and longer ones are
+// mostly sleep.
+async function warmTogether(compete, holdMs) {
+  let count = 0;
+  const sample = async () => {
+    count += 1;
+    return outcomes.grants.of(await compete(count));
+  };
+  if (holdMs === 0) return await untilSteady(sample, { better: 'more', patience: 2, most: 8 });
+  if (holdMs === 1) await sample();
+  return true;
 }

@@ -2,8 +2,8 @@ import { freshContestants } from '../fresh.mjs';
 import { interleave } from '../interleave.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
-const names = ['ours', 'ours fair', 'ours internal', 'oslo', 'proper-lockfile'];
-const quickNames = ['ours', 'oslo'];
+const names = ['poll', 'ours', 'ours fair', 'ours internal', 'oslo', 'proper-lockfile'];
+const quickNames = ['poll', 'ours', 'oslo'];
 
 /** Tasks (in Python threads) that wait for a lock which another process holds for long. */
 export const idle = {
@@ -12,7 +12,7 @@ export const idle = {
   seconds: { full: 23, quick: 5 },
   async run(context) {
     const found = await present(context, context.quick ? quickNames : names);
-    const elsewhere = found.filter((name) => !name.includes('internal'));
+    const elsewhere = found.filter((name) => name !== 'poll' && !name.includes('internal'));
     const results = await withContestants(context, elsewhere, async (holders) => {
       await Promise.all([...holders.values()].map(({ ask }) => ask('take')));
       return waitInVain(context, found, holders);
@@ -31,7 +31,7 @@ export const idle = {
 function waitInVain({ quick, progress, ...context }, found, holders) {
   const { rounds, ms } = quick ? { rounds: 1, ms: 1000 } : { rounds: 2, ms: 1500 };
   const waiting = freshContestants(context, (ask, subject) =>
-    holders.has(subject) ? ask('probe', { name: 'ready' }) : ask('take'),
+    holders.has(subject) || subject === 'poll' ? ask('probe', { name: 'ready' }) : ask('take'),
   );
   const sample = (subject) => waiting.once(subject, ({ ask }) => ask('idle', { count: 500, ms }));
   return interleave(found, rounds, sample, { progress, before: waiting.before });

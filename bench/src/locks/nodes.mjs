@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { interleave } from '../interleave.mjs';
+import { warmUp } from '../steady.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
-const subjects = ['ours internal', 'ours internal undetected', 'async-mutex', 'async-lock', 'p-limit'];
+const subjects = ['context', 'ours internal', 'ours internal undetected', 'async-mutex', 'async-lock', 'p-limit'];
 const matrix = fileURLToPath(new URL('../../../tools/node-matrix/node_modules', import.meta.url));
 const own = process.versions.node.split('.')[0];
 
-/** The other Nodes that `npm run matrix` has installed, by their major versions. */
+/** The other Nodes that `npm run matrix`, or `npm ci` in its folder, has installed, by their major versions. */
 const others = new Map(['24', '26'].map((major) => [major, join(matrix, `node${major}`, 'bin', 'node')]));
 
 /**
@@ -18,13 +19,13 @@ const others = new Map(['24', '26'].map((major) => [major, join(matrix, `node${m
 export const nodes = {
   id: 'locks.nodes',
   group: 'locks',
-  seconds: { full: 12, quick: 3 },
+  seconds: { full: 18, quick: 8 },
   async run(context) {
     const found = await present(context, subjects);
     const programs = [[own, process.execPath], ...others].filter(([major, program], index) => {
       if (index > 0 && major === own) return false;
       if (existsSync(program)) return true;
-      const reason = 'npm run matrix installs it';
+      const reason = 'npm ci in tools/node-matrix installs it';
       context.missing({ subject: `Node ${major}`, side: 'floor', from: 'tools/node-matrix', reason });
       return false;
     });
@@ -42,10 +43,10 @@ export const nodes = {
 };
 
 async function measure(context, contestants, progress) {
-  await Promise.all([...contestants.values()].map((contestant) => contestant.ask('warm')));
   const { rounds, ms } = context.quick
     ? { rounds: 3, ms: 40 }
     : { rounds: { least: 8, most: 12, reference: 'async-mutex' }, ms: 60 };
   const ask = (subject) => contestants.get(subject).ask('uncontended', { ms, batch: 200 });
-  return interleave([...contestants.keys()], rounds, ask, { progress });
+  await warmUp(contestants, ask, (subject) => context.unsteady({ id: nodes.id, subject }));
+  return await interleave([...contestants.keys()], rounds, ask, { progress });
 }

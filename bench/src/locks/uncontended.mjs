@@ -1,4 +1,5 @@
 import { interleave } from '../interleave.mjs';
+import { warmUp } from '../steady.mjs';
 import { contestantOf, present, rowsOf } from '../subjects.mjs';
 
 const external = [
@@ -19,6 +20,7 @@ const external = [
 ];
 const disk = ['floor', 'ours', 'ours fair', 'ours shared', 'oslo', 'fasteners', 'filelock', 'proper-lockfile'];
 const internal = [
+  'context',
   'ours internal',
   'ours internal fair',
   'ours internal shared',
@@ -36,7 +38,7 @@ const internal = [
 export const uncontended = {
   id: 'locks.uncontended',
   group: 'locks',
-  seconds: { full: 30, quick: 10 },
+  seconds: { full: 40, quick: 14 },
   run: async (context) => {
     context.record({
       id: 'locks.uncontended.external',
@@ -44,7 +46,16 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'floor',
-      rows: rowsOf(await measure(context, { names: external, reference: 'floor', batch: 20, from: 0, to: 0.5 })),
+      rows: rowsOf(
+        await measure(context, {
+          id: 'locks.uncontended.external',
+          names: external,
+          reference: 'floor',
+          batch: 20,
+          from: 0,
+          to: 0.5,
+        }),
+      ),
     });
     const onDisk = { ...context, folder: context.diskFolder };
     context.record({
@@ -53,7 +64,16 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'floor',
-      rows: rowsOf(await measure(onDisk, { names: disk, reference: 'floor', batch: 20, from: 0.5, to: 0.7 })),
+      rows: rowsOf(
+        await measure(onDisk, {
+          id: 'locks.uncontended.disk',
+          names: disk,
+          reference: 'floor',
+          batch: 20,
+          from: 0.5,
+          to: 0.7,
+        }),
+      ),
     });
     context.record({
       id: 'locks.uncontended.internal',
@@ -61,7 +81,16 @@ export const uncontended = {
       unit: 'us',
       better: 'less',
       reference: 'async-mutex',
-      rows: rowsOf(await measure(context, { names: internal, reference: 'async-mutex', batch: 200, from: 0.7, to: 1 })),
+      rows: rowsOf(
+        await measure(context, {
+          id: 'locks.uncontended.internal',
+          names: internal,
+          reference: 'async-mutex',
+          batch: 200,
+          from: 0.7,
+          to: 1,
+        }),
+      ),
     });
   },
 };
@@ -69,16 +98,16 @@ export const uncontended = {
 // What a goal is about, and the floor.
 const quickNames = new Set([
   ...['floor', 'ours', 'ours fair', 'ours lockfile', 'oslo', 'fasteners', 'proper-lockfile'],
-  ...['ours internal', 'ours internal undetected', 'async-mutex', 'async-lock', 'p-limit', 'oslo internal'],
+  ...['context', 'ours internal', 'ours internal undetected', 'async-mutex', 'async-lock', 'p-limit', 'oslo internal'],
 ]);
 
-async function measure(context, { names, reference, batch, from, to }) {
+async function measure(context, { id, names, reference, batch, from, to }) {
   const found = await present(context, context.quick ? names.filter((name) => quickNames.has(name)) : names);
   const processes = new Map(found.map((subject) => [subject, contestantOf(context, subject)]));
   const { rounds, ms } = context.quick ? { rounds: 3, ms: 40 } : { rounds: { least: 8, most: 12, reference }, ms: 60 };
   const ask = (subject) => processes.get(subject).ask('uncontended', { ms, batch });
   try {
-    await Promise.all(found.map((subject) => processes.get(subject).ask('warm')));
+    await warmUp(processes, ask, (subject) => context.unsteady({ id, subject }));
     const progress = (part) => context.progress(from + part * (to - from));
     return await interleave(found, rounds, ask, { progress });
   } finally {

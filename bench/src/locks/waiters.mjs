@@ -1,4 +1,5 @@
-import { interleave } from '../interleave.mjs';
+import { interleave, roughly } from '../interleave.mjs';
+import { untilSteady } from '../steady.mjs';
 import { present, rowsOf, withContestants } from '../subjects.mjs';
 
 const names = [
@@ -16,14 +17,14 @@ const names = [
 export const waiters = {
   id: 'locks.waiters',
   group: 'locks',
-  seconds: { full: 15, quick: 3 },
+  seconds: { full: 24, quick: 5 },
   async run(context) {
     const found = await present(context, names);
     const sizes = context.quick ? [10, 100, 1000] : [10, 100, 1000, 10_000];
     const rows = [];
     await withContestants(context, found, async (contestants) => {
-      for (const name of found) await contestants.get(name).ask('crowd', { count: 1000 });
       for (const [index, count] of sizes.entries()) {
+        for (const subject of found) await warm(context, contestants.get(subject), { subject, count });
         const samples = await interleave(
           found,
           roundsOf(context.quick, count),
@@ -38,9 +39,16 @@ export const waiters = {
   },
 };
 
+// A sample is of a thousand grants and more, so 4,000 without an improvement end it.
+async function warm(context, { ask }, { subject, count }) {
+  const sample = () => ask('crowd', { count, times: Math.ceil(1000 / count) });
+  const steady = await untilSteady(sample, { better: 'less', patience: 4, most: 40, ms: 2000 });
+  if (!steady) context.unsteady({ id: waiters.id, subject, with: { waiters: count } });
+}
+
 // A long line is dear and steady, a short one is neither.
 function roundsOf(quick, count) {
   if (quick) return 3;
-  const most = count > 1000 ? 6 : count > 100 ? 12 : 24;
-  return { least: count > 1000 ? 3 : 8, most, reference: 'async-mutex' };
+  if (count > 1000) return { least: 2, most: 4, within: roughly, reference: 'async-mutex' };
+  return { least: 8, most: count > 100 ? 12 : 24, reference: 'async-mutex' };
 }
