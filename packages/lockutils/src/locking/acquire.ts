@@ -1,7 +1,7 @@
 import type { LockDriver, LockRequest } from '../drivers/driver.js';
 import { LockUnsupportedError } from '../errors/lock-file-errors.js';
-import type { Turn, TurnQueue } from '../local/turn-queue.js';
-import { isThenable, nothing, perform, runSync, type Steps, step } from '../steps.js';
+import type { Turn } from '../local/turn-queue.js';
+import { Cuttable, isThenable, nothing, perform, runSync, type Steps } from '../steps.js';
 import { type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
 import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held/held-lock.js';
@@ -108,41 +108,34 @@ function passAtOnce(call: LockCall, { registry, key, mode }: Gate): boolean {
 }
 
 function* passLater(call: LockCall, { registry, key, mode }: Gate, wait: Wait): Steps<void> {
-  const queue = registry.open(key);
-  try {
-    wait.begin('turn');
-    const turn = yield* turnIn(queue, mode, call);
-    call.turns.push({ registry, key, queue, turn });
-  } catch (error) {
-    registry.settle(key, queue);
-    throw error;
-  }
-}
-
-function* turnIn(queue: TurnQueue, mode: Gate['mode'], call: LockCall): Steps<Turn> {
   const { name, request, inside, body } = call;
-  let wake = (): void => {};
-  const untilWoken = (): Promise<void> =>
-    new Promise((resolve) => {
-      wake = resolve;
-    });
-  let woken = untilWoken();
-  const turn = queue.join(mode, body, () => wake(), call);
+  const queue = registry.open(key);
+  let turn: Turn | undefined;
   let search: CycleSearch | undefined;
   try {
+    wait.begin('turn');
+    let wake = nothing;
+    const untilWoken = (): Promise<void> =>
+      new Promise((resolve) => {
+        wake = resolve;
+      });
+    let woken = untilWoken();
+    turn = queue.join(mode, body, () => wake(), call);
     if (inside !== undefined && turn.state !== 'held') {
       search = new CycleSearch({ name, queue, turn, path: request?.path }, inside, () => wake());
     }
     while (turn.state !== 'held') {
-      yield* step(woken, nothing);
+      // What `step` does, without its procedure: each of many tasks that wait comes by here.
+      yield new Cuttable(woken, nothing);
       if (search === undefined) break;
       woken = untilWoken();
       if (turn.state === 'waiting') search.look();
     }
-    return turn;
+    call.turns.push({ registry, key, queue, turn });
   } catch (error) {
     // Also if the turn was granted at the moment when the wait ended.
-    queue.leave(turn);
+    if (turn !== undefined) queue.leave(turn);
+    registry.settle(key, queue);
     throw error;
   } finally {
     search?.close();

@@ -8,7 +8,7 @@ import type { DriverFiles } from './files/driver-files.js';
 import { type HiddenFiles, openHidden } from './files/hidden-files.js';
 import { sliceOf } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
-import { clearMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
+import { clearMark, hasMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
 import { hasPlaceForWish, type LockFileState, readLockFile } from './files/wish.js';
 import { hiddenPath } from './lock-paths.js';
 import { learnOfWriter } from './news.js';
@@ -30,24 +30,27 @@ export function kernelGrant(
 ): Grant | undefined {
   const { hidden, locks } = files;
   const slice = sliceOf(file);
+  // The record in such a file is of the call of this thread that has passed it on. It reports no death.
+  const isPassedOn = file.record !== undefined;
   // Only this thread can have written to a file that it kept locked, and a wish can wait until the slice is over.
-  const passedOn = file.passedOn && !(by instanceof QueuePlace) && !slice.isOver;
-  const { found, wish } = passedOn ? clearedMark : readLockFile(file);
+  const continues = isPassedOn && !(by instanceof QueuePlace) && !slice.isOver;
+  const { found, wish } = continues ? passedOn : readLockFile(file);
   if (by === 'newcomer' && wish !== undefined && slice.isOver) {
-    // Nothing was changed yet. The first waiter may have been refused because of this very try, so it is woken.
+    // The first waiter may have been refused because of this very try, so it is woken.
     slice.giveWay();
+    if (isPassedOn) clearMark(file, 0);
     locks.release(file);
     giveHint(hidden.system, request.path, wish.wakeFile);
     return undefined;
   }
   const hasWishes = hasPlaceForWish(found);
   if (!request.shared && request.permits === undefined) {
-    if (!passedOn && (wish === undefined || by instanceof QueuePlace)) slice.begin();
+    if (!continues && (wish === undefined || by instanceof QueuePlace)) slice.begin();
     else slice.keep();
-    const marked = writeMark(file, 0, request, found);
+    const marked = (isPassedOn && hasMark(file, request)) || writeMark(file, 0, request, found);
     // Without a mark, a wish may have no room: then the place is kept, and the release wakes the next waiter.
     if (marked && by instanceof QueuePlace) by.passOn(file, wish?.ticket);
-    const state = { alone: true, marked, writerDied: found === 'left', hasWishes };
+    const state = { alone: true, marked, writerDied: found === 'left' && !isPassedOn, hasWishes };
     return new KernelGrant(files, request, file, state);
   }
   const seat = request.permits === undefined ? seatForReader(hidden, request) : takeSeat(hidden, request);
@@ -68,8 +71,8 @@ export function kernelGrant(
   };
 }
 
-// What a file says that another call of this thread passes on.
-const clearedMark: LockFileState = { found: 'released', wish: undefined };
+// What a file says that another call of this thread has passed on.
+const passedOn: LockFileState = { found: 'left', wish: undefined };
 
 /** The initial state of a {@link KernelGrant}. */
 interface FirstState {
@@ -95,10 +98,7 @@ class KernelGrant implements Grant {
   readonly #writerDied: boolean;
   /** Whether the file is locked exclusively. */
   #alone: boolean;
-  /**
-   * Whether the record in the lock file has to be cleared: our own, or the record of a dead owner whose death was
-   * reported.
-   */
+  /** Whether the record in the file has to be cleared: our own, or a dead owner's whose death was reported. */
   #marked: boolean;
   readonly #hasWishes: boolean;
   #seat: Seat | undefined;
@@ -125,12 +125,12 @@ class KernelGrant implements Grant {
   release({ remove = false, unused = false, next = false }: Parameters<Grant['release']>[0] = {}): void {
     const file = this.#file;
     if (file.closed) return;
-    const mayPass = next && this.#alone && this.#hasWishes && !remove && !unused;
+    const mayPass = next && this.#alone && this.#marked && !remove && !unused;
     const lost = !this.#isThere();
+    this.#upgrading?.close();
+    if (mayPass && !lost && this.#files.locks.passOn(file)) return;
     try {
-      this.#upgrading?.close();
-      // The mark that we leave reports the same death to the next holder that the dead owner's record would have
-      // reported.
+      // The mark that we leave reports the same death to the next holder as the dead owner's record.
       if (unused && this.#writerDied) restoreMark(file, 0);
       else if (this.#marked) clearMark(file, 0);
       this.#seat?.leave(unused);
@@ -138,8 +138,7 @@ class KernelGrant implements Grant {
       // lock. If the lock was lost, nothing is removed: see `tryToRemoveLockFiles`.
       if (remove && this.#alone) tryToRemoveLockFiles(this.#files.hidden.system, file.path, file);
     } finally {
-      if (mayPass && !lost) this.#files.locks.passOn(file);
-      else this.#files.locks.release(file, this.#hasWishes ? this.#alone : undefined);
+      this.#files.locks.release(file, this.#hasWishes ? this.#alone : undefined);
     }
     if (lost) throw new LockLostError(this.#request.path);
   }
@@ -147,8 +146,7 @@ class KernelGrant implements Grant {
   downgrade(): void {
     const file = this.#file;
     if (file.closed || !this.#alone) return;
-    // Cleared while we hold it exclusively: otherwise the mark would report a dead holder to each reader that is
-    // admitted.
+    // Cleared while we hold it exclusively: else it would report a dead holder to each reader that is admitted.
     if (this.#marked) clearMark(file, 0);
     this.#marked = false;
     // One fcntl on a range that this description holds: there is no moment at which it holds nothing.

@@ -117,9 +117,9 @@ export class LockFiles {
     this.#keep(file);
   }
 
-  /** The same, but may keep the file locked for the next call of this thread, see {@link PassedOn}. */
-  passOn(file: OpenFile): void {
-    this.#passedOn.keep(file);
+  /** May keep the file locked for the next call of this thread instead, see {@link PassedOn}. Returns whether it does. */
+  passOn(file: OpenFile): boolean {
+    return this.#passedOn.keep(file);
   }
 
   /**

@@ -14,8 +14,8 @@ export class OpenFile {
   readonly path: string;
   /** When its lock was granted by the kernel: milliseconds of `realTime.now`. Set by the owner. */
   lockedAt = 0;
-  /** Whether the lock came from another call of this thread, which has cleared its mark: see `PassedOn`. */
-  passedOn = false;
+  /** Only of a lock file: which of the records of this thread stands in it. A file that is passed on has one. */
+  record: number | undefined;
   /** Only of a lock file: the turn of this thread at the lock. It is forgotten with the open file. */
   slice: Slice | undefined;
   readonly #system: KernelSystem;
@@ -118,6 +118,7 @@ export class OpenFile {
   passOn(): OpenFile {
     const next = new OpenFile(this.#system, this.path, this.#fd ?? refused(this.path));
     next.lockedAt = this.lockedAt;
+    next.record = this.record;
     next.slice = this.slice;
     next.#identity = this.#identity;
     next.#lookedAt = this.#lookedAt;

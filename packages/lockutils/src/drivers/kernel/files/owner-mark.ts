@@ -63,13 +63,23 @@ export function writeMark(
   if (found === 'foreign') return false;
   const bytes = ownRecord(label, permits);
   try {
-    return file.write(bytes, bytes.length, position) > 0;
+    const written = file.write(bytes, bytes.length, position) > 0;
+    if (written) file.record = version;
+    return written;
   } catch {
     return found === 'left';
   }
 }
 
+/** Whether the record that this thread has written to `file` is the one that it would write now for this request. */
+export function hasMark(file: OpenFile, { label, permits }: Pick<LockRequest, 'label' | 'permits'>): boolean {
+  ownRecord(label, permits);
+  return file.record === version;
+}
+
 let own: Buffer | undefined;
+// Another number for each other record.
+let version = 0;
 let ownSince = 0;
 let ownLabel: string | undefined;
 let ownPermits: number | undefined;
@@ -84,12 +94,14 @@ function ownRecord(label: string | undefined, permits: number | undefined): Buff
     ownLabel = label;
     ownPermits = permits;
   }
+  if (!same || now !== ownSince) version += 1;
   ownSince = now;
   return own;
 }
 
 /** Marks the record as released. Done while still holding the lock: afterwards the place belongs to another holder. */
 export function clearMark(file: OpenFile, position: number): void {
+  file.record = undefined;
   try {
     file.write(releasedByte, 1, position);
   } catch {
@@ -99,6 +111,7 @@ export function clearMark(file: OpenFile, position: number): void {
 
 /** Undoes {@link clearMark}: a dead owner's record again reports the death, because no caller has learned of it. */
 export function restoreMark(file: OpenFile, position: number): void {
+  file.record = undefined;
   try {
     file.write(magic, 1, position);
   } catch {

@@ -1,18 +1,20 @@
 import { realTime } from '@oslo-concurrency/core';
 import type { OpenFile } from './open-file.js';
+import { clearMark } from './owner-mark.js';
 
 // How long calls of one thread pass a lock on among themselves before it is unlocked for other processes. Milliseconds.
 const slice = 1;
+const mostFiles = 8;
 
 /**
- * Lock files that a holder has released while another call of the same thread is next: they stay locked until that call
- * takes them, without a system call.
+ * Lock files that a holder has released while another call of the same thread is next: the release grants the lock to
+ * that call, without a system call. The call takes its file before this turn of the event loop is over.
  *
- * When a file comes here, its mark says that it was released: no call holds the lock, and the kernel keeps other
- * processes out. A call that takes the file holds the lock as if it had locked the file then, and writes its
- * own record, but need not read what the file says. If no call takes it, because the next one gave up or has to queue,
- * it is unlocked at the end of the turn of the event loop. A process that ends or is killed frees it at once; the mark reports no dead holder then, and there
- * was none. A process that is stopped here keeps the lock, as a stopped holder does.
+ * A file comes here locked, with the record of the holder that released it, and the kernel keeps other processes out.
+ * The call that takes it writes its own record, if that differs, and need not read what the file says. If no call takes
+ * it, because the next one gave up or has to queue, its record is cleared and it is unlocked at the end of the turn, or
+ * when the process exits. A process that is killed in between dies as the holder that it had just made of the next call.
+ * A process that is stopped here keeps the lock, as a stopped holder does.
  *
  * Other processes: a file comes here only within a slice that began when the kernel granted the lock. The first release
  * after that unlocks it. Then the next call tries the lock like any other process, under the rules for newcomers. So a
@@ -20,38 +22,45 @@ const slice = 1;
  * others would wait for one longer hold. No ticket is passed on: a holder that queued releases its lock and its place.
  */
 export class PassedOn {
-  readonly #files = new Map<string, OpenFile>();
+  // Mostly there is one.
+  #files: OpenFile[] = [];
   readonly #unlock: (file: OpenFile) => void;
   #ending = false;
+  #endsWithProcess = false;
 
   constructor(unlock: (file: OpenFile) => void) {
     this.#unlock = unlock;
   }
 
-  /** Keeps a locked file for the next call of this thread. For the caller, it is closed from now on. */
-  keep(file: OpenFile): void {
-    if (realTime.now() >= file.lockedAt + slice || this.#files.has(file.path)) {
-      this.#unlock(file);
-      return;
+  /**
+   * Keeps a locked file for the next call of this thread, unless its slice is over or some others are kept. Returns
+   * whether it does: for the caller, the file is closed then.
+   */
+  keep(file: OpenFile): boolean {
+    if (this.#files.length === mostFiles || realTime.now() >= file.lockedAt + slice) return false;
+    this.#files.push(file.passOn());
+    if (!this.#ending) {
+      this.#ending = true;
+      realTime.setImmediate(() => this.#endTurn());
     }
-    const kept = file.passOn();
-    kept.passedOn = true;
-    this.#files.set(file.path, kept);
-    if (this.#ending) return;
-    this.#ending = true;
-    realTime.setImmediate(() => this.#endTurn());
+    if (!this.#endsWithProcess) {
+      this.#endsWithProcess = true;
+      process.once('exit', () => this.#endTurn());
+    }
+    return true;
   }
 
-  /** The locked file of this path. The caller owns it from now on. */
+  /** The locked file of this path, with the record of the call that released it. The caller owns it from now on. */
   take(path: string): OpenFile | undefined {
-    const file = this.#files.get(path);
-    if (file !== undefined) this.#files.delete(path);
-    return file;
+    const at = this.#files.findIndex((kept) => kept.path === path);
+    return at === -1 ? undefined : this.#files.splice(at, 1)[0];
   }
 
   #endTurn(): void {
     this.#ending = false;
-    for (const file of this.#files.values()) this.#unlock(file);
-    this.#files.clear();
+    for (const file of this.#files.splice(0)) {
+      clearMark(file, 0);
+      this.#unlock(file);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
@@ -116,10 +117,64 @@ describe('a lock that a release keeps for the next call of its thread', () => {
     held?.release();
   });
 
+  it('G4 is not kept when its record could not be written, and its file gets no other content', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (length > 100) throw Object.assign(new Error('ENOSPC, injected'), { code: 'ENOSPC' });
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    };
+    take(path, kernelDriver({ system }))?.release({ next: true });
+    await turn();
+    expect(readFileSync(path, 'utf8')).toBe('');
+    const held = take(path);
+    expect(held?.previousOwnerDied).toBe(false);
+    held?.release();
+  });
+
+  it('G18 names the time of its own grant in its record, which a call of the same time leaves as it is', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    let writes = 0;
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        writes += 1;
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    };
+    const driver = kernelDriver({ system });
+    const seen = { left: 0, changed: 0 };
+    // A slice lasts for a millisecond, so that most of them see the next one begin.
+    for (const end = performance.now() + 5000; seen.left * seen.changed === 0 && performance.now() < end; ) {
+      const first = take(path, driver) as GrantAtOnce;
+      writes = 0;
+      first.release({ next: true });
+      const isPassedOn = writes === 0;
+      const before = Date.now();
+      const second = take(path, driver) as GrantAtOnce;
+      const after = Date.now();
+      if (isPassedOn && writes === 0) seen.left += 1;
+      if (isPassedOn && writes === 1) seen.changed += 1;
+      const [holder] = driver.holders(requestFor(path)) as readonly Holder[];
+      const since = holder?.since?.getTime() ?? 0;
+      expect(since).toBeGreaterThanOrEqual(before);
+      expect(since).toBeLessThanOrEqual(after);
+      second.release();
+    }
+    expect(seen.left).toBeGreaterThan(0);
+    expect(seen.changed).toBeGreaterThan(0);
+  });
+
   it.each([
-    ['before that call took it', '', false],
-    ['while that call held it', 'driver.tryAcquire(request);', true],
-  ])('G19 reports the death of a process that was killed %s as it was', async (_when, after, died) => {
+    ['killed before that call took it, which was granted it by then', '', 'SIGKILL', true],
+    ['killed while that call held it', 'driver.tryAcquire(request);', 'SIGKILL', true],
+    ['ended by its own exit before that call took it', '', undefined, false],
+    ['ended by its own exit while that call held it', 'driver.tryAcquire(request);', undefined, true],
+  ])('G19 reports the death of a process that was %s', async (_when, after, signal, died) => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
     const victim = await Contender.start();
@@ -131,7 +186,7 @@ describe('a lock that a release keeps for the next call of its thread', () => {
       for (let warm = 0; warm < 100; warm += 1) driver.tryAcquire(request).release();
       driver.tryAcquire(request).release({ next: true });
       ${after}
-      process.kill(process.pid, 'SIGKILL');`;
+      ${signal === undefined ? 'process.exit();' : `process.kill(process.pid, '${signal}');`}`;
     const ended = new Promise((resolve) => victim.process.once('exit', resolve));
     await victim.ask('run', { code }).catch(() => {});
     await ended;
