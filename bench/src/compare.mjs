@@ -12,7 +12,8 @@ const smallest = 0.1;
  */
 export function compare(older, newer) {
   const changes = [];
-  for (const figure of newer.figures) {
+  // A figure of which neither more nor less is better cannot get worse.
+  for (const figure of newer.figures.filter(({ better }) => better !== undefined)) {
     const before = older.figures.find(({ id }) => id === figure.id);
     for (const row of figure.rows.filter(({ side }) => side === 'ours')) {
       const old = before && findRow(before, row.subject, row.with);

@@ -97,9 +97,9 @@ began and ended.`;
 
 function sectionOf(figure, plots) {
   const plot = plots.find(({ id }) => id === figure.id);
-  const unit = figure.unit === '' ? '' : `, ${figure.unit}`;
+  const note = [figure.better && `${figure.better} is better`, figure.unit].filter(Boolean).join(', ');
   const picture = plot === undefined ? [] : [`![${plot.title}](plots/${plot.name}.svg)`];
-  return [`### ${figure.title}`, ...picture, tableOf(figure, `${figure.better} is better${unit}`)];
+  return [`### ${figure.title}`, ...picture, tableOf(figure, note)];
 }
 
 function tableOf(figure, note) {

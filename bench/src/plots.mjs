@@ -126,10 +126,7 @@ function span(figure, field) {
 }
 
 function overProcesses(name, title, id, scale = 'log') {
-  // Those that were measured with one number of processes make no line.
-  const lined = ({ rows }) => rows.filter(({ subject }) => subject !== 'fasteners' && subject !== 'filelock');
-  const draw = (all) => drawLines({ ...all, rows: lined(all) });
-  const drawLines = (figure) => ({
+  const draw = (figure) => ({
     data: { values: points(figure) },
     facet: { column: { field: 'holdMs', type: 'ordinal', title: 'held each time, ms' } },
     spec: {

@@ -35,7 +35,8 @@ export function figureTable(figure) {
       ratioOf(figure, row),
     ]);
   }
-  return `${figure.title}${unit} (${figure.better} is better)\n${table.toString()}`;
+  const note = figure.better === undefined ? '' : ` (${figure.better} is better)`;
+  return `${figure.title}${unit}${note}\n${table.toString()}`;
 }
 
 const headOf = ({ reference }) => [

@@ -65,6 +65,16 @@ it('lists the goals that are missed for one reason together, with the profile th
   expect(text.split('| ours: a lock |')).toHaveLength(2);
 });
 
+it('says of a figure whether more or less is better, and nothing of one that only explains others', async () => {
+  const figures = [
+    { id: 'a', title: 'A', unit: 'us', better: 'less', rows: [row('ours', 1)] },
+    { id: 'b', title: 'B', unit: '1/s', rows: [row('ours', 1)] },
+  ];
+  const text = await documentOf({ figures });
+  expect(text).toContain('| less is better, us | median |');
+  expect(text).toContain('| 1/s | median |');
+});
+
 it('names what was not steady when it was measured, and nothing where all was', async () => {
   const unsteady = [{ id: 'locks.contended', subject: 'ours', with: { processes: 8, holdMs: 0 } }];
   expect(await documentOf({ unsteady })).toContain('- locks.contended: ours, processes 8, holdMs 0');

@@ -31,13 +31,15 @@ export function between(each, ms) {
   };
 }
 
-/** The figures that are told of it. A row is of one subject, one cell and one of the `rows`. */
+/**
+ * The figures that are told of it. A row is of one subject, one cell and one of the `rows`. Where neither more nor less is
+ * better, a figure only explains others.
+ */
 export const betweenFigures = [
   {
     id: 'locks.contended.time',
     title: 'What the time of a contended lock went to',
     unit: '% of the time',
-    better: 'more',
     rows: { held: 'held', same: 'free until the same process', other: 'free until another process' },
   },
   {
@@ -51,7 +53,6 @@ export const betweenFigures = [
     id: 'locks.contended.changes',
     title: 'Grants to another process than the last one, a second',
     unit: '1/s',
-    better: 'more',
     rows: { changes: 'to another process' },
   },
 ];
