@@ -2,7 +2,7 @@ import { shown } from './labels.mjs';
 import { contendedTable, handOverTable, partsTable } from './profiles.mjs';
 
 // Why goals are missed. A cause is a text, or a function that writes it with figures of the run of which the goal was
-// judged; `profile` makes the table that stands beside it, from the same run. No figure of another run stands here.
+// judged; `profile` makes the table or tables that stand beside it, from the same run. No figure of another run stands here.
 
 /** A value of the run as text; `?` where a run of some benchmarks, or an older one, does not have it. */
 const said = (found) => (found === undefined ? '?' : shown(found.median ?? found));
@@ -80,10 +80,7 @@ export const handOverEach = (cell) => ({
     `Every grant goes to another process, and nobody holds the lock during a hand-over. ${wakingIn(run)} oslo.concurrency ` +
     'loses no time there: the process that releases the lock acquires it again at once, and the others go without (see the ' +
     'fewest to most grants).',
-  profile(run) {
-    const tables = [contendedTable(run, cell, ['ours fair', 'oslo']), handOverTable(run)];
-    return tables.filter((table) => table !== undefined).join('\n\n') || undefined;
-  },
+  profile: (run) => [contendedTable(run, cell, ['ours fair', 'oslo']), handOverTable(run)],
 });
 
 /** Of the longest wait of fair processes. */

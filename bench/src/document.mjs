@@ -73,18 +73,23 @@ function goalsOf(goals) {
 function missedOf(goals) {
   const missed = goals.filter(({ verdict }) => verdict === 'missed');
   if (missed.length === 0) return [];
-  // Goals that are missed for one reason are listed together, and so are the tables that show it.
+  // Goals that are missed for one reason are listed together, and so are the tables that show it, each where it comes first.
   const byCause = new Map();
-  for (const { text: goal, cause = 'The cause is not known yet.', profile } of missed) {
-    const { names, profiles } = byCause.get(cause) ?? { names: [], profiles: new Set() };
-    if (profile !== undefined) profiles.add(profile);
-    byCause.set(cause, { names: [...names, `**${goal}**`], profiles });
+  const shownBefore = new Set();
+  for (const { text: goal, cause = 'The cause is not known yet.', profiles } of missed) {
+    const item = byCause.get(cause) ?? { names: [], tables: [], isAbove: false };
+    item.names.push(`**${goal}**`);
+    for (const table of profiles) {
+      if (!shownBefore.has(table)) item.tables.push(table);
+      else if (!item.tables.includes(table)) item.isAbove = true;
+      shownBefore.add(table);
+    }
+    byCause.set(cause, item);
   }
-  const items = [...byCause].map(([cause, { names, profiles }]) => {
-    const text =
-      names.length === 1 ? `- ${names[0]}: ${cause}` : `- ${cause} Missed for this reason:\n${listOf(names)}`;
-    const tables = [...profiles].map((profile) => `\n\n${profile.replaceAll(/^/gm, '  ')}`);
-    return `${text}${tables.join('')}`;
+  const items = [...byCause].map(([cause, { names, tables, isAbove }]) => {
+    const why = isAbove ? `${cause} A table above shows it.` : cause;
+    const text = names.length === 1 ? `- ${names[0]}: ${why}` : `- ${why} Missed for this reason:\n${listOf(names)}`;
+    return [text, ...tables.map((table) => table.replaceAll(/^/gm, '  '))].join('\n\n');
   });
   return ['## Why goals are missed', profileNote, items.join('\n')];
 }

@@ -248,10 +248,17 @@ export function judge(figures) {
   return goals.map(({ text, relation, target, reached, cause, profile, of }) => {
     const value = of(run);
     const verdict = value === undefined ? 'not measured' : reached(value.median) ? 'reached' : 'missed';
-    const why =
-      verdict === 'missed' ? { cause: typeof cause === 'function' ? cause(run) : cause, profile: profile?.(run) } : {};
+    const why = verdict === 'missed' ? whyMissed(run, cause, profile) : {};
     return { text, relation, target, verdict, ...value, ...why };
   });
+}
+
+function whyMissed(run, cause, profile) {
+  const tables = [profile?.(run)].flat();
+  return {
+    cause: typeof cause === 'function' ? cause(run) : cause,
+    profiles: tables.filter((table) => table !== undefined),
+  };
 }
 
 function reader(figures) {

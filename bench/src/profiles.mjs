@@ -14,9 +14,10 @@ export function partsTable(run, { subject, ...more }) {
     .filter(({ calls }) => calls >= 0.1)
     .sort((a, b) => us(b.part) - us(a.part));
   const row = (name, calls, value) => [name, calls, shown(value), `${Math.round((value / all) * 100)} %`];
-  const name = more.waiters === undefined ? subject : `${subject}, ${more.waiters} tasks that wait`;
+  const name =
+    more.waiters === undefined ? `${subject}: a lock` : `${subject}, ${more.waiters} tasks that wait: a grant`;
   return table(
-    [`${name}: a lock`, 'calls', 'us', 'part'],
+    [name, 'calls', 'us', 'part'],
     [
       ...kinds.map(({ part, calls }) => row(`\`${part}\`, alone in a loop`, shown(calls), us(part))),
       row('all system calls in their order, in a loop', '', us('all system calls')),

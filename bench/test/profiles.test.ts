@@ -86,7 +86,7 @@ describe('a missed goal', () => {
   it('comes with its profile, from the figures of the same run', () => {
     const goal = goalIn([external(8), parts, calls], /in memory, to fasteners/);
     expect(goal?.verdict).toBe('missed');
-    const rows = goal?.profile?.split('\n').slice(2);
+    const rows = goal?.profiles?.[0]?.split('\n').slice(2);
     expect(rows).toEqual([
       '| `pwrite`, alone in a loop | 2.00 | 3.00 | 38 % |',
       '| `fcntl`, alone in a loop | 2.00 | 2.00 | 25 % |',
@@ -98,7 +98,7 @@ describe('a missed goal', () => {
 
   it('has no profile where the run has no figures for one, and its cause is told all the same', () => {
     const goal = goalIn([external(8)], /in memory, to fasteners/);
-    expect(goal).toMatchObject({ verdict: 'missed', profile: undefined });
+    expect(goal).toMatchObject({ verdict: 'missed', profiles: [] });
     expect(goal?.cause).toMatch(/system calls/);
   });
 

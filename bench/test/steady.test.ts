@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { untilSteady } from '../src/steady.mjs';
+import { untilAllSteady, untilSteady } from '../src/steady.mjs';
 
 /** How many samples a warm-up takes that finds `values`, the last one again and again, and whether it got steady. */
 async function warmUp(values: number[], how: object) {
@@ -36,5 +36,33 @@ describe('a warm-up', () => {
     const falling = Array.from({ length: 30 }, (_, n) => 1000 * 0.8 ** n);
     expect(await warmUp(falling, { most: 5 })).toEqual({ taken: 5, steady: false });
     expect(await warmUp(falling, { ms: 0 })).toEqual({ taken: 0, steady: false });
+  });
+});
+
+describe('a warm-up of several subjects', () => {
+  const run = async (lists: Record<string, number[]>, most: number) => {
+    const asked: string[] = [];
+    const sample = async (subject: string, round: number) => {
+      asked.push(`${subject}${round}`);
+      return lists[subject]?.[round] ?? lists[subject]?.at(-1);
+    };
+    const left = await untilAllSteady(Object.keys(lists), sample, { better: 'more', patience: 1, most });
+    return { asked, left };
+  };
+
+  it('takes them in turns, each until all are steady', async () => {
+    const { asked, left } = await run({ a: [1], b: [1, 2, 3] }, 9);
+    expect(asked).toEqual(['a0', 'b0', 'a1', 'b1', 'a2', 'b2', 'a3', 'b3']);
+    expect(left).toEqual([]);
+  });
+
+  it('takes one that was steady once for steady, though it gets better later', async () => {
+    expect((await run({ a: [1, 1, 2, 3, 4], b: [1, 2, 3] }, 9)).asked).toHaveLength(8);
+  });
+
+  it('is bounded, and names those that did not get steady', async () => {
+    const { asked, left } = await run({ a: [1], b: [1, 2, 4, 8, 16] }, 3);
+    expect(asked).toHaveLength(6);
+    expect(left).toEqual(['b']);
   });
 });

@@ -1,6 +1,6 @@
 import { interleave, roughly } from '../interleave.mjs';
 import { jain, max, sum } from '../statistics.mjs';
-import { untilSteady } from '../steady.mjs';
+import { untilAllSteady } from '../steady.mjs';
 import { present, rowsOf } from '../subjects.mjs';
 import { between, betweenFigures } from './between.mjs';
 import { Pool } from './pool.mjs';
@@ -132,10 +132,9 @@ async function measure(context, pool, found, { cell, figures, progress }) {
     const request = { name: `${name}-${processes}-${holdMs}`, holdMs, ms, ...more };
     return { each: await pool.contend(subject, processes, request), ms: request.ms };
   };
-  for (const subject of found) {
-    await pool.warm(subject, processes);
-    const steady = await warmTogether((count) => compete(subject, `warm${count}`, { ms: 200 }), holdMs);
-    if (!steady) context.unsteady({ id: contended.id, subject, with: { processes, holdMs } });
+  for (const subject of found) await pool.warm(subject, processes);
+  for (const subject of await warmTogether(found, compete, holdMs)) {
+    context.unsteady({ id: contended.id, subject, with: { processes, holdMs } });
   }
   const raw = await interleave(found, rounds, (subject, round) => compete(subject, `round${round}`), {
     progress: (part) => progress(part),
@@ -163,13 +162,9 @@ async function measure(context, pool, found, { cell, figures, progress }) {
 
 // The cell without a hold comes first. Afterwards one round is enough for holds of a millisecond, and longer ones are
 // mostly sleep.
-async function warmTogether(compete, holdMs) {
-  let count = 0;
-  const sample = async () => {
-    count += 1;
-    return outcomes.grants.of(await compete(count));
-  };
-  if (holdMs === 0) return await untilSteady(sample, { better: 'more', patience: 2, most: 8 });
-  if (holdMs === 1) await sample();
-  return true;
+async function warmTogether(found, compete, holdMs) {
+  const sample = async (subject, round) => outcomes.grants.of(await compete(subject, `warm${round}`, { ms: 250 }));
+  if (holdMs === 0) return await untilAllSteady(found, sample, { better: 'more', patience: 2, most: 10 });
+  if (holdMs === 1) for (const subject of found) await sample(subject, 0);
+  return [];
 }
