@@ -22,11 +22,12 @@ const mostFiles = 8;
  * others would wait for one longer hold. No ticket is passed on: a holder that queued releases its lock and its place.
  */
 export class PassedOn {
+  /** Those that have something to do at the end of the turn. */
+  static readonly #busy = new Set<PassedOn>();
+  static #listens = false;
   // Mostly there is one.
-  #files: OpenFile[] = [];
+  readonly #files: OpenFile[] = [];
   readonly #unlock: (file: OpenFile) => void;
-  #ending = false;
-  #endsWithProcess = false;
 
   constructor(unlock: (file: OpenFile) => void) {
     this.#unlock = unlock;
@@ -39,13 +40,16 @@ export class PassedOn {
   keep(file: OpenFile): boolean {
     if (this.#files.length === mostFiles || realTime.now() >= file.lockedAt + slice) return false;
     this.#files.push(file.passOn());
-    if (!this.#ending) {
-      this.#ending = true;
+    if (!PassedOn.#busy.has(this)) {
+      PassedOn.#busy.add(this);
       realTime.setImmediate(() => this.#endTurn());
     }
-    if (!this.#endsWithProcess) {
-      this.#endsWithProcess = true;
-      process.once('exit', () => this.#endTurn());
+    // One listener for all drivers of the thread.
+    if (!PassedOn.#listens) {
+      PassedOn.#listens = true;
+      process.once('exit', () => {
+        for (const one of PassedOn.#busy) one.#endTurn();
+      });
     }
     return true;
   }
@@ -57,7 +61,7 @@ export class PassedOn {
   }
 
   #endTurn(): void {
-    this.#ending = false;
+    PassedOn.#busy.delete(this);
     for (const file of this.#files.splice(0)) {
       clearMark(file, 0);
       this.#unlock(file);

@@ -117,6 +117,15 @@ describe('a lock that a release keeps for the next call of its thread', () => {
     held?.release();
   });
 
+  it('G25 costs the process one exit listener, however many drivers it has', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    keep(path, counting());
+    const before = process.listenerCount('exit');
+    for (let n = 0; n < 3; n += 1) keep(`${path}${n}`, counting());
+    expect(process.listenerCount('exit')).toBe(before);
+  });
+
   it('G4 is not kept when its record could not be written, and its file gets no other content', async () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
