@@ -1,4 +1,5 @@
 import type { LockDriver, LockRequest } from '../drivers/driver.js';
+import { endTurnNow } from '../drivers/end-of-turn.js';
 import { LockUnsupportedError } from '../errors/lock-file-errors.js';
 import type { Turn } from '../local/turn-queue.js';
 import { Cuttable, isThenable, nothing, perform, runSync, type Steps } from '../steps.js';
@@ -32,6 +33,8 @@ export function acquireSync(call: LockCall): GrantedLock {
   announce(call);
   const begun = begin(call);
   if (begun instanceof GrantedLock) return begun;
+  // This thread may stop before the end of the turn, and wait for what was put off to that.
+  endTurnNow();
   const text = `The driver ${call.driver?.name} returns promises, so lockSync cannot use it; use lock()`;
   return runSync(
     acquiring(call, begun, new BlockingWait(call)),

@@ -47,7 +47,7 @@ export function kernelGrant(
   if (!request.shared && request.permits === undefined) {
     if (!continues && (wish === undefined || by instanceof QueuePlace)) slice.begin();
     else slice.keep();
-    const marked = (isPassedOn && hasMark(file, request)) || writeMark(file, 0, request, found);
+    const marked = (isPassedOn && found === 'left' && hasMark(file, request)) || writeMark(file, 0, request, found);
     // Without a mark, a wish may have no room: then the place is kept, and the release wakes the next waiter.
     if (marked && by instanceof QueuePlace) by.passOn(file, wish?.ticket);
     const state = { alone: true, marked, writerDied: found === 'left' && !isPassedOn, hasWishes };

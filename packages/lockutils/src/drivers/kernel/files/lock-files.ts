@@ -39,9 +39,8 @@ export class LockFiles {
    * this thread's turn at the lock has ended, and for a moment by a file that is no longer the lock.
    */
   tryLock(path: string, shared: boolean, by?: Place | 'newcomer'): OpenFile | undefined {
-    const passed = shared ? undefined : this.#passedOn.take(path);
-    // Its last holder has just compared the name. Nobody but another program can have removed it since, as while a lock
-    // is held; and the release of this one will see that.
+    const passed = this.#passedOn.take(path, shared);
+    // Its last holder has just compared the name, and the release of this one will do so again.
     if (passed !== undefined) return passed;
     for (let round = 0; round < maxRounds; round += 1) {
       const file = this.#idle.take(path) ?? this.#open(path);
@@ -57,6 +56,7 @@ export class LockFiles {
         if (mayBeOther || file.isNamed()) {
           if (granted) {
             file.lockedAt = realTime.now();
+            file.record = undefined;
             return file;
           }
           this.#keepForNextTry(file);

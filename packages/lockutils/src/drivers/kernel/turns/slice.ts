@@ -1,4 +1,5 @@
 import { realTime } from '@oslo-concurrency/core';
+import { atEndOfTurn } from '../../end-of-turn.js';
 
 // Eventual fairness: a thread may pass the queue as long as its slice lasts; then the first waiter goes before it.
 //
@@ -98,20 +99,18 @@ export class Slice {
       wake();
       return;
     }
-    if (this.#acquiresAgain) this.#wake = wake;
+    // Also if it is woken now, to learn whether the lock is acquired again in this turn.
+    if (!this.#turnEnds) this.#turnEnds = atEndOfTurn(this.#endTurn);
+    if (this.#turnEnds && this.#acquiresAgain) this.#wake = wake;
     else wake();
-    // Also if it was woken, to learn whether the lock is acquired again in this turn.
-    if (this.#turnEnds) return;
-    this.#turnEnds = true;
-    realTime.setImmediate(() => this.#endTurn());
   }
 
-  #endTurn(): void {
+  readonly #endTurn = (): void => {
     this.#turnEnds = false;
     if (this.#wake === undefined) return;
     this.#acquiresAgain = false;
     const wake = this.#wake;
     this.#wake = undefined;
     wake();
-  }
+  };
 }

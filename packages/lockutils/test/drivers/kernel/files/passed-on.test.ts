@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Holder, type LockOptions, lock } from '@oslo-concurrency/lockutils';
+import { type Holder, type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
-import { type GrantAtOnce, type PlaceAtOnce, reader, requestFor } from '../../../support/at-once.js';
+import { type GrantAtOnce, type PlaceAtOnce, permit, reader, requestFor } from '../../../support/at-once.js';
 import { Contender } from '../../../support/contender.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
 
@@ -40,6 +40,10 @@ function keep(path: string, { calls, driver }: ReturnType<typeof counting>): Gra
     if (calls.unlocked === before) return held;
   }
 }
+
+/** Code of a process that releases a lock when it exits, while the next call of its driver waits. */
+const releasedAtExit = (add: string): string =>
+  `const last = driver.tryAcquire(request); process.${add}('exit', () => last.release({ next: true }));`;
 
 /** Locks again and again until `until` says so, each time with the next call of the same driver waiting. */
 function passOn(path: string, until: () => boolean): void {
@@ -81,16 +85,27 @@ describe('a lock that a release keeps for the next call of its thread', () => {
     expect(take(path)?.previousOwnerDied).toBe(false);
   });
 
-  it('is granted to a reader of the same thread at the end of the turn only', async () => {
+  it.each([
+    ['a reader', reader],
+    ['a permit holder', permit],
+  ])('is granted to %s of the same driver instead, since then that call did not come', (_who, mode) => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
     const counted = counting();
     keep(path, counted);
-    expect(take(path, counted.driver, reader)).toBeUndefined();
-    await turn();
-    const shared = take(path, counted.driver, reader);
-    expect(shared).toBeDefined();
+    const shared = take(path, counted.driver, mode);
+    expect(shared?.previousOwnerDied).toBe(false);
+    expect(take(path)).toBeUndefined();
     shared?.release();
+    expect(take(path)?.previousOwnerDied).toBe(false);
+  });
+
+  it('is free before lockSync stops the thread, which may wait for it', () => {
+    using directory = lockDirectory();
+    keep(join(directory.path, 'x'), counting());
+    const held = lockSync('x', { external: true, lockPath: directory.path, driver: kernelDriver(), timeout: 10_000 });
+    expect(held.previousOwnerDied).toBe(false);
+    held.release();
   });
 
   it('G27 is unlocked for other processes after a slice, however many calls follow each other', () => {
@@ -144,6 +159,68 @@ describe('a lock that a release keeps for the next call of its thread', () => {
     held?.release();
   });
 
+  it('G19 is not kept when the record of a dead owner could not be replaced, whose death is reported once', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    let isFull = false;
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      writeSync(fd, bytes, offset, length, position) {
+        if (isFull && length > 100) throw Object.assign(new Error('ENOSPC, injected'), { code: 'ENOSPC' });
+        return defaultKernelSystem.writeSync(fd, bytes, offset, length, position);
+      },
+    };
+    const driver = kernelDriver({ system });
+    // A busy machine may end the slice, so several times.
+    for (let round = 0; round < 20; round += 1) {
+      const dead = take(path, driver);
+      const left = readFileSync(path);
+      dead?.release();
+      writeFileSync(path, left);
+      isFull = true;
+      const told = take(path, driver);
+      told?.release({ next: true });
+      const next = take(path, driver);
+      isFull = false;
+      expect([told?.previousOwnerDied, next?.previousOwnerDied]).toEqual([true, false]);
+      next?.release();
+    }
+  });
+
+  it('G19 reports no death after its file was kept young by writing, as that of another user is', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      futimesSync() {
+        throw Object.assign(new Error('EPERM, injected'), { code: 'EPERM' });
+      },
+    };
+    const driver = kernelDriver({ system });
+    for (let round = 0; round < 20; round += 1) {
+      const held = take(path, driver);
+      held?.refresh?.(true);
+      held?.release({ next: true });
+      const next = take(path, driver);
+      expect(next?.previousOwnerDied).toBe(false);
+      next?.release();
+    }
+  });
+
+  it('G16 leaves other content alone that was written to its file while it was passed on', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const counted = counting();
+    const place = counted.driver.joinQueue?.(requestFor(path)) as PlaceAtOnce;
+    keep(path, counted);
+    writeFileSync(path, 'other content');
+    const queued = counted.driver.tryAcquire(requestFor(path), place as never) as GrantAtOnce;
+    queued.release();
+    take(path, counted.driver)?.release();
+    expect(readFileSync(path, 'utf8')).toBe('other content');
+    place.leave();
+  });
+
   it('G18 names the time of its own grant in its record, which a call of the same time leaves as it is', () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
@@ -183,6 +260,13 @@ describe('a lock that a release keeps for the next call of its thread', () => {
     ['killed while that call held it', 'driver.tryAcquire(request);', 'SIGKILL', true],
     ['ended by its own exit before that call took it', '', undefined, false],
     ['ended by its own exit while that call held it', 'driver.tryAcquire(request);', undefined, true],
+    ['ended by its own exit, at which that call released it for one more', releasedAtExit('on'), undefined, false],
+    [
+      'ended by its own exit, at which that call released it first',
+      releasedAtExit('prependListener'),
+      undefined,
+      false,
+    ],
   ])('G19 reports the death of a process that was %s', async (_when, after, signal, died) => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');

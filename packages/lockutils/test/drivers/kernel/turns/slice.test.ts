@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { endTurnNow } from '../../../../build/drivers/end-of-turn.js';
 import { Slice } from '../../../../build/drivers/kernel/turns/slice.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -44,5 +46,35 @@ describe('G28 the wake of the first waiter', () => {
     expect(wakes).toBe(2);
     await turn();
     expect(wakes).toBe(2);
+  });
+
+  it('G28 comes before the thread exits or stops, which ends its turn', async () => {
+    const slice = ofThreadThatComesBack();
+    let wakes = 0;
+    slice.release(() => (wakes += 1));
+    endTurnNow();
+    expect(wakes).toBe(1);
+    await turn();
+    expect(wakes).toBe(1);
+  });
+
+  it('G28 comes at once in a thread that exits, which has no other turn', () => {
+    const built = (file: string): string =>
+      JSON.stringify(new URL(`../../../../build/drivers/${file}`, import.meta.url));
+    const code = `
+      const { noticeExit } = await import(${built('end-of-turn.js')});
+      const { Slice } = await import(${built('kernel/turns/slice.js')});
+      noticeExit();
+      let slice;
+      do {
+        slice = new Slice();
+        slice.begin();
+        slice.release(() => {});
+        slice.hasGivenWay();
+        slice.keep();
+      } while (slice.isOver);
+      process.on('exit', () => slice.release(() => console.log('woken')));
+      process.exit();`;
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })).toBe('woken\n');
   });
 });
