@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
@@ -49,6 +49,35 @@ it.each(changes)(
       expect(await two.tryAcquire(requestFor(path))).toBeUndefined();
       await grant?.release();
     }
+  },
+);
+
+it.each([
+  ['nobody', () => {}],
+  [
+    'a waiter, which left its wish behind',
+    async (path: string) => {
+      const place = await kernelDriver().joinQueue?.(requestFor(path));
+      expect(place?.isFirst()).toBe(true);
+      place?.ask?.();
+      return () => place?.leave();
+    },
+  ],
+])(
+  'G18 a lock file that another program emptied while it was held and wanted by %s has records again',
+  async (_who, want) => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const driver = kernelDriver();
+    const held = await driver.tryAcquire(requestFor(path));
+    truncateSync(path);
+    const leave = await want(path);
+    await held?.release();
+    await leave?.();
+    const next = await kernelDriver().tryAcquire(requestFor(path));
+    expect(next?.previousOwnerDied).toBe(false);
+    expect(readFileSync(path, 'utf8')).toMatch(/^oslo-concurrency owner/);
+    await next?.release();
   },
 );
 

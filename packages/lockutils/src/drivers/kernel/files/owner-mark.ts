@@ -43,9 +43,16 @@ export function readState(file: OpenFile, position: number): Mark['state'] {
 export function stateIn(bytes: Buffer, read: number): Mark['state'] {
   // A hole of a sparse file reads as zeros.
   if (read === 0 || bytes[0] === 0) return 'none';
-  if (read < magic.length || bytes.compare(magic, 1, magic.length, 1, magic.length) !== 0) return 'foreign';
+  if (read < magic.length || bytes.compare(magic, 1, magic.length, 1, magic.length) !== 0) {
+    return isLone(bytes, Math.min(read, magic.length)) ? 'none' : 'foreign';
+  }
   if (bytes[0] === released) return 'released';
   return bytes[0] === magic[0] ? 'left' : 'foreign';
+}
+
+// What a release leaves if another program emptied the file while the lock was held: its byte, and perhaps a hole.
+function isLone(bytes: Buffer, read: number): boolean {
+  return bytes[0] === released && bytes.subarray(1, read).every((byte) => byte === 0);
 }
 
 /**
