@@ -69,15 +69,10 @@ const fileUrls = {
   },
 };
 
-// proper-lockfile would hook the process by the first two; `drivers/proper-lockfile.ts` says why it need not.
+// proper-lockfile would hook the process by these two; `drivers/proper-lockfile.ts` says why it need not.
 const standIns = new Map([
   ['signal-exit', 'module.exports = () => () => {};'],
   ['graceful-fs', "module.exports = process.getBuiltinModule('node:fs');"],
-  // It is asked for no second try of anything.
-  [
-    'retry',
-    'exports.operation = () => { let last; return { attempt: (run) => run(), retry: (error) => { last = error; return false; }, mainError: () => last }; };',
-  ],
 ]);
 const harmless = {
   name: 'harmless',

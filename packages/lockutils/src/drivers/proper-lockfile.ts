@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-// Its own wrappers make promises of it, or calls of `fs` that end at once; both are done here.
-// @ts-expect-error: it has no types
-import lockfile from 'proper-lockfile/lib/lockfile.js';
-import { isThenable, run, runSync, type Steps } from '../steps.js';
+import lockfile from 'proper-lockfile';
+import { run, runSync, type Steps } from '../steps.js';
 
 /**
  * One attempt at a lock or lease, and the lock if the attempt succeeds. `LockFolder` explains what each method must do.
@@ -17,22 +15,11 @@ export interface OwnedFolder {
   release(): Steps<void>;
 }
 
-/**
- * Acquires the lock that is the folder `held` by proper-lockfile, by one attempt with `folder`. Returns its release; if not
- * `synchronous`, promises of both. @throws `ELOCKED` if the lock is held.
- *
- * The bundle contains proper-lockfile (`scripts/build-package.mjs`). As a package it would hook 16 signals and the
- * process's exit (by signal-exit), and replace `fs.close`, `process.cwd` and `process.chdir` (by graceful-fs). The driver
- * needs neither: it recognises what an ended process leaves behind, and all calls go through its own `fs`. The bundle
- * replaces these two packages, so nothing is hooked. Its locks also stay apart from those that the program makes with its
- * own proper-lockfile, which keep their cleanup at exit.
- */
-export function properlyLocked(held: string, folder: OwnedFolder, synchronous: true): () => void;
-export function properlyLocked(held: string, folder: OwnedFolder, synchronous: false): Promise<() => Promise<void>>;
-export function properlyLocked(held: string, folder: OwnedFolder, synchronous: boolean): unknown {
+/** The arguments for proper-lockfile to acquire the lock that is the folder `held`, by one attempt with `folder`. */
+export function lockCall(held: string, folder: OwnedFolder): [file: string, options: ProperLockfileOptions] {
   const options: ProperLockfileOptions = {
     lockfilePath: held,
-    fs: ownedFs(folder, synchronous ? answerAtOnce : answer),
+    fs: ownedFs(folder),
     realpath: false,
     // Locks do not become stale by the age of the folder, so the heartbeat has nothing to do: the longest time that a
     // timer can be set to.
@@ -40,38 +27,31 @@ export function properlyLocked(held: string, folder: OwnedFolder, synchronous: b
     update: 2 ** 30 - 1,
     onCompromised: () => {},
   };
-  const call = synchronous ? calledAtOnce : called;
   // proper-lockfile identifies its locks by this name. Each attempt uses a name of its own: a holder whose lock was
   // removed by hand, or whose lease ran out, must not be mistaken for its successor in the same process.
-  const acquired = call<Release>((done) => (lockfile as ProperLockfile).lock(join(held, folder.own), options, done));
-  const callable = (release: Release) => () => call<void>(release);
-  return isThenable(acquired) ? acquired.then(callable) : callable(acquired);
+  return [join(held, folder.own), options];
 }
 
-function called<T>(call: (done: Callback<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    call((error, value) => (error ? reject(error) : resolve(value as T)));
-  });
-}
-
-function calledAtOnce<T>(call: (done: Callback<T>) => void): T {
-  let answered: readonly unknown[] = [];
-  call((...answer) => {
-    answered = answer;
-  });
-  if (answered[0]) throw answered[0];
-  return answered[1] as T;
-}
-
-type Callback<T> = (error: unknown, value?: T) => void;
-type Release = (done: Callback<void>) => void;
+/**
+ * proper-lockfile, which the bundle contains (`scripts/build-package.mjs`).
+ *
+ * As a package it would hook 16 signals and the process's exit (by signal-exit), and replace `fs.close`, `process.cwd`
+ * and `process.chdir` (by graceful-fs). The driver needs neither: it recognises what an ended process leaves behind, and
+ * all calls go through its own `fs`. The bundle replaces these two packages, so nothing is hooked. Its locks also stay
+ * apart from those that the program makes with its own proper-lockfile, which keep their cleanup at exit.
+ */
+export const properLockfile = lockfile as unknown as ProperLockfile;
 
 /** The calls that proper-lockfile makes on the file system it is given. */
 interface ProperLockfileFs {
-  mkdir(path: string, callback: Callback<void>): void;
-  stat(path: string, callback: Callback<{ readonly mtime: Date }>): void;
-  utimes(path: string, atime: Date, mtime: Date, callback: Callback<void>): void;
-  rmdir(path: string, callback: Callback<void>): void;
+  mkdir(path: string, callback: (error: unknown) => void): void;
+  stat(path: string, callback: (error: unknown, stats?: { readonly mtime: Date }) => void): void;
+  utimes(path: string, atime: Date, mtime: Date, callback: (error: unknown) => void): void;
+  rmdir(path: string, callback: (error: unknown) => void): void;
+  mkdirSync(path: string): void;
+  statSync(path: string): { readonly mtime: Date };
+  utimesSync(path: string, atime: Date, mtime: Date): void;
+  rmdirSync(path: string): void;
 }
 
 /** The options of proper-lockfile that we use. Its times are milliseconds. */
@@ -84,9 +64,10 @@ interface ProperLockfileOptions {
   readonly onCompromised: (error: Error) => void;
 }
 
-/** The part of proper-lockfile that we use. */
+/** The part of proper-lockfile that we use. Both functions throw or reject with `ELOCKED` if the lock is held. */
 interface ProperLockfile {
-  lock(file: string, options: ProperLockfileOptions, done: Callback<Release>): void;
+  lock(file: string, options: ProperLockfileOptions): Promise<() => Promise<void>>;
+  lockSync(file: string, options: ProperLockfileOptions): () => void;
 }
 
 // Times that proper-lockfile considers stale and fresh, whatever the clock shows.
@@ -99,7 +80,7 @@ const fresh = new Date(8.64e15);
  *
  * Once held, `stat` and `utimes` answer from memory: the lock is not lost by its age, a slow disk or a stopped clock.
  */
-function ownedFs(folder: OwnedFolder, answer: <T>(steps: Steps<T>, callback: Callback<T>) => void): ProperLockfileFs {
+function ownedFs(folder: OwnedFolder): ProperLockfileFs {
   let held = false;
   let mtime = new Date(realTime.date());
   const mkdir = function* (path: string): Steps<void> {
@@ -121,25 +102,21 @@ function ownedFs(folder: OwnedFolder, answer: <T>(steps: Steps<T>, callback: Cal
       mtime = given;
       callback(null);
     },
+    mkdirSync: (path) => runSync(mkdir(path)),
+    statSync: (path) => runSync(stat(path)),
+    rmdirSync: () => runSync(rmdir()),
+    utimesSync(_path, _atime, given) {
+      mtime = given;
+    },
   };
 }
 
 // The callback runs outside the promise, so that an error it throws is not taken for a failure of the call.
-function answer<T>(steps: Steps<T>, callback: Callback<T>): void {
+function answer<T>(steps: Steps<T>, callback: (error: unknown, value?: T) => void): void {
   run(steps).then(
     (value) => realTime.nextTick(callback, null, value),
     (error: unknown) => realTime.nextTick(callback, error),
   );
-}
-
-function answerAtOnce<T>(steps: Steps<T>, callback: Callback<T>): void {
-  let answered: [error: unknown, value?: T];
-  try {
-    answered = [null, runSync(steps)];
-  } catch (error) {
-    answered = [error];
-  }
-  callback(...answered);
 }
 
 function systemError(code: string, call: string, path: string): NodeJS.ErrnoException {

@@ -14,8 +14,6 @@ import { isCode, namesIn, quietly, removed } from './system.js';
 export interface HoldFacts {
   readonly label: string | undefined;
   readonly permits?: number | undefined;
-  /** Whether a call that failed may have released it. */
-  readonly mayBeReleased?: boolean;
 }
 
 // Each round means that others opened, cleared or left between two of our calls.
@@ -42,13 +40,12 @@ export class FolderHold {
   readonly #paths: LockPaths;
   readonly #seatPaths: SeatPaths;
   #learned: Learned | undefined;
-  #mayBeReleased: boolean;
+  #mayBeReleased = false;
 
   /** `exclusive`: the lock, if it was granted exclusively. Otherwise {@link take} makes this a hold. */
-  constructor(seats: Seats, facts: HoldFacts, exclusive?: Pick<LockFolder, 'own' | 'previousOwnerDied'>) {
+  constructor(seats: Seats, facts: HoldFacts, exclusive?: LockFolder) {
     this.seats = seats;
     this.facts = facts;
-    this.#mayBeReleased = facts.mayBeReleased === true;
     this.#paths = lockPathsOf(seats.lockFile);
     this.#seatPaths = seatPathsOf(seats.lockFile);
     this.own = exclusive?.own ?? seats.newName();

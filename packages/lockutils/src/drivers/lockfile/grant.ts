@@ -8,20 +8,14 @@ import { ModeChange } from './mode-change.js';
 
 /**
  * The grant of the lock that `hold` holds. `releasing` releases it, if that needs more than `hold.release`.
- * `synchronous`: no method returns a promise. `freed` is called when the lock was
- * released, and without `done`, when others may share it now; it never throws.
+ * `synchronous`: no method returns a promise.
  *
  * A release may be called while an upgrade is under way: it is then queued before the remaining steps of that upgrade.
  * Once the release is done, or has found that the lock was lost, nothing here is ours any more: `upgrade` may be
  * another holder's folder, the lock a writer's. So later calls do nothing. If the system refused the release, the lock
  * is still held, and the release may be called again.
  */
-export function lockfileGrant(
-  hold: FolderHold,
-  synchronous: boolean,
-  freed: (done: boolean) => Steps<unknown>,
-  releasing = (): Steps<void> => hold.release(),
-): Grant {
+export function lockfileGrant(hold: FolderHold, synchronous: boolean, releasing = () => hold.release()): Grant {
   const { lockFile } = hold.seats;
   const change = new ModeChange(hold);
   const perform = performer(synchronous);
@@ -33,20 +27,14 @@ export function lockfileGrant(
     } catch (error) {
       closed = isConcurrencyError(error, 'ERR_LOCK_LOST');
       throw error;
-    } finally {
-      if (closed) yield* freed(true);
     }
-  }
-  function* sharing(changing: Steps<void>): Steps<void> {
-    yield* changing;
-    yield* freed(false);
   }
   function* unlessClosed<T>(steps: () => Steps<T>, otherwise: T, operation: FileOperation = 'lock'): Steps<T> {
     return closed ? otherwise : yield* explaining(lockFile, operation, steps());
   }
   const upgrading: Upgrade = {
     attempt: () => perform(unlessClosed(() => change.attemptUpgrade(), false)),
-    end: () => perform(unlessClosed(() => sharing(change.endUpgrade()), undefined)),
+    end: () => perform(unlessClosed(() => change.endUpgrade(), undefined)),
   };
   function* beginning(): Steps<Upgrade | undefined> {
     return (yield* change.beginUpgrade()) ? upgrading : undefined;
@@ -62,7 +50,7 @@ export function lockfileGrant(
     ...(hold.facts.permits !== undefined
       ? {}
       : {
-          downgrade: () => perform(unlessClosed(() => sharing(change.downgrade()), undefined)),
+          downgrade: () => perform(unlessClosed(() => change.downgrade(), undefined)),
           upgrade: () => perform(unlessClosed(beginning, undefined)),
         }),
   };

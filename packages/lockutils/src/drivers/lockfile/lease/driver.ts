@@ -8,7 +8,7 @@ import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
 import { run } from '../../../steps.js';
 import type { LeaseDriver, LeaseGrant, LeaseRecord, LeaseRequest } from '../../lease-driver.js';
-import { properlyLocked } from '../../proper-lockfile.js';
+import { lockCall, properLockfile } from '../../proper-lockfile.js';
 import { explained, heldFolderOf, lockPathsOf } from '../lock-paths.js';
 import { sweepOnce } from '../owner-file.js';
 import { folderWatches, namesIn } from '../system.js';
@@ -104,7 +104,7 @@ async function acquire(
     const { ttl, label } = request;
     const folder = new LeaseFolder(fs, path, { ttl, label, host, now: () => request.now() });
     await run(sweepOnce(fs, path, 'lease'));
-    const unlock = await properlyLocked(lockPathsOf(path, 'lease').held, folder, false);
+    const unlock = await properLockfile.lock(...lockCall(lockPathsOf(path, 'lease').held, folder));
     return grantOf(path, ttl, folder, unlock);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
