@@ -9,7 +9,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 function ofThreadThatComesBack(): Slice {
   for (;;) {
     const slice = new Slice();
-    slice.begin(performance.now());
+    slice.begin();
     slice.release(() => {});
     slice.hasGivenWay();
     slice.keep();
@@ -68,7 +68,7 @@ describe('G28 the wake of the first waiter', () => {
       let slice;
       do {
         slice = new Slice();
-        slice.begin(performance.now());
+        slice.begin();
         slice.release(() => {});
         slice.hasGivenWay();
         slice.keep();
