@@ -44,7 +44,7 @@ export class Contestant {
     const id = this.#last;
     return new Promise((resolve, reject) => {
       const late = setTimeout(
-        () => this.#answered({ id, error: `no answer to ${op} within ${patience} s` }),
+        () => this.#answered({ id, error: `no answer to ${op} ${JSON.stringify(request)} within ${patience} s` }),
         patience * 1000,
       );
       this.#asked.set(id, { resolve, reject, late });
