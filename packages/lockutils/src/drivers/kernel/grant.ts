@@ -125,7 +125,7 @@ class KernelGrant implements Grant {
   release({ remove = false, unused = false, next = false }: Parameters<Grant['release']>[0] = {}): void {
     const file = this.#file;
     if (file.closed) return;
-    const mayPass = next && this.#alone && this.#marked && !remove && !unused;
+    const mayPass = next && this.#alone && !remove && !unused;
     const lost = !this.#isThere();
     this.#upgrading?.close();
     if (mayPass && !lost && this.#files.locks.passOn(file)) return;
