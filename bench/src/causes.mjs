@@ -35,9 +35,9 @@ export const twentieth = (id) => ({
 /** Of many tasks of one process that wait for one lock. */
 export const costOfTheLine = {
   cause:
-    'The tasks pass the lock on without an unlock. Each grant still writes and clears the record that names the holder, and ' +
-    'checks whether the lock file was removed (G15, G18, G19). The rest is the cost of a wait: a place in the queue of the ' +
-    'process, and promises.',
+    'The tasks pass the lock on without an unlock, and with the record that names the holder, as long as it stays the same. ' +
+    'Each release still checks whether the lock file was removed (G15). The rest is the cost of a wait: a place in the ' +
+    'queue of the process, and promises.',
   profile: (run) => partsTable(run, { subject: 'ours', waiters: 100 }),
 };
 

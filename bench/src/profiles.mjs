@@ -3,7 +3,7 @@ import { shown } from './labels.mjs';
 // The tables that stand beside the causes of missed goals, from the figures of the run. Without these figures, as in a run
 // of one benchmark, there is no table.
 
-/** What a lock of ours is made of; with `waiters`, a grant to one of so many tasks. */
+/** What a lock of ours is made of; with `waiters`, a grant while that number of tasks wait. */
 export function partsTable(run, { subject, ...more }) {
   const us = (part) => run.value('locks.parts.us', subject, { ...more, part })?.median;
   const all = us('all');
