@@ -32,16 +32,24 @@ export function learnOfWriter(files: HiddenFiles, request: LockRequest, file: Op
 }
 
 /**
- * The last holder of a free lock, if it ended without releasing. The next holder must learn of that (G19), so the mark
- * that reports it must not be removed like any other file. `mark` is the mark of the lock file. A dead reader is not
- * reported, so the readers' seats are not examined.
+ * The mark that reports the death of the last holder of a free lock. The next holder must learn of that (G19), so the mark
+ * must not be removed like any other file. `mark` is the mark of the lock file. A dead reader is not reported, so the
+ * readers' seats are not examined. The caller holds the lock.
  */
-export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
-  if (mark?.state === 'left') return mark.record === undefined ? {} : holderOf(mark.record);
-  for (const left of seatMarks(system, path)) {
-    if (left.state === 'left') return left.record === undefined ? {} : holderOf(left.record);
-  }
+export function abandonedMark(
+  system: KernelSystem,
+  path: string,
+  mark: Mark | undefined,
+): Extract<Mark, { readonly state: 'left' }> | undefined {
+  if (mark?.state === 'left') return mark;
+  for (const left of seatMarks(system, path)) if (left.state === 'left') return left;
   return undefined;
+}
+
+/** The owner of the {@link abandonedMark}. */
+export function abandonedBy(system: KernelSystem, path: string, mark: Mark | undefined): Holder | undefined {
+  const left = abandonedMark(system, path, mark);
+  return left && (left.record === undefined ? {} : holderOf(left.record));
 }
 
 function* seatMarks(system: KernelSystem, path: string): Generator<Mark> {

@@ -11,6 +11,7 @@ import type { KernelSystem } from '../system.js';
 import { holderBehind, processHolder } from '../table/holder-process.js';
 import { isWholeFile, type LockTable, type TableLock } from '../table/lock-table.js';
 import { guardByte, isWaiting } from '../tickets.js';
+import { abandonedAsSeen } from './abandoned.js';
 import type { LockEntry } from './lock-entry.js';
 
 /** The result of {@link kernelLockStatus} for one lock file. */
@@ -46,7 +47,7 @@ export function kernelLockStatus(
   return status(table.complete || isOurs(system, entry) ? 'free' : 'unknown', [], {
     waiters,
     lastUsed,
-    abandonedBy: abandonedBy(system, entry.path, entry.mark),
+    abandonedBy: abandonedAsSeen(system, entry),
   });
 }
 

@@ -6,6 +6,10 @@ import { Worker } from 'node:worker_threads';
 import { type LockOptions, listLocks, lock } from '@oslo-concurrency/lockutils';
 import { kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
+import { readEntry } from '../../../../build/drivers/kernel/care/lock-entry.js';
+import { kernelLockStatus } from '../../../../build/drivers/kernel/care/lock-status.js';
+import { defaultKernelSystem } from '../../../../build/drivers/kernel/system.js';
+import { readLockTable } from '../../../../build/drivers/kernel/table/lock-table.js';
 import { type PlaceAtOnce, requestFor } from '../../../support/at-once.js';
 import { Contender } from '../../../support/contender.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
@@ -19,6 +23,33 @@ async function answerOf(worker: Worker, id: number): Promise<void> {
 }
 
 describe.runIf(process.platform === 'linux')('listLocks with the kernel driver', () => {
+  it.each([
+    ['a holder that was granted the lock after the table was read', true],
+    ['a holder that released after its record was read', false],
+  ])('reports no death of %s', async (_, holds) => {
+    using directory = lockDirectory();
+    const options = { external: true, lockPath: directory.path } as const;
+    await lock('x', options, () => {});
+    const free = readLockTable(defaultKernelSystem, directory.path);
+    await using held = await lock('x', options);
+    const entry = readEntry(defaultKernelSystem, join(directory.path, 'x'));
+    if (entry === undefined) throw new Error('the lock file is gone');
+    expect(entry.mark).toMatchObject({ state: 'left', record: { pid: process.pid } });
+    if (!holds) await held.release();
+    const status = kernelLockStatus(defaultKernelSystem, free, entry);
+    expect(status).toMatchObject({ state: 'free', abandonedBy: undefined });
+  });
+
+  it('reports the death of a holder whose process goes on, if its record stays in a free lock file', async () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    const held = await lock('x', { external: true, lockPath: directory.path });
+    const record = readFileSync(path);
+    await held.release();
+    writeFileSync(path, record);
+    expect(await statusOf(directory.path, 'x')).toMatchObject({ state: 'free', abandonedBy: { pid: process.pid } });
+  });
+
   it('counts the waiters, and not the holder that waited before', async () => {
     using directory = lockDirectory();
     const options = { external: true, fair: true, lockPath: directory.path };
