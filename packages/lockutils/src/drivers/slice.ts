@@ -1,7 +1,9 @@
 import { realTime } from '@oslo-concurrency/core';
-import { atEndOfTurn } from '../../end-of-turn.js';
+import { atEndOfTurn } from './end-of-turn.js';
 
 // Eventual fairness: a thread may pass the queue as long as its slice lasts; then the first waiter goes before it.
+//
+// This is how the kernel driver does it; `lockfile/turns/turn.ts` says what is different there.
 //
 // The first waiter W writes its wish into the lock file, tries the lock, and sleeps. A holder H finds the wish at its
 // grant and after its release. The wish only decides when W is woken, and which calls do not try; the lock of the file
