@@ -61,11 +61,10 @@ export class Slice {
   /** Whether `#endTurn` is due at the end of this turn of the event loop. */
   #turnEnds = false;
 
-  /** Begins a new slice: nobody waits, or this thread's turn in the queue has come. */
-  begin(): void {
-    const now = realTime.now();
-    this.#earliestEnd = now + shortest;
-    this.#end = now + longest;
+  /** Begins a new slice, with a hold since `grantedAt`, by default now: nobody waits, or this thread's turn in the queue has come. */
+  begin(grantedAt = realTime.now()): void {
+    this.#earliestEnd = grantedAt + shortest;
+    this.#end = grantedAt + longest;
     this.#holds = 0;
     this.#gaveWay = false;
     this.keep();

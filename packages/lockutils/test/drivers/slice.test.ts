@@ -9,7 +9,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 function ofThreadThatComesBack(): Slice {
   for (;;) {
     const slice = new Slice();
-    slice.begin();
+    slice.begin(performance.now());
     slice.release(() => {});
     slice.hasGivenWay();
     slice.keep();
@@ -67,7 +67,7 @@ describe('G28 the wake of the first waiter', () => {
       let slice;
       do {
         slice = new Slice();
-        slice.begin();
+        slice.begin(performance.now());
         slice.release(() => {});
         slice.hasGivenWay();
         slice.keep();

@@ -45,7 +45,7 @@ export function kernelGrant(
   }
   const hasWishes = hasPlaceForWish(found);
   if (!request.shared && request.permits === undefined) {
-    if (!continues && (wish === undefined || by instanceof QueuePlace)) slice.begin();
+    if (!continues && (wish === undefined || by instanceof QueuePlace)) slice.begin(file.lockedAt);
     else slice.keep();
     const marked = (isPassedOn && found === 'left' && hasMark(file, request)) || writeMark(file, 0, request, found);
     // Without a mark, a wish may have no room: then the place is kept, and the release wakes the next waiter.

@@ -1,6 +1,5 @@
 import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { realTime } from '@oslo-concurrency/core';
 import { LockFileTypeError, LockUnsupportedError } from '../../../errors/lock-file-errors.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import type { Place } from '../../driver.js';
@@ -55,7 +54,7 @@ export class LockFiles {
         const mayBeOther = !granted && typeof by !== 'object' && file.wasLookedAt(lookInterval);
         if (mayBeOther || file.isNamed()) {
           if (granted) {
-            file.lockedAt = realTime.now();
+            file.lockedAt = file.lookedAt;
             file.record = undefined;
             return file;
           }

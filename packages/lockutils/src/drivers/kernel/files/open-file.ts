@@ -103,6 +103,11 @@ export class OpenFile {
     return this.isNamed();
   }
 
+  /** When {@link isNamed} was called last. */
+  get lookedAt(): number {
+    return this.#lookedAt;
+  }
+
   /** Whether {@link isNamed} was called at most `age` milliseconds ago. */
   wasLookedAt(age: number): boolean {
     return realTime.now() < this.#lookedAt + age;

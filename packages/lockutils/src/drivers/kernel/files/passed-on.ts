@@ -49,9 +49,10 @@ export class PassedOn {
    * asks for a shared lock, the next call did not come, and the file is unlocked for the caller to lock.
    */
   take(path: string, shared: boolean): OpenFile | undefined {
-    const at = this.#files.findIndex((kept) => kept.path === path);
-    if (at === -1) return undefined;
-    const [file] = this.#files.splice(at, 1) as [OpenFile];
+    const file = this.#files.find((kept) => kept.path === path);
+    if (file === undefined) return undefined;
+    if (file === this.#files.at(-1)) this.#files.pop();
+    else this.#files.splice(this.#files.indexOf(file), 1);
     if (!shared) return file;
     this.#end(file);
     return undefined;
