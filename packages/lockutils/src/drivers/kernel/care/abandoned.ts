@@ -16,22 +16,17 @@ import { type LockEntry, readEntry } from './lock-entry.js';
  * and the mark is the same after that: a release would have cleared it before the unlock, and a later grant has another
  * record.
  */
-export function abandonedAsSeen(system: KernelSystem, entry: LockEntry): Holder | undefined {
-  const mark = abandonedMark(system, entry.path, entry.mark);
+export function abandonedAsSeen(system: KernelSystem, { path, stats, mark: seen }: LockEntry): Holder | undefined {
+  const mark = abandonedMark(system, path, seen);
   if (mark === undefined) return undefined;
   const { record } = mark;
   if (record === undefined || liveness(record) !== 'dead') {
     Atomics.wait(never, 0, 0, stampInterval);
-    if (!isFree(system, entry)) return undefined;
-    const again = abandonedMark(system, entry.path, readEntry(system, entry.path)?.mark);
-    if (again === undefined || !isDeepStrictEqual(again.record, record)) return undefined;
+    const isHeld = readLockTable(system, dirname(path))?.held(stats.ino).some(isWholeFile);
+    const again = abandonedMark(system, path, readEntry(system, path)?.mark);
+    if (isHeld !== false || again === undefined || !isDeepStrictEqual(again.record, record)) return undefined;
   }
   return record === undefined ? {} : holderOf(record);
-}
-
-function isFree(system: KernelSystem, { path, stats }: LockEntry): boolean {
-  const table = readLockTable(system, dirname(path));
-  return table !== undefined && !table.held(stats.ino).some(isWholeFile);
 }
 
 const never = new Int32Array(new SharedArrayBuffer(4));
