@@ -51,6 +51,19 @@ export const costOfTurns = (cell) => ({
   profile: (run) => contendedTable(run, cell, ['ours', 'oslo']),
 });
 
+/** Of the fewest to the most grants of processes that take turns. */
+export const wholeTurns = (cell) => ({
+  cause(run) {
+    const changes = run.value('locks.contended.changes', 'ours', { ...cell, part: 'to another process' });
+    const each = changes && changes.median / cell.processes;
+    return (
+      `A process is granted the lock several times in each turn, and had ${said(each)} turns in the second that a sample ` +
+      `lasts. So a process with one turn more than another one has ${said(each && 100 / each)} % more grants.`
+    );
+  },
+  profile: (run) => contendedTable(run, cell, ['ours', 'oslo']),
+});
+
 /** Of a hand-over. */
 export const costOfWaking = { cause: wakingIn, profile: handOverTable };
 

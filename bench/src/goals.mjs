@@ -12,6 +12,7 @@ import {
   handOverInCompany,
   takeOverCause,
   twentieth,
+  wholeTurns,
 } from './causes.mjs';
 import { median, quantile, ratio, summary } from './statistics.mjs';
 
@@ -107,7 +108,7 @@ const goals = [
   },
   {
     text: '8 processes that hold 1 ms: fewest to most grants',
-    ...costOfTurns(goalCell),
+    ...wholeTurns(goalCell),
     ...atLeast(0.9),
     of: (run) => run.value('locks.contended.share', 'ours', goalCell),
   },
