@@ -69,20 +69,10 @@ const fileUrls = {
   },
 };
 
-// proper-lockfile would hook the process by the first two; `drivers/proper-lockfile.ts` says why it need not.
+// proper-lockfile would hook the process by these two; `drivers/proper-lockfile.ts` says why it need not.
 const standIns = new Map([
   ['signal-exit', 'module.exports = () => () => {};'],
   ['graceful-fs', "module.exports = process.getBuiltinModule('node:fs');"],
-  // It measures how exact the times of a file system are. Ours are answered from memory.
-  [
-    './mtime-precision',
-    'exports.probe = (file, fs, done) => fs.stat(file, (error, stats) => done(error, stats?.mtime)); exports.getMtime = () => new Date();',
-  ],
-  // It is asked for no second try of anything.
-  [
-    'retry',
-    'exports.operation = () => { let last; return { attempt: (run) => run(), retry: (error) => { last = error; return false; }, mainError: () => last }; };',
-  ],
 ]);
 const harmless = {
   name: 'harmless',
@@ -96,12 +86,9 @@ const builtins = {
   name: 'builtins',
   transform(code, id) {
     if (!id.includes('/node_modules/')) return null;
-    const changed = code
-      .replace(/\brequire\((['"])([\w:/]+)\1\)/g, (whole, _quote, name) =>
-        isBuiltin(name) ? `process.getBuiltinModule('${name}')` : whole,
-      )
-      // Marks for a tool that measures coverage, which the bundler keeps.
-      .replace(/\/\* istanbul [^*]*\*\//g, '');
+    const changed = code.replace(/\brequire\((['"])([\w:/]+)\1\)/g, (whole, _quote, name) =>
+      isBuiltin(name) ? `process.getBuiltinModule('${name}')` : whole,
+    );
     return changed === code ? null : { code: changed, map: null };
   },
 };

@@ -34,8 +34,9 @@ import { atEndOfTurn } from './end-of-turn.js';
 //   a try of a newcomer that then lets a waiter go first. At its release it wakes W.
 
 // A thread may acquire a contended lock again at once, without the queue, because that keeps its caches warm and wakes
-// no process. It may do so until it has held the lock `longest` times, but in any case for `shortest` ms and never
+// no process. It may do so until it has held the lock `holdsInSlice` times, but in any case for `shortest` ms and never
 // after `longest` ms. Then the hand-over, which costs some 0.3 ms, is a small part of the time.
+const holdsInSlice = 8;
 const shortest = 4;
 const longest = 8;
 
@@ -49,7 +50,6 @@ const longest = 8;
  * go on without it, or end.
  */
 export class Slice {
-  readonly #longest: number;
   #end = 0;
   #earliestEnd = 0;
   #holds = 0;
@@ -61,15 +61,10 @@ export class Slice {
   /** Whether `#endTurn` is due at the end of this turn of the event loop. */
   #turnEnds = false;
 
-  /** `most`: milliseconds, and the number of holds. */
-  constructor(most = longest) {
-    this.#longest = most;
-  }
-
   /** Begins a new slice, with a hold since `grantedAt`, by default now: nobody waits, or this thread's turn in the queue has come. */
   begin(grantedAt = realTime.now()): void {
     this.#earliestEnd = grantedAt + shortest;
-    this.#end = grantedAt + this.#longest;
+    this.#end = grantedAt + longest;
     this.#holds = 0;
     this.#gaveWay = false;
     this.keep();
@@ -78,7 +73,7 @@ export class Slice {
   /** Whether this thread has to let the first waiter go before it. */
   get isOver(): boolean {
     const now = realTime.now();
-    return now >= this.#end || (this.#holds >= this.#longest && now >= this.#earliestEnd);
+    return now >= this.#end || (this.#holds >= holdsInSlice && now >= this.#earliestEnd);
   }
 
   /** Whether a call of this thread that has not queued must queue, because the lock was left to the first waiter. */

@@ -18,30 +18,6 @@ function ofThreadThatComesBack(): Slice {
   }
 }
 
-it.each([
-  ['of the kernel driver', 8, undefined],
-  ['of the lockfile driver', 12, 12],
-])('a turn %s ends after %i holds, not before 4 ms, and after as many ms', (_, holds, most) => {
-  for (;;) {
-    const slice = new Slice(most);
-    const now = performance.now();
-    slice.begin(now);
-    for (let hold = 1; hold < 20; hold += 1) slice.keep();
-    const over = [slice.isOver];
-    slice.begin(now - 5);
-    for (let hold = 1; hold < holds - 1; hold += 1) slice.keep();
-    over.push(slice.isOver);
-    slice.keep();
-    over.push(slice.isOver);
-    slice.begin(now - holds);
-    over.push(slice.isOver);
-    // A busy machine may have ended them.
-    if (performance.now() - now > 2) continue;
-    expect(over).toEqual([false, false, true, true]);
-    return;
-  }
-});
-
 describe('G28 the wake of the first waiter', () => {
   it('G28 is put off to the end of the turn by a thread that acquires the lock again, and dropped when it does', async () => {
     const slice = ofThreadThatComesBack();

@@ -3,7 +3,6 @@ import { realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors/lock-errors.js';
 import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import { type Steps, step } from '../../steps.js';
-import type { Grant } from '../driver.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf } from './lock-paths.js';
 import { type Learned, learn, passOn } from './news.js';
@@ -34,17 +33,17 @@ export class FolderHold {
   /** An owner file that should have been removed by a downgrade. */
   leftBehind: string | undefined;
   /**
-   * How {@link release} was asked for. If no caller has learned of the hold, it must leave the report of a death to the
-   * next holder.
+   * Whether no caller has learned of the hold. Then {@link release} must leave the report of a death to the next
+   * holder.
    */
-  asked: Parameters<Grant['release']>[0] = {};
+  unused = false;
   readonly #paths: LockPaths;
   readonly #seatPaths: SeatPaths;
   #learned: Learned | undefined;
   #mayBeReleased = false;
 
   /** `exclusive`: the lock, if it was granted exclusively. Otherwise {@link take} makes this a hold. */
-  constructor(seats: Seats, facts: HoldFacts, exclusive?: Pick<LockFolder, 'own' | 'previousOwnerDied'>) {
+  constructor(seats: Seats, facts: HoldFacts, exclusive?: LockFolder) {
     this.seats = seats;
     this.facts = facts;
     this.#paths = lockPathsOf(seats.lockFile);
@@ -90,7 +89,7 @@ export class FolderHold {
     yield* this.removeLeftBehind();
     const file = join(this.place, this.own);
     try {
-      if (this.asked?.unused && this.#learned !== undefined) yield* passOn(this.seats, file, this.#learned);
+      if (this.unused && this.#learned !== undefined) yield* passOn(this.seats, file, this.#learned);
       else yield* step(this.seats.fs.unlink(file));
     } catch (error) {
       const gone = isCode(error, 'ENOENT');
