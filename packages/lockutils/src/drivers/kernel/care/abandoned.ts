@@ -2,8 +2,7 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Holder } from '../../../owner/holder.js';
 import { liveness } from '../../../owner/liveness.js';
-import { holderOf } from '../../../owner/owner-record.js';
-import { abandonedMark } from '../news.js';
+import { abandonedBy, abandonedMark } from '../news.js';
 import type { KernelSystem } from '../system.js';
 import { isWholeFile, readLockTable } from '../table/lock-table.js';
 import { type LockEntry, readEntry } from './lock-entry.js';
@@ -26,7 +25,7 @@ export function abandonedAsSeen(system: KernelSystem, { path, stats, mark: seen 
     const again = abandonedMark(system, path, readEntry(system, path)?.mark);
     if (isHeld !== false || again === undefined || !isDeepStrictEqual(again.record, record)) return undefined;
   }
-  return record === undefined ? {} : holderOf(record);
+  return abandonedBy(system, path, mark);
 }
 
 const never = new Int32Array(new SharedArrayBuffer(4));

@@ -1,9 +1,7 @@
 import { realTime } from '@oslo-concurrency/core';
-import { atEndOfTurn } from './end-of-turn.js';
+import { atEndOfTurn } from '../../end-of-turn.js';
 
 // Eventual fairness: a thread may pass the queue as long as its slice lasts; then the first waiter goes before it.
-//
-// This is how the kernel driver does it; `lockfile/turns/turn.ts` says what is different there.
 //
 // The first waiter W writes its wish into the lock file, tries the lock, and sleeps. A holder H finds the wish at its
 // grant and after its release. The wish only decides when W is woken, and which calls do not try; the lock of the file
@@ -61,8 +59,8 @@ export class Slice {
   /** Whether `#endTurn` is due at the end of this turn of the event loop. */
   #turnEnds = false;
 
-  /** Begins a new slice, with a hold since `grantedAt`, by default now: nobody waits, or this thread's turn in the queue has come. */
-  begin(grantedAt = realTime.now()): void {
+  /** Begins a new slice, with a hold since `grantedAt`: nobody waits, or this thread's turn in the queue has come. */
+  begin(grantedAt: number): void {
     this.#earliestEnd = grantedAt + shortest;
     this.#end = grantedAt + longest;
     this.#holds = 0;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { endTurnNow } from '../../build/drivers/end-of-turn.js';
-import { Slice } from '../../build/drivers/slice.js';
+import { endTurnNow } from '../../../../build/drivers/end-of-turn.js';
+import { Slice } from '../../../../build/drivers/kernel/turns/slice.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -59,10 +59,11 @@ describe('G28 the wake of the first waiter', () => {
   });
 
   it('G28 comes at once in a thread that exits, which has no other turn', () => {
-    const built = (file: string): string => JSON.stringify(new URL(`../../build/drivers/${file}`, import.meta.url));
+    const built = (file: string): string =>
+      JSON.stringify(new URL(`../../../../build/drivers/${file}`, import.meta.url));
     const code = `
       const { noticeExit } = await import(${built('end-of-turn.js')});
-      const { Slice } = await import(${built('slice.js')});
+      const { Slice } = await import(${built('kernel/turns/slice.js')});
       noticeExit();
       let slice;
       do {
