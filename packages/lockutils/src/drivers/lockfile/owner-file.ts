@@ -34,23 +34,25 @@ export function* prepareFolder(
   area: LockArea = 'lockfile',
 ): Steps<string> {
   const prepared = join(lockPathsOf(lockFile, area).prepared, name);
-  try {
-    yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
-    // Somebody removed the folders by hand.
-    forgetLockPaths(lockFile);
-    lockPathsOf(lockFile, area);
-    yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
+  for (let round = 0; ; round += 1) {
+    try {
+      yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
+      return prepared;
+    } catch (error) {
+      if (!isCode(error, 'ENOENT') || round >= 100) throw error;
+      // Somebody removed the folders by hand, or another process has just replaced `new` by its own (`whileFoldersAppear`).
+      forgetLockPaths(lockFile);
+      lockPathsOf(lockFile, area);
+    }
   }
-  return prepared;
 }
 
 /**
  * Makes sure that the folder `folder` exists, which several processes use. It is created as `new/NAME` and renamed when
  * it has its rights, so no process finds it without them. It replaces a folder that another process has created in the
  * meantime only while that one is empty. A process that was about to use the replaced folder finds the new one, or
- * none, and tries again.
+ * none, and tries again. The caller tries again too if there is none after this: another process that came first to the
+ * lock path has just replaced the folder around it.
  */
 export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: string, folder: string): Steps<void> {
   const made = yield* prepareFolder(fs, lockFile, name);
@@ -58,7 +60,9 @@ export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: strin
     yield* step(fs.rename(made, folder));
   } catch (error) {
     yield* quietly(() => fs.rmdir(made));
-    if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return;
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return;
+    // The folder around it was replaced meanwhile, or somebody has removed it by hand.
+    if (isCode(error, 'ENOENT')) return forgetLockPaths(lockFile);
     // In a sticky directory, and on Windows, an existing folder may not be replaced.
     if (!isCode(error, 'EPERM', 'EACCES') || !(yield* isFolder(fs, folder))) throw error;
   }

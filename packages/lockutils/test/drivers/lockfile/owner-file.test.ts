@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { moveIn } from '../../../build/drivers/lockfile/owner-file.js';
+import { moveIn, prepareFolder } from '../../../build/drivers/lockfile/owner-file.js';
 import { type LockfileFs, synchronousFs } from '../../../build/drivers/lockfile/system.js';
 import { runSync } from '../../../build/steps.js';
 import { lockDirectory } from '../../support/lock-directory.js';
@@ -90,4 +90,22 @@ describe('an owner file that is moved in', () => {
       expect(readdirSync(paths.prepared)).toEqual(['own']);
     },
   );
+});
+
+it('G9 a folder is prepared though other processes that came first replace the folder around it again and again', () => {
+  using directory = lockDirectory();
+  let removed = 0;
+  const fs: LockfileFs = {
+    ...synchronousFs,
+    mkdir(path, rights) {
+      if (removed < 3) {
+        rmdirSync(dirname(path));
+        removed += 1;
+      }
+      return synchronousFs.mkdir(path, rights);
+    },
+  };
+  const prepared = runSync(prepareFolder(fs, join(directory.path, 'x'), 'own'));
+  expect(removed).toBe(3);
+  expect(readdirSync(dirname(prepared))).toEqual(['own']);
 });

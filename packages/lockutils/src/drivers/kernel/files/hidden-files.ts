@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { makeHiddenFolder } from '../../../lock-path/hidden-folder.js';
+import { makeHiddenFolder, whileFoldersAppear } from '../../../lock-path/hidden-folder.js';
 import { createFile } from '../../../lock-path/new-file.js';
 import { lockPathOf } from '../../../lock-path/real-path.js';
 import { IdleFiles } from '../../idle-files.js';
@@ -66,9 +66,11 @@ export function openHidden(system: KernelSystem, path: string): OpenFile {
         create();
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-        // Somebody has emptied the lock path since.
-        makeFolder(folder);
-        create();
+        // Somebody has emptied the lock path since, or another process has just replaced the folder by its own.
+        whileFoldersAppear(lockPathOf(path), () => {
+          makeFolder(folder);
+          create();
+        });
       }
     },
   );

@@ -1,5 +1,5 @@
-import { renameSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { lock } from '@oslo-concurrency/lockutils';
 import { defaultKernelSystem, type KernelSystem, kernelDriver } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
@@ -31,6 +31,27 @@ describe('the queue and the seats of the kernel driver', () => {
     opened.length = 0;
     for (let round = 0; round < 10; round += 1) await again();
     expect(opened).toEqual([]);
+  });
+
+  it('G9 are created though other processes that came first replace their folder again and again meanwhile', () => {
+    using directory = lockDirectory();
+    const path = join(directory.path, 'x');
+    let removed = 0;
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      openSync: ((path: string, ...more: [number, number]) => {
+        const folder = join(directory.path, '.oslo-concurrency', 'queue');
+        if (basename(path).startsWith('new.') && removed < 3 && existsSync(folder)) {
+          rmdirSync(folder);
+          removed += 1;
+        }
+        return defaultKernelSystem.openSync(path, ...more);
+      }) as KernelSystem['openSync'],
+    };
+    const place = kernelDriver({ system }).joinQueue?.(requestFor(path)) as PlaceAtOnce;
+    expect(removed).toBe(3);
+    expect(place.isFirst()).toBe(true);
+    place.leave();
   });
 
   it.each<[string, (path: string) => void]>([
