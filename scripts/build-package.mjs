@@ -69,15 +69,41 @@ const fileUrls = {
   },
 };
 
-// proper-lockfile would hook the process by these two; `drivers/proper-lockfile.ts` says why it need not.
+// proper-lockfile would hook the process by the first two; `drivers/proper-lockfile.ts` says why it need not.
 const standIns = new Map([
-  ['signal-exit', 'module.exports = () => () => {};'],
-  ['graceful-fs', "module.exports = process.getBuiltinModule('node:fs');"],
+  ['signal-exit', 'export const onExit = () => () => {}; export { onExit as default };'],
+  ['graceful-fs', "export { default } from 'node:fs';"],
+  // It measures how exact the times of a file system are. Ours are answered from memory.
+  [
+    './mtime-precision',
+    'export default { probe: (file, fs, done) => fs.stat(file, (error, stats) => done(error, stats?.mtime)), getMtime: () => new Date() };',
+  ],
+  // It is asked for no second try of anything.
+  [
+    'retry',
+    'export default { operation() { let last; return { attempt: (run) => run(), retry: (error) => { last = error; return false; }, mainError: () => last }; } };',
+  ],
 ]);
 const harmless = {
   name: 'harmless',
   resolveId: (id) => (standIns.has(id) ? `\0${id}` : null),
   load: (id) => (id.startsWith('\0') ? (standIns.get(id.slice(1)) ?? null) : null),
+};
+
+// proper-lockfile is CommonJS. As an ES module it needs nothing of the bundler to be run, and what is not used of it is left out.
+const asModule = {
+  name: 'as-module',
+  transform(code, id) {
+    if (!id.endsWith('/proper-lockfile/lib/lockfile.js')) return null;
+    const changed = code
+      .replace(
+        /^const (\w+) = require\('([^']+)'\);$/gm,
+        (_whole, name, from) => `import ${name} from '${isBuiltin(from) ? 'node:' : ''}${from}';`,
+      )
+      .replace(/^module\.exports\.(\w+) = \1;$/gm, 'export { $1 };');
+    if (/\brequire\(|\bmodule\.exports\b/.test(changed)) throw new Error(`${id} is not as this plugin knows it`);
+    return { code: changed, map: null };
+  },
 };
 
 // For `require` of Node's own modules a bundle in ES module form begins with `createRequire(import.meta.url)`, which a user's
@@ -86,9 +112,12 @@ const builtins = {
   name: 'builtins',
   transform(code, id) {
     if (!id.includes('/node_modules/')) return null;
-    const changed = code.replace(/\brequire\((['"])([\w:/]+)\1\)/g, (whole, _quote, name) =>
-      isBuiltin(name) ? `process.getBuiltinModule('${name}')` : whole,
-    );
+    const changed = code
+      .replace(/\brequire\((['"])([\w:/]+)\1\)/g, (whole, _quote, name) =>
+        isBuiltin(name) ? `process.getBuiltinModule('${name}')` : whole,
+      )
+      // Marks for a tool that measures coverage, which the bundler keeps.
+      .replace(/\/\* istanbul [^*]*\*\//g, '');
     return changed === code ? null : { code: changed, map: null };
   },
 };
@@ -135,7 +164,7 @@ async function open(input, external) {
     external,
     platform: 'node',
     transform: { target: 'es2022' },
-    plugins: [fileUrls, harmless, builtins, { name: 'licences', moduleParsed: ({ id }) => noteLicence(id) }],
+    plugins: [fileUrls, harmless, asModule, builtins, { name: 'licences', moduleParsed: ({ id }) => noteLicence(id) }],
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message);
     },

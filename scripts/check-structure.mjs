@@ -66,8 +66,6 @@ const longer = {
   'lockutils/src/drivers/kernel/files/lock-files.ts': 206,
   // one grant, and the changes of its mode
   'lockutils/src/drivers/kernel/grant.ts': 239,
-  // one queue
-  'lockutils/src/drivers/lockfile/queue.ts': 201,
   // one handle, a third of it its contract
   'lockutils/src/lease/held-lease.ts': 258,
   // one list with its invariants

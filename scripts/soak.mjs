@@ -69,8 +69,7 @@ async function soak(subject, timeLimit, from) {
     // In a crowd all ask for one lock again and again, so that somebody could starve.
     const crowd = plans({ ...shape, names: 1, steps: 25, hold: 1 });
     const drawn = oneof({ arbitrary: plans({ ...shape, modes }), weight: 4 }, { arbitrary: crowd, weight: 1 });
-    // With the lockfile driver, a newcomer may always try before it queues.
-    const checks = [...checkNames, boundedWait({ newcomersPass: driver === 'lockfile' })];
+    const checks = [...checkNames, boundedWait()];
     await checkPlans(pool, drawn, {
       runs: 1_000_000,
       checks,

@@ -35,9 +35,9 @@ export interface Grant {
    * Releases the lock. If it throws or rejects, the lock may still be held, and it may be called again. `remove` asks
    * to delete the lock's files too, while the lock is still held. `unused`: the grant came too late to be delivered, so
    * a `previousOwnerDied` must be reported to the next holder instead. `next`: another call of this thread waits for the
-   * lock, exclusively, and tries it before this turn of the event loop is over. So the driver may grant the
-   * lock to that call by this release, for a moment and as long as others do not wait longer because of that than for one
-   * holder.
+   * lock, exclusively, and tries it before this turn of the event loop is over. So the driver may grant
+   * the lock to that call by this release, for a moment and as long as others do not wait longer because of that than for
+   * one holder.
    */
   release(options?: {
     readonly remove?: boolean;

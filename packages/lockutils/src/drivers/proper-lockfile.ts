@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
-import lockfile from 'proper-lockfile';
-import { run, runSync, type Steps } from '../steps.js';
+// Its own wrappers make promises of it, or calls of `fs` that end at once; both are done here.
+// @ts-expect-error: it has no types
+import { lock } from 'proper-lockfile/lib/lockfile.js';
+import { isThenable, nothing, perform, type Steps, step } from '../steps.js';
 
 /**
  * One attempt at a lock or lease, and the lock if the attempt succeeds. `LockFolder` explains what each method must do.
@@ -15,8 +17,17 @@ export interface OwnedFolder {
   release(): Steps<void>;
 }
 
-/** The arguments for proper-lockfile to acquire the lock that is the folder `held`, by one attempt with `folder`. */
-export function lockCall(held: string, folder: OwnedFolder): [file: string, options: ProperLockfileOptions] {
+/**
+ * Acquires the lock that is the folder `held` by proper-lockfile, by one attempt with `folder`. Returns its release.
+ * @throws `ELOCKED` if the lock is held
+ *
+ * The bundle contains proper-lockfile (`scripts/build-package.mjs`). As a package it would hook 16 signals and the
+ * process's exit (by signal-exit), and replace `fs.close`, `process.cwd` and `process.chdir` (by graceful-fs). The driver
+ * needs neither: it recognises what an ended process leaves behind, and all calls go through its own `fs`. The bundle
+ * replaces these two packages, so nothing is hooked. Its locks also stay apart from those that the program makes with its
+ * own proper-lockfile, which keep their cleanup at exit.
+ */
+export function* properlyLocked(held: string, folder: OwnedFolder): Steps<() => Steps<void>> {
   const options: ProperLockfileOptions = {
     lockfilePath: held,
     fs: ownedFs(folder),
@@ -29,29 +40,39 @@ export function lockCall(held: string, folder: OwnedFolder): [file: string, opti
   };
   // proper-lockfile identifies its locks by this name. Each attempt uses a name of its own: a holder whose lock was
   // removed by hand, or whose lease ran out, must not be mistaken for its successor in the same process.
-  return [join(held, folder.own), options];
+  const locking = called<Release>((done) => (lock as ProperLock)(join(held, folder.own), options, done));
+  const release = yield* step(locking);
+  return () => step(called(release));
 }
 
-/**
- * proper-lockfile, which the bundle contains (`scripts/build-package.mjs`).
- *
- * As a package it would hook 16 signals and the process's exit (by signal-exit), and replace `fs.close`, `process.cwd`
- * and `process.chdir` (by graceful-fs). The driver needs neither: it recognises what an ended process leaves behind, and
- * all calls go through its own `fs`. The bundle replaces these two packages, so nothing is hooked. Its locks also stay
- * apart from those that the program makes with its own proper-lockfile, which keep their cleanup at exit.
- */
-export const properLockfile = lockfile as unknown as ProperLockfile;
+// What `call` answers: at once, if it calls back before it returns.
+function called<T>(call: (done: Callback<T>) => void): T | Promise<T> {
+  let answered: readonly unknown[] | undefined;
+  let settle = nothing;
+  call((...given) => {
+    answered = given;
+    settle();
+  });
+  const answer = (): T => {
+    const [error, value] = answered as readonly [unknown, T];
+    if (error) throw error;
+    return value;
+  };
+  if (answered !== undefined) return answer();
+  return new Promise<void>((resolve) => {
+    settle = resolve;
+  }).then(answer);
+}
+
+type Callback<T> = (error: unknown, value?: T) => void;
+type Release = (done: Callback<void>) => void;
 
 /** The calls that proper-lockfile makes on the file system it is given. */
 interface ProperLockfileFs {
-  mkdir(path: string, callback: (error: unknown) => void): void;
-  stat(path: string, callback: (error: unknown, stats?: { readonly mtime: Date }) => void): void;
-  utimes(path: string, atime: Date, mtime: Date, callback: (error: unknown) => void): void;
-  rmdir(path: string, callback: (error: unknown) => void): void;
-  mkdirSync(path: string): void;
-  statSync(path: string): { readonly mtime: Date };
-  utimesSync(path: string, atime: Date, mtime: Date): void;
-  rmdirSync(path: string): void;
+  mkdir(path: string, callback: Callback<void>): void;
+  stat(path: string, callback: Callback<{ readonly mtime: Date }>): void;
+  utimes(path: string, atime: Date, mtime: Date, callback: Callback<void>): void;
+  rmdir(path: string, callback: Callback<void>): void;
 }
 
 /** The options of proper-lockfile that we use. Its times are milliseconds. */
@@ -64,11 +85,8 @@ interface ProperLockfileOptions {
   readonly onCompromised: (error: Error) => void;
 }
 
-/** The part of proper-lockfile that we use. Both functions throw or reject with `ELOCKED` if the lock is held. */
-interface ProperLockfile {
-  lock(file: string, options: ProperLockfileOptions): Promise<() => Promise<void>>;
-  lockSync(file: string, options: ProperLockfileOptions): () => void;
-}
+/** The function of proper-lockfile that we use. */
+type ProperLock = (file: string, options: ProperLockfileOptions, done: Callback<Release>) => void;
 
 // Times that proper-lockfile considers stale and fresh, whatever the clock shows.
 const stale = new Date(-8.64e15);
@@ -102,21 +120,21 @@ function ownedFs(folder: OwnedFolder): ProperLockfileFs {
       mtime = given;
       callback(null);
     },
-    mkdirSync: (path) => runSync(mkdir(path)),
-    statSync: (path) => runSync(stat(path)),
-    rmdirSync: () => runSync(rmdir()),
-    utimesSync(_path, _atime, given) {
-      mtime = given;
-    },
   };
 }
 
-// The callback runs outside the promise, so that an error it throws is not taken for a failure of the call.
-function answer<T>(steps: Steps<T>, callback: (error: unknown, value?: T) => void): void {
-  run(steps).then(
-    (value) => realTime.nextTick(callback, null, value),
-    (error: unknown) => realTime.nextTick(callback, error),
-  );
+// The callback runs outside of what catches errors here, so that one that it throws is not taken for a failure of the call.
+function answer<T>(steps: Steps<T>, callback: Callback<T>): void {
+  let value: T | Promise<T>;
+  try {
+    value = perform(steps);
+  } catch (error) {
+    callback(error);
+    return;
+  }
+  const later = (...given: [unknown, T?]): void => realTime.nextTick(callback, ...given);
+  if (isThenable(value)) value.then((answered) => later(null, answered), later);
+  else callback(null, value);
 }
 
 function systemError(code: string, call: string, path: string): NodeJS.ErrnoException {

@@ -59,7 +59,7 @@ export interface LockOptions {
   readonly lockPath?: string | undefined;
   /**
    * Grant in exact order of arrival, across processes too. With `false`, a process may acquire the lock again before
-   * the processes that wait, until its turn of at most 8 ms has ended (kernel driver); no waiter starves.
+   * the processes that wait, until its turn of at most 8 ms has ended; no waiter starves (lockfile driver: 12 ms, on Linux).
    * Refused where the driver keeps no order: a driver of your own without `joinQueue`.
    * @defaultValue `false`
    */

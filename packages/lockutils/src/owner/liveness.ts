@@ -58,9 +58,9 @@ function seenInProc(owner: ProcessIdentity, startTime: number): Liveness {
 
 /** Whether the owner is alive and stopped (SIGSTOP, Ctrl-Z), so that it cannot do anything now; `false` if unknown. */
 export function isStopped(owner: ProcessIdentity): boolean {
-  if (liveness(owner) !== 'alive') return false;
   const found = statOf(`/proc/${owner.pid}/stat`);
-  return typeof found === 'object' && found.state === 'T';
+  // Mostly this one look is enough. Whether it was a look at the owner, the liveness shows.
+  return typeof found === 'object' && found.state === 'T' && liveness(owner) === 'alive';
 }
 
 function statOf(path: string): ProcStat | 'missing' | 'unreadable' {

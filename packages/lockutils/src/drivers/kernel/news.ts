@@ -34,7 +34,7 @@ export function learnOfWriter(files: HiddenFiles, request: LockRequest, file: Op
 /**
  * The mark that reports the death of the last holder of a free lock. The next holder must learn of that (G19), so the mark
  * must not be removed like any other file. `mark` is the mark of the lock file. A dead reader is not reported, so the
- * readers' seats are not examined.
+ * readers' seats are not examined. The caller holds the lock.
  */
 export function abandonedMark(
   system: KernelSystem,

@@ -1,29 +1,25 @@
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { claimLockPath } from '../../lock-path/driver-marker.js';
 import { checkLockPath } from '../../lock-path/lock-path.js';
 import { isOnLocalFileSystem } from '../../lock-path/network-file-system.js';
-import { nothing, type Steps, step } from '../../steps.js';
+import { runSync, type Steps } from '../../steps.js';
 import type { Grant, LockDriver, LockRequest } from '../driver.js';
-import { withSpareDescriptors } from '../idle-files.js';
-import { lockCall, type OwnedFolder, properLockfile } from '../proper-lockfile.js';
+import { IdleFiles, withSpareDescriptors } from '../idle-files.js';
+import { type OwnedFolder, properlyLocked } from '../proper-lockfile.js';
 import { FolderHold } from './folder-hold.js';
 import { explaining, lockfileGrant } from './grant.js';
 import { holdersOf } from './holders.js';
 import { LockFolder } from './lock-folder.js';
-import { explained, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { explained, lockPathsOf } from './lock-paths.js';
 import { sweepOnce } from './owner-file.js';
-import { joinQueue } from './queue.js';
 import { Seats } from './seats.js';
-import {
-  type Calls,
-  folderWatches,
-  isCode,
-  type LockfileFs,
-  localCalls,
-  performed,
-  remoteCalls,
-  synchronousFs,
-} from './system.js';
+import { type Calls, isCode, type LockfileFs, localCalls, performed, remoteCalls, synchronousFs } from './system.js';
+import { takeInTurn } from './turns/grant.js';
+import type { OwnFolder } from './turns/own-folder.js';
+import { TurnPlace } from './turns/place.js';
+import { Turn } from './turns/turn.js';
+import { firstWaiter, wakeFirst } from './turns/waiters.js';
+import { joinQueue, watchLock } from './turns/watching-place.js';
 
 /** Options of {@link lockfileDriver}. */
 export interface LockfileDriverOptions {
@@ -44,7 +40,7 @@ export interface LockfileDriverOptions {
 
 /**
  * The strict driver for systems where the native add-on of the kernel driver is not available. It uses plain folders
- * and files, by proper-lockfile.
+ * and files, by proper-lockfile; a thread that acquires a contended lock again and again moves its own folder (`OwnFolder`).
  *
  * Promises: at most one holder; the lock is never taken from a live holder, however old, paused or slow; if the holder
  * ended on this machine, the next caller acquires the lock at once. Does not promise to replace a holder on another
@@ -57,20 +53,42 @@ export interface LockfileDriverOptions {
 export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver {
   const { synchronous = false, fs } = options;
   const given = fs === undefined && !synchronous ? undefined : { fs: fs ?? synchronousFs, synchronous };
-  const callsAt = (path: string): Calls => given ?? (isOnLocalFileSystem(dirname(path)) ? localCalls : remoteCalls);
+  const callsAt = (path: string): Calls => given ?? (isLocal(path) ? localCalls : remoteCalls);
+  // The turns of this thread, by lock file. A lock that nobody else wants has none.
+  const turns = new Map<string, Turn>();
+  const ready = new IdleFiles<OwnFolder>();
+  const turnAt = (path: string): Turn => {
+    const turn = turns.get(path) ?? new Turn(fs ?? synchronousFs, path, ready, () => turns.delete(path));
+    turns.set(path, turn);
+    return turn;
+  };
   return {
     name: 'lockfile',
-    tryAcquire(request) {
+    tryAcquire(request, by) {
+      check(request);
+      const { path, shared, permits } = request;
+      const alone = !shared && permits === undefined;
+      const turn = alone ? turns.get(path) : undefined;
+      if (turn !== undefined) {
+        if (by === 'newcomer' && turn.mustQueue()) return undefined;
+        const grant = takeInTurn(turn, request, by);
+        if (grant !== undefined) return grant;
+      }
+      const calls = callsAt(path);
+      const takesTurns = hasTurns(calls, path);
+      // Others wait: they go first.
+      const mayPass = !alone || by !== 'newcomer' || !takesTurns;
+      if (!mayPass && runSync(firstWaiter({ ...calls, lockFile: path })) !== undefined) return undefined;
+      const steps = alone ? takingAlone(calls, request, takesTurns ? turnAt : undefined) : takingSeat(calls, request);
+      return performed(calls, explaining(path, 'lock', steps));
+    },
+    joinQueue(request, ordered = true) {
       check(request);
       const calls = callsAt(request.path);
-      const steps = request.shared || request.permits !== undefined ? takingSeat : takingExclusively;
-      return performed(calls, explaining(request.path, 'lock', steps(calls, request)));
+      if (!hasTurns(calls, request.path)) return joinQueue(calls, request);
+      return new TurnPlace(turnAt(request.path), request, ordered);
     },
-    joinQueue(request) {
-      check(request);
-      return joinQueue(callsAt(request.path), request);
-    },
-    onRelease: (request, wake) => listen(request, wake),
+    onRelease: watchLock,
     holders({ path }) {
       const calls = callsAt(path);
       return performed(calls, holdersOf(calls.fs, path));
@@ -78,37 +96,13 @@ export function lockfileDriver(options: LockfileDriverOptions = {}): LockDriver 
   };
 }
 
-/**
- * Watches the folder of the lock first: each holder brings its own folder and removes it at its release, so only the
- * waiter for this lock is woken, and by no grant. When that folder is gone, or if there is none, the parent folder is
- * watched from then on. It reports the folders of all later holders, and those of other locks too; but a new watcher for
- * each holder would cost more while others acquire the lock again and again.
- */
-function listen({ path, permits }: LockRequest, wake: () => void): () => void {
-  const own = basename(path);
-  const { held } = lockPathsOf(path);
-  const watchAll = (): (() => void) =>
-    folderWatches.subscribe(dirname(held), (name) => {
-      if (name === undefined || name === own) wake();
-    });
-  // On Windows, a folder that is watched cannot be removed or replaced, and a waiter that watched it kept the lock from everybody:
-  // the folder of a lock is free when it is empty, but the next holder's folder cannot take its place.
-  if (process.platform === 'win32') return watchAll();
-  let stop = nothing;
-  stop =
-    folderWatches.subscribeIfThere(held, (name) => {
-      if (name === own) {
-        stop();
-        stop = watchAll();
-      }
-      wake();
-    }) ?? watchAll();
-  // If one of several holders leaves, nothing changes in the folder of the lock.
-  const stopSeats = permits === undefined ? nothing : folderWatches.subscribe(seatPathsOf(path).seats, wake);
-  return () => {
-    stop();
-    stopSeats();
-  };
+function isLocal(path: string): boolean {
+  return isOnLocalFileSystem(dirname(path));
+}
+
+/** Whether the holders of a lock take turns. */
+function hasTurns({ synchronous }: Calls, path: string): boolean {
+  return synchronous && isLocal(path);
 }
 
 function* takingSeat({ fs, synchronous }: Calls, request: LockRequest): Steps<Grant | undefined> {
@@ -118,42 +112,45 @@ function* takingSeat({ fs, synchronous }: Calls, request: LockRequest): Steps<Gr
   return (yield* hold.take()) ? lockfileGrant(hold, synchronous) : undefined;
 }
 
-function* takingExclusively({ fs, synchronous }: Calls, request: LockRequest): Steps<Grant | undefined> {
+function* takingAlone(
+  { fs, synchronous }: Calls,
+  request: LockRequest,
+  turnAt: ((path: string) => Turn) | undefined,
+): Steps<Grant | undefined> {
   const { path, label } = request;
   const seats = new Seats(fs, path);
   const lock = new LockFolder(fs, path, { label, tidy: (names) => seats.tidy(names) });
   let hold: FolderHold | undefined;
-  const holding = (): FolderHold => {
-    hold ??= new FolderHold(seats, { label }, lock);
-    return hold;
-  };
-  const folder: OwnedFolder = {
-    own: lock.own,
-    take: () => lock.take(),
-    judge: () => lock.judge(),
-    breakDead: () => lock.breakDead(),
-    // By then other holders may share it.
-    release: () => holding().release(),
-  };
+  const holding = (): FolderHold => (hold ??= new FolderHold(seats, { label }, lock));
+  // By the time of the release, other holders may share it.
+  const folder: OwnedFolder = Object.assign(lock, { release: () => holding().release() });
   yield* sweepOnce(fs, path);
   // Usually this is all there is to do while the lock is held.
   if ((yield* lock.judge()) === 'held') return undefined;
-  const { lock: acquire, lockSync } = properLockfile;
-  const call = lockCall(lockPathsOf(path).held, folder);
-  let unlock: () => void | Promise<void>;
+  const { held } = lockPathsOf(path);
+  let unlock: () => Steps<void>;
   try {
-    unlock = yield* step<() => void | Promise<void>>(synchronous ? lockSync(...call) : acquire(...call));
+    unlock = yield* properlyLocked(held, folder);
   } catch (error) {
     if (isCode(error, 'ELOCKED')) return undefined;
     throw error;
   }
   // proper-lockfile forgets a lock before it releases it, so a second call after a failure must bypass it.
   let known = true;
-  return lockfileGrant(holding(), synchronous, function* (): Steps<void> {
+  function* releasing(): Steps<void> {
     if (!known) return yield* holding().release();
     known = false;
-    yield* step(unlock());
-  });
+    yield* unlock();
+  }
+  function* freed(): Steps<void> {
+    if (!(yield* wakeFirst(seats))) return;
+    // Others wait, so this thread has a turn from now on.
+    const turn = turnAt?.(path);
+    turn?.enter();
+    turn?.slice.begin();
+    turn?.exit();
+  }
+  return lockfileGrant(holding(), synchronous, freed, releasing);
 }
 
 function check({ path }: LockRequest): void {

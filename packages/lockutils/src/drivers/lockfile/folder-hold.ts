@@ -3,6 +3,7 @@ import { realTime } from '@oslo-concurrency/core';
 import { LockLostError } from '../../errors/lock-errors.js';
 import { keepMarkerYoung } from '../../lock-path/driver-marker.js';
 import { type Steps, step } from '../../steps.js';
+import type { Grant } from '../driver.js';
 import type { LockFolder } from './lock-folder.js';
 import { type LockPaths, lockPathsOf, type SeatPaths, seatPathsOf } from './lock-paths.js';
 import { type Learned, learn, passOn } from './news.js';
@@ -33,17 +34,17 @@ export class FolderHold {
   /** An owner file that should have been removed by a downgrade. */
   leftBehind: string | undefined;
   /**
-   * Whether no caller has learned of the hold. Then {@link release} must leave the report of a death to the next
-   * holder.
+   * How {@link release} was asked for. If no caller has learned of the hold, it must leave the report of a death to the
+   * next holder.
    */
-  unused = false;
+  asked: Parameters<Grant['release']>[0] = {};
   readonly #paths: LockPaths;
   readonly #seatPaths: SeatPaths;
   #learned: Learned | undefined;
   #mayBeReleased = false;
 
   /** `exclusive`: the lock, if it was granted exclusively. Otherwise {@link take} makes this a hold. */
-  constructor(seats: Seats, facts: HoldFacts, exclusive?: LockFolder) {
+  constructor(seats: Seats, facts: HoldFacts, exclusive?: Pick<LockFolder, 'own' | 'previousOwnerDied'>) {
     this.seats = seats;
     this.facts = facts;
     this.#paths = lockPathsOf(seats.lockFile);
@@ -89,7 +90,7 @@ export class FolderHold {
     yield* this.removeLeftBehind();
     const file = join(this.place, this.own);
     try {
-      if (this.unused && this.#learned !== undefined) yield* passOn(this.seats, file, this.#learned);
+      if (this.asked?.unused && this.#learned !== undefined) yield* passOn(this.seats, file, this.#learned);
       else yield* step(this.seats.fs.unlink(file));
     } catch (error) {
       const gone = isCode(error, 'ENOENT');

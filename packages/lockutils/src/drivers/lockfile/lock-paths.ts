@@ -15,6 +15,8 @@ export interface LockPaths {
   readonly extra: string;
   /** For a lease: `text/`, the texts that are kept with the names. */
   readonly texts: string;
+  /** `wake/`: a folder for the hints to each thread that waits. Not for a lease. */
+  readonly wakes: string;
 }
 
 /** The paths used by holders that share a lock. */
@@ -43,7 +45,7 @@ export function isNumber(seat: string): boolean {
 }
 
 const kinds: Record<LockArea, readonly string[]> = {
-  lockfile: ['held', 'died', 'new', 'queue', 'died-seats'],
+  lockfile: ['held', 'died', 'new', 'queue', 'died-seats', 'wake'],
   lease: ['held', 'died', 'new', 'token', 'text'],
 };
 /** The folders of one area in a lock path, and the lock that was last asked for in them. */
@@ -67,9 +69,9 @@ export function seatPathsOf(lockFile: string): SeatPaths {
 // One attempt asks for the paths of its lock many times.
 function pathsIn(area: Area, name: string): NonNullable<Area['last']> {
   if (area.last?.name === name) return area.last;
-  const [inHeld = '', inDied = '', prepared = '', inExtra = '', more = ''] = area.folders;
+  const [inHeld = '', inDied = '', prepared = '', inExtra = '', more = '', wakes = ''] = area.folders;
   const held = join(inHeld, name);
-  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name), texts: more };
+  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name), texts: more, wakes };
   const seatPaths = { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(more, name) };
   area.last = { name, paths, seatPaths };
   return area.last;

@@ -3,65 +3,10 @@ import { realTime } from '@oslo-concurrency/core';
 import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js';
 import { isStopped, type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
-import { nothing, type Steps, step } from '../../steps.js';
-import type { LockRequest, Place } from '../driver.js';
-import { explaining } from './grant.js';
+import { type Steps, step } from '../../steps.js';
 import { lockPathsOf } from './lock-paths.js';
 import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from './owner-file.js';
-import { type Calls, folderWatches, isCode, type LockfileFs, namesIn, performed, quietly, removed } from './system.js';
-
-// A ticket that stays blocks all waiters behind it for as long as this process lives, so a failure is retried.
-const retryEvery = 100;
-const maxRetries = 600;
-
-/** Joins the queue of a lock. */
-export function joinQueue(calls: Calls, { path, label }: LockRequest): Place | Promise<Place> {
-  const ticket = new TicketFolder(calls.fs, path);
-  let left = false;
-  let wake: (() => void) | undefined;
-  let watched: string | undefined;
-  let stop = nothing;
-  // Only the ticket before ours is watched, so a waiter that leaves wakes only the next one. After each change of that
-  // ticket there is another look: the ticket may have gone before it was watched.
-  function* isFirst(): Steps<boolean> {
-    while (!(yield* ticket.isFirst())) {
-      if (wake === undefined || ticket.before === watched) return false;
-      watched = ticket.before;
-      stop();
-      stop = watched === undefined ? nothing : folderWatches.subscribe(watched, wake);
-    }
-    return true;
-  }
-  // Settles when the ticket is gone, or when it must be retried; no caller waits for the retries.
-  function* leaving(retries: number): Steps<void> {
-    try {
-      yield* ticket.leave();
-    } catch {
-      if (retries > 0) realTime.setTimeout(() => void performed(calls, leaving(retries - 1)), retryEvery).unref();
-    }
-  }
-  function* joining(): Steps<Place> {
-    yield* ticket.join(label);
-    // Without `ticket`: the numbers begin again at 1 when the queue is empty, so they do not show which waiter came first.
-    return {
-      isFirst: () => performed(calls, explaining(path, 'queue', isFirst())),
-      onTurn(hint) {
-        wake = hint;
-        return () => {
-          wake = undefined;
-          watched = undefined;
-          stop();
-        };
-      },
-      leave() {
-        if (left) return undefined;
-        left = true;
-        return performed(calls, leaving(maxRetries));
-      },
-    };
-  }
-  return performed(calls, explaining(path, 'queue', joining()));
-}
+import { isCode, type LockfileFs, namesIn, quietly, removed } from './system.js';
 
 // Milliseconds in the queue after which a waiter ignores the stopped ones before it.
 const stoppedPatience = 200;
@@ -94,6 +39,8 @@ export class TicketFolder {
   number = 0;
   /** The folder of the ticket before ours at the last {@link isFirst}. When it goes, another look is worthwhile. */
   before: string | undefined;
+  /** The owner file of the first waiter that the last {@link isFirst} found before us. */
+  first = '';
   #nextLook = realTime.now() + stoppedPatience;
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
@@ -118,51 +65,59 @@ export class TicketFolder {
     this.#livenessOf = livenessOf;
   }
 
-  /** Joins the queue. Never waits for another process. */
-  *join(label: string | undefined): Steps<void> {
+  /**
+   * Joins the queue. Never waits for another process. `isPrepared`: our owner file lies in `new/` already. Returns whether
+   * a ticket of ours was there for a moment and was taken back: others may have taken us for the first waiter.
+   */
+  *join(label: string | undefined, isPrepared = false): Steps<boolean> {
+    let tookBack = false;
     try {
-      yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, { label });
+      if (!isPrepared) yield* prepareOwnerFile(this.#fs, this.#lockFile, this.#own, { label });
       for (let round = 1; ; round += 1) {
-        const number = highest(yield* this.#numbers()) + 1;
+        const number = ((yield* this.#numbers()).at(-1) ?? 0) + 1;
         // Set before the number is taken: if the answer is lost, the ticket must not stay behind.
         this.number = number;
         if (!(yield* this.#take(number, round))) continue;
-        if (highest(yield* this.#numbers()) <= number) return;
-        yield* step(this.#fs.rename(this.#folder(number), this.#prepared));
+        if (((yield* this.#numbers()).at(-1) ?? 0) <= number) return tookBack;
+        tookBack = true;
+        yield* step(this.#fs.rename(this.folder(number), this.#prepared));
       }
     } catch (error) {
       yield* discardOwnerFile(this.#fs, this.#prepared, this.#own);
-      yield* discardOwnerFile(this.#fs, this.#folder(this.number), this.#own);
+      yield* discardOwnerFile(this.#fs, this.folder(), this.#own);
       throw error;
     }
   }
 
-  /** Whether every earlier waiter has gone. Removes the tickets of dead waiters. */
-  *isFirst(): Steps<boolean> {
-    const pastStopped = realTime.now() > this.#nextLook;
+  /**
+   * Whether every earlier waiter has gone, but for those that `passes` names by their owner files. Removes the tickets of
+   * dead waiters. With `passes`, stopped waiters do not count from the beginning.
+   */
+  *isFirst(passes?: (name: string) => boolean): Steps<boolean> {
+    const pastStopped = passes !== undefined || realTime.now() > this.#nextLook;
     if (pastStopped) this.#nextLook = realTime.now() + stoppedPatience;
-    const earlier = (yield* this.#numbers()).filter((number) => number < this.number).sort((a, b) => a - b);
+    const earlier = (yield* this.#numbers()).filter((number) => number < this.number);
     const last = earlier.at(-1);
-    this.before = last === undefined ? undefined : this.#folder(last);
-    for (const number of earlier) if (yield* this.#isTaken(number, pastStopped)) return false;
+    this.before = last === undefined ? undefined : this.folder(last);
+    for (const number of earlier) if (yield* this.#isTaken(number, pastStopped, passes)) return false;
     return true;
   }
 
   /** Gives up the place. Has no effect when called again. */
   *leave(): Steps<void> {
-    yield* removed(this.#fs, join(this.#folder(this.number), this.#own));
-    yield* quietly(() => this.#fs.rmdir(this.#folder(this.number)));
+    yield* removed(this.#fs, join(this.folder(), this.#own));
+    yield* quietly(() => this.#fs.rmdir(this.folder()));
     yield* quietly(() => this.#fs.rmdir(this.#queue));
   }
 
   *#take(number: number, round: number): Steps<boolean> {
     try {
-      yield* step(this.#fs.rename(this.#prepared, this.#folder(number)));
+      yield* step(this.#fs.rename(this.#prepared, this.folder(number)));
       return true;
     } catch (error) {
       if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
       // An answer may have been lost, and some systems report EPERM for "exists".
-      const names = yield* namesIn(this.#fs, this.#folder(number));
+      const names = yield* namesIn(this.#fs, this.folder(number));
       if (names.length > 0) return names.includes(this.#own);
       if (!isCode(error, 'ENOENT') || round > maxRounds) throw error;
       // Another process has created the queue, or removed it again because it was empty: the next round shows which.
@@ -171,31 +126,36 @@ export class TicketFolder {
     }
   }
 
-  *#isTaken(number: number, pastStopped: boolean): Steps<boolean> {
-    const folder = this.#folder(number);
+  *#isTaken(number: number, pastStopped: boolean, passes?: (name: string) => boolean): Steps<boolean> {
+    const folder = this.folder(number);
     let taken = false;
-    let stopped = false;
+    let passed = false;
     for (const name of yield* namesIn(this.#fs, folder)) {
       const identity = parseIdentityName(name);
       if (identity !== undefined && this.#livenessOf(identity) === 'dead') {
         yield* quietly(() => this.#fs.unlink(join(folder, name)));
-      } else if (pastStopped && identity !== undefined && isStopped(identity)) stopped = true;
-      else taken = true;
+      } else if (passes?.(name) || (pastStopped && identity !== undefined && isStopped(identity))) passed = true;
+      else {
+        this.first = name;
+        taken = true;
+      }
     }
-    if (!taken && !stopped) yield* quietly(() => this.#fs.rmdir(folder));
+    if (!taken && !passed) yield* quietly(() => this.#fs.rmdir(folder));
     return taken;
   }
 
   *#numbers(): Steps<number[]> {
-    const names = yield* namesIn(this.#fs, this.#queue);
-    return names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
+    return ticketsIn(yield* namesIn(this.#fs, this.#queue));
   }
 
-  #folder(number: number): string {
+  /** The folder of a ticket, by default of ours. */
+  folder(number = this.number): string {
     return join(this.#queue, String(number));
   }
 }
 
-function highest(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => Math.max(a, b), 0);
+/** The numbers of the tickets in a queue that contains `names`, in order. */
+export function ticketsIn(names: readonly string[]): number[] {
+  const numbers = names.filter((name) => /^\d{1,15}$/.test(name)).map(Number);
+  return numbers.sort((a, b) => a - b);
 }

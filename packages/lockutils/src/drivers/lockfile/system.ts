@@ -174,7 +174,7 @@ export function* folderRemoved(fs: LockfileFs, folder: string): Steps<boolean> {
 /**
  * Ignores the failure of a call: other processes judge and remove what it leaves behind. Returns whether it succeeded.
  */
-export function* quietly(call: () => Answer<void> | undefined): Steps<boolean> {
+export function* quietly(call: () => Answer<unknown>): Steps<boolean> {
   try {
     yield* step(call());
     return true;

@@ -221,8 +221,10 @@ describe.runIf(process.platform === 'linux')('hints', () => {
   };
 
   test('G28 a waiter that leaves the queue wakes the next one, and no other', async () => {
+    // As where nobody gives hints: each waiter watches the ticket before its own.
+    const elsewhere = lockfileDriver({ fs: promisedFs });
     const places = [];
-    for (let count = 0; count < 4; count += 1) places.push(await driver.joinQueue?.(request()));
+    for (let count = 0; count < 4; count += 1) places.push(await elsewhere.joinQueue?.(request()));
     const { wakes, wake } = waiters(4);
     const stops = places.map((place, index) => place?.onTurn(wake(index)));
     for (const place of places) await place?.isFirst();
@@ -542,6 +544,14 @@ describe('users of one group', () => {
     expect(dieHolding(65534).signal).toBe('SIGKILL');
     expect(dieHolding(65532).stdout.toString()).toBe('previous owner died\n');
     expect(dieHolding(65534, 'not').stdout.toString()).toBe('previous owner died\n');
+    // A release of another user wakes a waiter, though it may not set the times of the waiter's folder.
+    const waiter = await driver.joinQueue?.(request());
+    let wakes = 0;
+    const stop = waiter?.onTurn(() => (wakes += 1));
+    expect(dieHolding(65534, 'not').status).toBe(0);
+    await expect.poll(() => wakes, { interval: 1 }).toBeGreaterThan(0);
+    stop?.();
+    await waiter?.leave();
     await attempt().then((grant) => grant?.release());
   });
 });

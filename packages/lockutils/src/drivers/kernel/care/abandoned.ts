@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Holder } from '../../../owner/holder.js';
 import { liveness } from '../../../owner/liveness.js';
-import { abandonedBy, abandonedMark } from '../news.js';
+import { holderOf } from '../../../owner/owner-record.js';
+import { abandonedMark } from '../news.js';
 import type { KernelSystem } from '../system.js';
 import { isWholeFile, readLockTable } from '../table/lock-table.js';
 import { type LockEntry, readEntry } from './lock-entry.js';
@@ -25,7 +26,7 @@ export function abandonedAsSeen(system: KernelSystem, { path, stats, mark: seen 
     const again = abandonedMark(system, path, readEntry(system, path)?.mark);
     if (isHeld !== false || again === undefined || !isDeepStrictEqual(again.record, record)) return undefined;
   }
-  return abandonedBy(system, path, mark);
+  return record === undefined ? {} : holderOf(record);
 }
 
 const never = new Int32Array(new SharedArrayBuffer(4));

@@ -2,8 +2,8 @@ import { constants, type Stats } from 'node:fs';
 import { realTime } from '@oslo-concurrency/core';
 import { fileError } from '../../file-errors.js';
 import { withSpareDescriptors } from '../../idle-files.js';
+import type { Slice } from '../../slice.js';
 import { closeQuietly, type KernelSystem } from '../system.js';
-import type { Slice } from '../turns/slice.js';
 
 /**
  * One open descriptor and its only owner. No other code has the number, so it cannot be used after it was closed: by

@@ -131,7 +131,7 @@ function* removeNews(
   }
 }
 
-// An owner file is written once, before the grant, and only moved after that.
+// An owner file is written before the grant, and only moved after that.
 function grantedAt(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

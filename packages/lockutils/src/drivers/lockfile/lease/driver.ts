@@ -6,9 +6,9 @@ import type { Holder } from '../../../owner/holder.js';
 import { parseIdentityName } from '../../../owner/identity-name.js';
 import { decodeOwnerRecord, holderOf } from '../../../owner/owner-record.js';
 import { ownIdentity } from '../../../owner/process-identity.js';
-import { run } from '../../../steps.js';
+import { run, type Steps } from '../../../steps.js';
 import type { LeaseDriver, LeaseGrant, LeaseRecord, LeaseRequest } from '../../lease-driver.js';
-import { lockCall, properLockfile } from '../../proper-lockfile.js';
+import { properlyLocked } from '../../proper-lockfile.js';
 import { explained, heldFolderOf, lockPathsOf } from '../lock-paths.js';
 import { sweepOnce } from '../owner-file.js';
 import { folderWatches, namesIn } from '../system.js';
@@ -104,7 +104,7 @@ async function acquire(
     const { ttl, label } = request;
     const folder = new LeaseFolder(fs, path, { ttl, label, host, now: () => request.now() });
     await run(sweepOnce(fs, path, 'lease'));
-    const unlock = await properLockfile.lock(...lockCall(lockPathsOf(path, 'lease').held, folder));
+    const unlock = await run(properlyLocked(lockPathsOf(path, 'lease').held, folder));
     return grantOf(path, ttl, folder, unlock);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
@@ -112,7 +112,7 @@ async function acquire(
   }
 }
 
-function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => Promise<void>): LeaseGrant {
+function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => Steps<void>): LeaseGrant {
   // One at a time: a release must find the file where the previous renewal has left it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
@@ -133,7 +133,7 @@ function grantOf(path: string, ttl: number, folder: LeaseFolder, unlock: () => P
     release: (signal) =>
       inTurn(signal, async () => {
         try {
-          await unlock();
+          await run(unlock());
           return true;
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code === 'ERR_LOCK_LOST') return false;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { endTurnNow } from '../../../../build/drivers/end-of-turn.js';
-import { Slice } from '../../../../build/drivers/kernel/turns/slice.js';
+import { endTurnNow } from '../../build/drivers/end-of-turn.js';
+import { Slice } from '../../build/drivers/slice.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -17,6 +17,30 @@ function ofThreadThatComesBack(): Slice {
     if (!slice.isOver) return slice;
   }
 }
+
+it.each([
+  ['of the kernel driver', 8, undefined],
+  ['of the lockfile driver', 12, 12],
+])('a turn %s ends after %i holds, not before 4 ms, and after as many ms', (_, holds, most) => {
+  for (;;) {
+    const slice = new Slice(most);
+    const now = performance.now();
+    slice.begin(now);
+    for (let hold = 1; hold < 20; hold += 1) slice.keep();
+    const over = [slice.isOver];
+    slice.begin(now - 5);
+    for (let hold = 1; hold < holds - 1; hold += 1) slice.keep();
+    over.push(slice.isOver);
+    slice.keep();
+    over.push(slice.isOver);
+    slice.begin(now - holds);
+    over.push(slice.isOver);
+    // A busy machine may have ended them.
+    if (performance.now() - now > 2) continue;
+    expect(over).toEqual([false, false, true, true]);
+    return;
+  }
+});
 
 describe('G28 the wake of the first waiter', () => {
   it('G28 is put off to the end of the turn by a thread that acquires the lock again, and dropped when it does', async () => {
@@ -59,11 +83,10 @@ describe('G28 the wake of the first waiter', () => {
   });
 
   it('G28 comes at once in a thread that exits, which has no other turn', () => {
-    const built = (file: string): string =>
-      JSON.stringify(new URL(`../../../../build/drivers/${file}`, import.meta.url));
+    const built = (file: string): string => JSON.stringify(new URL(`../../build/drivers/${file}`, import.meta.url));
     const code = `
       const { noticeExit } = await import(${built('end-of-turn.js')});
-      const { Slice } = await import(${built('kernel/turns/slice.js')});
+      const { Slice } = await import(${built('slice.js')});
       noticeExit();
       let slice;
       do {

@@ -1,7 +1,9 @@
 import { realTime } from '@oslo-concurrency/core';
-import { atEndOfTurn } from '../../end-of-turn.js';
+import { atEndOfTurn } from './end-of-turn.js';
 
 // Eventual fairness: a thread may pass the queue as long as its slice lasts; then the first waiter goes before it.
+//
+// This is how the kernel driver does it; `lockfile/turns/turn.ts` says what is different there.
 //
 // The first waiter W writes its wish into the lock file, tries the lock, and sleeps. A holder H finds the wish at its
 // grant and after its release. The wish only decides when W is woken, and which calls do not try; the lock of the file
@@ -32,9 +34,8 @@ import { atEndOfTurn } from '../../end-of-turn.js';
 //   a try of a newcomer that then lets a waiter go first. At its release it wakes W.
 
 // A thread may acquire a contended lock again at once, without the queue, because that keeps its caches warm and wakes
-// no process. It may do so until it has held the lock `holdsInSlice` times, but in any case for `shortest` ms and never
+// no process. It may do so until it has held the lock `longest` times, but in any case for `shortest` ms and never
 // after `longest` ms. Then the hand-over, which costs some 0.3 ms, is a small part of the time.
-const holdsInSlice = 8;
 const shortest = 4;
 const longest = 8;
 
@@ -48,6 +49,7 @@ const longest = 8;
  * go on without it, or end.
  */
 export class Slice {
+  readonly #longest: number;
   #end = 0;
   #earliestEnd = 0;
   #holds = 0;
@@ -59,10 +61,15 @@ export class Slice {
   /** Whether `#endTurn` is due at the end of this turn of the event loop. */
   #turnEnds = false;
 
-  /** Begins a new slice, with a hold since `grantedAt`: nobody waits, or this thread's turn in the queue has come. */
-  begin(grantedAt: number): void {
+  /** `most`: milliseconds, and the number of holds. */
+  constructor(most = longest) {
+    this.#longest = most;
+  }
+
+  /** Begins a new slice, with a hold since `grantedAt`, by default now: nobody waits, or this thread's turn in the queue has come. */
+  begin(grantedAt = realTime.now()): void {
     this.#earliestEnd = grantedAt + shortest;
-    this.#end = grantedAt + longest;
+    this.#end = grantedAt + this.#longest;
     this.#holds = 0;
     this.#gaveWay = false;
     this.keep();
@@ -71,7 +78,7 @@ export class Slice {
   /** Whether this thread has to let the first waiter go before it. */
   get isOver(): boolean {
     const now = realTime.now();
-    return now >= this.#end || (this.#holds >= holdsInSlice && now >= this.#earliestEnd);
+    return now >= this.#end || (this.#holds >= this.#longest && now >= this.#earliestEnd);
   }
 
   /** Whether a call of this thread that has not queued must queue, because the lock was left to the first waiter. */
