@@ -69,7 +69,8 @@ async function soak(subject, timeLimit, from) {
     // In a crowd all ask for one lock again and again, so that somebody could starve.
     const crowd = plans({ ...shape, names: 1, steps: 25, hold: 1 });
     const drawn = oneof({ arbitrary: plans({ ...shape, modes }), weight: 4 }, { arbitrary: crowd, weight: 1 });
-    const checks = [...checkNames, boundedWait()];
+    // A turn of the lockfile driver lasts longer.
+    const checks = [...checkNames, boundedWait({ slice: driver === 'lockfile' ? 12 : 8 })];
     await checkPlans(pool, drawn, {
       runs: 1_000_000,
       checks,
