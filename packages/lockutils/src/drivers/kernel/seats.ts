@@ -9,6 +9,7 @@ import type { KernelSystem } from './system.js';
 
 /** Readers beyond this number hold the lock without a record. */
 export const maxSharedSeats = 256;
+const looks = 64;
 
 /**
  * The files of the seats: one for permit holders, one for readers.
@@ -67,6 +68,13 @@ export function takeSeat(files: HiddenFiles, request: LockRequest): Seat | undef
     for (let seat = 0; seat < seats; seat += 1) {
       if (own?.has(seat) === true || !file.tryLock(seat, 1, false)) continue;
       return occupy(files, request, file, seat);
+    }
+    // A caller that looks which seats are taken locks one shared for a moment, as this one does now. So only a refusal of a
+    // shared lock shows a holder. The machine may stop that caller in that moment; a reader needs no seat.
+    for (let seat = 0; seat < (request.permits ?? 0); seat += 1) {
+      for (let look = 0; look < looks && file.isFree(seat, 1); look += 1) {
+        if (file.tryLock(seat, 1, false)) return occupy(files, request, file, seat);
+      }
     }
     files.keep(file);
     return undefined;
@@ -134,7 +142,9 @@ function takenIn(system: KernelSystem, path: string): Mark[] {
   try {
     const marks: Mark[] = [];
     for (let seat = 0; seat * maxOwnerRecordBytes < size; seat += 1) {
-      if (!file.isFree(seat, 1)) marks.push(readMark(file, seat * maxOwnerRecordBytes));
+      const mark = readMark(file, seat * maxOwnerRecordBytes);
+      // A look locks the seat for a moment, which disturbs those that try it, so one that was released gets none.
+      if (mark.state !== 'released' && !file.isFree(seat, 1)) marks.push(mark);
     }
     return marks;
   } finally {
