@@ -14,6 +14,9 @@ export interface Obtained {
 const drawInterval = 2;
 // The exception is a process that was stopped while drawing. By then, that has lasted for 20 ms or more.
 const drawsWithoutOrder = 10;
+// A call that must not wait looks again after these. By then, those are gone that draw a ticket, or that have one only
+// until they are admitted, as readers have beside readers: they keep nobody out. Milliseconds.
+const moments = [0, 1, 2, 4, 8];
 
 // Two waiters that are both first, because one was stopped and passed, replace each other's wishes. They sleep after some
 // rounds, because one of them is woken, and the other one looks from time to time.
@@ -65,6 +68,10 @@ function attempt(driver: LockDriver, request: LockRequest, by: Place | undefined
 
 function* untilFirst(place: Place, wait: Wait): Steps<void> {
   if (yield* step(place.isFirst(), nothing)) return;
+  for (const moment of wait.mayWait ? [] : moments) {
+    yield* pause(wait, moment);
+    if (yield* step(place.isFirst(), nothing)) return;
+  }
   place.noteWait?.(true);
   wait.begin('driver');
   // Checked again after subscribing: a change between the two would go unnoticed.
@@ -121,8 +128,9 @@ function* joinQueue(driver: LockDriver, request: LockRequest, ordered: boolean, 
       if (ordered || wait.isOver) throw error;
       return undefined;
     }
-    wait.begin('driver');
-    yield* pause(wait, drawInterval);
+    const moment = wait.mayWait ? undefined : moments[draws];
+    if (moment === undefined) wait.begin('driver');
+    yield* pause(wait, moment ?? drawInterval);
   }
   return undefined;
 }
