@@ -4,6 +4,7 @@ import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import { hiddenFolder } from './lock-path.js';
 import { placeBeside } from './real-path.js';
 import { giveFolderRights, type Made, modeIn, rightsOf } from './rights.js';
+import { restoreThreadLocks } from './thread-lock-file.js';
 
 export { hiddenFolder };
 
@@ -46,6 +47,7 @@ export function makeMeetingPlace(directory: string, area: string, name: string):
  */
 export function whileFoldersAppear<T>(directory: string, make: () => T): T {
   for (let round = 0; ; round += 1) {
+    restoreThreadLocks(directory);
     try {
       return make();
     } catch (error) {

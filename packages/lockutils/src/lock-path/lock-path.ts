@@ -8,6 +8,7 @@ import {
   type LockPathProblem,
   LockPathRequiredError,
 } from '../errors/lock-path-errors.js';
+import { restoreThreadLocks } from './thread-lock-file.js';
 import { isWindowsName, windowsName } from './windows-name.js';
 
 /** The folder inside a lock path for everything that is not a lock file. No lock can have its name. */
@@ -124,6 +125,7 @@ const checked = new Set<string>();
  */
 export function checkLockPath(directory: string): void {
   if (checked.has(directory)) return;
+  restoreThreadLocks(directory);
   let stats: Stats | undefined;
   try {
     stats = statSync(directory, { throwIfNoEntry: false });

@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { nodeCrypto } from '@oslo-concurrency/core';
 import { LockPathError } from '../errors/lock-path-errors.js';
 import { identityName, parseIdentityName } from '../owner/identity-name.js';
@@ -22,28 +22,45 @@ let last: { readonly name: string; readonly path: string } | undefined;
  */
 export function threadLockFile(name: string): string {
   if (last?.name === name) return last.path;
-  directory ??= makeDirectory();
+  directory ??= makeFirst();
   const path = join(directory, nodeCrypto().createHash('sha256').update(name).digest('hex'));
   last = { name, path };
   return path;
 }
 
-function makeDirectory(): string {
+/**
+ * If `path` is the directory of these locks, makes it again where it is missing, as at first: a cleaner of old files may
+ * remove it, or logind at the end of a session.
+ *
+ * The threads of this process meet there again, because its path stays the same. A thread that holds a lock keeps the
+ * removed file, and another thread can be granted that lock. The holder learns at its release that the lock was lost, as
+ * with any lock file that is removed by hand.
+ *
+ * @throws LockPathError as {@link threadLockFile} does
+ */
+export function restoreThreadLocks(path: string): void {
+  if (path === directory) make(path);
+}
+
+function makeFirst(): string {
   const { thread, ...process_ } = ownIdentity();
-  const parent = temporaryDirectory();
-  const path = join(parent, `${prefix}${identityName(process_, 'threads')}`);
+  const path = join(temporaryDirectory(), `${prefix}${identityName(process_, 'threads')}`);
+  make(path);
+  // A worker ends before its process does, and other threads of the process may hold locks then.
+  if (thread === undefined) process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function make(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
     // Only the thread that creates the directory does this: the other threads of this process need not repeat it.
-    removeDead(parent);
+    removeDead(dirname(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new LockPathError(path, 'not-writable', error);
   }
   // Every user may write to the parent, so another user may have created the directory first.
   if (process.geteuid !== undefined && !isOurs(path)) throw new LockPathError(path, 'not-writable');
-  // A worker ends before its process does, and other threads of the process may hold locks then.
-  if (thread === undefined) process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
 }
 
 // Avoids environment variables if possible: each worker may have its own environment.

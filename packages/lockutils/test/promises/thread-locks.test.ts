@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { acquireAll, type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
+import { acquireAll, closeLockPath, type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
 import { afterEach, describe, expect, test } from 'vitest';
 import { killChild } from '../support/kill-child.js';
 
@@ -240,6 +240,75 @@ describe('a lock with threads: true', () => {
     expect(existsSync(directory)).toBe(true);
     await held.release();
   });
+
+  test.each(['kernel', 'lockfile'] as const)(
+    'G9 holds again between threads, by the %s driver, after its directory was removed, which is made again',
+    async (driver) => {
+      const options: LockOptions = { threads: true, driver };
+      const name = freshName();
+      const held = await lock(name, options);
+      const directory = dirname(held.lockFile ?? '');
+      const other = await thread();
+      await other.ask('lock', freshName(), options);
+      await other.ask('release');
+      await held.release();
+      const removals = [
+        () => rmSync(directory, { recursive: true }),
+        // Then nothing in it is open any more, and it is checked again.
+        () => {
+          rmSync(directory, { recursive: true });
+          closeLockPath({ lockPath: directory });
+        },
+      ];
+      for (const remove of removals) {
+        remove();
+        const again = await lock(name, options);
+        expect(again.lockFile).toBe(held.lockFile);
+        expect(statSync(directory).mode & 0o777).toBe(0o700);
+        const refused = await other.ask('lock', name, { ...options, blocking: false });
+        expect(refused.error?.code).toBe('ERR_LOCK_NOT_ACQUIRED');
+        await again.release();
+        expect((await other.ask('lock', name, { ...options, blocking: false })).error).toBeUndefined();
+        await expect(lock(name, { ...options, blocking: false })).rejects.toMatchObject({
+          code: 'ERR_LOCK_NOT_ACQUIRED',
+        });
+        await other.ask('release');
+      }
+      // The drivers share this directory, and it belongs to the one that came first.
+      rmSync(directory, { recursive: true });
+    },
+  );
+
+  test('G4 a thread that held it when its directory was removed learns at its release that it was lost', async () => {
+    const name = freshName();
+    const held = await lock(name, threads);
+    rmSync(dirname(held.lockFile ?? ''), { recursive: true });
+    const other = await thread();
+    expect((await other.ask('lock', name, { threads: true, blocking: false })).error).toBeUndefined();
+    await expect(held.release()).rejects.toMatchObject({ cause: { code: 'ERR_LOCK_LOST' } });
+    await expect(lock(name, { threads: true, blocking: false })).rejects.toMatchObject({
+      code: 'ERR_LOCK_NOT_ACQUIRED',
+    });
+    expect((await other.ask('release')).error).toBeUndefined();
+  });
+
+  test.runIf(process.geteuid?.() === 0)(
+    'G16 refuses a directory that another user made at its place after it was removed',
+    async () => {
+      const held = await lock(freshName(), threads);
+      const directory = dirname(held.lockFile ?? '');
+      await held.release();
+      rmSync(directory, { recursive: true });
+      mkdirSync(directory);
+      chownSync(directory, 65_534, 65_534);
+      try {
+        await expect(lock(freshName(), threads)).rejects.toMatchObject({ code: 'ERR_LOCK_PATH', path: directory });
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+      await (await lock(freshName(), threads)).release();
+    },
+  );
 
   test.runIf(process.geteuid?.() === 0)(
     'leaves the directory of another user alone, though its process is dead',
