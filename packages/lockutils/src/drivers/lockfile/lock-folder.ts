@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { newIdentityName } from '../../owner/identity-name.js';
 import { type Steps, step } from '../../steps.js';
-import { type LockArea, type LockPaths, lockPathsOf } from './lock-paths.js';
+import { type LockArea, type LockPaths, lockPathsOf, renamed } from './lock-paths.js';
 import { reportRemoved } from './news.js';
 import { discardOwnerFile, isOfDead, moveIn, prepareOwnerFile } from './owner-file.js';
-import { type LockfileFs, namesIn, quietly, renamed } from './system.js';
+import { type LockfileFs, namesIn, quietly } from './system.js';
 
 /** Options of {@link LockFolder}. */
 export interface LockFolderOptions {
@@ -39,6 +39,9 @@ export interface LockFolderOptions {
  * 3. *Release* (`FolderHold`): only our own file is removed, by its name; then the folder, if it is still empty.
  * 4. The file of a dead owner goes to `died/NAME`. The next holder of the lock removes it there while it holds the lock
  *   exclusively, and so was the first holder after the death.
+ *
+ * Anybody may remove `held`, `new` and `died` while they are empty: then no lock is held by a file in them, and there is
+ * no death to report. A rename that fails because of that has changed nothing, and is made again (`intoFolder`).
  *
  * A crash leaves, at each point: before the rename, a folder in `new/` that no process uses (removed later); from the
  * rename on, a held lock with a dead owner, which rule 2 ends; after rule 2, or after half of rule 3, an empty folder,
@@ -83,7 +86,7 @@ export class LockFolder {
     this.#seen = undefined;
     try {
       yield* prepareOwnerFile(this.#fs, this.#lockFile, this.own, { label: this.#label, area: this.#area });
-      if (!(yield* moveIn(this.#fs, this.#prepared, this.#paths.held, this.own))) {
+      if (!(yield* moveIn(this.#fs, this.#prepared, this.#paths.held, this.own, this.#paths.remake))) {
         yield* discardOwnerFile(this.#fs, this.#prepared, this.own);
         return false;
       }
@@ -116,7 +119,8 @@ export class LockFolder {
    */
   *breakDead(): Steps<void> {
     this.#seen = undefined;
-    for (const name of this.#judgedDead) yield* renamed(this.#fs, join(this.#paths.held, name), this.#paths.died);
+    const { held, died, remake } = this.#paths;
+    for (const name of this.#judgedDead) yield* renamed(this.#fs, remake, join(held, name), died);
   }
 
   // Leaves nothing of ours behind, even if it is not known how far we got: every path here belongs only to us.

@@ -1,7 +1,9 @@
 import { basename, dirname, join, sep } from 'node:path';
 import { makeHiddenFolder, makeMeetingPlace } from '../../lock-path/hidden-folder.js';
 import { type Rights, rightsOf } from '../../lock-path/rights.js';
+import { type Steps, step } from '../../steps.js';
 import { type FileOperation, fileError } from '../file-errors.js';
+import { type Answer, isCode, type LockfileFs } from './system.js';
 
 /** The paths of the files of one lock. Each kind has its own folder, so that a name may use all its 255 bytes. */
 export interface LockPaths {
@@ -17,6 +19,8 @@ export interface LockPaths {
   readonly texts: string;
   /** `wake/`: a folder for the hints to each thread that waits. Not for a lease. */
   readonly wakes: string;
+  /** Makes the folders of all locks again, if somebody has removed them. @throws ENOENT if the lock path is gone */
+  readonly remake: Remake;
 }
 
 /** The paths used by holders that share a lock. */
@@ -52,6 +56,7 @@ const kinds: Record<LockArea, readonly string[]> = {
 interface Area {
   readonly folders: readonly string[];
   readonly rights: Rights;
+  readonly remake: Remake;
   last?: { readonly name: string; readonly paths: LockPaths; readonly seatPaths: SeatPaths };
 }
 const made = new Map<string, Area>();
@@ -71,7 +76,15 @@ function pathsIn(area: Area, name: string): NonNullable<Area['last']> {
   if (area.last?.name === name) return area.last;
   const [inHeld = '', inDied = '', prepared = '', inExtra = '', more = '', wakes = ''] = area.folders;
   const held = join(inHeld, name);
-  const paths = { held, died: join(inDied, name), prepared, extra: join(inExtra, name), texts: more, wakes };
+  const paths = {
+    held,
+    died: join(inDied, name),
+    prepared,
+    extra: join(inExtra, name),
+    texts: more,
+    wakes,
+    remake: area.remake,
+  };
   const seatPaths = { seats: join(held, seatsName), upgrade: join(held, upgradeName), died: join(more, name) };
   area.last = { name, paths, seatPaths };
   return area.last;
@@ -88,8 +101,41 @@ export function lockPathRightsOf(lockFile: string, area: LockArea = 'lockfile'):
 }
 
 /** Makes {@link lockPathsOf} check again whether the folders exist. */
-export function forgetLockPaths(lockFile: string): void {
+function forgetLockPaths(lockFile: string): void {
   for (const area of Object.keys(kinds)) made.delete(keyOf(dirname(lockFile), area as LockArea));
+}
+
+/** Makes a folder that is missing. */
+export type Remake = () => Steps<void>;
+
+/**
+ * Makes a call that creates something in a folder, or renames `from` into it, although the folder may be missing: a
+ * cleaner has removed it because it was empty, or another process that came first to the lock path has just replaced it
+ * by its own. Then `remake` makes it again, and so is the call made. Nothing has happened before that, so whatever is
+ * true of the first call is true of the next one. ENOENT is thrown if `from` itself is gone.
+ */
+export function* intoFolder<T>(fs: LockfileFs, remake: Remake, call: () => Answer<T>, from?: string): Steps<T> {
+  // Each round means that others removed or replaced the folder between two of our calls.
+  for (let round = 0; ; round += 1) {
+    try {
+      return yield* step(call());
+    } catch (error) {
+      if (!isCode(error, 'ENOENT') || round >= 100) throw error;
+      if (from !== undefined && !(yield* step(fs.exists(from)))) throw error;
+      yield* remake();
+    }
+  }
+}
+
+/** Renames a file, by {@link intoFolder}; `false` if it is gone. */
+export function* renamed(fs: LockfileFs, remake: Remake, from: string, to: string): Steps<boolean> {
+  try {
+    yield* intoFolder(fs, remake, () => fs.rename(from, to), from);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /**
@@ -114,7 +160,12 @@ function areaOf(directory: string, area: LockArea): Area {
       // makers.
       kind === 'new' ? makeHiddenFolder(directory, area, kind) : makeMeetingPlace(directory, area, kind),
     );
-    found = { folders, rights: rightsOf(directory) };
+    // biome-ignore lint/correctness/useYield: what is made for one lock only is made by other calls.
+    const remake = function* (): Steps<void> {
+      made.delete(keyOf(directory, area));
+      areaOf(directory, area);
+    };
+    found = { folders, rights: rightsOf(directory), remake };
     if (made.size >= 1000) made.clear();
     made.set(keyOf(directory, area), found);
   }

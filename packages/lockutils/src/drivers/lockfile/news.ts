@@ -1,10 +1,10 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Holder } from '../../owner/holder.js';
 import { decodeOwnerRecord, holderOf } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { isNumber, lockPathsOf, seatPathsOf } from './lock-paths.js';
+import { isNumber, lockPathsOf, renamed, seatPathsOf } from './lock-paths.js';
 import { makeMeetingFolder } from './owner-file.js';
-import { isCode, type LockfileFs, namesIn, quietly, removed, renamed } from './system.js';
+import { isCode, type LockfileFs, namesIn, quietly, removed } from './system.js';
 
 /** The owner file of a dead holder, moved aside to report its death to the next holder. */
 export interface News {
@@ -15,9 +15,6 @@ export interface News {
 
 /** The death that a holder has learned of: of an exclusive holder, or of the permit holder with that seat. */
 export type Learned = 'lock' | { readonly seat: string };
-
-// Each round means that others removed a folder between two of our calls.
-const maxRounds = 100;
 
 /**
  * What the new holder of `seat` learns, and no other holder: removes one report.
@@ -46,27 +43,23 @@ export function* reportRemoved(fs: LockfileFs, path: string): Steps<boolean> {
  * holder learns of that.
  */
 export function* passOn(seats: ReportPlace, file: string, learned: Learned): Steps<void> {
-  if (learned === 'lock') return yield* step(seats.fs.rename(file, lockPathsOf(seats.lockFile).died));
-  yield* reportSeat(seats, file, learned.seat);
-  // The folder for the report could not be created: a lost report is better than a seat that is never freed.
+  const { died, remake } = lockPathsOf(seats.lockFile);
+  if (learned === 'lock') yield* renamed(seats.fs, remake, file, died);
+  else yield* reportSeat(seats, file, learned.seat);
+  // The folder for the report could not be created: a lost report is better than a lock that is never freed.
   yield* removed(seats.fs, file);
 }
 
 /**
  * Moves the owner file of a permit holder to where the next holder of that seat finds it. Any process may remove the
- * folder for it while it is empty, even between our creating it and the rename. So a rename that finds nothing only
- * ends the attempt if the file itself is gone.
+ * folder for it while it is empty, even between our creating it and the rename.
  */
 export function* reportSeat(seats: ReportPlace, file: string, seat: string): Steps<void> {
   const { fs, lockFile } = seats;
   const folder = seatPathsOf(lockFile).died;
-  for (let round = 0; round < maxRounds; round += 1) {
-    if (yield* renamed(fs, file, join(folder, seat))) return;
-    // Another process has removed it.
-    if (!(yield* namesIn(fs, dirname(file))).includes(basename(file))) break;
-    yield* makeMeetingFolder(fs, lockFile, seats.newName(), folder);
-  }
-  yield* quietly(() => fs.rmdir(folder));
+  const remake = (): Steps<void> => makeMeetingFolder(fs, lockFile, seats.newName(), folder);
+  // Otherwise another process has removed it.
+  if (!(yield* renamed(fs, remake, file, join(folder, seat)))) yield* quietly(() => fs.rmdir(folder));
 }
 
 /** The lock that a report belongs to. */

@@ -4,8 +4,8 @@ import { parseIdentityName } from '../../owner/identity-name.js';
 import { liveness } from '../../owner/liveness.js';
 import { encodeOwnerRecord } from '../../owner/owner-record.js';
 import { type Steps, step } from '../../steps.js';
-import { forgetLockPaths, type LockArea, lockPathRightsOf, lockPathsOf } from './lock-paths.js';
-import { isCode, type LockfileFs, namesIn, quietly } from './system.js';
+import { intoFolder, type LockArea, lockPathRightsOf, lockPathsOf, type Remake } from './lock-paths.js';
+import { type Answer, isCode, type LockfileFs, namesIn, quietly } from './system.js';
 
 /** The content of an owner file in addition to its owner's identity. */
 export interface OwnerFacts {
@@ -33,36 +33,26 @@ export function* prepareFolder(
   name: string,
   area: LockArea = 'lockfile',
 ): Steps<string> {
-  const prepared = join(lockPathsOf(lockFile, area).prepared, name);
-  for (let round = 0; ; round += 1) {
-    try {
-      yield* step(fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
-      return prepared;
-    } catch (error) {
-      if (!isCode(error, 'ENOENT') || round >= 100) throw error;
-      // Somebody removed the folders by hand, or another process has just replaced `new` by its own (`whileFoldersAppear`).
-      forgetLockPaths(lockFile);
-      lockPathsOf(lockFile, area);
-    }
-  }
+  const paths = lockPathsOf(lockFile, area);
+  const prepared = join(paths.prepared, name);
+  yield* intoFolder(fs, paths.remake, () => fs.mkdir(prepared, lockPathRightsOf(lockFile, area)));
+  return prepared;
 }
 
 /**
  * Makes sure that the folder `folder` exists, which several processes use. It is created as `new/NAME` and renamed when
  * it has its rights, so no process finds it without them. It replaces a folder that another process has created in the
  * meantime only while that one is empty. A process that was about to use the replaced folder finds the new one, or
- * none, and tries again. The caller tries again too if there is none after this: another process that came first to the
- * lock path has just replaced the folder around it.
+ * none, and tries again.
  */
 export function* makeMeetingFolder(fs: LockfileFs, lockFile: string, name: string, folder: string): Steps<void> {
   const made = yield* prepareFolder(fs, lockFile, name);
   try {
-    yield* step(fs.rename(made, folder));
+    yield* intoFolder(fs, lockPathsOf(lockFile).remake, () => fs.rename(made, folder), made);
   } catch (error) {
     yield* quietly(() => fs.rmdir(made));
-    if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return;
-    // The folder around it was replaced meanwhile, or somebody has removed it by hand.
-    if (isCode(error, 'ENOENT')) return forgetLockPaths(lockFile);
+    // There is one, or a cleaner has removed ours before it was renamed, and the caller comes again.
+    if (isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return;
     // In a sticky directory, and on Windows, an existing folder may not be replaced.
     if (!isCode(error, 'EPERM', 'EACCES') || !(yield* isFolder(fs, folder))) throw error;
   }
@@ -91,13 +81,20 @@ export function* discardOwnerFile(fs: LockfileFs, folder: string, own: string): 
 
 /**
  * Renames the folder `prepared`, which contains `own`, to `target`. rename(2) succeeds only if `target` is missing or
- * an empty folder; `false` if another owner's folder is there. @throws ENOENT if the parent folder of `target` does not
- * exist.
+ * an empty folder; `false` if another owner's folder is there. `remake` makes the parent folder of `target`, if it is
+ * missing. @throws ENOENT otherwise
  */
-export function* moveIn(fs: LockfileFs, prepared: string, target: string, own: string): Steps<boolean> {
+export function* moveIn(
+  fs: LockfileFs,
+  prepared: string,
+  target: string,
+  own: string,
+  remake?: Remake,
+): Steps<boolean> {
   for (let round = 1; ; round += 1) {
     try {
-      yield* step(fs.rename(prepared, target));
+      const move = (): Answer<void> => fs.rename(prepared, target);
+      yield* remake === undefined ? step(move()) : intoFolder(fs, remake, move, prepared);
       return true;
     } catch (error) {
       if (isCode(error, 'ENOTEMPTY', 'EEXIST')) return false;

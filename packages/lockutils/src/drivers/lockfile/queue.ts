@@ -4,7 +4,7 @@ import { newIdentityName, parseIdentityName } from '../../owner/identity-name.js
 import { isStopped, type Liveness, liveness } from '../../owner/liveness.js';
 import type { ProcessIdentity } from '../../owner/process-identity.js';
 import { type Steps, step } from '../../steps.js';
-import { lockPathsOf } from './lock-paths.js';
+import { intoFolder, lockPathsOf, type Remake } from './lock-paths.js';
 import { discardOwnerFile, makeMeetingFolder, prepareOwnerFile } from './owner-file.js';
 import { isCode, type LockfileFs, namesIn, quietly, removed } from './system.js';
 
@@ -45,6 +45,7 @@ export class TicketFolder {
   readonly #fs: LockfileFs;
   readonly #lockFile: string;
   readonly #queue: string;
+  readonly #remake: Remake;
   readonly #prepared: string;
   readonly #own: string;
   readonly #livenessOf: (identity: ProcessIdentity) => Liveness;
@@ -56,10 +57,11 @@ export class TicketFolder {
     own = newIdentityName(),
     livenessOf: (identity: ProcessIdentity) => Liveness = liveness,
   ) {
-    const { extra, prepared } = lockPathsOf(lockFile);
+    const { extra, prepared, remake } = lockPathsOf(lockFile);
     this.#fs = fs;
     this.#lockFile = lockFile;
     this.#queue = extra;
+    this.#remake = remake;
     this.#prepared = join(prepared, own);
     this.#own = own;
     this.#livenessOf = livenessOf;
@@ -80,7 +82,8 @@ export class TicketFolder {
         if (!(yield* this.#take(number, round))) continue;
         if (((yield* this.#numbers()).at(-1) ?? 0) <= number) return tookBack;
         tookBack = true;
-        yield* step(this.#fs.rename(this.folder(number), this.#prepared));
+        const [from, to] = [this.folder(number), this.#prepared];
+        yield* intoFolder(this.#fs, this.#remake, () => this.#fs.rename(from, to), from);
       }
     } catch (error) {
       yield* discardOwnerFile(this.#fs, this.#prepared, this.#own);

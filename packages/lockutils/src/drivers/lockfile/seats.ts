@@ -6,6 +6,7 @@ import {
   type LockPaths,
   lockPathRightsOf,
   lockPathsOf,
+  renamed,
   type SeatPaths,
   seatPathsOf,
   seatsName,
@@ -13,7 +14,7 @@ import {
 } from './lock-paths.js';
 import { reportSeat } from './news.js';
 import { isOfDead, moveIn, prepareFolder } from './owner-file.js';
-import { isCode, type LockfileFs, namesIn, quietly, renamed } from './system.js';
+import { isCode, type LockfileFs, namesIn, quietly } from './system.js';
 
 /**
  * The lock as several share it: readers, or permit holders.
@@ -76,13 +77,14 @@ export class Seats {
    * owners that are in the way.
    */
   *open(): Steps<boolean> {
-    const names = yield* namesIn(this.fs, this.#paths.held);
+    const { held, died, remake } = this.#paths;
+    const names = yield* namesIn(this.fs, held);
     if (names.includes(upgradeName) && !(yield* this.#clearUpgrade())) return false;
     if (names.includes(seatsName)) return true;
     for (const name of names) {
       if (name === upgradeName) continue;
       if (!this.#isDead(name)) return false;
-      yield* renamed(this.fs, join(this.#paths.held, name), this.#paths.died);
+      yield* renamed(this.fs, remake, join(held, name), died);
     }
     const made = this.newName();
     const folder = yield* prepareFolder(this.fs, this.lockFile, made);
@@ -91,7 +93,7 @@ export class Seats {
     try {
       yield* step(this.fs.mkdir(inside, lockPathRightsOf(this.lockFile)));
       // Taking the seat shows whether another process came first, and with what.
-      moved = yield* moveIn(this.fs, folder, this.#paths.held, made);
+      moved = yield* moveIn(this.fs, folder, held, made, remake);
     } finally {
       if (!moved) {
         yield* quietly(() => this.fs.rmdir(inside));

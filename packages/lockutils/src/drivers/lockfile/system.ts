@@ -136,17 +136,6 @@ export function* namesIn(fs: LockfileFs, folder: string): Steps<string[]> {
   }
 }
 
-/** Renames a file; `false` if it is gone, or the folder that it should go to is missing. */
-export function* renamed(fs: LockfileFs, from: string, to: string): Steps<boolean> {
-  try {
-    yield* step(fs.rename(from, to));
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
 /** Removes a file; `false` if there was none. */
 export function* removed(fs: LockfileFs, path: string): Steps<boolean> {
   try {

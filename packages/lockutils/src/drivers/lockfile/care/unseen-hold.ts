@@ -56,7 +56,7 @@ export class UnseenHold {
       const rights = lockPathRightsOf(this.#lockFile);
       yield* step(fs.mkdir(inside, rights));
       yield* step(fs.create(join(inside, this.#own), encodeOwnerRecord(label, realTime.date()), rights));
-      moved = yield* moveIn(fs, made, this.#paths.held, this.#own);
+      moved = yield* moveIn(fs, made, this.#paths.held, this.#own, this.#paths.remake);
     } finally {
       if (!moved) {
         yield* discardOwnerFile(fs, inside, this.#own);

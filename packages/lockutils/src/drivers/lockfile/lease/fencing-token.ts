@@ -3,7 +3,7 @@ import { LockFileSystemError } from '../../../errors/lock-file-errors.js';
 import type { Rights } from '../../../lock-path/rights.js';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import { type Steps, step } from '../../../steps.js';
-import type { LockPaths } from '../lock-paths.js';
+import { intoFolder, type LockPaths, type Remake } from '../lock-paths.js';
 import { discardOwnerFile } from '../owner-file.js';
 import { isCode, type LockfileFs } from '../system.js';
 
@@ -24,7 +24,7 @@ import { isCode, type LockfileFs } from '../system.js';
  */
 export function* nextToken(
   fs: LockfileFs,
-  { extra: folder, prepared }: LockPaths,
+  { extra: folder, prepared, remake }: LockPaths,
   rights: Rights,
 ): Steps<string | undefined> {
   for (let round = 1; round <= 5; round += 1) {
@@ -39,7 +39,7 @@ export function* nextToken(
     }
     const next = `${tokenOf(last) + 1n}${last.replace(/^\d+/, '')}`;
     try {
-      if (last === '0') yield* begin(fs, join(prepared, newIdentityName()), folder, next, rights);
+      if (last === '0') yield* begin(fs, remake, join(prepared, newIdentityName()), folder, next, rights);
       else yield* step(fs.rename(join(folder, last), join(folder, next)));
       return next;
     } catch (error) {
@@ -68,11 +68,18 @@ function* listed(fs: LockfileFs, folder: string): Steps<string[] | undefined> {
   }
 }
 
-function* begin(fs: LockfileFs, made: string, folder: string, first: string, rights: Rights): Steps<void> {
+function* begin(
+  fs: LockfileFs,
+  remake: Remake,
+  made: string,
+  folder: string,
+  first: string,
+  rights: Rights,
+): Steps<void> {
   try {
-    yield* step(fs.mkdir(made, rights));
+    yield* intoFolder(fs, remake, () => fs.mkdir(made, rights));
     yield* step(fs.create(join(made, first), new Uint8Array(), rights));
-    yield* step(fs.rename(made, folder));
+    yield* intoFolder(fs, remake, () => fs.rename(made, folder), made);
   } catch (error) {
     yield* discardOwnerFile(fs, made, first);
     throw error;

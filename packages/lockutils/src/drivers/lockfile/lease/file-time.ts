@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { newIdentityName } from '../../../owner/identity-name.js';
 import { type Steps, step } from '../../../steps.js';
+import { intoFolder, type LockPaths } from '../lock-paths.js';
 import { isCode, quietly } from '../system.js';
 import type { LeaseFs } from './lease-fs.js';
 
@@ -14,10 +15,10 @@ export function* timeOf(fs: LeaseFs, path: string): Steps<number | undefined> {
   }
 }
 
-/** The time on the file system. Only a newly created entry shows it, which is made in the folder `prepared`. */
-export function* timeNow(fs: LeaseFs, prepared: string): Steps<number | undefined> {
+/** The time on the file system. Only a newly created entry shows it, which is made in `new/`. */
+export function* timeNow(fs: LeaseFs, { prepared, remake }: LockPaths): Steps<number | undefined> {
   const probe = join(prepared, newIdentityName());
-  yield* step(fs.mkdir(probe));
+  yield* intoFolder(fs, remake, () => fs.mkdir(probe));
   try {
     return yield* timeOf(fs, probe);
   } finally {

@@ -143,7 +143,7 @@ export class LeaseFolder implements OwnedFolder {
     if (identity === undefined) return false;
     if (identity.host === this.#request.host && liveness(identity) === 'dead') return true;
     const written = yield* timeOf(this.#fs, join(this.#paths.held, name));
-    const now = yield* timeNow(this.#fs, this.#paths.prepared);
+    const now = yield* timeNow(this.#fs, this.#paths);
     if (written === undefined || now === undefined) return false;
     return now - written >= Number(ttl) + (isCoarse(written, now) ? coarseTimes : fineTimes);
   }

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { nodeCrypto } from '@oslo-concurrency/core';
 import type { Rights } from '../../../lock-path/rights.js';
 import { type Steps, step } from '../../../steps.js';
-import type { LockPaths } from '../lock-paths.js';
-import { isCode, namesIn, quietly, renamed } from '../system.js';
+import { intoFolder, type LockPaths, renamed } from '../lock-paths.js';
+import { isCode, namesIn, quietly } from '../system.js';
 import { tokenOf } from './fencing-token.js';
 import { timeNow, timeOf } from './file-time.js';
 import type { LeaseFs } from './lease-fs.js';
@@ -59,15 +59,15 @@ export class LeaseText {
   /** Replaces the text; `false` if the lease has ended. */
   *write(text: string, keep: number): Steps<boolean> {
     if (!(yield* this.#isHeld())) return false;
-    const { extra: folder, texts } = this.#paths;
+    const { extra: folder, texts, remake } = this.#paths;
     const id = `${Math.ceil(keep)}~${nodeCrypto().randomUUID()}`;
     const made = join(texts, id);
     const next = `${tokenOf(this.#file)}~${id}`;
     try {
-      yield* step(this.#fs.create(made, Buffer.from(text), this.#rights));
+      yield* intoFolder(this.#fs, remake, () => this.#fs.create(made, Buffer.from(text), this.#rights));
       const [from, to] = [join(folder, this.#file), join(folder, next)];
       // A server's answer may be lost: then the new name is there.
-      if (!(yield* renamed(this.#fs, from, to)) && !(yield* step(this.#fs.exists(to)))) {
+      if (!(yield* renamed(this.#fs, remake, from, to)) && !(yield* step(this.#fs.exists(to)))) {
         yield* quietly(() => this.#fs.unlink(made));
         return false;
       }
@@ -100,7 +100,7 @@ export class LeaseText {
   /** Those of the texts whose time has passed. */
   *#isOver(ids: readonly string[]): Steps<string[]> {
     const over: string[] = [];
-    const now = yield* timeNow(this.#fs, this.#paths.prepared);
+    const now = yield* timeNow(this.#fs, this.#paths);
     for (const id of ids) {
       const [, keep] = /^(\d{1,15})~/.exec(id) ?? [];
       const written = yield* timeOf(this.#fs, join(this.#paths.texts, id));

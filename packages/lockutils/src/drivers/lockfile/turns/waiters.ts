@@ -32,10 +32,7 @@ function wakeFolderOf(lockFile: string, { thread, pid }: ProcessIdentity): strin
 /** Calls `wake` at each hint to this thread in the lock path. Returns a function that stops this. */
 export function listen({ fs, lockFile }: Queued, wake: () => void): () => void {
   return folderWatches.subscribe(wakeFolderOf(lockFile, ownIdentity()), wake, (folder) => {
-    // Each round means that another process that came first to the lock path has replaced `wake`: each does so once at most.
-    for (let round = 0; round < 100 && !fs.exists(folder); round += 1) {
-      runSync(makeMeetingFolder(fs, lockFile, newIdentityName(), folder));
-    }
+    if (!fs.exists(folder)) runSync(makeMeetingFolder(fs, lockFile, newIdentityName(), folder));
   });
 }
 
