@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { nodeCrypto, realTime } from '@oslo-concurrency/core';
 import { LockDriverMismatchError } from '../errors/lock-path-errors.js';
-import { hiddenFolder, makeHiddenFolder, whileFoldersAppear } from './hidden-folder.js';
+import { hiddenFolder, makeHiddenFolder, notADirectory, whileFoldersAppear } from './hidden-folder.js';
 import { giveFileRights } from './new-file.js';
 import { placeBeside } from './real-path.js';
 import { giveFolderRights, modeIn, type Rights, rightsOf } from './rights.js';
@@ -40,12 +40,14 @@ export function claimLockPath(directory: string, driverName: string): void {
   if (safeFolders.has(directory) && existsSync(join(marker, file))) return;
   const markedWith = whileFoldersAppear(directory, () => {
     makeHiddenFolder(directory);
+    if (readMarker(marker) === undefined) createMarker(directory, marker, file);
     const found = readMarker(marker);
-    if (found === undefined) createMarker(directory, marker, file);
-    return found ?? readMarker(marker);
+    // Somebody has removed it since, or the folder in which it was to be.
+    if (found === undefined) throw notADirectory(marker);
+    return found;
   });
   if (markedWith !== file) {
-    throw new LockDriverMismatchError(directory, driverName, decodeURIComponent(markedWith ?? 'unknown'), marker);
+    throw new LockDriverMismatchError(directory, driverName, decodeURIComponent(markedWith), marker);
   }
   if (safeFolders.size >= 1000) safeFolders.clear();
   safeFolders.add(directory);
@@ -96,6 +98,7 @@ function createMarker(directory: string, marker: string, file: string): void {
     // process created it.
     const real = giveFolderRights(prepared, rights, 'marker');
     writeNew(join(prepared, file), rights);
+    // If the folder is gone, or is elsewhere by now, nothing is renamed: then the caller finds no marker.
     placeBeside(real, marker, (placed) => renameSync(prepared, placed));
   } catch (error) {
     rmSync(prepared, { recursive: true, force: true });

@@ -38,12 +38,17 @@ export function makeMeetingPlace(directory: string, area: string, name: string):
 }
 
 /**
- * Calls `make` again while it fails because a folder that it was using is gone, though the lock path is there.
+ * Calls `make` again while it fails because a folder that it was using is gone or was replaced, though the lock path is
+ * there.
  *
  * Processes that meet in a new lock path create its folders at the same time. The rename of a complete folder replaces
  * one that another process has created, while that one is empty. A call that was under way into the replaced folder
  * fails with ENOENT, but the folder is there again. A process renames a folder only if it saw none before, so each
  * process replaces a folder at most once, and the calls succeed in the end.
+ *
+ * Somebody may also remove the hidden folder between two steps of a call. Then a rename fails with ENOTEMPTY at a folder
+ * that is gone when the call looks at it, or the folder that the call has opened has no name any more, which is reported
+ * as {@link notADirectory}.
  */
 export function whileFoldersAppear<T>(directory: string, make: () => T): T {
   for (let round = 0; ; round += 1) {
@@ -51,10 +56,13 @@ export function whileFoldersAppear<T>(directory: string, make: () => T): T {
     try {
       return make();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || round >= 100 || !existsSync(directory)) throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!passing.includes(code) || round >= 100 || !existsSync(directory)) throw error;
     }
   }
 }
+
+const passing = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY'];
 
 function makeIfMissing(directory: string, path: string, kind: Made): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -90,7 +98,8 @@ function removeEmpty(folder: string): void {
   }
 }
 
-function notADirectory(path: string): NodeJS.ErrnoException {
+/** The error for something in the place of a folder that was, or will be, at `path`. */
+export function notADirectory(path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR', path });
 }
 

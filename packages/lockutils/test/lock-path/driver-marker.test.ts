@@ -53,6 +53,26 @@ function beforeMarkerIsMade(act: () => void): Disposable {
   return { [Symbol.dispose]: restore };
 }
 
+/** Calls `act` once, with the path, after (or before) the first call of `name` of node:fs whose path ends so. */
+function onceAt(name: 'openSync' | 'renameSync' | 'rmSync', end: RegExp, act: () => void, before = false): Disposable {
+  const real = fs[name] as (...args: unknown[]) => unknown;
+  const put = (call: unknown): void => {
+    Object.assign(fs, { [name]: call });
+    syncBuiltinESMExports();
+  };
+  put((...args: unknown[]) => {
+    if (!end.test(String(args[name === 'renameSync' ? 1 : 0]))) return real(...args);
+    put(real);
+    if (before) act();
+    try {
+      return real(...args);
+    } finally {
+      if (!before) act();
+    }
+  });
+  return { [Symbol.dispose]: () => put(real) };
+}
+
 async function nextLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('no pipe');
   return String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim();
@@ -116,6 +136,49 @@ describe('G20 a lock path belongs to one driver', () => {
     claimLockPath(directory, 'lockfile');
     expect(codeOf(() => claimLockPath(directory, 'kernel'))).toBe('ERR_LOCK_DRIVER_MISMATCH');
   });
+
+  const remove = (...names: string[]): void =>
+    rmSync(join(directory, '.oslo-concurrency', ...names), { recursive: true });
+  const removals: [when: string, remove: () => Disposable][] = [
+    ['before the marker is made', () => beforeMarkerIsMade(() => remove())],
+    ['when it has just been found', () => onceAt('openSync', /\.oslo-concurrency$/, () => remove())],
+    ['when the marker has just been made', () => onceAt('renameSync', /driver$/, () => remove())],
+    ['with the files in it first', () => onceAt('renameSync', /driver$/, () => remove('driver', 'kernel'))],
+    [
+      'when another process has just marked it',
+      () => {
+        const removed = onceAt('rmSync', /driver\.[0-9a-f-]{36}$/, () => remove());
+        const marked = onceAt('renameSync', /driver$/, () => claimLockPath(directory, 'lockfile'), true);
+        return {
+          [Symbol.dispose]() {
+            marked[Symbol.dispose]();
+            removed[Symbol.dispose]();
+          },
+        };
+      },
+    ],
+  ];
+  test.runIf(process.platform === 'linux').each(removals)(
+    'a hidden folder that somebody removes %s is made again, and marked',
+    (_when, removing) => {
+      makeHiddenFolder(directory);
+      {
+        using _ = removing();
+        claimLockPath(directory, 'kernel');
+      }
+      expect(readdirSync(join(directory, '.oslo-concurrency', 'driver'))).toEqual(['kernel']);
+      expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual(['driver']);
+    },
+  );
+
+  test.runIf(process.platform === 'linux')(
+    'a folder in a hidden folder that somebody removes meanwhile is made',
+    () => {
+      using _ = onceAt('openSync', /\.oslo-concurrency$/, () => remove());
+      makeHiddenFolder(directory, 'queue');
+      expect(readdirSync(join(directory, '.oslo-concurrency'))).toEqual(['queue']);
+    },
+  );
 
   test('a driver may have any name', () => {
     claimLockPath(directory, '../x y');
