@@ -1,4 +1,4 @@
-import type { FSWatcher } from 'node:fs';
+import { type FSWatcher, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { realTime } from '@oslo-concurrency/core';
 import { nothing } from '../steps.js';
@@ -15,8 +15,13 @@ type WatchListener = (event: 'change' | 'rename', name?: string | null) => void;
  */
 export type HintListener = (name: string | undefined) => void;
 
+type Prepare = (path: string) => void;
+
 interface Watched {
   readonly watcher: FSWatcher;
+  /** What was watched, see {@link idAt}. */
+  readonly id: string;
+  readonly prepare: Prepare | undefined;
   readonly listeners: Set<HintListener>;
   /** Whether a waiter has stopped waiting since the last sweep. */
   used: boolean;
@@ -30,6 +35,10 @@ interface Watched {
  * The watchers only give hints and never cause a failure. A watcher does not keep the process alive (the polling of the
  * wait does). If the system grants no watcher (128 inotify instances per user), there are no hints, and polling alone
  * serves the wait.
+ *
+ * A watcher looks at the file or folder that was at the path when the watcher began. Its removal is an event: then the
+ * pool watches what is at the path now. If a folder above it was moved away, or a link leads elsewhere now, there is no
+ * event, so each wait that meets a kept watcher compares.
  */
 export class WatchPool {
   readonly #start: Watch;
@@ -41,23 +50,26 @@ export class WatchPool {
   }
 
   /**
-   * Calls `hear` at each change of `path`. `prepare` creates the file if it must be watched again. Returns a function
-   * that stops this; one that does nothing if `path` cannot be watched.
+   * Calls `hear` at each change of `path`. `prepare` creates what is to be watched if it is missing, also when others
+   * remove it during the wait. Returns a function that stops this; one that does nothing if `path` cannot be watched.
    */
-  subscribe(path: string, hear: HintListener, prepare?: (path: string) => void): () => void {
+  subscribe(path: string, hear: HintListener, prepare?: Prepare): () => void {
     return this.subscribeIfThere(path, hear, prepare) ?? nothing;
   }
 
   /** The same, but returns `undefined` if `path` cannot be watched, for example because it does not exist. */
-  subscribeIfThere(path: string, hear: HintListener, prepare?: (path: string) => void): (() => void) | undefined {
+  subscribeIfThere(path: string, hear: HintListener, prepare?: Prepare): (() => void) | undefined {
     let watched = this.#watched.get(path);
-    if (watched === undefined) {
-      try {
-        prepare?.(path);
-        watched = this.#watch(path, new Set());
-      } catch {
-        return undefined;
+    try {
+      if (watched?.id !== idAt(path)) {
+        const former = watched;
+        watched = this.#watch(path, former?.listeners ?? new Set(), prepare);
+        former?.watcher.close();
+        // The hints that nobody has read from the former watcher yet are lost.
+        tell(watched);
       }
+    } catch {
+      return undefined;
     }
     const { listeners } = watched;
     // A separate function, so that a function that is given twice is stopped once for each.
@@ -70,17 +82,20 @@ export class WatchPool {
     };
   }
 
-  #watch(path: string, listeners: Set<HintListener>): Watched {
+  #watch(path: string, listeners: Set<HintListener>, prepare: Prepare | undefined): Watched {
+    prepare?.(path);
+    // Before the watcher begins: if others replace the file between the two, the next wait only watches it again in vain.
+    const id = idAt(path);
     const watcher = withSpareDescriptors(() =>
       this.#start(path, (event, name) => {
         // The watched file or folder was removed or replaced, or an entry of the folder has the name of the folder
         // itself: this watcher may not see a later file or folder at the path.
         if (event === 'rename' && (name ?? basename(path)) === basename(path)) this.#watchAnew(path, watched);
-        for (const hear of [...listeners]) hear(name ?? undefined);
+        tell(watched, name ?? undefined);
       }),
     );
     watcher.on('error', () => this.#close(path, watched));
-    const watched: Watched = { watcher, listeners, used: true };
+    const watched: Watched = { watcher, id, prepare, listeners, used: true };
     this.#watched.set(path, watched);
     this.#sweeper ??= realTime.setInterval(() => this.#sweep(), sweepInterval).unref();
     return watched;
@@ -91,9 +106,9 @@ export class WatchPool {
     this.#close(path, watched);
     if (watched.listeners.size === 0) return;
     try {
-      this.#watch(path, watched.listeners);
+      this.#watch(path, watched.listeners, watched.prepare);
     } catch {
-      // Nothing exists at the path: polling serves the wait.
+      // Nothing exists at the path, nor can it be created: polling serves the wait.
     }
   }
 
@@ -111,6 +126,16 @@ export class WatchPool {
     watched.watcher.close();
     if (this.#watched.get(path) === watched) this.#watched.delete(path);
   }
+}
+
+/** Tells two files apart that are at `path` one after the other. Where the system numbers none, all are the same. */
+function idAt(path: string): string {
+  const { dev, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  return `${dev}:${ino}`;
+}
+
+function tell({ listeners }: Watched, name?: string): void {
+  for (const hear of [...listeners]) hear(name);
 }
 
 // Milliseconds.

@@ -1,4 +1,5 @@
-import { mkdirSync, rmdirSync, watch, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, type FSWatcher, mkdirSync, renameSync, rmdirSync, watch, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WatchPool } from '../../build/drivers/watch-pool.js';
@@ -42,5 +43,119 @@ describe('watch pool', () => {
     mkdirSync(join(directory.path, 'entry'));
     await expect.poll(() => heard).toEqual(['entry']);
     stops[1]?.();
+  });
+
+  /** A pool, and the watchers that it has started. */
+  function counted() {
+    const started: FSWatcher[] = [];
+    const watches = new WatchPool((path, listener) => {
+      const watcher = watch(path, { persistent: false }, listener);
+      started.push(watcher);
+      return watcher;
+    });
+    return { started, watches };
+  }
+
+  function moveAway(folder: string): void {
+    renameSync(folder, `${folder}-old`);
+    mkdirSync(folder);
+  }
+
+  it('G28 a wait hears of the folder at its path, though the one of an earlier wait was moved away', async () => {
+    using directory = lockDirectory();
+    const folder = join(directory.path, 'parent', 'folder');
+    mkdirSync(folder, { recursive: true });
+    const { started, watches } = counted();
+    watches.subscribe(folder, () => {})();
+    moveAway(join(directory.path, 'parent'));
+    const heard = new Set<string | undefined>();
+    const closed = once(started[0] as FSWatcher, 'close');
+    const stop = watches.subscribe(
+      folder,
+      (name) => heard.add(name),
+      () => mkdirSync(folder),
+    );
+    await closed;
+    writeFileSync(join(folder, 'entry'), '');
+    await expect.poll(() => heard.has('entry')).toBe(true);
+    stop();
+    expect(started).toHaveLength(2);
+  });
+
+  it('G28 a wait whose folder was moved away hears that when another wait begins, and then of the folder at its path', async () => {
+    using directory = lockDirectory();
+    const folder = join(directory.path, 'parent', 'folder');
+    mkdirSync(folder, { recursive: true });
+    const { watches } = counted();
+    const heard: (string | undefined)[] = [];
+    const stop = watches.subscribe(folder, (name) => heard.push(name));
+    moveAway(join(directory.path, 'parent'));
+    mkdirSync(folder);
+    const stopOther = watches.subscribe(folder, () => {});
+    expect(heard).toEqual([undefined]);
+    mkdirSync(join(folder, 'entry'));
+    await expect.poll(() => heard).toEqual([undefined, 'entry']);
+    stop();
+    stopOther();
+  });
+
+  it('G6 waits for one folder share a watcher, and none of them hears that another begins', () => {
+    using directory = lockDirectory();
+    const { started, watches } = counted();
+    let heard = 0;
+    const stops = [1, 2, 3].map(() =>
+      watches.subscribe(directory.path, () => {
+        heard += 1;
+      }),
+    );
+    for (const stop of stops) stop();
+    expect({ heard, started: started.length }).toEqual({ heard: 0, started: 1 });
+  });
+
+  it('G28 a wait goes on to hear of its folder after others removed it: the pool makes it again', async () => {
+    using directory = lockDirectory();
+    const folder = join(directory.path, 'folder');
+    const heard = new Set<string | undefined>();
+    const stop = counted().watches.subscribe(
+      folder,
+      (name) => heard.add(name),
+      () => mkdirSync(folder),
+    );
+    for (const entry of ['one', 'two']) {
+      rmdirSync(folder);
+      heard.clear();
+      await expect.poll(() => heard.has('folder') && existsSync(folder)).toBe(true);
+      mkdirSync(join(folder, entry));
+      await expect.poll(() => heard.has(entry)).toBe(true);
+      rmdirSync(join(folder, entry));
+    }
+    stop();
+  });
+
+  it('G6 a folder that was removed, and cannot be made again, is tried once and harms no wait', async () => {
+    using directory = lockDirectory();
+    const folder = join(directory.path, 'folder');
+    mkdirSync(folder);
+    const { started, watches } = counted();
+    const heard: (string | undefined)[] = [];
+    let tries = 0;
+    const stop = watches.subscribe(
+      folder,
+      (name) => heard.push(name),
+      () => {
+        tries += 1;
+        if (!existsSync(folder)) throw new Error('cannot be made');
+      },
+    );
+    rmdirSync(folder);
+    expect(watches.subscribeIfThere(folder, () => {})).toBeUndefined();
+    // The wait that was there has its watcher still, which tells it.
+    await expect.poll(() => heard).toEqual(['folder']);
+    expect({ tries, started: started.length }).toEqual({ tries: 2, started: 1 });
+    mkdirSync(folder);
+    const stopOther = watches.subscribeIfThere(folder, () => {});
+    expect(stopOther).toBeDefined();
+    stop();
+    stopOther?.();
   });
 });

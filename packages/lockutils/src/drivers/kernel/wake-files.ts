@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { realTime } from '@oslo-concurrency/core';
 import { ownIdentity } from '../../owner/process-identity.js';
 import type { WatchPool } from '../watch-pool.js';
 import { openHidden } from './files/hidden-files.js';
@@ -13,6 +14,7 @@ export function ownWakeFile(): number {
   return (ownIdentity().thread?.tid ?? process.pid) % wakeFiles;
 }
 
+// Seconds.
 let stamp = 0;
 
 /**
@@ -30,7 +32,8 @@ export function listen(system: KernelSystem, watchers: WatchPool, lockFile: stri
  */
 export function giveHint(system: KernelSystem, lockFile: string, number: number): void {
   const path = hiddenPath(lockFile, 'wake', String(number % wakeFiles));
-  stamp = (stamp + 1) % 1_000_000;
+  // Another one each time, and near the present, so that no cleaner of old files removes what somebody listens to.
+  stamp = Math.max(stamp + 0.001, realTime.date() / 1000);
   try {
     // Not through a link: another user may have placed one there to make us set the times of one of our files.
     system.lutimesSync(path, stamp, stamp);

@@ -65,7 +65,9 @@ export function* wakeFirst(lock: Queued): Steps<boolean> {
   const folder = wakeFolderOf(lockFile, first);
   try {
     // Not through a link: another user may have placed one there to make us set the times of one of our files.
-    lutimesSync(folder, 0, 0);
+    // The present, so that no cleaner of old files removes what somebody listens to.
+    const now = realTime.date() / 1000;
+    lutimesSync(folder, now, now);
   } catch (error) {
     // If there is no folder, no thread listens. If it belongs to another user, we may not set its times, but we may
     // create something in it.

@@ -439,7 +439,7 @@ describe.runIf(process.platform === 'linux')('G28 the hints of the lockfile driv
     const woken = join(scene.directory.path, '.oslo-concurrency', 'lockfile', 'wake', folder);
     utimesSync(woken, 1, 1);
     own.release();
-    expect(statSync(woken).mtimeMs).toBe(0);
+    expect(statSync(woken).mtimeMs).not.toBe(1000);
     second.leave();
   });
 
