@@ -1,12 +1,16 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Grant } from '../../../build/drivers/driver.js';
+import { UnseenHold } from '../../../build/drivers/lockfile/care/unseen-hold.js';
 import { lockfileDriver } from '../../../build/drivers/lockfile/driver.js';
 import { lockfileLeaseDriver } from '../../../build/drivers/lockfile/lease/driver.js';
 import { promisedLeaseFs } from '../../../build/drivers/lockfile/lease/lease-fs.js';
+import { reportSeat } from '../../../build/drivers/lockfile/news.js';
 import { TicketFolder } from '../../../build/drivers/lockfile/queue.js';
 import { promisedFs, synchronousFs } from '../../../build/drivers/lockfile/system.js';
+import { listen } from '../../../build/drivers/lockfile/turns/waiters.js';
+import { newIdentityName } from '../../../build/owner/identity-name.js';
 import { runSync } from '../../../build/steps.js';
 import { attempt, dieHolding, LockPaths, leftOver, told } from '../../support/lockfile/fault-points.js';
 import { cleanedFs, cleanFolders } from '../../support/lockfile/folder-cleaner.js';
@@ -91,6 +95,93 @@ it('G10 a waiter that takes its number back joins the queue though `new/` is rem
   expect(runSync(ticket.join(undefined))).toBe(true);
   expect([removed, ticket.number]).toEqual([1, 10]);
   runSync(ticket.leave());
+});
+
+it('G10 a waiter joins the queue though its folder for the queue is removed before it is complete', () => {
+  const [path] = lockPaths.take(1) as [string];
+  let removed = 0;
+  const rename = (from: string, to: string): void => {
+    if (removed === 0 && to.endsWith('queue/contended')) {
+      rmdirSync(from);
+      removed += 1;
+    }
+    void synchronousFs.rename(from, to);
+  };
+  const ticket = new TicketFolder({ ...synchronousFs, rename }, path);
+  runSync(ticket.join(undefined));
+  expect([removed, ticket.number]).toEqual([1, 1]);
+  runSync(ticket.leave());
+});
+
+it('G15 the cleaning holds a lock for a moment though `held/` is removed in that moment', () => {
+  const [path] = lockPaths.take(1) as [string];
+  const hold = new UnseenHold(cleanedFs(synchronousFs, path, 'lockfile'), path, newIdentityName());
+  expect(runSync(hold.take())).toBe(true);
+  runSync(hold.release());
+  expect(leftOver(path)).toEqual([]);
+});
+
+it('G28 a thread that listens for hints leaves the folder at which another one listens', async () => {
+  const [first, path] = lockPaths.take(2) as [string, string];
+  const wakeOf = (lockFile: string): string => join(dirname(lockFile), '.oslo-concurrency', 'lockfile', 'wake');
+  listen({ fs: synchronousFs, lockFile: first }, () => {})();
+  const [name = ''] = readdirSync(wakeOf(first));
+  // As a thread with the same number would.
+  await (await attempt(path))?.release();
+  mkdirSync(join(wakeOf(path), name));
+  const { ino } = statSync(join(wakeOf(path), name));
+  listen({ fs: synchronousFs, lockFile: path }, () => {})();
+  expect(statSync(join(wakeOf(path), name)).ino).toBe(ino);
+});
+
+describe('a folder that can never be made', () => {
+  const never = (path: string): Error => Object.assign(new Error(`ENOENT: '${path}'`), { code: 'ENOENT' });
+
+  it('G16 ends an attempt with an error', () => {
+    const [path] = lockPaths.take(1) as [string];
+    const mkdir = (made: string): void => {
+      throw never(made);
+    };
+    const driver = lockfileDriver({ fs: { ...synchronousFs, mkdir }, synchronous: true });
+    expect(() => driver.tryAcquire(requestFor(path, {}))).toThrow();
+    expect(leftOver(path)).toEqual([]);
+  });
+
+  it.each([
+    ['a writer', {}, 'died'],
+    ['a permit holder', { permits: 1 }, 'died-seats'],
+  ])('G9 G19 keeps no lock held to report the death of %s', async (_who, mode, kind) => {
+    const [path] = lockPaths.take(1) as [string];
+    await dieHolding([path], [mode]);
+    const died = join(dirname(path), '.oslo-concurrency', 'lockfile', kind);
+    let fails = false;
+    const rename = (from: string, to: string): void => {
+      if (fails && to.startsWith(`${died}/`)) throw never(to);
+      void synchronousFs.rename(from, to);
+    };
+    const driver = lockfileDriver({ fs: { ...synchronousFs, rename }, synchronous: true });
+    const grant = (await driver.tryAcquire(requestFor(path, mode))) as Grant;
+    expect(grant.previousOwnerDied).toBe(true);
+    fails = true;
+    await grant.release({ unused: true });
+    expect(leftOver(path)).toEqual([]);
+    expect(await told(path, mode)).toBe(false);
+  });
+});
+
+it('G15 G19 leaves no folder for a report that another process has moved meanwhile', () => {
+  const [path] = lockPaths.take(1) as [string];
+  const folder = join(dirname(path), '.oslo-concurrency', 'lockfile', 'died-seats', 'contended');
+  const file = join(dirname(path), 'dead');
+  writeFileSync(file, '');
+  let tries = 0;
+  const rename = (from: string, to: string): void => {
+    if (from === file) tries += 1;
+    void synchronousFs.rename(from, to);
+    if (to === folder) unlinkSync(file);
+  };
+  runSync(reportSeat({ fs: { ...synchronousFs, rename }, lockFile: path, newName: newIdentityName }, file, '0'));
+  expect([tries, existsSync(folder)]).toEqual([2, false]);
 });
 
 it('G5 a lock whose owner file somebody removed is released for a grant that came too late', async () => {
