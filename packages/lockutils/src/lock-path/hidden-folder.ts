@@ -56,13 +56,11 @@ export function whileFoldersAppear<T>(directory: string, make: () => T): T {
     try {
       return make();
     } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (!passing.includes(code) || round >= 100 || !existsSync(directory)) throw error;
+      const isPassing = /ENOENT|ENOTDIR|ENOTEMPTY/.test((error as NodeJS.ErrnoException).code ?? '');
+      if (!isPassing || round >= 100 || !existsSync(directory)) throw error;
     }
   }
 }
-
-const passing = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY'];
 
 function makeIfMissing(directory: string, path: string, kind: Made): void {
   const found = lstatSync(path, { throwIfNoEntry: false });

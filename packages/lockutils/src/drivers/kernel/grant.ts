@@ -6,7 +6,7 @@ import { keepLockYoung } from './care/keep-young.js';
 import { tryToRemoveLockFiles } from './care/removal.js';
 import type { DriverFiles } from './files/driver-files.js';
 import { type HiddenFiles, openHidden } from './files/hidden-files.js';
-import { sliceOf } from './files/lock-files.js';
+import { sliceOf, wakeFirst } from './files/lock-files.js';
 import type { OpenFile } from './files/open-file.js';
 import { clearMark, hasMark, readState, restoreMark, writeMark } from './files/owner-mark.js';
 import { hasPlaceForWish, type LockFileState, readLockFile } from './files/wish.js';
@@ -154,7 +154,7 @@ class KernelGrant implements Grant {
     this.#alone = false;
     this.#seat ??= seatForReader(this.#files.hidden, { ...this.#request, shared: true });
     // Only a reader can be admitted now. A writer is woken for nothing.
-    if (this.#hasWishes) this.#files.locks.wakeFirst(file, false);
+    if (this.#hasWishes) wakeFirst(this.#files.hidden.system, file);
   }
 
   /**

@@ -9,7 +9,6 @@ import type { KernelSystem } from './system.js';
 
 /** Readers beyond this number hold the lock without a record. */
 export const maxSharedSeats = 256;
-const looks = 64;
 
 /**
  * The files of the seats: one for permit holders, one for readers.
@@ -72,7 +71,7 @@ export function takeSeat(files: HiddenFiles, request: LockRequest): Seat | undef
     // A caller that looks which seats are taken locks one shared for a moment, as this one does now. So only a refusal of a
     // shared lock shows a holder. The machine may stop that caller in that moment; a reader needs no seat.
     for (let seat = 0; seat < (request.permits ?? 0); seat += 1) {
-      for (let look = 0; look < looks && file.isFree(seat, 1); look += 1) {
+      for (let look = 0; look < 64 && file.isFree(seat, 1); look += 1) {
         if (file.tryLock(seat, 1, false)) return occupy(files, request, file, seat);
       }
     }

@@ -1,4 +1,5 @@
 import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
+import { wakeFirst } from '../files/lock-files.js';
 import { OpenFile } from '../files/open-file.js';
 import type { Mark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
@@ -54,14 +55,20 @@ function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): '
   try {
     if (!file.stat().isFile()) return 'foreign';
     if (!file.tryLock(0, 0, false)) return 'held';
-    const entry = readOpenEntry(file);
-    const { stats, mark } = entry;
-    // Another process used it, or removed it, between the check and the lock.
-    if (stats.nlink === 0) return undefined;
-    if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
-    if (!isLockFile(entry)) return 'foreign';
-    if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
-    return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
+    try {
+      const entry = readOpenEntry(file);
+      const { stats, mark } = entry;
+      // Another process used it, or removed it, between the check and the lock.
+      if (stats.nlink === 0) return undefined;
+      if (lastUse(system, path, stats.mtimeMs) >= rule.before) return 'recent';
+      if (!isLockFile(entry)) return 'foreign';
+      if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
+      return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
+    } finally {
+      // A waiter that was refused meanwhile sleeps until a holder wakes it.
+      file.unlock(0, 0);
+      wakeFirst(system, file);
+    }
   } finally {
     file.close();
   }

@@ -10,7 +10,7 @@ import type { KernelSystem } from '../system.js';
 import { giveHint } from '../wake-files.js';
 import { OpenFile, openOrCreate } from './open-file.js';
 import { PassedOn } from './passed-on.js';
-import { readWish, type Wish } from './wish.js';
+import { readWish } from './wish.js';
 
 /**
  * Locks lock files, and keeps a few of them open for a moment after release, unlocked (see {@link IdleFiles}).
@@ -108,7 +108,7 @@ export class LockFiles {
   release(file: OpenFile, mayPass?: boolean): void {
     try {
       file.unlock(0, 0);
-      if (mayPass !== undefined) this.wakeFirst(file, mayPass);
+      if (mayPass !== undefined) wakeFirst(this.#system, file, mayPass);
     } catch {
       file.close();
       return;
@@ -119,25 +119,6 @@ export class LockFiles {
   /** May keep the file locked for the next call of this thread instead, see {@link PassedOn}. Returns whether it does. */
   passOn(file: OpenFile): boolean {
     return this.#passedOn.keep(file);
-  }
-
-  /**
-   * Wakes the first waiter, if one has left its wish. That is read after the unlock: the waiter writes it before it tries
-   * the lock. So if the lock refused the waiter, the wish is found here; if it is not found, the waiter's try comes
-   * after the unlock.
-   */
-  wakeFirst(file: OpenFile, mayPass: boolean): void {
-    let wish: Wish | undefined;
-    try {
-      wish = readWish(file);
-    } catch {
-      // The waiter sees the change at its next poll. The lock was released or changed before, so this is no failure.
-    }
-    if (wish === undefined) return;
-    const { wakeFile } = wish;
-    const wake = (): void => giveHint(this.#system, file.path, wakeFile);
-    if (mayPass) sliceOf(file).release(wake);
-    else wake();
   }
 
   #open(path: string): OpenFile {
@@ -167,6 +148,23 @@ export class LockFiles {
 const lookInterval = 200;
 // A file that is removed repeatedly between open and lock. This is far above what 50 cleaners cause.
 const maxRounds = 10_000;
+
+/**
+ * Wakes the first waiter, if one has left its wish; as this thread's slice says if `mayPass`. The wish is read after the
+ * unlock: the waiter writes it before it tries the lock. So if the lock refused the waiter, the wish is found here; if it
+ * is not found, the waiter's try comes after the unlock.
+ */
+export function wakeFirst(system: KernelSystem, file: OpenFile, mayPass?: boolean): void {
+  try {
+    const wish = readWish(file);
+    if (wish === undefined) return;
+    const wake = (): void => giveHint(system, file.path, wish.wakeFile);
+    if (mayPass) sliceOf(file).release(wake);
+    else wake();
+  } catch {
+    // The waiter sees the change at its next poll. The lock was released or changed before, so this is no failure.
+  }
+}
 
 /** The turn of this thread at the lock of an open lock file. */
 export function sliceOf(file: OpenFile): Slice {

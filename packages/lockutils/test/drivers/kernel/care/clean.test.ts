@@ -37,6 +37,42 @@ describe('cleanLocks with the kernel driver', () => {
     expect(hidden(directory.path, 'wake').length).toBeLessThanOrEqual(64);
   });
 
+  it('G6 wakes a waiter that came while the lock was held to be removed, and slept before it was kept', async () => {
+    using directory = lockDirectory();
+    const request = requestFor(join(directory.path, 'x'));
+    const driver = kernelDriver();
+    (driver.tryAcquire(request) as GrantAtOnce).release();
+    let woken: Promise<void> | undefined;
+    let unlisten: (() => void) | undefined;
+    let place: PlaceAtOnce | undefined;
+    const system: typeof defaultKernelSystem = {
+      ...defaultKernelSystem,
+      tryLock(fd, offset, length, shared) {
+        const isLocked = defaultKernelSystem.tryLock(fd, offset, length, shared);
+        if (isLocked && length === 0 && !shared && woken === undefined) {
+          // What a waiter does before it sleeps.
+          const waiter = driver.joinQueue?.(request) as PlaceAtOnce;
+          place = waiter;
+          woken = new Promise((resolve) => {
+            unlisten = waiter.onTurn(resolve);
+          });
+          expect(waiter.isFirst()).toBe(true);
+          waiter.ask();
+          expect(driver.tryAcquire(request, waiter)).toBeUndefined();
+        }
+        return isLocked;
+      },
+    };
+    const rule = { table: undefined, before: Number.POSITIVE_INFINITY, abandonedToo: false, emptyToo: true };
+    expect(removeUnusedLock(system, request.path, { ...rule, dryRun: false })).toBe('waited-for');
+    await woken;
+    unlisten?.();
+    const grant = driver.tryAcquire(request, place) as GrantAtOnce | undefined;
+    expect(grant).toBeDefined();
+    grant?.release();
+    place?.leave();
+  });
+
   it('is as careful where the lock table of the kernel cannot be read', async () => {
     using directory = lockDirectory();
     const options: LockOptions = { external: true, fair: true, lockPath: directory.path };
