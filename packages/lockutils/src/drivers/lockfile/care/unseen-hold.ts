@@ -12,6 +12,7 @@ import {
 } from '../lock-paths.js';
 import { discardOwnerFile, moveIn, prepareFolder } from '../owner-file.js';
 import { type LockfileFs, quietly, removed } from '../system.js';
+import { wakeFirst } from '../turns/waiters.js';
 
 /** What other processes read that look at the lock in the meantime. */
 const label = 'removing the leftovers of a lock';
@@ -78,5 +79,7 @@ export class UnseenHold {
       yield* removed(this.#fs, join(upgrade, this.#own));
     }
     for (const folder of [upgrade, this.#paths.held]) yield* quietly(() => this.#fs.rmdir(folder));
+    // A waiter that was refused meanwhile sleeps until a holder wakes it.
+    yield* wakeFirst({ fs: this.#fs, lockFile: this.#lockFile });
   }
 }

@@ -17,6 +17,15 @@ const hidden = (directory: string, kind: string): string[] => {
 };
 const visible = (directory: string): string[] => readdirSync(directory).filter((name) => name[0] !== '.');
 
+type System = typeof defaultKernelSystem;
+const everything = {
+  table: undefined,
+  before: Number.POSITIVE_INFINITY,
+  abandonedToo: false,
+  emptyToo: true,
+  dryRun: false,
+};
+
 describe('cleanLocks with the kernel driver', () => {
   it('removes lock files, queues and seats of locks nobody uses, and says which', async () => {
     using directory = lockDirectory();
@@ -37,15 +46,31 @@ describe('cleanLocks with the kernel driver', () => {
     expect(hidden(directory.path, 'wake').length).toBeLessThanOrEqual(64);
   });
 
-  it('G6 wakes a waiter that came while the lock was held to be removed, and slept before it was kept', async () => {
+  it.each<[string, unknown, (path: string) => void, (system: System, path: string) => unknown]>([
+    [
+      'the lock was held to be removed',
+      'waited-for',
+      (path) => (kernelDriver().tryAcquire(requestFor(path)) as GrantAtOnce).release(),
+      (system, path) => removeUnusedLock(system, path, everything),
+    ],
+    [
+      'the leftovers of a removed lock were removed',
+      false,
+      (path) => {
+        const place = kernelDriver().joinQueue?.(requestFor(path)) as PlaceAtOnce | undefined;
+        place?.leave();
+      },
+      removeLeftover,
+    ],
+  ])('G28 wakes a waiter that came while %s, and slept before they were kept', async (_when, kept, use, remove) => {
     using directory = lockDirectory();
     const request = requestFor(join(directory.path, 'x'));
     const driver = kernelDriver();
-    (driver.tryAcquire(request) as GrantAtOnce).release();
+    use(request.path);
     let woken: Promise<void> | undefined;
     let unlisten: (() => void) | undefined;
     let place: PlaceAtOnce | undefined;
-    const system: typeof defaultKernelSystem = {
+    const system: System = {
       ...defaultKernelSystem,
       tryLock(fd, offset, length, shared) {
         const isLocked = defaultKernelSystem.tryLock(fd, offset, length, shared);
@@ -63,8 +88,7 @@ describe('cleanLocks with the kernel driver', () => {
         return isLocked;
       },
     };
-    const rule = { table: undefined, before: Number.POSITIVE_INFINITY, abandonedToo: false, emptyToo: true };
-    expect(removeUnusedLock(system, request.path, { ...rule, dryRun: false })).toBe('waited-for');
+    expect(remove(system, request.path)).toBe(kept);
     await woken;
     unlisten?.();
     const grant = driver.tryAcquire(request, place) as GrantAtOnce | undefined;

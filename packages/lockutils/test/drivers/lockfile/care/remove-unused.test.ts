@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { lockfileDriver, synchronousFs } from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { removeUnusedFolders } from '../../../../build/drivers/lockfile/care/remove-unused.js';
+import { UnseenHold } from '../../../../build/drivers/lockfile/care/unseen-hold.js';
+import { newIdentityName } from '../../../../build/owner/identity-name.js';
 import { runSync } from '../../../../build/steps.js';
 import type { Grant, Place } from '../../../../src/drivers/driver.js';
 import { lockDirectory } from '../../../support/lock-directory.js';
@@ -53,6 +55,28 @@ describe('the removal of the leftovers of a lock of the lockfile driver', () => 
     expect(runSync(removeUnusedFolders(synchronousFs, lockFile, everything))).toBe('removed');
     for (const kind of ['held', 'died-seats', 'queue']) expect(existsSync(inFolder(kind))).toBe(false);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'G28 wakes a waiter that came while the lock was held to remove its news',
+    async () => {
+      using directory = lockDirectory();
+      const { lockFile } = leftovers(directory.path);
+      const hold = new UnseenHold(synchronousFs, lockFile, newIdentityName());
+      expect(runSync(hold.take())).toBe(true);
+      const place = driver.joinQueue?.(requestFor(lockFile)) as Place;
+      let stop = (): void => {};
+      const woken = new Promise<void>((resolve) => {
+        stop = place.onTurn(resolve);
+      });
+      expect(driver.tryAcquire(requestFor(lockFile), place)).toBeUndefined();
+      runSync(hold.release());
+      await woken;
+      stop();
+      const grant = driver.tryAcquire(requestFor(lockFile), place) as Grant;
+      void grant.release();
+      void place.leave();
+    },
+  );
 
   it('G15 leaves a holder that comes after the first look in the lock, and reports it', () => {
     using directory = lockDirectory();
