@@ -76,7 +76,7 @@ export interface LockOptions {
    */
   readonly permits?: number | undefined;
   /**
-   * `false` rejects with {@link AcquireLockFailedError} instead of waiting. It takes up to 15 ms to see that others wait.
+   * `false` rejects with {@link AcquireLockFailedError} instead of waiting. It takes some 15 ms to see that others wait.
    * @defaultValue `true`
    */
   readonly blocking?: boolean | undefined;

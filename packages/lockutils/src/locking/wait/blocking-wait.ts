@@ -30,10 +30,10 @@ export class BlockingWait extends Wait {
     this.#shortPauses = shortPauses;
   }
 
-  pause(): void {
+  pause(atMost = this.call.options.delay ?? this.#nextPause()): void {
     const left = this.deadline - this.call.clock.now();
     if (left <= 0) throw timeUp;
-    Atomics.wait(never, 0, 0, Math.min(left, this.call.options.delay ?? this.#nextPause()));
+    Atomics.wait(never, 0, 0, Math.min(left, atMost));
   }
 
   #nextPause(): number {
