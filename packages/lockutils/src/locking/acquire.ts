@@ -6,7 +6,7 @@ import { Cuttable, isThenable, nothing, perform, runSync, type Steps } from '../
 import { type Gate, type LockCall, leaveDoor, leaveTurns } from './call.js';
 import { CycleSearch } from './deadlock/cycle-search.js';
 import { GrantedLock } from './held/held-lock.js';
-import { type Answer, firstTry, type Obtained, obtain } from './obtain.js';
+import { type Answer, firstTry, type Obtained, obtain, soon } from './obtain.js';
 import { announce, notFree, reportFailure, reportGrant, timedOut } from './report.js';
 import { BlockingWait } from './wait/blocking-wait.js';
 import { CallWait } from './wait/call-wait.js';
@@ -76,7 +76,8 @@ function* acquiring(call: LockCall, { tried }: Begun, wait: Wait): Steps<Granted
   const { driver, request, options } = call;
   try {
     for (const gate of call.gates.slice(call.turns.length)) {
-      if (!passAtOnce(call, gate)) yield* passLater(call, gate, wait);
+      if (passAtOnce(call, gate) || (yield* passSoon(call, gate, wait))) continue;
+      yield* passLater(call, gate, wait);
     }
     if (driver === undefined || request === undefined) return granted(call, undefined);
     const { first } = tried ?? { first: tryFirst(call, request) };
@@ -108,6 +109,15 @@ function passAtOnce(call: LockCall, { registry, key, mode }: Gate): boolean {
   if (call.turns.length === 0) call.turns = [held];
   else call.turns.push(held);
   return true;
+}
+
+/** The door is held only until a grant, which may be on its way. */
+function* passSoon(call: LockCall, gate: Gate, wait: Wait): Steps<boolean> {
+  // biome-ignore lint/correctness/useYield: the look of a queue of this process needs no step.
+  const look = function* (): Steps<boolean> {
+    return passAtOnce(call, gate);
+  };
+  return gate === call.gates[2] && (yield* soon(wait, look));
 }
 
 function* passLater(call: LockCall, { registry, key, mode }: Gate, wait: Wait): Steps<void> {

@@ -67,16 +67,22 @@ function attempt(driver: LockDriver, request: LockRequest, by: Place | undefined
 }
 
 function* untilFirst(place: Place, wait: Wait): Steps<void> {
-  if (yield* step(place.isFirst(), nothing)) return;
-  for (const moment of wait.mayWait ? [] : moments) {
-    yield* pause(wait, moment);
-    if (yield* step(place.isFirst(), nothing)) return;
-  }
+  const isFirst = (): Steps<boolean> => step(place.isFirst(), nothing);
+  if ((yield* isFirst()) || (yield* soon(wait, isFirst))) return;
   place.noteWait?.(true);
   wait.begin('driver');
   // Checked again after subscribing: a change between the two would go unnoticed.
   wait.listen((wake) => place.onTurn(wake), false);
-  while (!(yield* step(place.isFirst(), nothing))) yield* pause(wait, undefined, place.isFar?.());
+  while (!(yield* isFirst())) yield* pause(wait, undefined, place.isFar?.());
+}
+
+/** Whether one of some further looks succeeds, for a call that must not wait. */
+export function* soon(wait: Wait, look: () => Steps<boolean>): Steps<boolean> {
+  for (const moment of wait.mayWait ? [] : moments) {
+    yield* pause(wait, moment);
+    if (yield* look()) return true;
+  }
+  return false;
 }
 
 function* untilGranted(

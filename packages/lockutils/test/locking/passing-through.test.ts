@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { type LockDriver, type LockOptions, lock, lockSync } from '@oslo-concurrency/lockutils';
-import { defaultKernelSystem, kernelDriver, lockfileDriver } from '@oslo-concurrency/lockutils/drivers';
+import {
+  defaultKernelSystem,
+  kernelDriver,
+  type LockfileFs,
+  lockfileDriver,
+  synchronousFs,
+} from '@oslo-concurrency/lockutils/drivers';
 import { describe, expect, it } from 'vitest';
 import { type GrantAtOnce, type PlaceAtOnce, reader, requestFor } from '../support/at-once.js';
 import { lockDirectory } from '../support/lock-directory.js';
@@ -15,6 +21,19 @@ const drivers: [string, () => LockDriver][] = [
   ['kernel', () => kernelDriver()],
   ['lockfile', () => lockfileDriver({ synchronous: true })],
 ];
+
+/** How many turns of the event loop a call takes that is refused. */
+async function turnsUntilRefused(options: LockOptions): Promise<number> {
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  await expect(lock('x', options)).rejects.toMatchObject({ code: 'ERR_LOCK_NOT_ACQUIRED' });
+  clearImmediate(next);
+  return turns;
+}
 
 describe.each(drivers)('a call of the %s driver that must not wait', (_, newDriver) => {
   const optionsIn = (lockPath: string): LockOptions => ({
@@ -55,18 +74,17 @@ describe.each(drivers)('a call of the %s driver that must not wait', (_, newDriv
   it('is refused at once as a reader while a writer holds the lock and nobody is in the queue', async () => {
     using directory = lockDirectory();
     const held = newDriver().tryAcquire(requestFor(join(directory.path, 'x'))) as GrantAtOnce;
-    let turns = 0;
-    const count = (): void => {
-      turns += 1;
-      next = setImmediate(count);
-    };
-    let next = setImmediate(count);
-    await expect(lock('x', { ...optionsIn(directory.path), shared: true })).rejects.toMatchObject({
-      code: 'ERR_LOCK_NOT_ACQUIRED',
-    });
-    clearImmediate(next);
-    expect(turns).toBeLessThan(2);
+    expect(await turnsUntilRefused({ ...optionsIn(directory.path), shared: true })).toBeLessThan(2);
     held.release();
+  });
+
+  it('is refused at once while another task of its process holds the lock', async () => {
+    using directory = lockDirectory();
+    const held = await lock('x', optionsIn(directory.path));
+    for (const mode of [{}, { shared: true }]) {
+      expect(await turnsUntilRefused({ ...optionsIn(directory.path), ...mode })).toBeLessThan(2);
+    }
+    await held.release();
   });
 });
 
@@ -83,3 +101,22 @@ it('G9 a reader that must not wait is admitted beside another one though a third
   await (await granted).release();
   beside.release();
 });
+
+it.each([
+  ['readers', { shared: true }],
+  ['permit holders', { permits: 3 }],
+])(
+  'G9 %s of one process that must not wait are all admitted at the same time, though each needs its moment',
+  async (_who, mode) => {
+    using directory = lockDirectory();
+    // It answers with promises, in no time.
+    const calls = Object.entries(synchronousFs) as [string, (...given: unknown[]) => unknown][];
+    const fs = Object.fromEntries(calls.map(([name, call]) => [name, async (...given: unknown[]) => call(...given)]));
+    const driver = lockfileDriver({ fs: fs as unknown as LockfileFs });
+    const options = { external: true, lockPath: directory.path, driver, blocking: false, ...mode };
+    // The first one prepares the lock path.
+    await (await lock('x', options)).release();
+    const held = await Promise.all([lock('x', options), lock('x', options)]);
+    for (const each of held) await each.release();
+  },
+);
