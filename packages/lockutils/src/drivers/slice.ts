@@ -19,9 +19,10 @@ import { atEndOfTurn } from './end-of-turn.js';
 //   unlock and the wake, W sees the free lock at its next poll, as after the death of a holder.
 // - H's slice is over when it acquires the lock as a newcomer, or H has none: it releases at once, before it has written
 //   anything, wakes W, because this try may have refused W's, and queues. If H dies before the wake: as before.
-// - W is granted the lock. It leaves the queue, and writes a wish in the name of the next waiter N over its own, while
-//   it holds the lock alone: N cannot be granted the lock meanwhile. N sleeps on. If W dies before the wish is written,
-//   N learns at its next poll that it is first, and writes its wish itself.
+// - W is granted the lock. It writes a wish in the name of the next waiter N over its own, and leaves the queue then: until it
+//   leaves, no other waiter is first and writes one. It holds the lock alone, so N cannot be granted it meanwhile. N sleeps
+//   on. One that draws between the look for N and the leave may find W's ticket held, so W wakes it, and it writes its wish
+//   itself. If W dies before the wish is written, N learns at its next poll that it is first, and writes its wish itself.
 // - W dies, or gives up after its wish was read: a wake goes to nobody. H queues, finds itself first, is granted the
 //   lock, and replaces the wish. A waiter that gives up replaces its wish by one in the name
 //   of the next waiter, which may take a while until it runs, or erases it.

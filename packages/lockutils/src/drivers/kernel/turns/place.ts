@@ -103,22 +103,20 @@ export class QueuePlace implements Place {
     this.#asked = 0;
   }
 
-  /**
-   * The owner of this place was granted the lock alone. It leaves, and replaces its wish by one in the name of the next
-   * waiter, which so need not be woken before the release.
-   */
+  /** The owner was granted the lock alone. It leaves, with a wish in the name of the next waiter in place of its own. */
   passOn(file: OpenFile, wished: number | undefined): void {
     const queue = this.#queue;
     this.#asked = 0;
     try {
-      const replaced = wished !== undefined && !this.#hasPassed(wished);
-      let next = replaced ? this.#next() : undefined;
-      // While the ticket is held, no other waiter is first, so none has written a wish that this would erase.
-      if (replaced && next === undefined) eraseWish(file);
-      queue.unlock(0, this.ticket + 1);
-      // A process that draws after this look finds the ticket free at its first try, and writes its wish itself.
-      if (replaced || wished === undefined) next ??= this.#next();
+      const isOld = wished === undefined || !this.#hasPassed(wished);
+      const next = isOld ? this.#next() : undefined;
+      // While the ticket is held, no other waiter is first, so none has written a wish that this would replace.
       if (next !== undefined) writeWish(file, { ...next, stamp: 0 });
+      else if (isOld && wished !== undefined) eraseWish(file);
+      queue.unlock(0, this.ticket + 1);
+      // One that has drawn since that look may have found our ticket held. It writes its wish itself.
+      const late = isOld && next === undefined ? this.#next() : undefined;
+      if (late !== undefined) this.#wake(late.wakeFile);
       this.#parts.hidden.keep(queue);
     } catch {
       // Closing frees the ticket. The next waiter learns at its next poll that it is first.

@@ -184,6 +184,75 @@ describe('the first waiter of a lock file that nobody has marked yet', () => {
     await granted;
   });
 
+  it('G28 keeps its wish although the waiter before it gave up while the holder was leaving the queue', () => {
+    using directory = lockDirectory();
+    const request = requestFor(join(directory.path, 'x'));
+    const joinBy = (driver = kernelDriver()): PlaceAtOnce => driver.joinQueue?.(request) as PlaceAtOnce;
+    let leaving = (): void => {};
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      unlock(fd, offset, length) {
+        defaultKernelSystem.unlock(fd, offset, length);
+        // Its ticket, not the lock file.
+        if (offset === 0 && length > 0) leaving();
+      },
+    };
+    const driver = kernelDriver({ system });
+    const held = kernelDriver().tryAcquire(request) as GrantAtOnce;
+    const [holder, between, last] = [joinBy(driver), joinBy(), joinBy()];
+    expect(holder.isFirst()).toBe(true);
+    holder.ask();
+    held.release();
+    leaving = () => {
+      leaving = () => {};
+      expect(between.isFirst()).toBe(true);
+      between.leave();
+      expect(last.isFirst()).toBe(true);
+      last.ask();
+    };
+    const grant = driver.tryAcquire(request, holder as never) as GrantAtOnce;
+    // All of one thread are woken alike, so it is the wish that shows who is.
+    expect(readFileSync(request.path).readUInt32LE(1024)).toBe(last.ticket + 1);
+    grant.release();
+    last.leave();
+  });
+
+  it('G28 is woken when it drew its ticket while the holder was leaving the queue, and found the one of the holder', async () => {
+    using directory = lockDirectory();
+    const request = requestFor(join(directory.path, 'x'));
+    let leaving = (): void => {};
+    const system: KernelSystem = {
+      ...defaultKernelSystem,
+      unlock(fd, offset, length) {
+        if (offset === 0 && length > 0) leaving();
+        defaultKernelSystem.unlock(fd, offset, length);
+      },
+    };
+    const driver = kernelDriver({ system });
+    const held = kernelDriver().tryAcquire(request) as GrantAtOnce;
+    const holder = driver.joinQueue?.(request) as PlaceAtOnce;
+    expect(holder.isFirst()).toBe(true);
+    holder.ask();
+    held.release();
+    let late: PlaceAtOnce | undefined;
+    let stop = (): void => {};
+    const woken = new Promise<void>((resolve) => {
+      leaving = () => {
+        leaving = () => {};
+        late = kernelDriver().joinQueue?.(request) as PlaceAtOnce;
+        expect(late.isFirst()).toBe(false);
+        stop = late.onTurn(resolve);
+        expect(late.isFirst()).toBe(false);
+      };
+    });
+    const grant = driver.tryAcquire(request, holder as never) as GrantAtOnce;
+    await woken;
+    stop();
+    expect(late?.isFirst()).toBe(true);
+    grant.release();
+    late?.leave();
+  });
+
   it('writes no wish into a file of other content, and reads none there', () => {
     using directory = lockDirectory();
     const path = join(directory.path, 'x');
