@@ -1,5 +1,6 @@
 import { getLogger } from '@oslo-concurrency/core';
 import { openHidden } from '../files/hidden-files.js';
+import { wakeFirst } from '../files/lock-files.js';
 import type { OpenFile } from '../files/open-file.js';
 import { readState } from '../files/owner-mark.js';
 import { hiddenPath } from '../lock-paths.js';
@@ -45,6 +46,12 @@ export function tryToRemoveLockFiles(system: KernelSystem, path: string, file: O
   } catch (error) {
     getLogger().warn(`Failed to remove file ${path}: ${(error as Error).message}`);
   }
+}
+
+/** Unlocks a lock file that was held to be removed. A waiter that was refused meanwhile sleeps until a holder wakes it. */
+export function endHold(system: KernelSystem, file: OpenFile): void {
+  file.unlock(0, 0);
+  wakeFirst(system, file);
 }
 
 function removeQueue(system: KernelSystem, path: string): boolean {

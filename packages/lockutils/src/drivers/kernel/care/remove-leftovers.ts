@@ -1,12 +1,11 @@
 import { dirname, join } from 'node:path';
 import { hiddenFolder, namesIn } from '../../../lock-path/hidden-folder.js';
 import { createFile } from '../../../lock-path/new-file.js';
-import { wakeFirst } from '../files/lock-files.js';
 import { OpenFile } from '../files/open-file.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
 import { seatKinds } from '../seats.js';
 import type { KernelSystem } from '../system.js';
-import { removeLockFiles } from './removal.js';
+import { endHold, removeLockFiles } from './removal.js';
 
 /**
  * The lock names that have a queue or seats but no lock file: the lock file was deleted by hand, or by Python's oslo.
@@ -43,9 +42,7 @@ export function removeLeftover(system: KernelSystem, path: string): boolean {
     if (!file.tryLock(0, 0, false)) return false;
     const queueGone = seatsAreFree(system, path) && removeLockFiles(system, path, file);
     if (!queueGone && file.isNamed()) system.unlinkSync(path);
-    // A waiter that was refused meanwhile sleeps until a holder wakes it.
-    file.unlock(0, 0);
-    wakeFirst(system, file);
+    endHold(system, file);
     return queueGone;
   } finally {
     file.close();

@@ -1,5 +1,4 @@
 import type { CleaningRule, KeepReason, Refusal } from '../../care.js';
-import { wakeFirst } from '../files/lock-files.js';
 import { OpenFile } from '../files/open-file.js';
 import type { Mark } from '../files/owner-mark.js';
 import { hiddenPath, kindsOfLock } from '../lock-paths.js';
@@ -8,7 +7,7 @@ import type { KernelSystem } from '../system.js';
 import { isWholeFile, type LockTable } from '../table/lock-table.js';
 import { isLockFile, readEntry, readOpenEntry } from './lock-entry.js';
 import { ticketsOf } from './lock-status.js';
-import { removeLockFiles } from './removal.js';
+import { endHold, removeLockFiles } from './removal.js';
 
 /** The rule of {@link removeUnusedLock}. */
 export interface RemovalRule extends CleaningRule {
@@ -65,9 +64,7 @@ function removeHolding(system: KernelSystem, path: string, rule: RemovalRule): '
       if (isKeptForNext(system, path, mark, rule)) return 'abandoned';
       return rule.dryRun || removeLockFiles(system, path, file) ? 'removed' : 'waited-for';
     } finally {
-      // A waiter that was refused meanwhile sleeps until a holder wakes it.
-      file.unlock(0, 0);
-      wakeFirst(system, file);
+      endHold(system, file);
     }
   } finally {
     file.close();
