@@ -217,6 +217,27 @@ describe('the first waiter of a lock file that nobody has marked yet', () => {
     last.leave();
   });
 
+  it('G27 leaves no wish behind at its grant when nobody waits, and keeps that of a later one that has passed it', () => {
+    using directory = lockDirectory();
+    const request = requestFor(join(directory.path, 'x'));
+    const wished = (): number => readFileSync(request.path).readUInt32LE(1024);
+    const driver = kernelDriver();
+    const joinQueue = (): PlaceAtOnce => driver.joinQueue?.(request) as PlaceAtOnce;
+    const acquire = (place?: PlaceAtOnce): GrantAtOnce => driver.tryAcquire(request, place as never) as GrantAtOnce;
+    acquire().release();
+    const alone = joinQueue();
+    alone.ask();
+    expect(wished()).toBe(alone.ticket + 1);
+    acquire(alone).release();
+    expect(wished()).toBe(0);
+    const [first, second, passed] = [joinQueue(), joinQueue(), joinQueue()];
+    passed.ask();
+    acquire(first).release();
+    expect(wished()).toBe(passed.ticket + 1);
+    second.leave();
+    passed.leave();
+  });
+
   it('G28 is woken when it drew its ticket while the holder was leaving the queue, and found the one of the holder', async () => {
     using directory = lockDirectory();
     const request = requestFor(join(directory.path, 'x'));
